@@ -1,0 +1,103 @@
+"""Read a recipe from YAML, with overrides from the command line and errors that name the key."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from rayboot.config.recipe import Recipe
+from rayboot.errors import UserError
+
+
+def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read the recipe at `path` and apply overrides such as `training.lr=1e-5` (values are YAML).
+
+    Raises:
+        UserError: The file cannot be read, is not a YAML mapping, or breaks the schema; the message names the
+            file, each wrong key and, for an unknown key, the nearest valid one.
+    """
+    data = _read_mapping(Path(path))
+    for override in overrides:
+        _apply_override(data, override)
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        lines = "\n".join(f"  {line}" for line in _explain(error))
+        raise UserError(f"{path}: the recipe is not valid:\n{lines}") from None
+
+
+def recipe_yaml(recipe: Recipe) -> str:
+    """The resolved recipe, every default spelled out, as YAML that `load_recipe` reads back."""
+    return yaml.safe_dump(recipe.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path}: the recipe cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(data, dict):
+        raise UserError(f"{path}: a recipe is a YAML mapping, with keys such as name, problems and policy")
+    return data
+
+
+def _apply_override(data: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise UserError(f"{override!r} is not an override; write KEY=VALUE, such as training.lr=1e-5")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"override {key}: {text!r} is not valid YAML: {error}") from None
+    *sections, name = key.split(".")
+    for section in sections:
+        data = data.setdefault(section, {})
+        if not isinstance(data, dict):
+            raise UserError(f"override {key}: {section} is a value, not a section")
+    data[name] = value
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    for issue in error.errors(include_url=False):
+        key = ".".join(str(part) for part in issue["loc"])
+        if issue["type"] == "extra_forbidden":
+            near = _nearest(issue["loc"])
+            yield f"{key}: unknown key" + (f"; did you mean {near}?" if near else "")
+        elif issue["type"] == "missing":
+            yield f"{key}: required, but not given"
+        else:
+            message = issue["msg"].removeprefix("Value error, ")
+            scalar = isinstance(issue["input"], str | int | float | bool | None)
+            given = f" (given: {issue['input']!r})" if scalar else ""
+            yield f"{key}: {message}{given}" if key else message
+
+
+def _nearest(location: tuple[int | str, ...]) -> str | None:
+    """The valid key most like the unknown one: in its own section first, then anywhere in the recipe."""
+    *sections, unknown = (str(part) for part in location)
+    valid = dict(_valid_keys(Recipe))
+    here = ".".join(sections)
+    siblings = [key for key in valid if key.rpartition(".")[0] == here]
+    by_name = {key.rpartition(".")[2]: key for key in siblings}
+    if near := difflib.get_close_matches(unknown, by_name, n=1, cutoff=0.6):
+        return by_name[near[0]]
+    elsewhere = {key.rpartition(".")[2]: key for key in valid}
+    if near := difflib.get_close_matches(unknown, elsewhere, n=1, cutoff=0.75):
+        return elsewhere[near[0]]
+    return None
+
+
+def _valid_keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, type]]:
+    for name, field in model.model_fields.items():
+        key = prefix + (field.alias or name)
+        annotation = field.annotation
+        yield key, object
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield from _valid_keys(annotation, key + ".")

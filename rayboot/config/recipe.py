@@ -1,0 +1,74 @@
+"""A recipe: one YAML file that says a whole run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from rayboot.config.sections import (
+    CurationConfig,
+    EvaluationConfig,
+    GenerationConfig,
+    PolicyConfig,
+    ProblemsConfig,
+    RolloutConfig,
+    SandboxConfig,
+    Section,
+    TrainingConfig,
+)
+
+Mode = Literal["finetune", "plain", "simple", "full"]
+
+
+class Recipe(Section):
+    """Everything that decides a run."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Name of the run's directory under `runs`."""
+    runs: str = "runs"
+    """Folder, or URI such as `s3://bucket/runs`, that holds the run directories. On a cluster all nodes must see it."""
+    seed: int = Field(default=0, ge=0)
+    iterations: int = Field(default=3, ge=1)
+    """Turns of the loop after the evaluation of the pretrained model (iteration 0)."""
+    mode: Mode = "full"
+    """`full`: repair with the interpreter's error or with call, got and expected. `simple`: repair with "The code
+    above is wrong." `plain`: no repair. `finetune`: no sampling either; train on the references (the baseline)."""
+    problems: ProblemsConfig
+    policy: PolicyConfig
+    generation: GenerationConfig = GenerationConfig()
+    rollout: RolloutConfig = RolloutConfig()
+    sandbox: SandboxConfig = SandboxConfig()
+    curation: CurationConfig = CurationConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    @model_validator(mode="after")
+    def _options_have_an_effect(self) -> Recipe:
+        if self.mode in ("plain", "finetune"):
+            without_effect = {
+                "rollout.repair_rounds": "repair_rounds" in self.rollout.model_fields_set
+                and self.rollout.repair_rounds > 0,
+                "curation.reinforce_first_prompt": self.curation.reinforce_first_prompt,
+            }
+            for option, given in without_effect.items():
+                if given:
+                    raise ValueError(f"{option} has no effect in mode {self.mode}: there are no repairs")
+        if self.mode == "finetune":
+            if self.curation.replay:
+                raise ValueError("curation.replay has no effect in mode finetune: nothing is sampled")
+            if not self.curation.reference_fallback:
+                raise ValueError(
+                    "mode finetune trains on references: curation.reference_fallback must be true"
+                )
+        return self
+
+    @property
+    def repair_rounds(self) -> int:
+        """Repair rounds of a training rollout."""
+        return self.rollout.repair_rounds if self.mode in ("simple", "full") else 0
+
+    @property
+    def feedback(self) -> Literal["simple", "full"]:
+        """What a repair prompt tells: modes without repair are still evaluated with a repair round."""
+        return "full" if self.mode == "full" else "simple"

@@ -1,0 +1,74 @@
+"""The contract between the loop and the engines that write completions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+from rayboot.problems.types import Frozen
+
+TokenCounter = Callable[[str], int]
+"""Number of tokens of a text, as the model's tokenizer counts them."""
+
+
+class SamplingParams(Frozen):
+    """How completions are drawn. Names and meanings are those of vLLM and of the OpenAI API."""
+
+    temperature: float = 0.0
+    """0 is greedy decoding."""
+    top_p: float = 1.0
+    max_tokens: int = 512
+    """Tokens of the completion at most."""
+    num_beams: int = 1
+    """More than 1: beam search, with temperature 0 and one sample."""
+    stop: tuple[str, ...] = ()
+    """Texts that end a completion; they are not part of it."""
+
+
+class GenerationRequest(Frozen):
+    """A prompt, and one seed for each sample that is wanted."""
+
+    prompt: str
+    seeds: tuple[int, ...]
+    """As many completions as seeds. A sample's seed alone decides its randomness, whatever shares its batch."""
+    params: SamplingParams
+    tag: str = ""
+    """Names the request for engines that look answers up: the attempt's id without its sample."""
+
+
+class Completion(Frozen):
+    text: str
+    tokens: int
+    """Tokens that the model generated, the end-of-sequence token included."""
+    finish_reason: Literal["stop", "length", "abort"]
+
+
+class GenerationResult(Frozen):
+    """The completions of one request, in the order of its seeds."""
+
+    completions: tuple[Completion, ...]
+    prompt_tokens: int
+    """Tokens of the prompt, counted once however many samples were drawn."""
+    version: int
+    """Version of the weights that wrote them."""
+
+
+class Generator(Protocol):
+    """One engine with one copy of a model. Calls may overlap: the engine batches what is in flight."""
+
+    @property
+    def version(self) -> int:
+        """Version of the weights in use: 0 for the pretrained model, then as `publish` says."""
+
+    async def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
+        """Answer the requests, in order.
+
+        Raises:
+            ValueError: A prompt and its completion do not fit the model's context.
+        """
+
+    async def publish(self, checkpoint: str, version: int) -> None:
+        """Load the weights of `checkpoint` (a Hugging Face directory) in place, after what is in flight."""
+
+    async def close(self) -> None:
+        """Give back memory and processes."""

@@ -1,0 +1,1 @@
+"""Problems and their tests; one adapter a benchmark."""

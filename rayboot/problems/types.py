@@ -1,0 +1,97 @@
+"""A problem and its tests: what every benchmark is turned into."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Language = Literal["python", "javascript", "java", "perl", "go", "swift"]
+
+
+class Frozen(BaseModel):
+    """A value that is never changed after it was made, and that knows no key but its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class AssertTest(Frozen):
+    """Python source that raises when the program is wrong, as in MBPP and HumanEval."""
+
+    kind: Literal["assert"] = "assert"
+    code: str
+    """One or more statements, run after the program and the problem's set-up code."""
+    public: bool = False
+
+
+class StdioTest(Frozen):
+    """Text on standard input, and what the program must print, as in APPS."""
+
+    kind: Literal["stdio"] = "stdio"
+    stdin: str
+    stdout: str
+    public: bool = False
+
+
+class CallTest(Frozen):
+    """A function's arguments and the value that it must return, as in APPS' call-based problems."""
+
+    kind: Literal["call"] = "call"
+    args: tuple[Any, ...]
+    """Positional arguments, plain JSON data."""
+    expected: Any
+    public: bool = False
+
+
+class ScriptTest(Frozen):
+    """A test file that is joined to the program; the exit code decides, as in MBXP."""
+
+    kind: Literal["script"] = "script"
+    code: str
+    public: bool = False
+
+
+Test = Annotated[AssertTest | StdioTest | CallTest | ScriptTest, Field(discriminator="kind")]
+
+
+class Problem(Frozen):
+    """A programming task with its tests: one row of MBPP, APPS, HumanEval, or of a user's own JSONL file."""
+
+    id: str = Field(min_length=1)
+    """Unique among all problems of a run, such as `MBPP/11`."""
+    benchmark: str
+    """Where it comes from, such as `mbpp`; selects the prompt template."""
+    split: str = ""
+    """`train`, `validation`, `test` or `prompt`; empty where the benchmark has no splits."""
+    language: Language = "python"
+    statement: str
+    """The task in words. Never cut from a prompt."""
+    starter_code: str = ""
+    """Code that the program must begin with or contain, such as a function's signature."""
+    entry_point: str = ""
+    """Name of the function that the tests call; empty for programs that read standard input."""
+    tests: tuple[Test, ...] = Field(min_length=1)
+    """All must pass. Public tests come first: they are sorted so when the problem is made."""
+    setup_code: str = ""
+    """Code that runs after the program and before the tests."""
+    references: tuple[str, ...] = ()
+    """Solutions known to be right, best first."""
+    buggy_code: str = ""
+    """A wrong program to repair, where the benchmark is one of repair."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _public_tests_first(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("tests"), list | tuple):
+            return {**data, "tests": sorted(data["tests"], key=_is_hidden)}
+        return data
+
+    @property
+    def public_tests(self) -> tuple[Test, ...]:
+        """The tests that a prompt or feedback may show."""
+        return tuple(test for test in self.tests if test.public)
+
+
+def _is_hidden(test: Any) -> bool:
+    public = test.get("public", False) if isinstance(test, dict) else getattr(test, "public", False)
+    return not public

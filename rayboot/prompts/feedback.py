@@ -1,0 +1,79 @@
+"""What a model is told about its failing program (Dr. Boot, arXiv 2507.15889, section on feedback)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from rayboot.problems.types import AssertTest, Problem, ScriptTest, StdioTest
+from rayboot.prompts.show import show_test
+from rayboot.sandbox.verdict import Verdict
+
+FeedbackMode = Literal["simple", "full"]
+
+SIMPLE = "The code above is wrong. Please fix it."
+SENTENCES = {
+    "timeout": "The code above runs too long. Please make it faster.",
+    "memory_limit": "The code above uses too much memory.",
+    "output_limit": "The code above prints too much.",
+    "crashed": "The code above ends the interpreter before it gives an answer.",
+}
+MAX_CHARS = 300
+"""Characters of a message, a call or a value that feedback quotes; the middle of longer ones is cut."""
+
+
+def feedback_text(problem: Problem, verdict: Verdict, mode: FeedbackMode) -> str:
+    """What to tell the model about a failing program.
+
+    A program that fails on a hidden test is told only that it is wrong, in either mode: an error's message, and even
+    a time-out, would say something of the hidden input. Errors before any test are told in full.
+    """
+    hidden = verdict.failing_test is not None and not problem.tests[verdict.failing_test].public
+    if mode == "simple" or hidden:
+        return SIMPLE
+    if verdict.status in SENTENCES:
+        return SENTENCES[verdict.status]
+    if verdict.status in ("error", "syntax_error"):
+        return _error(verdict)
+    if verdict.status == "failed":
+        return _wrong_answer(problem, verdict)
+    return SIMPLE
+
+
+def _error(verdict: Verdict) -> str:
+    text = ": ".join(filter(None, (verdict.error_type, cut_middle(verdict.message, MAX_CHARS))))
+    line = f" (line {verdict.line})" if verdict.line is not None else ""
+    call = f" in {cut_middle(verdict.call, MAX_CHARS)}" if _is_source(verdict) else ""
+    return f"{text}{line}{call}" if text else SIMPLE
+
+
+def _is_source(verdict: Verdict) -> bool:
+    """Whether `call` is a call, and not lines of standard input."""
+    return verdict.call.endswith(")") and "\n" not in verdict.call
+
+
+def _wrong_answer(problem: Problem, verdict: Verdict) -> str:
+    if verdict.failing_test is None:
+        return _error(verdict)
+    test = problem.tests[verdict.failing_test]
+    call, got, expected = (
+        cut_middle(text, MAX_CHARS) for text in (verdict.call, verdict.got, verdict.expected)
+    )
+    if isinstance(test, StdioTest):
+        return f"Input:\n{call.rstrip()}\nOutput:\n{got.rstrip()}\nExpected:\n{expected.rstrip()}"
+    if call and got and expected:
+        return f"{call} returned {got}, expected {expected}."
+    if isinstance(test, AssertTest | ScriptTest):
+        message = f" ({cut_middle(verdict.message, MAX_CHARS)})" if verdict.message else ""
+        return f"Failed: {cut_middle(show_test(problem, test), MAX_CHARS)}{message}"
+    return _error(verdict)
+
+
+def cut_middle(text: str, size: int) -> str:
+    """`text` in at most `size` characters: of a longer one its beginning and its end, with `...` between."""
+    if len(text) <= size:
+        return text
+    if size <= 3:
+        return text[:size]
+    head = (size - 3 + 1) // 2
+    tail = size - 3 - head
+    return text[:head] + "..." + text[len(text) - tail :]

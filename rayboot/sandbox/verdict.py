@@ -1,0 +1,64 @@
+"""What the sandbox says of a program, and the limits that it ran under."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from rayboot.problems.types import Frozen
+
+Status = Literal[
+    "passed",
+    "failed",
+    "error",
+    "syntax_error",
+    "timeout",
+    "memory_limit",
+    "output_limit",
+    "crashed",
+    "sandbox_error",
+]
+Tier = Literal["A", "B", "C"]
+
+
+class Limits(Frozen):
+    """What one program may use, all its tests together."""
+
+    timeout: float = 10.0
+    """Wall-clock seconds."""
+    memory: int = 1 << 30
+    """Bytes of address space."""
+    output: int = 1 << 20
+    """Bytes of standard output and standard error together."""
+
+
+class Verdict(Frozen):
+    """The outcome of running one program against its tests: enough to write every feedback without running again."""
+
+    status: Status
+    failing_test: int | None = None
+    """Index into the problem's tests of the first that failed; None when all passed, or no test was reached."""
+    error_type: str = ""
+    """Name of the exception's class, such as `ValueError`; `AssertionError` for a wrong answer to an assert."""
+    message: str = ""
+    """The exception's message, or one line that says what happened."""
+    line: int | None = None
+    """Line of the program (1-based) where the exception arose, when that is known."""
+    call: str = ""
+    """Source of the call that gave the wrong answer, such as `f(1, 2)`, or the standard input."""
+    got: str = ""
+    """Shortened repr of the value, or text, that the program gave."""
+    expected: str = ""
+    """Shortened repr of the value, or text, that would have been right."""
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory: int = 0
+    """Bytes resident at most."""
+    stdout: str = ""
+    """The beginning of what the program printed."""
+    stderr: str = ""
+    tier: Tier = "A"
+    """Strength of the isolation that the program ran under."""
+
+    @property
+    def passed(self) -> bool:
+        return self.status == "passed"
