@@ -1,0 +1,26 @@
+"""Rollouts: sample, verify, feedback, repair, streamed by Ray Data over pools of Ray actors."""
+
+from rayboot.rollout.attempt import SCHEMA, Attempt, attempts_table, derive_seed
+from rayboot.rollout.executor import SandboxExecutor, start_execution_pool
+from rayboot.rollout.prompting import PromptSource
+from rayboot.rollout.replica import GenerationReplica, Weights, start_generation_pool
+from rayboot.rollout.stream import finished_problems, read_attempts, stream_rollout
+from rayboot.rollout.worker import RolloutSettings, RolloutWorker
+
+__all__ = [
+    "SCHEMA",
+    "Attempt",
+    "GenerationReplica",
+    "PromptSource",
+    "RolloutSettings",
+    "RolloutWorker",
+    "SandboxExecutor",
+    "Weights",
+    "attempts_table",
+    "derive_seed",
+    "finished_problems",
+    "read_attempts",
+    "start_execution_pool",
+    "start_generation_pool",
+    "stream_rollout",
+]

@@ -1,0 +1,69 @@
+"""The Ray actor that holds one generation engine, and the client's side of a pool of them."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import ray
+
+from rayboot.config import GenerationConfig
+from rayboot.generation import GenerationRequest, GenerationResult, create_engine
+from rayboot.pool import ActorPool
+from rayboot.problems.types import Frozen
+from rayboot.storage import localize
+
+
+class Weights(Frozen):
+    """A checkpoint and its version: the number of the iteration that made it, 0 for the pretrained model."""
+
+    checkpoint: str
+    version: int
+
+
+class GenerationReplica:
+    """One engine in a Ray actor, which outlives iterations and takes new weights in place.
+
+    A request says which weights it wants. A replica that was restarted, and so has the pretrained ones, loads
+    them before it answers; a request for older weights than the replica has is refused.
+    """
+
+    def __init__(self, config: GenerationConfig, model: str) -> None:
+        self._engine = create_engine(config, localize(model))
+        self._publishing = asyncio.Lock()
+
+    async def ping(self) -> None:
+        """Answer once the engine is ready."""
+
+    async def generate(
+        self, requests: Sequence[GenerationRequest], weights: Weights
+    ) -> list[GenerationResult]:
+        """Answer the requests, in order, with exactly these weights."""
+        await self.publish(weights)
+        return await self._engine.generate(requests)
+
+    async def publish(self, weights: Weights) -> int:
+        """Take the weights, unless they are in use already; return the version in use."""
+        async with self._publishing:
+            if weights.version < self._engine.version:
+                raise RuntimeError(
+                    f"a request for weights {weights.version} came after weights {self._engine.version}: "
+                    "a rollout must not mix versions"
+                )
+            if weights.version > self._engine.version:
+                await self._engine.publish(localize(weights.checkpoint), weights.version)
+        return self._engine.version
+
+
+def start_generation_pool(config: GenerationConfig, model: str) -> ActorPool:
+    """Start the replicas; they load the model while the caller goes on."""
+    actor: Any = ray.remote(GenerationReplica).options(
+        num_cpus=config.cpus,
+        num_gpus=config.gpus,
+        max_restarts=-1,
+        max_concurrency=1000,
+        runtime_env={"env_vars": {"OMP_NUM_THREADS": str(max(1, math.ceil(config.cpus)))}},
+    )
+    return ActorPool([actor.remote(config, model) for _ in range(config.replicas)])

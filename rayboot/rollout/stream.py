@@ -1,0 +1,114 @@
+"""The rollout of a set of problems as one Ray Data stream, from ids to Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as pads
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+import ray
+import ray.data
+
+from rayboot.config import RolloutConfig
+from rayboot.pool import ActorPool
+from rayboot.rollout.attempt import SCHEMA
+from rayboot.rollout.prompting import PromptSource
+from rayboot.rollout.tally import Tally, watched
+from rayboot.rollout.worker import RolloutSettings, RolloutWorker
+from rayboot.storage import Storage
+
+PROBLEMS_PER_BLOCK = 16
+"""Problems that travel and are written together: what a killed rollout may lose, for each block under way."""
+
+
+def stream_rollout(
+    problems: Iterable[tuple[str, str]],
+    settings: RolloutSettings,
+    *,
+    streaming: RolloutConfig,
+    prompts: PromptSource,
+    known: Any,
+    pools: tuple[ActorPool, ActorPool],
+    storage: Storage,
+    folder: str,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Sample, verify and repair every problem, and write all attempts as Parquet below `folder`.
+
+    Problems whose rollouts lie there already, whole, are not done again.
+
+    Args:
+        problems: Pairs of problem id and split.
+        prompts: Tokenizer, budget and few-shot examples.
+        known: ObjectRef of a mapping from id to `Problem`.
+        streaming: How many workers carry how many problems at once.
+        progress: Told now and then how many problems are finished, of how many.
+    """
+    wanted = list(problems)
+    finished = finished_problems(storage, folder)
+    rows = [{"problem_id": id, "split": split} for id, split in wanted if (split, id) not in finished]
+    progress(len(wanted) - len(rows), len(wanted))
+    if not rows:
+        return
+    per_block = max(1, min(PROBLEMS_PER_BLOCK, streaming.problems_in_flight // 2))
+    tally: Any = ray.remote(Tally).options(num_cpus=0).remote(len(wanted) - len(rows))
+    stream = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // per_block)).map_batches(
+        RolloutWorker,
+        batch_size=None,
+        batch_format="pyarrow",
+        zero_copy_batch=True,
+        num_cpus=0,
+        compute=ray.data.ActorPoolStrategy(
+            size=streaming.workers,
+            max_concurrent_calls_per_actor=max(1, streaming.problems_in_flight // per_block),
+        ),
+        fn_constructor_args=(settings, prompts, [known], pools, tally),
+    )
+    with watched(tally, len(wanted), progress):
+        stream.write_parquet(
+            storage.path(folder),
+            filesystem=storage.fs,
+            ray_remote_args={"num_cpus": 0},
+            mode=ray.data.SaveMode.APPEND,
+        )
+
+
+def finished_problems(storage: Storage, folder: str) -> set[tuple[str, str]]:
+    """Pairs of split and problem id whose rollouts lie below `folder`, whole.
+
+    What an interrupted writer has left is removed: files without their footer, and files with a part of a rollout.
+    """
+    finished: set[tuple[str, str]] = set()
+    for info in storage.fs.get_file_info(pafs.FileSelector(storage.path(folder))):
+        whole = _whole_rollouts(storage, info.path)
+        if whole is None:
+            storage.fs.delete_file(info.path)
+        else:
+            finished |= whole
+    return finished
+
+
+def read_attempts(storage: Storage, folder: str, columns: list[str] | None = None) -> pa.Table:
+    """The attempts below `folder`, in the order of split, problem, sample and round."""
+    order = ["split", "problem_id", "sample", "round"]
+    table = _dataset(storage, folder).to_table(columns=None if columns is None else [*{*columns, *order}])
+    return table.sort_by([(column, "ascending") for column in order])
+
+
+def _dataset(storage: Storage, folder: str) -> pads.Dataset:
+    return pads.dataset(storage.path(folder), format="parquet", filesystem=storage.fs, schema=SCHEMA)
+
+
+def _whole_rollouts(storage: Storage, path: str) -> set[tuple[str, str]] | None:
+    """The rollouts in a file; None if it cannot be read, or one of them is not whole."""
+    try:
+        table = pq.read_table(
+            path, filesystem=storage.fs, columns=["split", "problem_id", "rollout_size"], partitioning=None
+        )
+    except (pa.ArrowInvalid, OSError):
+        return None
+    sizes = {(row["split"], row["problem_id"]): row["rollout_size"] for row in table.to_pylist()}
+    return set(sizes) if table.num_rows == sum(sizes.values()) else None
