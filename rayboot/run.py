@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +100,17 @@ class RunDirectory:
             self.storage.rename(aside, name)
         self.storage.write_text(f"{name}.done", json.dumps(summary))
         return summary
+
+    @contextmanager
+    def scratch(self, name: str) -> Iterator[str]:
+        """A local path that does not exist yet, for work that writes a folder of its own; it becomes `name`."""
+        self.storage.remove(name)
+        if self.storage.is_local:
+            yield self.storage.path(name)
+            return
+        with tempfile.TemporaryDirectory(prefix="rayboot-") as local:
+            yield f"{local}/output"
+            self.storage.upload(f"{local}/output", name)
 
     def write_metrics(self, rows: Iterable[dict[str, Any]]) -> None:
         """Write `metrics.jsonl`, one JSON object a line. All rows are given each time, so that none comes twice."""

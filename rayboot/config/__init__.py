@@ -1,6 +1,6 @@
 """Recipes: pydantic models of everything that a run can be told. Imports neither Ray nor torch."""
 
-from rayboot.config.load import load_recipe, recipe_yaml
+from rayboot.config.load import load_recipe, recipe_from, recipe_yaml
 from rayboot.config.recipe import Mode, Recipe
 from rayboot.config.sections import (
     CurationConfig,
@@ -25,5 +25,6 @@ __all__ = [
     "SandboxConfig",
     "TrainingConfig",
     "load_recipe",
+    "recipe_from",
     "recipe_yaml",
 ]

@@ -21,14 +21,22 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         UserError: The file cannot be read, is not a YAML mapping, or breaks the schema; the message names the
             file, each wrong key and, for an unknown key, the nearest valid one.
     """
-    data = _read_mapping(Path(path))
+    return recipe_from(_read_mapping(Path(path)), overrides, str(path))
+
+
+def recipe_from(data: dict[str, Any], overrides: Sequence[str], where: str) -> Recipe:
+    """Make a recipe of parsed YAML and overrides; `where` says in an error where the data comes from.
+
+    Raises:
+        UserError: As `load_recipe`.
+    """
     for override in overrides:
         _apply_override(data, override)
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:
         lines = "\n".join(f"  {line}" for line in _explain(error))
-        raise UserError(f"{path}: the recipe is not valid:\n{lines}") from None
+        raise UserError(f"{where}: the recipe is not valid:\n{lines}") from None
 
 
 def recipe_yaml(recipe: Recipe) -> str:

@@ -1,0 +1,63 @@
+"""Engines that write completions: the contract, and what makes an engine from a recipe's section."""
+
+from __future__ import annotations
+
+from rayboot.config.sections import GenerationConfig
+from rayboot.generation.base import (
+    Completion,
+    GenerationRequest,
+    GenerationResult,
+    Generator,
+    SamplingParams,
+    TokenCounter,
+)
+from rayboot.generation.model_directory import check_model
+
+__all__ = [
+    "Completion",
+    "GenerationRequest",
+    "GenerationResult",
+    "Generator",
+    "SamplingParams",
+    "TokenCounter",
+    "check_model",
+    "create_engine",
+    "load_token_counter",
+]
+
+
+def create_engine(config: GenerationConfig, model: str) -> Generator:
+    """Start the engine that the recipe asks for, with the weights of `model` as version 0.
+
+    Torch and transformers are imported only for the engine that needs them.
+
+    Raises:
+        UserError: `model` is no complete model directory and no model of the hub, or the recording is unusable.
+    """
+    if config.recording is not None:
+        from rayboot.generation.recorded import RecordedEngine
+
+        return RecordedEngine(config.recording, config.latency)
+
+    from rayboot.generation.transformers_engine import TransformersEngine
+
+    return TransformersEngine(config, model)
+
+
+def load_token_counter(config: GenerationConfig, model: str) -> TokenCounter:
+    """The count of prompt tokens that the engine itself will report, without loading the model's weights.
+
+    The `recorded` engine has no tokenizer: its tokens are words, separated by whitespace.
+
+    Raises:
+        UserError: `model` has no tokenizer.
+    """
+    if config.engine == "recorded":
+        from rayboot.generation.recorded import count_words
+
+        return count_words
+
+    from rayboot.generation.loading import encode, load_tokenizer
+
+    tokenizer = load_tokenizer(model)
+    return lambda text: len(encode(tokenizer, text))

@@ -18,8 +18,8 @@ class PromptBuilder:
     Args:
         count_tokens: Tokens of a text, as the model's tokenizer counts them.
         max_tokens: Tokens of a prompt at most.
-        examples: Few-shot examples, shown in this order, each with its first reference. A problem is never shown
-            as its own example.
+        examples: Few-shot examples, shown in this order, each with its first reference. A problem is never
+            shown as its own example.
         template: Used for every problem in place of its benchmark's own.
     """
 
@@ -43,14 +43,14 @@ class PromptBuilder:
         return self._template or template_for(problem.benchmark)
 
     def first(self, problem: Problem) -> str | None:
-        """The prompt for a new solution, with as many examples as fit; None if it does not fit without any."""
+        """The prompt for a solution, with as many examples as fit; None if it does not fit without any."""
         return self._with_examples(problem, self._first(problem))
 
     def repair(self, problem: Problem, program: str, feedback: str) -> str | None:
         """The prompt for a repair of `program`.
 
-        Too long, it loses its examples (the last one first), then the program's tail, then the feedback's middle;
-        None if it does not fit then.
+        Too long, it loses its examples (the last one first), then the program's tail, then the feedback's
+        middle; None if it does not fit then.
         """
         completion = self.target(problem, program)[: self.template(problem).max_program_chars]
 
@@ -65,9 +65,10 @@ class PromptBuilder:
         )
 
     def program(self, problem: Problem, completion: str) -> str:
-        """The whole program in a completion: fences stripped, and put after the starter code if it continues it.
+        """The whole program in a completion: without fences, after the starter code where it continues that.
 
-        A completion that defines the whole function again may follow the starter code too: the later definition holds.
+        A completion that defines the whole function again can follow the starter code as well: of two
+        definitions Python keeps the later.
         """
         before = problem.starter_code if self.template(problem).continues else ""
         code = unfenced(completion, before, problem.entry_point).rstrip()
@@ -110,7 +111,7 @@ class PromptBuilder:
         return None
 
     def _longest(self, text: Callable[[int], str], size: int) -> str | None:
-        """The text of the largest size up to `size` that fits, by bisection; None if the empty one does not."""
+        """The longest text up to `size` that fits, by bisection; None if the shortest does not."""
         best = text(0)
         if not self._fits(best):
             return None

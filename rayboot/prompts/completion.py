@@ -15,7 +15,7 @@ def unfenced(completion: str, before: str = "", entry_point: str = "") -> str:
     Args:
         completion: The model's text. Without a fence it is code already.
         before: Code that the completion may continue, such as a function's signature.
-        entry_point: The function that is asked for: of several fenced blocks, the first that defines it is taken.
+        entry_point: The function that is asked for: of several blocks, the first that defines it is taken.
     """
     fence = FENCE.search(completion)
     if fence is None or _is_code(before, completion):

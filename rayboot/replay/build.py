@@ -1,29 +1,34 @@
-"""Training sets as Ray Data plans: attempts in, one Parquet file of examples out."""
+"""Training sets as Ray Data plans: attempts in, Parquet files of examples out."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, get_args
 
-import pyarrow as pa
-import pyarrow.dataset as pads
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import ray
 import ray.data
 
 from rayboot.config import CurationConfig
 from rayboot.problems.types import Problem
 from rayboot.replay.curate import curate_problem, reference_example
-from rayboot.replay.examples import SCHEMA, examples_table
-from rayboot.rollout import Attempt, PromptSource
+from rayboot.replay.examples import Kind, TrainingExample, examples_table
+from rayboot.rollout import Attempt, PromptSource, read_attempts
 from rayboot.storage import Storage
 
-PROBLEMS_PER_TASK = 512
-ORDER = ["problem_id", "iteration", "sample", "round", "kind"]
+PROBLEMS_PER_FILE = 512
+COUNTED = (*get_args(Kind), "replay")
+
+MakeExamples = Callable[[Sequence[Problem]], list[TrainingExample]]
 
 
 def build_training_set(
+    ids: Sequence[str],
     rollouts: Sequence[str],
     iteration: int,
     options: CurationConfig,
@@ -35,6 +40,7 @@ def build_training_set(
     """Curate the attempts of `rollouts` and write the training set below `folder`.
 
     Args:
+        ids: The training problems.
         rollouts: Names of rollout folders below `storage`: this iteration's, and with the replay buffer on those of
             earlier iterations, whose verified programs are the buffer.
         problems: ObjectRef of a mapping from id to `Problem`.
@@ -42,53 +48,71 @@ def build_training_set(
     Returns:
         Number of examples by kind; replayed ones count as `replay`.
     """
-    attempts = ray.data.read_parquet(
-        [storage.path(rollout) for rollout in rollouts], filesystem=storage.fs, file_extensions=["parquet"]
-    )
-    curated = attempts.groupby("problem_id").map_groups(
-        partial(_curate_group, problems=[problems], iteration=iteration, options=options, prompts=prompts),
-        batch_format="pyarrow",
-    )
-    return _write(curated, iteration, storage, folder)
+
+    def make(chunk: Sequence[Problem]) -> list[TrainingExample]:
+        attempts = _attempts_by_problem(storage, rollouts, chunk)
+        return [
+            example
+            for problem in chunk
+            for example in curate_problem(
+                problem, attempts.get(problem.id, []), iteration, options, prompts.builder
+            )
+        ]
+
+    return _build(ids, iteration, problems, make, storage, folder)
 
 
 def build_reference_set(
     ids: Sequence[str], iteration: int, problems: Any, prompts: PromptSource, storage: Storage, folder: str
 ) -> Counter[str]:
     """Write the references of the problems on their first prompts: the baseline's training set, or validation's."""
-    stream = ray.data.from_items([{"problem_id": id} for id in ids]).map_batches(
-        partial(_reference_batch, problems=[problems], iteration=iteration, prompts=prompts),
-        batch_size=PROBLEMS_PER_TASK,
-        batch_format="pyarrow",
-    )
-    return _write(stream, iteration, storage, folder)
+
+    def make(chunk: Sequence[Problem]) -> list[TrainingExample]:
+        examples = (reference_example(problem, iteration, prompts.builder) for problem in chunk)
+        return [example for example in examples if example is not None]
+
+    return _build(ids, iteration, problems, make, storage, folder)
 
 
-def _curate_group(
-    group: pa.Table, problems: list[Any], iteration: int, options: CurationConfig, prompts: PromptSource
-) -> pa.Table:
-    attempts = [Attempt.model_validate(row) for row in group.to_pylist()]
-    known: Mapping[str, Problem] = ray.get(problems[0])
-    problem = known[attempts[0].problem_id]
-    return examples_table(curate_problem(problem, attempts, iteration, options, prompts.builder))
-
-
-def _reference_batch(batch: pa.Table, problems: list[Any], iteration: int, prompts: PromptSource) -> pa.Table:
-    known: Mapping[str, Problem] = ray.get(problems[0])
-    examples = (
-        reference_example(known[id], iteration, prompts.builder) for id in batch["problem_id"].to_pylist()
-    )
-    return examples_table([example for example in examples if example is not None])
-
-
-def _write(stream: ray.data.Dataset, iteration: int, storage: Storage, folder: str) -> Counter[str]:
-    """Write the examples as one file, in an order that does not depend on how they were made, and count them."""
-    path = storage.path(folder)
+def _build(
+    ids: Sequence[str], iteration: int, problems: Any, make: MakeExamples, storage: Storage, folder: str
+) -> Counter[str]:
+    """Make the examples of so many problems at a time, a file each; files and rows are in the order of ids."""
     storage.remove(folder)  # an interrupted run's leavings
     storage.make_folder(folder)
-    stream.sort(ORDER).repartition(1).write_parquet(
-        path, filesystem=storage.fs, ray_remote_args={"num_cpus": 0}
-    )
-    counted = pads.dataset(path, filesystem=storage.fs, schema=SCHEMA).to_table(columns=["kind", "iteration"])
-    rows = zip(counted["kind"].to_pylist(), counted["iteration"].to_pylist(), strict=True)
-    return Counter("replay" if source < iteration else kind for kind, source in rows)
+    ordered = sorted(ids)
+    chunks = [
+        {
+            "file": f"{folder}/{start // PROBLEMS_PER_FILE:05d}.parquet",
+            "ids": ordered[start : start + PROBLEMS_PER_FILE],
+        }
+        for start in range(0, len(ordered), PROBLEMS_PER_FILE)
+    ]
+    # The reference travels inside a list: bare, it would be resolved for each task.
+    write = partial(_write_chunk, problems=[problems], make=make, storage=storage, iteration=iteration)
+    written = ray.data.from_items(chunks, override_num_blocks=len(chunks)).map(write).take_all()
+    counts: Counter[str] = Counter()
+    for row in written:
+        counts.update({kind: row[kind] for kind in row if row[kind]})
+    return counts
+
+
+def _write_chunk(
+    row: dict[str, Any], problems: list[Any], make: MakeExamples, storage: Storage, iteration: int
+) -> dict[str, int]:
+    known: Mapping[str, Problem] = ray.get(problems[0])
+    examples = make([known[id] for id in row["ids"]])
+    with storage.fs.open_output_stream(storage.path(row["file"])) as stream:
+        pq.write_table(examples_table(examples), stream)
+    counts = Counter("replay" if example.iteration < iteration else example.kind for example in examples)
+    return {kind: counts[kind] for kind in COUNTED}
+
+
+def _attempts_by_problem(
+    storage: Storage, rollouts: Sequence[str], problems: Sequence[Problem]
+) -> dict[str, list[Attempt]]:
+    wanted = pc.field("problem_id").isin([problem.id for problem in problems])
+    rows = [row for rollout in rollouts for row in read_attempts(storage, rollout, where=wanted).to_pylist()]
+    rows.sort(key=itemgetter("problem_id"))
+    grouped = groupby(rows, key=itemgetter("problem_id"))
+    return {id: [Attempt.model_validate(row) for row in group] for id, group in grouped}

@@ -18,19 +18,26 @@ CALLS_PER_SERVER = 4
 
 
 class SandboxExecutor:
-    """A sandbox in a Ray actor. It knows the problems, so that only ids and programs travel to it."""
+    """A sandbox in a Ray actor. It fetches the problems once, so that only ids and programs travel to it."""
 
-    def __init__(self, config: SandboxConfig, problems: Sequence[Any]) -> None:
+    def __init__(self, config: SandboxConfig) -> None:
         limits = Limits(timeout=config.timeout, memory=config.memory_mb << 20)
         self._sandbox = Sandbox(math.ceil(config.cpus), limits, config.allow_weak)
-        self._problems: Mapping[str, Problem] = ray.get(problems[0])
+        self._known: dict[Any, Mapping[str, Problem]] = {}
 
     def ping(self) -> None:
         """Answer once the sandbox is ready."""
 
-    def verify(self, problem_id: str, programs: Sequence[str]) -> list[Verdict]:
-        """Run programs against one problem's tests; verdicts come in the programs' order."""
-        problem = self._problems[problem_id]
+    def verify(self, problems: Sequence[Any], problem_id: str, programs: Sequence[str]) -> list[Verdict]:
+        """Run programs against one problem's tests; verdicts come in the programs' order.
+
+        Args:
+            problems: ObjectRef of a mapping from id to `Problem`, in a list so that it travels as a reference.
+        """
+        [reference] = problems
+        if reference not in self._known:
+            self._known = {reference: ray.get(reference)}
+        problem = self._known[reference][problem_id]
         return self._sandbox.run_many(
             [
                 Job(
@@ -44,16 +51,9 @@ class SandboxExecutor:
         )
 
 
-def start_execution_pool(config: SandboxConfig, problems: Any) -> ActorPool:
-    """Start the executors.
-
-    Args:
-        config: The recipe's section.
-        problems: ObjectRef of a mapping from id to `Problem`.
-    """
-    servers = math.ceil(config.cpus)
+def start_execution_pool(config: SandboxConfig) -> ActorPool:
+    """Start the executors."""
     actor: Any = ray.remote(SandboxExecutor).options(
-        num_cpus=config.cpus, max_restarts=-1, max_concurrency=CALLS_PER_SERVER * servers
+        num_cpus=config.cpus, max_restarts=-1, max_concurrency=CALLS_PER_SERVER * math.ceil(config.cpus)
     )
-    # The reference travels inside a list: a bare one would be resolved once, and a restarted actor could not be made.
-    return ActorPool([actor.remote(config, [problems]) for _ in range(config.executors)])
+    return ActorPool([actor.remote(config) for _ in range(config.executors)])

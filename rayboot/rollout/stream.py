@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as pads
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
@@ -91,10 +92,19 @@ def finished_problems(storage: Storage, folder: str) -> set[tuple[str, str]]:
     return finished
 
 
-def read_attempts(storage: Storage, folder: str, columns: list[str] | None = None) -> pa.Table:
-    """The attempts below `folder`, in the order of split, problem, sample and round."""
+def read_attempts(
+    storage: Storage, folder: str, columns: list[str] | None = None, where: pc.Expression | None = None
+) -> pa.Table:
+    """The attempts below `folder`, in the order of split, problem, sample and round.
+
+    Args:
+        columns: The columns to read; all by default.
+        where: A condition on the columns.
+    """
     order = ["split", "problem_id", "sample", "round"]
-    table = _dataset(storage, folder).to_table(columns=None if columns is None else [*{*columns, *order}])
+    table = _dataset(storage, folder).to_table(
+        columns=None if columns is None else [*{*columns, *order}], filter=where
+    )
     return table.sort_by([(column, "ascending") for column in order])
 
 

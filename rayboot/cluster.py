@@ -1,0 +1,98 @@
+"""Ray: what a recipe asks of it, and the connection to a cluster or a local start."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+import ray.data
+
+from rayboot.config import Recipe
+from rayboot.errors import UserError
+
+Resources = dict[str, float]
+
+DATA_TASKS_CPUS = 1.0
+"""CPUs left for Ray Data's own tasks (reading, grouping, sorting) beside the pools."""
+
+
+def required_resources(recipe: Recipe) -> Resources:
+    """CPUs and GPUs that the recipe's actors ask of Ray at the same time, at most.
+
+    The pools keep theirs throughout; beside them runs either the refit or Ray Data.
+    """
+    generation, sandbox, training = recipe.generation, recipe.sandbox, recipe.training
+    pools = generation.replicas * generation.cpus + sandbox.executors * sandbox.cpus
+    return {
+        "CPU": pools + max(training.workers * training.cpus_per_worker, DATA_TASKS_CPUS),
+        "GPU": generation.replicas * generation.gpus + training.workers * training.gpus_per_worker,
+    }
+
+
+@contextmanager
+def connected(required: Resources) -> Iterator[None]:
+    """Join the Ray cluster that is there, else start a local one for the time of the block.
+
+    It is there when `RAY_ADDRESS` names it, as in a submitted job, or when `ray start` ran on this machine.
+    `RAY_ADDRESS=local` starts a local one all the same.
+
+    Raises:
+        UserError: The cluster has less than is required.
+    """
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if ray.is_initialized():
+        _check(required)
+        yield
+        return
+    _join_or_start(required)
+    try:
+        _calm_ray_data()
+        _check(required)
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _join_or_start(required: Resources) -> None:
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    address = os.environ.get("RAY_ADDRESS", "auto")
+    if address != "local":
+        try:
+            ray.init(address, **quiet)
+            return
+        except ConnectionError:
+            if address != "auto":
+                raise UserError(f"no Ray cluster answers at RAY_ADDRESS={address}") from None
+    # As many CPUs as the actors ask for, even on a smaller machine: generation, verification and refit take turns, and
+    # time-sharing costs less than waiting for ever. A folder of its own, so that no other driver joins this cluster.
+    cpus = max(os.cpu_count() or 1, math.ceil(required["CPU"]))
+    folder = os.path.join(tempfile.gettempdir(), f"rayboot-{os.getuid()}")
+    ray.init("local", num_cpus=cpus, include_dashboard=False, _temp_dir=folder, **quiet)
+
+
+def _check(required: Resources) -> None:
+    there = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    lacking = [
+        f"{amount:g} {kind} (it has {there.get(kind, 0):g})"
+        for kind, amount in required.items()
+        if amount > there.get(kind, 0)
+    ]
+    if lacking:
+        raise UserError(
+            f"the recipe asks the Ray cluster for {' and '.join(lacking)}; ask for less with generation.replicas, "
+            "generation.cpus, sandbox.executors, training.workers and the like, or add nodes"
+        )
+
+
+def _calm_ray_data() -> None:
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_options.verbose_progress = False
+    for name in ("ray.data", "ray.train", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.ERROR)

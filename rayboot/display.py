@@ -1,0 +1,106 @@
+"""What the command line draws: progress bars, a table an iteration, the curve, and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.bar import Bar
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from rayboot.doctor import Finding
+from rayboot.observer import Progress as Report
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+class Terminal:
+    """Shows a run as it goes."""
+
+    @contextmanager
+    def stage(self, iteration: int, name: str) -> Iterator[Report]:
+        """A progress bar while a stage runs."""
+        with bar(f"iteration {iteration}  {name}") as report:
+            yield report
+
+    def iteration(self, rows: Sequence[dict[str, Any]]) -> None:
+        """A table of an iteration that ended."""
+        table = Table(title=f"iteration {rows[0]['iteration']}", title_justify="left")
+        for name in ("split", "problems", "pass@1", "repair@1", "attempts", "tokens"):
+            table.add_column(name, justify="left" if name == "split" else "right")
+        for row in rows:
+            tokens = row["prompt_tokens"] + row["completion_tokens"]
+            shares = (f"{row[key]:.1%}" for key in ("pass@1", "repair@1"))
+            table.add_row(row["split"], str(row["problems"]), *shares, str(row["attempts"]), f"{tokens:,}")
+        console.print(table)
+        if rows[0]["training_examples"]:
+            console.print("training examples:", listed(rows[0]["training_examples"]))
+        seconds = {name: f"{value:.1f}" for name, value in rows[0]["seconds"].items()}
+        console.print("seconds:", listed(seconds), end="\n\n")
+
+
+@contextmanager
+def bar(title: str) -> Iterator[Report]:
+    """A progress bar; the reports say how much is done, of how much."""
+    columns = (TextColumn(f"{title:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def curve(rows: Sequence[dict[str, Any]], best: int) -> None:
+    """Greedy pass@1 of every iteration as bars, on test where there is one."""
+    split = "test" if any(row["split"] == "test" for row in rows) else "validation"
+    table = Table(box=None, show_header=False, title=f"pass@1 on {split}", title_justify="left")
+    for row in rows:
+        if row["split"] == split:
+            mark = "  best by validation" if row["iteration"] == best else ""
+            share = row["pass@1"]
+            table.add_row(
+                f"iteration {row['iteration']}", Bar(1.0, 0.0, share, width=50), f"{share:.1%}{mark}"
+            )
+    console.print(table)
+
+
+def metrics_table(title: str, metrics: Mapping[str, Any]) -> None:
+    """One number a line."""
+    table = Table(title=title, title_justify="left", show_header=False)
+    for name, value in metrics.items():
+        table.add_row(name, f"{value:.4f}" if isinstance(value, float) else f"{value:,}")
+    console.print(table)
+
+
+def listed(counts: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in counts.items()) or "none"
+
+
+@contextmanager
+def counted(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar that is told how much more is done."""
+    done = 0
+    with bar(title) as report:
+        report(0, total)
+
+        def advance(more: int) -> None:
+            nonlocal done
+            done += more
+            report(done, total)
+
+        yield advance
+
+
+def findings_table(findings: Sequence[Finding]) -> None:
+    """What the doctor found."""
+    table = Table(show_header=False)
+    for finding in findings:
+        advice = (
+            f"\n{finding.advice}" if finding.advice and (not finding.ok or finding.what == "sandbox") else ""
+        )
+        table.add_row(
+            "[green]ok[/]" if finding.ok else "[red]missing[/]", finding.what, finding.found + advice
+        )
+    console.print(table)

@@ -1,0 +1,78 @@
+"""Files of solutions that some model wrote: JSON Lines, as HumanEval's samples or with whole programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rayboot.errors import UserError
+from rayboot.problems.rows import Row, read_rows
+from rayboot.problems.types import Frozen, Problem
+
+
+class Solution(Frozen):
+    """One row: a program for a problem."""
+
+    task_id: str | int
+    """As the file gives it."""
+    index: int
+    """0-based number of the row in its file."""
+    problem: Problem
+    program: str
+
+
+def read_solutions(path: str | Path, problems: Sequence[Problem]) -> list[Solution]:
+    """The rows of a JSON Lines file, plain or gzipped, in their order; several may be for one problem.
+
+    A row has `task_id` (`MBPP/11`, `11` or 11) and `solution`, a whole program, or else `completion`, which goes on
+    where the problem's starter code ends, as in HumanEval's samples. Other fields are ignored.
+
+    Raises:
+        UserError: The file cannot be read, or a row lacks a field or names an unknown problem.
+    """
+    by_id = _by_id(problems)
+    return [_solution(row, by_id) for row in read_rows(Path(path))]
+
+
+def _solution(row: Row, by_id: Mapping[str, list[Problem]]) -> Solution:
+    problem = _problem(row, by_id)
+    return Solution(
+        task_id=row.data["task_id"], index=row.number, problem=problem, program=_program(row, problem)
+    )
+
+
+def _problem(row: Row, by_id: Mapping[str, list[Problem]]) -> Problem:
+    task_id = row.data.get("task_id")
+    if isinstance(task_id, bool) or not isinstance(task_id, str | int):
+        raise UserError(
+            f"{row.where}: task_id must be a text or a number, such as MBPP/11 or 11, not {task_id!r}"
+        )
+    matching = by_id.get(str(task_id), [])
+    if not matching:
+        example = next(iter(by_id), "none")
+        raise UserError(
+            f"{row.where}: task_id {task_id!r} is not among the problems, whose ids are like {example}"
+        )
+    if len(matching) > 1:
+        raise UserError(f"{row.where}: task_id {task_id!r} may be {' or '.join(p.id for p in matching[:2])}")
+    return matching[0]
+
+
+def _program(row: Row, problem: Problem) -> str:
+    fields: dict[str, Any] = row.data
+    for name, before in (("solution", ""), ("completion", problem.starter_code)):
+        if name in fields:
+            if not isinstance(fields[name], str):
+                raise UserError(f"{row.where}: {name} must be a text, not {type(fields[name]).__name__}")
+            return before + str(fields[name])
+    raise UserError(f"{row.where}: expected the field solution (a whole program) or completion")
+
+
+def _by_id(problems: Sequence[Problem]) -> dict[str, list[Problem]]:
+    """Problems by id, and by what comes after the id's last slash; the former goes first."""
+    by_id = {problem.id: [problem] for problem in problems}
+    by_number: dict[str, list[Problem]] = {}
+    for problem in problems:
+        by_number.setdefault(problem.id.rpartition("/")[2], []).append(problem)
+    return by_id | {number: same for number, same in by_number.items() if number not in by_id}

@@ -1,0 +1,31 @@
+"""How much a model can read and write at once."""
+
+from __future__ import annotations
+
+from transformers import PreTrainedConfig
+
+
+class ContextLimit:
+    """The model's context, from `max_position_embeddings`; models with relative positions (T5) have none."""
+
+    def __init__(self, config: PreTrainedConfig) -> None:
+        self._positions: int | None = getattr(config.get_text_config(), "max_position_embeddings", None)
+        self._shared = not config.is_encoder_decoder
+
+    def check(self, prompt_tokens: int, max_tokens: int, tag: str) -> None:
+        """Check one request. An encoder-decoder reads and writes in a context each, others in a shared one.
+
+        Raises:
+            ValueError: The prompt has no token, or prompt and completion do not fit.
+        """
+        name = f"request {tag!r}" if tag else "a request"
+        if prompt_tokens == 0:
+            raise ValueError(f"{name}: the prompt has no token")
+        if self._positions is None:
+            return
+        needed = prompt_tokens + max_tokens if self._shared else max(prompt_tokens, max_tokens)
+        if needed > self._positions:
+            raise ValueError(
+                f"{name}: {prompt_tokens} prompt tokens and max_tokens {max_tokens} do not fit "
+                f"the model's context of {self._positions} tokens"
+            )

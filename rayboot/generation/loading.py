@@ -1,0 +1,145 @@
+"""Reads models and tokenizers from disk, and new weights into a model that is already there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import logging
+
+from rayboot.errors import UserError
+from rayboot.generation.model_directory import check_model, check_tokenizer, is_local
+
+
+def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model directory or of a model of the hub.
+
+    Raises:
+        UserError: There is none.
+    """
+    check_tokenizer(model)
+    tokenizer: PreTrainedTokenizerBase = _read(AutoTokenizer, model, "tokenizer")
+    return tokenizer
+
+
+def encode(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
+    """Tokens of a prompt, with the special tokens that this tokenizer adds by itself."""
+    ids: list[int] = tokenizer(prompt, verbose=False)["input_ids"]
+    return ids
+
+
+def load_model(model: str, dtype: torch.dtype | str, device: torch.device) -> PreTrainedModel:
+    """A causal or encoder-decoder model, as its config says, ready to generate.
+
+    Args:
+        dtype: `"auto"` is the checkpoint's own.
+
+    Raises:
+        UserError: The directory is incomplete, or its weights are not those of its config.
+    """
+    check_model(model)
+    config = _read(AutoConfig, model, "config")
+    auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    loaded, report = _read(auto, model, "weights", config=config, dtype=dtype, output_loading_info=True)
+    if report["missing_keys"]:
+        # transformers would go on with random weights in these places.
+        raise UserError(f"the weights of model {model} lack {_some(report['missing_keys'])}")
+    ready: PreTrainedModel = loaded.to(device).eval().requires_grad_(False)
+    return ready
+
+
+def load_weights(model: PreTrainedModel, checkpoint: str) -> None:
+    """Copy the weights of a checkpoint directory into `model`, in the model's dtype and on its device.
+
+    All is checked before the first tensor changes: after an error the model is as it was. Tied weights may be in the
+    checkpoint once, as `save_pretrained` writes them, or under each of their names.
+
+    Raises:
+        UserError: The checkpoint is missing or broken, or holds the weights of another model.
+    """
+    weights = read_weights(checkpoint)
+    targets = model.state_dict()
+    _check_fit(checkpoint, weights, targets)
+    with torch.no_grad():
+        for name, weight in weights.items():
+            targets[name].copy_(weight)
+
+
+def read_weights(checkpoint: str) -> dict[str, torch.Tensor]:
+    """All tensors of a directory's safetensors files, single or sharded, on the CPU.
+
+    Raises:
+        UserError: There is no such directory, no such file in it, or one that cannot be read.
+    """
+    files = sorted(Path(checkpoint).glob("*.safetensors"))
+    if not files:
+        raise UserError(
+            f"checkpoint {checkpoint} has no safetensors file: give a directory as save_pretrained writes it"
+        )
+    weights: dict[str, torch.Tensor] = {}
+    for file in files:
+        try:
+            weights.update(load_file(file))
+        except (OSError, SafetensorError) as error:
+            raise UserError(f"checkpoint file {file} cannot be read: {error}") from error
+    return weights
+
+
+def quiet_transformers() -> None:
+    """Keep progress bars and notices of transformers out of the output of a run."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _check_fit(
+    checkpoint: str, weights: Mapping[str, torch.Tensor], targets: Mapping[str, torch.Tensor]
+) -> None:
+    # Names that share storage are tied: one of them is enough.
+    present = {targets[name].data_ptr() for name in weights if name in targets}
+    missing = [name for name, target in targets.items() if target.data_ptr() not in present]
+    unexpected = [name for name in weights if name not in targets]
+    misshapen = [
+        f"{name} {tuple(weights[name].shape)} for {tuple(target.shape)}"
+        for name, target in targets.items()
+        if name in weights and weights[name].shape != target.shape
+    ]
+    for what, names in (
+        ("lacks", missing),
+        ("has the unknown", unexpected),
+        ("has the wrong shape", misshapen),
+    ):
+        if names:
+            raise UserError(f"checkpoint {checkpoint} is of another model: it {what} {_some(names)}")
+
+
+def _read(auto: Any, model: str, what: str, **options: Any) -> Any:
+    quiet_transformers()
+    try:
+        return auto.from_pretrained(model, **options)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().split("\n")[0]
+        if is_local(model):
+            raise UserError(f"the {what} of model {model} cannot be read: {reason}") from error
+        raise UserError(
+            f"model {model} is neither a directory here nor a model that can be downloaded now: give a directory, "
+            f"or download it first where there is a network, with `hf download {model}` ({reason})"
+        ) from error
+
+
+def _some(names: Any) -> str:
+    names = sorted(names)
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

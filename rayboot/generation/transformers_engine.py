@@ -1,0 +1,105 @@
+"""The `transformers` engine: batches what is in flight, and generates with `model.generate`.
+
+Only the request decides how its completions are drawn: of the checkpoint's generation_config nothing is used but
+the ids of its special tokens. A row that is done waits for the longest of its batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from rayboot.config.sections import GenerationConfig
+from rayboot.generation.base import GenerationRequest, GenerationResult
+from rayboot.generation.batching import BatchRunner, PendingSequence
+from rayboot.generation.context import ContextLimit
+from rayboot.generation.decoding import BatchDecoder
+from rayboot.generation.loading import encode, load_model, load_tokenizer, load_weights
+
+
+class TransformersEngine:
+    """A `Generator` on one copy of a Hugging Face model, causal or encoder-decoder."""
+
+    def __init__(self, config: GenerationConfig, model: str) -> None:
+        threads = max(1, math.ceil(config.cpus))
+        # One thread computes and loads weights: what it does can never overlap.
+        self._thread = ThreadPoolExecutor(1, "generation", torch.set_num_threads, (threads,))
+        torch.set_num_threads(threads)
+        self._tokenizer: PreTrainedTokenizerBase = load_tokenizer(model)
+        device = torch.device("cuda" if config.gpus > 0 else "cpu")
+        self._model: PreTrainedModel = load_model(model, resolve_dtype(config.dtype, device), device)
+        self._limit = ContextLimit(self._model.config)
+        self._runner = BatchRunner(
+            BatchDecoder(self._model, self._tokenizer), config.batch_size, self._thread
+        )
+        self._open = asyncio.Event()
+        self._open.set()
+        self._publishing = asyncio.Lock()
+        self._version = 0
+
+    @property
+    def version(self) -> int:
+        return self._version
+
+    async def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
+        """Answer the requests, in order.
+
+        Raises:
+            ValueError: A prompt is empty, or does not fit the model's context together with its completion. None of
+                this call's requests is then generated; other calls are not affected.
+        """
+        prompts = [encode(self._tokenizer, request.prompt) for request in requests]
+        for request, prompt in zip(requests, prompts, strict=True):
+            self._limit.check(len(prompt), request.params.max_tokens, request.tag)
+        while not self._open.is_set():
+            await self._open.wait()
+        version = self._version
+        loop = asyncio.get_running_loop()
+        sequences = [
+            [PendingSequence(prompt, seed, request.params, loop.create_future()) for seed in request.seeds]
+            for request, prompt in zip(requests, prompts, strict=True)
+        ]
+        self._runner.submit([each for samples in sequences for each in samples])
+        completions = iter(await asyncio.gather(*(each.future for samples in sequences for each in samples)))
+        return [
+            GenerationResult(
+                completions=tuple(next(completions) for _ in samples),
+                prompt_tokens=len(prompt),
+                version=version,
+            )
+            for samples, prompt in zip(sequences, prompts, strict=True)
+        ]
+
+    async def publish(self, checkpoint: str, version: int) -> None:
+        """Load weights in place. What was asked for before is answered with the old ones, what comes after waits.
+
+        Raises:
+            UserError: The checkpoint is missing, broken or another model's; the old weights stay in use.
+        """
+        async with self._publishing:
+            self._open.clear()
+            try:
+                await self._runner.drained()
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._thread, load_weights, self._model, checkpoint)
+                self._version = version
+            finally:
+                self._open.set()
+
+    async def close(self) -> None:
+        """Finish what is in flight, then end the thread."""
+        await self._runner.drained()
+        self._thread.shutdown()
+
+
+def resolve_dtype(name: str, device: torch.device) -> torch.dtype | str:
+    """The dtype that a recipe's name means on a device; `auto` on a GPU is left to the checkpoint."""
+    if name == "auto":
+        return "auto" if device.type == "cuda" else torch.float32
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype

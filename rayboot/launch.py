@@ -1,0 +1,138 @@
+"""From a recipe to a finished run: check the inputs, connect to Ray, run the loop, leave what a run leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import ray
+
+from rayboot import __version__
+from rayboot.bootstrap import bootstrap
+from rayboot.cluster import connected, required_resources
+from rayboot.config import Recipe
+from rayboot.errors import UserError
+from rayboot.generation import check_model
+from rayboot.history import History
+from rayboot.observer import Observer
+from rayboot.problems import Problem, load_problems, shared
+from rayboot.problems.types import Frozen
+from rayboot.recipes import resolve_model
+from rayboot.report import write_html, write_tensorboard
+from rayboot.run import RunDirectory
+from rayboot.stages import Stages
+from rayboot.storage import is_remote
+
+PACKAGES = ("ray", "torch", "transformers", "pyarrow", "pydantic")
+
+
+class Outcome(Frozen):
+    """Where a finished run's results lie."""
+
+    best_iteration: int
+    """Chosen by validation; 0 when no refit was better than the pretrained model."""
+    checkpoint: str
+    """Hugging Face directory of the best iteration."""
+    metrics: str
+    report: str
+    rows: tuple[dict[str, Any], ...]
+    """The rows of metrics.jsonl."""
+
+
+def run_recipe(recipe: Recipe, observer: Observer, resume: bool = False) -> Outcome:
+    """Run the whole loop.
+
+    Raises:
+        UserError: Something in the recipe, the problems or the model is wrong; found before any actor starts.
+        RaybootError: A stage failed. What is finished is kept, and `resume` goes on from there.
+    """
+    problems = load_splits(recipe)
+    pretrained = pretrained_directory(recipe.policy.model)
+    with connected(required_resources(recipe)):
+        run = RunDirectory.open(recipe, resume, facts(recipe))
+        stages = Stages(recipe, run, pretrained, problems, observer)
+        history = History(run, observer)
+        try:
+            best = bootstrap(recipe, stages, history)
+        finally:
+            stages.close()
+    run.storage.write_text("run.json", json.dumps({**facts(recipe), "best_iteration": best}, indent=2) + "\n")
+    write_html(run.storage, recipe.name, history.rows, best)
+    write_tensorboard(run.storage, history.rows)
+    return Outcome(
+        best_iteration=best,
+        checkpoint=stages.weights(best).checkpoint,
+        metrics=run.storage.uri("metrics.jsonl"),
+        report=run.storage.uri("report.html"),
+        rows=tuple(history.rows),
+    )
+
+
+def load_splits(recipe: Recipe) -> Mapping[str, Sequence[Problem]]:
+    """The recipe's problems by what they are for: `train`, `validation`, `test` and `few_shot`.
+
+    Raises:
+        UserError: A SPEC is wrong, a set is empty, or a problem is in two of the measured or trained sets.
+    """
+    specs = recipe.problems
+    named = {
+        "train": specs.train,
+        "validation": specs.validation,
+        "test": specs.test,
+        "few_shot": specs.few_shot,
+    }
+    problems = {role: load_problems(spec)[: specs.limit] if spec else [] for role, spec in named.items()}
+    for trained, measured in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        same = [pair for pair in shared(problems[trained], problems[measured]) if pair.same == "id"]
+        if same:
+            raise UserError(
+                f"problems.{trained} ({named[trained]}) and problems.{measured} ({named[measured]}) share "
+                f"{len(same)} problems, such as {same[0].train_id}: give each its own split, as in SPEC/train"
+            )
+    if recipe.mode == "finetune" and not any(problem.references for problem in problems["train"]):
+        raise UserError(f"mode finetune trains on references, and problems.train ({specs.train}) has none")
+    return problems
+
+
+def pretrained_directory(model: str) -> str:
+    """A local directory, or a URI, of the model with its tokenizer; a hub name is downloaded.
+
+    Raises:
+        UserError: There is no such model.
+    """
+    model = resolve_model(model)
+    if is_remote(model):
+        return model
+    check_model(model)
+    return os.path.abspath(model) if os.path.isdir(model) else _download(model)
+
+
+def _download(name: str) -> str:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return str(snapshot_download(name))
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"model {name} is no directory here and cannot be downloaded from the hub ({reason}); "
+            "give the path of a Hugging Face model directory"
+        ) from None
+
+
+def facts(recipe: Recipe) -> dict[str, Any]:
+    """Versions, seed and hardware: what `run.json` tells."""
+    there = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return {
+        "name": recipe.name,
+        "seed": recipe.seed,
+        "rayboot": __version__,
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "platform": platform.platform(),
+        "resources": {kind: amount for kind, amount in there.items() if ":" not in kind},
+    }

@@ -1,0 +1,87 @@
+"""HumanEval (Chen et al. 2021, arXiv 2107.03374): 164 Python functions to complete, in `HumanEval.jsonl.gz`."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from rayboot.problems.rows import RowModel, problems_from_rows
+from rayboot.problems.types import AssertTest, Problem
+
+
+class HumanEvalRow(RowModel):
+    """A row."""
+
+    task_id: str
+    prompt: str
+    entry_point: str
+    canonical_solution: str
+    test: str
+
+
+def load(path: Path) -> list[Problem]:
+    """All problems of the file. The hidden test is `check`; examples of the docstring are public tests."""
+    return problems_from_rows(path, HumanEvalRow, to_problem)
+
+
+def to_problem(row: HumanEvalRow) -> Problem:
+    """A row as a problem, whose program goes on where the starter code (the prompt) ends."""
+    public = [AssertTest(code=code, public=True) for code in example_asserts(row)]
+    hidden = AssertTest(code=f"{row.test.strip()}\n\ncheck({row.entry_point})")
+    return Problem(
+        id=row.task_id,
+        benchmark="humaneval",
+        statement=_docstring(row),
+        starter_code=row.prompt,
+        entry_point=row.entry_point,
+        tests=(*public, hidden),
+        references=(row.prompt + row.canonical_solution,),
+    )
+
+
+def example_asserts(row: HumanEvalRow) -> list[str]:
+    """The docstring's examples as asserts, in their order: those that `check` asserts, too, and only those.
+
+    A wrong, inexact or misread example can therefore never fail a program that passes the official test.
+    """
+    checked = {ast.dump(test).replace("'candidate'", repr(row.entry_point)) for test in _asserted(row.test)}
+    asserts: dict[str, str] = {}
+    for call, value in _examples(row):
+        code = f"assert {call} == {value}"
+        for test in _asserted(code):
+            if ast.dump(test) in checked:
+                asserts.setdefault(ast.dump(test), code)
+    return list(asserts.values())
+
+
+def _examples(row: HumanEvalRow) -> Iterator[tuple[str, str]]:
+    """Whatever looks like an example: `f(1) == 2` and the like, or a doctest with the value below."""
+    one_line = re.compile(rf"\b({re.escape(row.entry_point)}\(.*\))\s*(?:==|=>|->|➞|➡|=)\s*(.+)$")
+    lines = row.prompt.splitlines()
+    for line, below in zip(lines, [*lines[1:], ""], strict=True):
+        if match := one_line.search(line):
+            yield match[1].strip(), match[2].strip()
+        elif line.strip().startswith(">>>"):
+            yield line.strip()[3:].strip(), below.strip()
+
+
+def _asserted(code: str) -> list[ast.expr]:
+    try:
+        return [node.test for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Assert)]
+    except (SyntaxError, ValueError):
+        return []
+
+
+def _docstring(row: HumanEvalRow) -> str:
+    """The task in words: the first text in the function's body (in HumanEval/115 an import comes before it)."""
+    try:
+        functions = [node for node in ast.parse(row.prompt).body if isinstance(node, ast.FunctionDef)]
+    except SyntaxError as error:
+        raise ValueError(f"prompt is not Python: {error.msg}") from None
+    for node in next((f.body for f in functions if f.name == row.entry_point), []):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str() as text)):
+                return "\n".join(line.strip() for line in text.strip().splitlines())
+    raise ValueError(f"prompt defines no function {row.entry_point} with a docstring")

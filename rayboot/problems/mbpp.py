@@ -1,0 +1,86 @@
+"""MBPP (Austin et al. 2021, arXiv 2108.07732): 974 short Python problems, in the original `mbpp.jsonl`."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+from pathlib import Path
+
+from rayboot.problems.rows import RowModel, problems_from_rows
+from rayboot.problems.types import AssertTest, Problem
+
+SPLITS = {
+    "prompt": range(1, 11),
+    "test": range(11, 511),
+    "validation": range(511, 601),
+    "train": range(601, 975),
+}
+"""The splits of the paper, by task id."""
+
+
+class MbppRow(RowModel):
+    """A row; `challenge_test_list` is not read, as the paper's own evaluation does not use it."""
+
+    task_id: int
+    text: str
+    code: str
+    test_list: list[str]
+    test_setup_code: str = ""
+
+
+def load(path: Path) -> list[Problem]:
+    """All problems of the file. The first test of each is public, the others are hidden."""
+    return problems_from_rows(path, MbppRow, to_problem)
+
+
+def to_problem(
+    row: MbppRow, benchmark: str = "mbpp", prefix: str = "MBPP", split: str | None = None
+) -> Problem:
+    """A row as a problem; other benchmarks in the same format give their own names and split."""
+    reference = unix_lines(row.code)
+    tests = [
+        AssertTest(code=unix_lines(test), public=number == 0) for number, test in enumerate(row.test_list)
+    ]
+    return Problem(
+        id=f"{prefix}/{row.task_id}",
+        benchmark=benchmark,
+        split=_split(row.task_id) if split is None else split,
+        statement=unix_lines(row.text).strip(),
+        entry_point=called_function(tests[0].code, reference) if tests else "",
+        tests=tuple(tests),
+        setup_code=unix_lines(row.test_setup_code),
+        references=(reference,),
+    )
+
+
+def called_function(test: str, program: str) -> str:
+    """The function of `program` that `test` calls; the empty string if it calls none.
+
+    Raises:
+        ValueError: The test is not Python.
+    """
+    try:
+        tree = ast.parse(test)
+    except SyntaxError as error:
+        raise ValueError(f"a test is not Python ({error.msg}): {test!r}") from None
+    calls = [
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
+    defined = set(re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=", program, re.MULTILINE))
+    names = {name for match in defined for name in match if name}
+    ours = [name for name in calls if name in names] or [
+        name for name in calls if not hasattr(builtins, name)
+    ]
+    return ours[0] if ours else ""
+
+
+def unix_lines(text: str) -> str:
+    """`text` with line ends that are one newline: 972 of MBPP's 974 solutions have CRLF, four a stray CR."""
+    return re.sub(r"\r+\n|\r", "\n", text)
+
+
+def _split(task_id: int) -> str:
+    return next((split for split, ids in SPLITS.items() if task_id in ids), "")

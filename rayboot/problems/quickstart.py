@@ -1,0 +1,33 @@
+"""The packaged problems of the quickstart, in MBPP's format with a `split` in each row."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from rayboot.problems.mbpp import MbppRow
+from rayboot.problems.mbpp import to_problem as mbpp_problem
+from rayboot.problems.rows import problems_from_rows
+from rayboot.problems.types import Problem
+
+
+class QuickstartRow(MbppRow):
+    """A row."""
+
+    split: str
+
+
+def packaged() -> list[Problem]:
+    """All problems of the packaged file."""
+    with as_file(files("rayboot.recipes") / "quickstart" / "problems.jsonl") as path:
+        return load(path)
+
+
+def load(path: Path) -> list[Problem]:
+    """All problems of a file in this format. The first test of each is public, the others are hidden."""
+    return problems_from_rows(path, QuickstartRow, to_problem)
+
+
+def to_problem(row: QuickstartRow) -> Problem:
+    """A row as a problem."""
+    return mbpp_problem(row, benchmark="quickstart", prefix="quickstart", split=row.split)

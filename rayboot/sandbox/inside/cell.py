@@ -1,0 +1,163 @@
+"""The isolation of one child of the fork server: what it can still do once `Isolation.enter` has returned."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import select
+import shutil
+import signal
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from . import kernel, landlock, newroot, seccomp
+
+Level = Literal["A", "B", "C"]
+
+_FILE_BYTES = 16 << 20
+_WORK_OPTIONS = "size=32m,nr_inodes=4096,mode=700"
+_OPEN_FILES = 64
+_THREADS = 64
+
+
+@dataclass(frozen=True)
+class Isolation:
+    """The layers of a tier, prepared once by the fork server and entered by every child."""
+
+    level: Level
+    uid: int | None
+    """The user whose id the programs take; None: this process may not change it."""
+    work_directory: str
+    rules: int | None
+    """Landlock's rules."""
+    own_pids: int | None
+    """The fork server's own pid namespace, to return to after each fork."""
+    lifeline: tuple[int, int]
+    """A pipe that only the fork server holds open."""
+
+    @classmethod
+    def prepare(cls, level: Level, scratch: str) -> Isolation:
+        """Enter the namespaces of the fork server itself, if the level has any.
+
+        Raises:
+            OSError: The system does not offer this level.
+        """
+        privileged = os.geteuid() == 0
+        uid = (
+            2_000_000 + os.getpid() if privileged else None
+        )  # nobody else's: limits on processes are by user
+        own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY) if level == "A" else None
+        work = newroot.WORK_DIRECTORY if level == "A" else scratch
+        if level == "A":
+            newroot.enter()
+            privileged = os.geteuid() == 0
+            uid = uid if privileged else None
+        elif uid is not None:
+            os.chown(scratch, uid, uid)
+        rules = None if level == "C" else _rules(level, work)
+        kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
+        if level == "A":
+            seccomp.compiled(1)  # now, so that no child has to
+        return cls(level, uid, work, rules, own_pids, os.pipe())
+
+    def fork(self) -> int:
+        if self.own_pids is None:
+            return os.fork()
+        kernel.unshare(kernel.CLONE_NEWPID)
+        pid = -1
+        try:
+            pid = os.fork()
+        finally:
+            if pid != 0:
+                kernel.setns(self.own_pids, kernel.CLONE_NEWPID)
+        return pid
+
+    def enter(self, fds: list[int], limits: dict[str, Any]) -> None:
+        """Isolate this process, for ever. `fds` become 0, 1, 2, ...; all other descriptors are closed."""
+        os.setsid()
+        kernel.prctl("pdeathsig", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if self.own_pids is not None:
+            kernel.unshare(kernel.CLONE_NEWNS)
+            owner = "" if self.uid is None else f",uid={self.uid},gid={self.uid}"
+            flags = kernel.MS_NOSUID | kernel.MS_NODEV
+            kernel.mount("tmpfs", self.work_directory, "tmpfs", flags, _WORK_OPTIONS + owner)
+        os.chdir(self.work_directory)
+        self._become_nobody()
+        kernel.prctl("pdeathsig", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # changing the user has cleared it
+        self._die_with_fork_server()
+        if self.rules is not None:
+            landlock.restrict(self.rules)
+        _keep_only(fds)
+        _set_limits(limits, private_user=self.uid is not None or self.level == "A")
+        if self.level != "C":
+            seccomp.restrict(os.getpid())
+
+    def _become_nobody(self) -> None:
+        if self.uid is not None:
+            os.setgroups([])
+            os.setresgid(self.uid, self.uid, self.uid)
+            os.setresuid(self.uid, self.uid, self.uid)
+        kernel.drop_capabilities()
+
+    def _die_with_fork_server(self) -> None:
+        """The fork server may have died before the first PDEATHSIG was set."""
+        os.close(self.lifeline[1])
+        poll = select.poll()
+        poll.register(self.lifeline[0], 0)
+        if poll.poll(0):
+            os._exit(0)
+
+    def clean(self) -> None:
+        """Remove what a program left in a work directory that is not its own."""
+        if self.level == "A":
+            return
+        with os.scandir(self.work_directory) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, onerror=_force)
+                else:
+                    os.unlink(entry.path)
+
+
+def _force(function: Any, path: str, _: object) -> None:
+    """A program may take away its own right to a directory."""
+    os.chmod(os.path.dirname(path), 0o700)
+    os.chmod(path, 0o700)
+    shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.unlink(path)
+
+
+def _rules(level: Level, work: str) -> int:
+    if landlock.abi() < 1:
+        raise OSError("the kernel has no Landlock")
+    if not seccomp.supported():
+        raise OSError(f"no list of system calls for {os.uname().machine}")
+    readable = ["/"] if level == "A" else newroot.readable_paths()
+    writable = newroot.WORK_PARENT if level == "A" else work
+    return landlock.ruleset(readable, [writable, *newroot.device_paths()])
+
+
+def _keep_only(fds: list[int]) -> None:
+    high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in fds]
+    for target, fd in enumerate(high):
+        os.dup2(fd, target)
+    os.closerange(len(fds), 256)
+
+
+def _set_limits(limits: dict[str, Any], private_user: bool) -> None:
+    seconds = int(limits["timeout"]) + 2
+    values = {
+        resource.RLIMIT_AS: limits["memory"],
+        resource.RLIMIT_CPU: seconds,
+        resource.RLIMIT_FSIZE: _FILE_BYTES,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 0,
+        resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_NOFILE: _OPEN_FILES,
+    }
+    if private_user:  # else the user's other processes would count too
+        values[resource.RLIMIT_NPROC] = _THREADS
+    for kind, value in values.items():
+        hard = resource.getrlimit(kind)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (value, value))

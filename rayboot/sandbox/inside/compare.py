@@ -1,0 +1,76 @@
+"""What counts as the right answer. Runs where the program cannot reach, with genuine builtins on plain data."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from .asserts import Question
+
+_RELATIVE, _ABSOLUTE = 1e-5, 1e-8
+"""Tolerance of numpy.allclose, which APPS' official harness uses for printed numbers."""
+
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "Eq": operator.eq,
+    "NotEq": operator.ne,
+    "Lt": operator.lt,
+    "LtE": operator.le,
+    "Gt": operator.gt,
+    "GtE": operator.ge,
+    "Is": operator.is_,
+    "IsNot": operator.is_not,
+    "In": lambda left, right: left in right,
+    "NotIn": lambda left, right: left not in right,
+}
+
+
+def answers(question: Question, value: Any) -> bool:
+    """Whether a value makes the assert true, by Python's own rules. Raises what the comparison raises."""
+    if question.form == "truth":
+        return bool(value) is question.operand
+    if question.form == "near":
+        value = abs(value - question.centre)
+    return bool(OPERATORS[question.op](value, question.operand))
+
+
+def same_result(value: Any, expected: Any) -> bool:
+    """APPS' rule for call-based problems: tuples are lists, and the expected value may be wrapped in a list of one."""
+    value = _tuples_to_lists(value)
+    expected = _tuples_to_lists(expected)
+    return bool(
+        value == expected or (isinstance(expected, list) and len(expected) == 1 and value == expected[0])
+    )
+
+
+def _tuples_to_lists(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_tuples_to_lists(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _tuples_to_lists(item) for key, item in value.items()}  # JSON has no other keys
+    return value
+
+
+def same_output(got: str, expected: str) -> bool:
+    """Whether two printed texts are the same, token by token: white space and line ends do not count.
+
+    Two tokens are the same too when both are numbers, one of them is written with a point or an exponent, and they are
+    as close as numpy.allclose asks (relative 1e-5, absolute 1e-8).
+    """
+    ours, theirs = got.split(), expected.split()
+    if ours == theirs:
+        return True
+    return len(ours) == len(theirs) and all(map(_same_token, ours, theirs))
+
+
+def _same_token(got: str, expected: str) -> bool:
+    if got == expected:
+        return True
+    if not any(mark in token for token in (got, expected) for mark in ".eE"):
+        return False
+    try:
+        ours, theirs = float(got), float(expected)
+    except ValueError:
+        return False
+    return math.isfinite(theirs) and abs(ours - theirs) <= _ABSOLUTE + _RELATIVE * abs(theirs)

@@ -1,0 +1,73 @@
+"""What the tests of one job share."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+from .forkserver import ForkServer
+from .process import Output
+from .pump import Pump
+from .stops import Ended, Misbehaved, Stop
+
+_SHOWN = 2048
+"""Bytes of each output stream that a verdict keeps."""
+
+Outcome = dict[str, Any]
+"""Fields of a verdict: `status`, and those that the status calls for."""
+
+
+class Job:
+    def __init__(self, server: ForkServer, request: dict[str, Any], compile_inside: bool) -> None:
+        self.server = server
+        self.request = request
+        self.limits: dict[str, Any] = request["limits"]
+        self.output = Output(self.limits["output"])
+        self.pump = Pump(self.limits["timeout"])
+        self._compile_inside = compile_inside
+        self._cpu_seconds = 0.0
+        self._peak_memory = 0
+
+    def spawn_request(self, role: str) -> dict[str, Any]:
+        return {
+            "role": role,
+            "program": "" if role == "judge" else self.request["program"],
+            "setup_code": self.request["setup_code"] if role == "candidate" else "",
+            "compile_inside": self._compile_inside,
+            "limits": self.limits,
+        }
+
+    def count(self, usage: dict[str, Any]) -> None:
+        """Add what a process of the program has used."""
+        self._cpu_seconds += usage.get("cpu", 0.0)
+        self._peak_memory = max(self._peak_memory, usage.get("peak", 0))
+
+    def usage(self) -> Outcome:
+        return {
+            "wall_seconds": time.monotonic() - self.pump.started,
+            "cpu_seconds": self._cpu_seconds,
+            "peak_memory": self._peak_memory,
+            **{
+                name: bytes(text[:_SHOWN]).decode(errors="replace")
+                for name, text in self.output.texts.items()
+            },
+        }
+
+
+def outcome_of_stop(stop: Stop, usage: dict[str, Any], limits: dict[str, Any]) -> Outcome:
+    """What a verdict says of a job that stopped; `usage` is that of the process, when it has ended."""
+    if not isinstance(stop, Ended) or "status" not in usage:
+        return stop.outcome()
+    status = usage["status"]
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        if number == signal.SIGKILL and usage["killed"]:
+            return Misbehaved("the program closed the sandbox's own channel").outcome()
+        if number in (signal.SIGXCPU, signal.SIGKILL) and usage["cpu"] >= limits["timeout"]:
+            return {"status": "timeout", "message": "the program used up its CPU time"}
+        return {"status": "crashed", "message": f"the program was killed by {signal.Signals(number).name}"}
+    code = os.waitstatus_to_exitcode(status)
+    message = f"the program ended its own process (exit status {code}) before the tests were through"
+    return {"status": "error", "error_type": "SystemExit", "message": message}

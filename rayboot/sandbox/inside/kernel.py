@@ -1,0 +1,93 @@
+"""System calls that Python's standard library does not wrap (some come with Python 3.12)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+CLONE_THREAD = 0x00010000
+CLONE_NEWNS = 0x00020000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+
+MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 4096, 16384, 1 << 18
+MNT_DETACH = 2
+_MOUNT_ATTR_RDONLY, _MOUNT_ATTR_NOSUID = 1, 2
+_AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
+
+PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 22, 36, 38
+
+_MACHINE = os.uname().machine
+_SYS_PIVOT_ROOT, _SYS_CAPSET = (155, 126) if _MACHINE == "x86_64" else (41, 91)
+_SYS_MOUNT_SETATTR = 442  # the same on every architecture, as all newer calls
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
+
+
+def _check(result: int, what: str) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")
+    return result
+
+
+def syscall(what: str, number: int, *args: object) -> int:
+    return _check(libc.syscall(ctypes.c_long(number), *args), what)
+
+
+def prctl(what: str, option: int, *args: int) -> None:
+    rest = [ctypes.c_ulong(value) for value in (*args, 0, 0, 0, 0)[:4]]
+    _check(libc.prctl(option, *rest), what)
+
+
+def unshare(flags: int) -> None:
+    _check(libc.unshare(flags), "unshare")
+
+
+def setns(fd: int, kind: int) -> None:
+    _check(libc.setns(fd, kind), "setns")
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
+    result = libc.mount(
+        os.fsencode(source),
+        os.fsencode(target),
+        kind.encode() if kind else None,
+        ctypes.c_ulong(flags),
+        options.encode(),
+    )
+    _check(result, f"mount {target}")
+
+
+def make_read_only(path: str) -> None:
+    """Make a mount and all mounts below it read-only, and deaf to set-user-id bits."""
+    attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY | _MOUNT_ATTR_NOSUID, 0, 0, 0)
+    syscall(
+        "mount_setattr",
+        _SYS_MOUNT_SETATTR,
+        ctypes.c_int(_AT_FDCWD),
+        os.fsencode(path),
+        ctypes.c_uint(_AT_RECURSIVE),
+        attributes,
+        ctypes.c_size_t(ctypes.sizeof(attributes)),
+    )
+
+
+def pivot_root(path: str) -> None:
+    """Make `path`, a mount, the root directory, and forget the old one."""
+    os.chdir(path)
+    syscall("pivot_root", _SYS_PIVOT_ROOT, b".", b".")
+    _check(libc.umount2(b".", MNT_DETACH), "umount2")
+    os.chdir("/")
+
+
+_CAPABILITY_HEADER = (ctypes.c_uint32 * 2)(0x20080522, 0)
+_NO_CAPABILITIES = (ctypes.c_uint32 * 6)()
+
+
+def drop_capabilities() -> None:
+    syscall("capset", _SYS_CAPSET, _CAPABILITY_HEADER, _NO_CAPABILITIES)

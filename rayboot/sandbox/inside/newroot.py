@@ -1,0 +1,87 @@
+"""Namespaces for a fork server: a root directory with Python's library and nothing else, no network, no shared IPC."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import kernel
+
+WORK_PARENT = "/cell"
+"""Landlock looks at the directories above a mount, not at the one under it: the rule for the work directory is here."""
+WORK_DIRECTORY = f"{WORK_PARENT}/tmp"
+_BUILT_ON = "/tmp"
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+_LIBRARIES = (
+    "/usr/lib",
+    "/usr/lib64",
+    "/usr/local/lib",
+    "/lib",
+    "/lib64",
+    "/usr/share/zoneinfo",
+    "/etc/ld.so.cache",
+)
+_INSIDE_ID = 65534
+
+
+def readable_paths() -> list[str]:
+    """What a program may read: the libraries that Python loads lazily."""
+    paths = [f"{sys.base_prefix}/lib", f"{sys.base_exec_prefix}/lib", *_LIBRARIES]
+    return [path for path in dict.fromkeys(paths) if os.path.exists(path)]
+
+
+def device_paths() -> list[str]:
+    return [path for path in _DEVICES if os.path.exists(path)]
+
+
+def enter() -> None:
+    """Move this process, which must have one thread, into new namespaces and the new root. Raises OSError."""
+    flags = kernel.CLONE_NEWNS | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
+    try:
+        kernel.unshare(flags)
+    except PermissionError:
+        _unshare_as_user(flags)
+    kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
+    _build_root()
+
+
+def _unshare_as_user(flags: int) -> None:
+    uid, gid = os.geteuid(), os.getegid()
+    kernel.unshare(flags | kernel.CLONE_NEWUSER)
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{_INSIDE_ID} {uid} 1"),
+        ("gid_map", f"{_INSIDE_ID} {gid} 1"),
+    ):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+
+
+def _build_root() -> None:
+    paths = [*readable_paths(), *device_paths()]
+    sources = {path: os.open(path, os.O_PATH) for path in paths if not os.path.islink(path)}
+    links = {path: os.readlink(path) for path in paths if os.path.islink(path)}
+    root = _BUILT_ON  # covered by a tmpfs: the sources, some of which may lie below, are open already
+    kernel.mount("tmpfs", root, "tmpfs", kernel.MS_NOSUID, "size=1m,mode=755")
+    for path, source in sources.items():
+        _bind(source, path, root)
+        os.close(source)
+    for path, target in links.items():
+        os.makedirs(os.path.dirname(root + path), exist_ok=True)
+        os.symlink(target, root + path)
+    os.makedirs(root + WORK_DIRECTORY)
+    os.symlink(WORK_DIRECTORY, root + "/tmp")
+    kernel.make_read_only(root)
+    kernel.pivot_root(root)
+
+
+def _bind(source: int, path: str, root: str) -> None:
+    target = root + path
+    if os.path.lexists(target):  # below a path that is there already
+        return
+    if os.path.isdir(f"/proc/self/fd/{source}"):
+        os.makedirs(target)
+    else:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        open(target, "w").close()
+    kernel.mount(f"/proc/self/fd/{source}", target, None, kernel.MS_BIND | kernel.MS_REC)

@@ -1,0 +1,210 @@
+"""One child of the fork server, as the supervisor sees it: its channel, its output, its end."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import framing
+from .forkserver import ForkServer
+from .pump import Pump
+from .stops import Ended, Misbehaved, Stop, TooMuchOutput
+
+_SYNTAX = "syntax_error"
+_CHUNK = 1 << 16
+
+
+@dataclass
+class Output:
+    """What the program has printed, all its processes together."""
+
+    limit: int
+    texts: dict[str, bytearray] = field(
+        default_factory=lambda: {"stdout": bytearray(), "stderr": bytearray()}
+    )
+    count: int = 0
+
+    def add(self, name: str, data: bytes) -> None:
+        self.count += len(data)
+        room = self.limit - sum(map(len, self.texts.values()))
+        self.texts[name] += data[: max(room, 0)]
+        if self.count > self.limit:
+            raise TooMuchOutput(f"the program printed more than {self.limit} bytes")
+
+
+class ChildProcess:
+    """A forked child that runs a program or a judge.
+
+    Raises:
+        Stop: The program does not compile.
+        ForkServerDied: It has to be restarted, and the job begun again.
+    """
+
+    def __init__(
+        self,
+        server: ForkServer,
+        pump: Pump,
+        output: Output,
+        request: dict[str, Any],
+        fds: dict[str, int] | None = None,
+    ) -> None:
+        self._server, self._pump, self._output = server, pump, output
+        self._unpacker = framing.Unpacker()
+        self._outgoing = bytearray()
+        self._closed = False
+        self._exited = False
+        self.usage: dict[str, Any] = {}
+        self._pidfd: int | None = None
+        self._pipes: dict[int, str] = {}
+        self.pid = self._spawn(request, fds or {})
+        self._pidfd = pidfd = os.pidfd_open(self.pid)
+        pump.register(pidfd, lambda event: self._on_exit(pidfd))
+        pump.register(self.channel.fileno(), self._on_channel)
+        for fd in self._pipes:
+            pump.register(fd, lambda event, fd=fd: self._on_output(fd))  # type: ignore[misc]
+
+    def _spawn(self, request: dict[str, Any], fds: dict[str, int]) -> int:
+        null = os.open(os.devnull, os.O_RDWR)
+        stdin = fds.get("stdin", null)
+        (out, out_end), (err, err_end) = os.pipe(), os.pipe()
+        self.channel, theirs = socket.socketpair()
+        self._pipes = {out: "stdout", err: "stderr"}
+        passed = [stdin, out_end, err_end, theirs.fileno(), *([fds["program"]] if "program" in fds else [])]
+        try:
+            answer = self._server.spawn(request, passed)
+            if _SYNTAX in answer:
+                raise syntax_stop(answer[_SYNTAX])
+            return int(answer["pid"])
+        except BaseException:
+            self._close()
+            raise
+        finally:
+            for fd in (null, out_end, err_end):
+                os.close(fd)
+            theirs.close()
+
+    def send(self, message: Any) -> None:
+        self._outgoing += framing.pack(message)
+        self._flush()
+
+    def _flush(self) -> None:
+        try:
+            sent = self.channel.send(self._outgoing, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            del self._outgoing[:sent]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._outgoing.clear()  # nobody reads any more; the end will be seen
+        events = select.POLLIN | (select.POLLOUT if self._outgoing else 0)
+        self._pump.register(self.channel.fileno(), self._on_channel, events)
+
+    def receive(self) -> list[Any]:
+        """The next message. Raises Stop when none will come."""
+        while True:
+            try:
+                message = self._unpacker.next()
+            except framing.FrameTooLong as error:
+                raise TooMuchOutput("a value that the program returned is too large") from error
+            except ValueError as error:
+                raise Misbehaved("the program wrote to the sandbox's own channel") from error
+            if message is not None:
+                if not isinstance(message, list) or not message:
+                    raise Misbehaved("the program wrote to the sandbox's own channel")
+                return message
+            if self._closed or self._exited:
+                raise Ended("the program ended")
+            self._pump.step()
+
+    def wait(self) -> None:
+        """Until the process has exited, and all that it printed is read."""
+        while not self._exited:
+            self._pump.step()
+
+    def leave_channel(self) -> None:
+        """Let a judge, which has a copy of the channel, read the program's answers."""
+        self._pump.unregister(self.channel.fileno())
+
+    def _on_channel(self, event: int) -> None:
+        if event & select.POLLOUT:
+            self._flush()
+        if event & (select.POLLIN | select.POLLHUP | select.POLLERR):
+            self._read_channel()
+
+    def _read_channel(self) -> None:
+        try:
+            data = self.channel.recv(_CHUNK, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._closed = True
+            self._pump.unregister(self.channel.fileno())
+        if self._unpacker.size > framing.MAX_FRAME:
+            raise TooMuchOutput("the program wrote too much to the sandbox's own channel")
+        self._unpacker.feed(data)
+
+    def _on_output(self, fd: int) -> None:
+        data = os.read(fd, _CHUNK)
+        if not data:
+            self._pump.unregister(fd)
+        self._output.add(self._pipes[fd], data)
+
+    def _on_exit(self, pidfd: int) -> None:
+        """Everything that it wrote is in the kernel's buffers by now."""
+        self._exited = True
+        self._pump.unregister(pidfd)
+        self._drain()
+
+    def _drain(self) -> None:
+        for fd, name in self._pipes.items():
+            os.set_blocking(fd, False)
+            try:
+                while data := os.read(fd, _CHUNK):
+                    self._output.add(name, data)
+            except BlockingIOError:
+                pass
+        before = None
+        while not self._closed and before != self._unpacker.size:
+            before = self._unpacker.size
+            self._read_channel()
+
+    def end(self) -> dict[str, Any]:
+        """Kill the process if it still runs, read the rest of its output, and say what it used."""
+        if self.usage:
+            return self.usage
+        try:
+            if (
+                not self._exited and self._pidfd is not None
+            ):  # dead or not, its parent has not reaped it: the signal finds it
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            self.usage = {**self._server.reap(self.pid), "killed": not self._exited}
+            self._drain()
+        except TooMuchOutput:
+            pass  # the verdict stands already
+        finally:
+            self._close()
+        return self.usage
+
+    def _close(self) -> None:
+        for fd in (*self._pipes, self.channel.fileno()):
+            self._pump.unregister(fd)
+        for fd in self._pipes:
+            os.close(fd)
+        self.channel.close()
+        if self._pidfd is not None:
+            self._pump.unregister(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = None
+
+
+def syntax_stop(error: Any) -> Stop:
+    stop = Stop(
+        str(error.get("message", ""))[:1000], error_type=str(error.get("type"))[:80], line=error.get("line")
+    )
+    stop.status = "syntax_error"
+    return stop

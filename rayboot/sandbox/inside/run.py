@@ -1,0 +1,35 @@
+"""Run one job: its tests in order, up to the first that fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .candidate_tests import CandidateTests
+from .forkserver import ForkServer
+from .job import Job, Outcome
+from .stdio_test import run_stdio
+
+
+def run_job(server: ForkServer, request: dict[str, Any], compile_inside: bool = False) -> Outcome:
+    """The fields of a verdict. Raises ForkServerDied."""
+    job = Job(server, request, compile_inside)
+    fields = {**_outcome(job), **job.usage()}
+    return {name: _clean(value) if isinstance(value, str) else value for name, value in fields.items()}
+
+
+def _clean(text: str) -> str:
+    """Lone surrogates, which no file can hold, become question marks."""
+    return text.encode(errors="replace").decode()
+
+
+def _outcome(job: Job) -> Outcome:
+    candidate = CandidateTests(job)
+    try:
+        for index, test in enumerate(job.request["tests"]):
+            outcome = run_stdio(job, test) if test["kind"] == "stdio" else candidate.run(index)
+            if outcome["status"] != "passed":
+                reached = outcome.pop("reached", True)
+                return {**outcome, "failing_test": index if reached else None}
+        return {"status": "passed"}
+    finally:
+        candidate.end()

@@ -1,0 +1,44 @@
+"""The program's own process, for tests by standard input and output: run the program as a script, once."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import traceback
+from types import CodeType
+from typing import Any
+
+from . import framing
+from .candidate import describe, flush, load
+
+
+def run(channel: Any, code: CodeType | str) -> None:
+    """Run the program as `__main__`. Says `["syntax", ...]`, `["raised", ...]` or nothing, then exits as it would."""
+    compiled, namespace, syntax_error = load(code, "__main__", is_script=True)
+    if compiled is None:
+        framing.send(channel, ["syntax", syntax_error])
+        os._exit(1)
+    status = 0
+    try:
+        exec(compiled, namespace)
+    except SystemExit as exit:
+        status = _exit_status(exit.code)
+    except BaseException as error:
+        status = 1
+        traceback.print_exception(error, file=sys.stderr)
+        framing.send(channel, ["raised", describe(error)])
+    threading._shutdown()  # type: ignore[attr-defined]  # as the interpreter does: wait for threads,
+    atexit._run_exitfuncs()  # run the exit functions (some programs print there), and flush
+    flush()
+    os._exit(status)
+
+
+def _exit_status(code: object) -> int:
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    print(code, file=sys.stderr)
+    return 1

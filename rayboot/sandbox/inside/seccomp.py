@@ -1,0 +1,118 @@
+"""The filter on system calls: those of `syscalls.py` and no others.
+
+No fork, no exec, no sockets but pairs of AF_UNIX, no signals to others; ptrace, mount, bpf, keyctl, io_uring, unshare,
+memfd_create and whatever a later kernel adds are refused (EPERM) because they are not on the list.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+from functools import lru_cache
+
+from . import kernel
+from .syscalls import NUMBERS
+
+_AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+_LOAD, _IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
+_REFUSE = _ERRNO | errno.EPERM
+_AF_UNIX = 1
+_FILTER_MODE = 2
+
+_SIGNAL_OWNER_FCNTLS = (8, 10, 15)
+"""F_SETOWN, F_SETSIG, F_SETOWN_EX: they have the kernel send a signal of one's choice to any process."""
+_SIGNAL_OWNER_IOCTLS = (0x8901, 0x8902, 0x5412)
+"""FIOSETOWN and SIOCSPGRP, as above; TIOCSTI types into a terminal."""
+
+_Code = list[tuple[int, int, int, int]]
+
+
+def supported() -> bool:
+    return os.uname().machine in _AUDIT_ARCH
+
+
+def _argument(index: int) -> int:
+    """Offset of the low half of an argument in `struct seccomp_data`."""
+    return 16 + 8 * index
+
+
+def _return(value: int) -> _Code:
+    return [(_RETURN, 0, 0, value)]
+
+
+def _only_if(*conditions: tuple[int, int, int]) -> _Code:
+    """Allow if each (offset, jump, value) holds."""
+    code: _Code = []
+    for position, (offset, jump, value) in enumerate(conditions):
+        to_refusal = 2 * (len(conditions) - position - 1) + 1
+        code += [(_LOAD, 0, 0, offset), (jump, 0, to_refusal, value)]
+    return [*code, *_return(_ALLOW), *_return(_REFUSE)]
+
+
+def _unless(offset: int, values: tuple[int, ...]) -> _Code:
+    """Allow if the half word at `offset` is none of these values."""
+    tests = [(_IF_EQUAL, len(values) - position, 0, value) for position, value in enumerate(values)]
+    return [(_LOAD, 0, 0, offset), *tests, *_return(_ALLOW), *_return(_REFUSE)]
+
+
+def _search(starts: list[tuple[int, _Code]]) -> _Code:
+    """A binary search for the number: the code of the last start that is not greater. The kernel walks the filter once
+    for every call's number when it is installed, so a list would cost each child a millisecond."""
+    if len(starts) == 1:
+        return starts[0][1]
+    middle = len(starts) // 2
+    left, right = _search(starts[:middle]), _search(starts[middle:])
+    return [(_IF_AT_LEAST, len(left), 0, starts[middle][0]), *left, *right]
+
+
+@lru_cache(maxsize=2)
+def compiled(pid: int) -> tuple[int, object]:
+    """The filter for a process with this pid: the address of its `struct sock_fprog`, and what keeps it alive."""
+    code = _assemble(pid)
+    buffer = ctypes.create_string_buffer(code, len(code))
+    head = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
+    head_buffer = ctypes.create_string_buffer(head, len(head))
+    return ctypes.addressof(head_buffer), (buffer, head_buffer)
+
+
+def _assemble(pid: int) -> bytes:
+    machine = os.uname().machine
+    column = 0 if machine == "x86_64" else 1
+    special = {
+        "clone": _only_if((_argument(0), _IF_ANY_BIT, kernel.CLONE_THREAD)),
+        "clone3": _return(
+            _ERRNO | errno.ENOSYS
+        ),  # its flags are out of a filter's reach: glibc falls back to clone
+        "kill": _only_if((_argument(0), _IF_EQUAL, pid)),
+        "tgkill": _only_if((_argument(0), _IF_EQUAL, pid)),
+        "fcntl": _unless(_argument(1), _SIGNAL_OWNER_FCNTLS),
+        "ioctl": _unless(_argument(1), _SIGNAL_OWNER_IOCTLS),
+        "prlimit64": _only_if((_argument(0), _IF_EQUAL, 0)),
+        "socketpair": _only_if((_argument(0), _IF_EQUAL, _AF_UNIX)),
+        "sendto": _only_if((_argument(4), _IF_EQUAL, 0), (_argument(4) + 4, _IF_EQUAL, 0)),  # no address
+    }
+    rules: dict[int, _Code] = {}
+    for name, pair in NUMBERS.items():
+        number = pair[column]
+        if number is not None:
+            rules[number] = special.get(name, _return(_ALLOW))
+    starts = [(0, rules.get(0, _return(_REFUSE)))]
+    for number in range(1, max(rules) + 2):
+        rule = rules.get(number, _return(_REFUSE))
+        if rule != starts[-1][1]:
+            starts.append((number, rule))
+    head: _Code = [
+        (_LOAD, 0, 0, 4),
+        (_IF_EQUAL, 1, 0, _AUDIT_ARCH[machine]),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, 0),
+    ]
+    return b"".join(struct.pack("<HBBI", *instruction) for instruction in [*head, *_search(starts)])
+
+
+def restrict(pid: int) -> None:
+    """Bind this process, whose own pid is `pid`, to the filter, for ever. Needs `no_new_privs`."""
+    kernel.prctl("seccomp", kernel.PR_SET_SECCOMP, _FILTER_MODE, compiled(pid)[0])

@@ -1,0 +1,82 @@
+"""A test by standard input and output: the program runs as a script, in a fresh process, and its output is compared."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .compare import same_output
+from .job import Job, Outcome, outcome_of_stop
+from .judge import outcome_of_exception
+from .process import ChildProcess, Output
+from .stops import Ended, Misbehaved, Stop
+from .values import shorten
+
+
+def run_stdio(job: Job, test: dict[str, Any]) -> Outcome:
+    stdin = os.memfd_create("stdin")
+    try:
+        with open(os.dup(stdin), "wb") as file:
+            file.write(test["stdin"].encode(errors="surrogatepass"))
+        os.lseek(stdin, 0, os.SEEK_SET)
+        return _run(job, test, stdin)
+    finally:
+        os.close(stdin)
+
+
+def _run(job: Job, test: dict[str, Any], stdin: int) -> Outcome:
+    job.output = Output(job.limits["output"])
+    try:
+        child = ChildProcess(job.server, job.pump, job.output, job.spawn_request("script"), {"stdin": stdin})
+    except Stop as stop:
+        return {**stop.outcome(), "reached": False}
+    call = shorten(test["stdin"])
+    try:
+        child.wait()
+        error = _reported_error(child)
+    except Stop as stop:
+        return {**outcome_of_stop(stop, child.end(), job.limits), "call": call}
+    finally:
+        job.count(child.end())
+    if error is not None:
+        return {**error, "call": call}
+    if child.usage["status"] != 0:
+        return {**_bad_exit(child.usage, job.limits), "call": call}
+    got = job.output.texts["stdout"].decode(errors="replace")
+    if same_output(got, test["stdout"]):
+        return {"status": "passed"}
+    shown = {"got": shorten(got.strip()), "expected": shorten(test["stdout"].strip())}
+    return {"status": "failed", "message": "the output is wrong", "call": call, **shown}
+
+
+def _reported_error(child: ChildProcess) -> Outcome | None:
+    """What the child said of an exception; None when it ended without one."""
+    try:
+        kind, *details = child.receive()
+    except Ended:
+        return None
+    if kind == "raised" and details:
+        return outcome_of_exception(details[0])
+    if kind == "syntax" and details and isinstance(details[0], dict):
+        return {"status": "syntax_error", **_syntax_fields(details[0]), "reached": False}
+    if kind == "broken":
+        return {"status": "sandbox_error", "message": str(details)}
+    raise Misbehaved("the program wrote to the sandbox's own channel")
+
+
+def _syntax_fields(error: dict[str, Any]) -> Outcome:
+    line = error.get("line")
+    return {
+        "error_type": str(error.get("type"))[:80],
+        "message": str(error.get("message"))[:1000],
+        "line": line if type(line) is int else None,
+    }
+
+
+def _bad_exit(usage: dict[str, Any], limits: dict[str, Any]) -> Outcome:
+    outcome = outcome_of_stop(Ended(""), usage, limits)
+    if outcome["status"] == "error":
+        outcome["message"] = (
+            f"the program ended with exit status {os.waitstatus_to_exitcode(usage['status'])}"
+        )
+    return outcome

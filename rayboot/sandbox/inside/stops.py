@@ -1,0 +1,41 @@
+"""Why a job ends before its tests are through. Each knows what the verdict says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Stop(Exception):
+    status = "sandbox_error"
+
+    def __init__(self, message: str, **fields: Any) -> None:
+        super().__init__(message)
+        self.fields = fields
+
+    def outcome(self) -> dict[str, Any]:
+        return {"status": self.status, "message": str(self), **self.fields}
+
+
+class TimedOut(Stop):
+    status = "timeout"
+
+
+class TooMuchOutput(Stop):
+    status = "output_limit"
+
+
+class Ended(Stop):
+    """The program's process ended, or closed its channel, while an answer was awaited."""
+
+
+class Misbehaved(Stop):
+    """The program wrote something else than answers to its channel."""
+
+    status = "error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, error_type="ProtocolError")
+
+
+class ForkServerDied(Exception):
+    """Start another; the job is not to blame yet."""

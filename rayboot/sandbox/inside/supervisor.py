@@ -1,0 +1,82 @@
+"""The warm process that an owner talks to: takes jobs, has the fork server run their programs, and judges."""
+
+from __future__ import annotations
+
+import select
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from contextlib import closing
+from typing import Any
+
+from . import framing
+from .canary import breaches
+from .forkserver import ForkServer
+from .kernel import PR_SET_CHILD_SUBREAPER, prctl
+from .pump import exit_if_orphaned
+from .run import run_job
+from .stops import ForkServerDied
+
+_FORK_SERVER_TRIES = 3
+_WEAKER = {"A": "B", "B": "C"}
+
+
+def main(owner_fd: int) -> None:
+    """Find the strongest isolation that works, say so, then answer each job with a verdict until the owner closes."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    prctl(
+        "subreaper", PR_SET_CHILD_SUBREAPER, 1
+    )  # programs that outlive their fork server are waited for here
+    owner = socket.socket(fileno=owner_fd)
+    scratch = tempfile.mkdtemp(prefix="rayboot-sandbox-")
+    try:
+        server, reasons = _strongest(scratch)
+        with closing(server):
+            framing.send(owner, {"tier": server.level, "reasons": reasons, "scratch": scratch})
+            _serve(owner, server)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _strongest(scratch: str) -> tuple[ForkServer, list[str]]:
+    level, reasons = "A", list[str]()
+    while True:
+        server = ForkServer(level, scratch)
+        problem = server.error or ("" if level == "C" else breaches(server))
+        if not problem:
+            return server, reasons
+        reasons.append(f"tier {level}: {problem}")
+        server.close()
+        if level not in _WEAKER:
+            raise RuntimeError("; ".join(reasons))
+        level = _WEAKER[level]
+
+
+def _serve(owner: socket.socket, server: ForkServer) -> None:
+    poll = select.poll()
+    poll.register(owner, select.POLLIN)
+    while True:
+        if not poll.poll(1000):
+            exit_if_orphaned()
+            continue
+        try:
+            job = framing.receive(owner)
+        except (OSError, EOFError):
+            return
+        framing.send(owner, _verdict(server, job))
+
+
+def _verdict(server: ForkServer, job: dict[str, Any]) -> dict[str, Any]:
+    problem = ""
+    for attempt in range(_FORK_SERVER_TRIES):
+        try:
+            return run_job(server, job, compile_inside=attempt > 0)
+        except ForkServerDied as error:
+            problem = str(error)
+            server.restart()
+    return {
+        "status": "sandbox_error",
+        "message": f"the fork server died {_FORK_SERVER_TRIES} times: {problem}",
+    }

@@ -1,0 +1,195 @@
+"""Plain data as JSON: what may cross between the program and the judge.
+
+Values of exact builtin types cross; those of subclasses cross as the builtin type under them; anything else is opaque:
+a name, a text, and a truth value. Numbers, texts, None, True and False are themselves in JSON; the rest is a list whose
+first item is a tag.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable, ItemsView, KeysView
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+MAX_DEPTH = 200
+"""Deeper values are opaque: comparing them would meet the interpreter's own recursion limit."""
+_JSON_INT_BITS = 64
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+Outside = Callable[[object], Any]
+Tagged = Callable[[list[Any]], Any]
+
+
+class Opaque:
+    """A value that stayed in the program. Equal to itself alone."""
+
+    def __init__(self, type_name: str, text: str, truth: bool) -> None:
+        self.type_name = type_name
+        self._text = text
+        self._truth = truth
+
+    def __repr__(self) -> str:
+        return self._text
+
+    def __bool__(self) -> bool:
+        return self._truth
+
+
+def encode(value: object, outside: Outside, depth: int = 0) -> Any:
+    """Turn a value into JSON. `outside` says what to write for a value that is not plain data."""
+    kind = type(value)
+    if value is None or kind is bool or kind is str or kind is float:
+        return value
+    if isinstance(value, int):
+        return _encode_int(value)
+    if depth > MAX_DEPTH:
+        return outside(value)
+    deeper = depth + 1
+    if isinstance(value, list):
+        return ["l", *[encode(item, outside, deeper) for item in list.__iter__(value)]]
+    if isinstance(value, tuple):
+        return ["t", *[encode(item, outside, deeper) for item in tuple.__iter__(value)]]
+    if isinstance(value, dict):
+        return ["d", *[encode(item, outside, deeper) for pair in dict.items(value) for item in pair]]
+    if isinstance(value, set | KeysView | ItemsView):
+        return ["s", *[encode(item, outside, deeper) for item in value]]
+    if isinstance(value, frozenset):
+        return ["f", *[encode(item, outside, deeper) for item in frozenset.__iter__(value)]]
+    return _encode_rare(value, outside)
+
+
+def _encode_int(value: int) -> Any:
+    if type(value) is bool:
+        return value
+    plain = int.__add__(value, 0)
+    return plain if plain.bit_length() <= _JSON_INT_BITS else ["i", hex(plain)]
+
+
+def _encode_rare(value: object, outside: Outside) -> Any:
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, complex):
+        return ["c", complex.__complex__(value).real, complex.__complex__(value).imag]
+    if isinstance(value, bytes):
+        return ["b", bytes.hex(value)]
+    if isinstance(value, bytearray):
+        return ["B", bytearray.hex(value)]
+    if type(value) is range:
+        return ["r", _encode_int(value.start), _encode_int(value.stop), _encode_int(value.step)]
+    if value is Ellipsis:
+        return ["e"]
+    if isinstance(value, Decimal):
+        return ["D", Decimal.__str__(value)]
+    if isinstance(value, Fraction):
+        return ["F", _encode_int(value.numerator), _encode_int(value.denominator)]
+    if type(value) in _DATES:
+        return ["T", type(value).__name__, *_DATES[type(value)](value)]
+    return outside(value)
+
+
+def _date_fields(*names: str) -> Callable[[Any], list[int]]:
+    return lambda value: [getattr(value, name) for name in names]
+
+
+_DATES: dict[type, Callable[[Any], list[int]]] = {  # with a time zone they would not be plain data
+    datetime.date: _date_fields("year", "month", "day"),
+    datetime.timedelta: _date_fields("days", "seconds", "microseconds"),
+}
+_DATE_TYPES = {kind.__name__: kind for kind in _DATES}
+
+
+def opaque(value: object) -> list[Any]:
+    """What the program says of a value that cannot cross."""
+    try:
+        truth = bool(value)
+    except Exception:
+        truth = True
+    return ["x", _type_name(value), short_repr(value), truth]
+
+
+def _type_name(value: object) -> str:
+    return str(getattr(type(value), "__name__", "object"))[:80]
+
+
+def short_repr(value: object, limit: int = 200) -> str:
+    """A repr of at most `limit` characters, without memory addresses: they differ from run to run."""
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = "<nested too deep to show>"
+    except ValueError:
+        text = "<number too long to show>"
+    except Exception as error:
+        text = f"<{_type_name(value)}: its repr raises {type(error).__name__}>"
+    return shorten(without_addresses(str(text)), limit)
+
+
+def without_addresses(text: str) -> str:
+    return _ADDRESS.sub("", text)
+
+
+def shorten(text: str, limit: int = 200) -> str:
+    """Cut the middle out of a long text."""
+    if len(text) <= limit:
+        return text
+    head = (limit - 5) * 2 // 3
+    return f"{text[:head]} ... {text[len(text) - (limit - 5 - head) :]}"
+
+
+def decode(data: Any, tagged: Tagged | None = None) -> Any:
+    """Turn JSON into values; the inverse of `encode`. `tagged` reads the tags that this module does not know.
+
+    Builds containers item by item, so that an alarm can interrupt it.
+
+    Raises:
+        ValueError: The data is not what `encode` writes.
+    """
+    if data is None or isinstance(data, bool | int | float | str):
+        return data
+    if not isinstance(data, list) or not data:
+        raise ValueError("not tagged data")
+    tag = data[0]
+    if tag in ("l", "t"):
+        items = [decode(data[i], tagged) for i in range(1, len(data))]
+        return items if tag == "l" else tuple(items)
+    try:
+        return _decode_rare(tag, data, tagged)
+    except (TypeError, IndexError, ArithmeticError, OverflowError) as error:
+        raise ValueError(f"malformed data: {error}") from error
+
+
+def _decode_rare(tag: object, data: list[Any], tagged: Tagged | None) -> Any:
+    if tag in ("s", "f"):
+        items = set()
+        for i in range(1, len(data)):
+            items.add(decode(data[i], tagged))
+        return items if tag == "s" else frozenset(items)
+    if tag == "d":
+        pairs = {}
+        for i in range(1, len(data), 2):
+            pairs[decode(data[i], tagged)] = decode(data[i + 1], tagged)
+        return pairs
+    if tag in _SCALARS:
+        return _SCALARS[str(tag)](*[decode(item, tagged) for item in data[1:]])
+    if tagged is None:
+        raise ValueError(f"unknown tag {tag!r}")
+    return tagged(data)
+
+
+_SCALARS: dict[str, Callable[..., Any]] = {
+    "i": lambda text: int(text, 16),
+    "c": complex,
+    "b": bytes.fromhex,
+    "B": bytearray.fromhex,
+    "r": range,
+    "e": lambda: Ellipsis,
+    "D": Decimal,
+    "F": Fraction,
+    "T": lambda name, *fields: _DATE_TYPES[name](*fields),
+    "x": lambda type_name, text, truth: Opaque(str(type_name)[:80], str(text)[:200], bool(truth)),
+}

@@ -1,0 +1,116 @@
+"""The fork server: one small warm process whose children run programs and judges. It never sees a test."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import socket
+import sys
+from types import CodeType
+from typing import Any, NoReturn
+
+from . import candidate, framing, judge, script
+from .cell import Isolation
+from .program import compile_program, describe_syntax_error
+
+_PRELOAD = """
+abc argparse array bisect calendar cmath collections collections.abc contextlib copy dataclasses datetime decimal enum
+fractions functools heapq io itertools json math numbers operator os pprint queue random re statistics string struct sys
+textwrap threading time traceback types typing unicodedata warnings
+"""
+_MAX_FDS = 5
+
+
+def main(control_fd: int, level: str, scratch: str) -> None:
+    """Say whether this isolation level works here, then fork until the supervisor is gone."""
+    control = socket.socket(fileno=control_fd)
+    for name in _PRELOAD.split():
+        importlib.import_module(name)
+    try:
+        isolation = Isolation.prepare(level, scratch)  # type: ignore[arg-type]
+    except OSError as error:
+        framing.send(control, {"error": str(error)})
+        return
+    sys.path.remove(sys.argv[1])  # a program must not import our modules by chance
+    gc.collect()
+    gc.freeze()
+    framing.send(control, {"error": ""})
+    _Zygote(control, isolation).serve()
+
+
+class _Zygote:
+    def __init__(self, control: socket.socket, isolation: Isolation) -> None:
+        self._control = control
+        self._isolation = isolation
+        self._last: tuple[tuple[str, bool], CodeType] | None = None
+
+    def serve(self) -> None:
+        while True:
+            try:
+                request, fds = receive_with_fds(self._control)
+            except EOFError:
+                return
+            if "reap" in request:
+                framing.send(self._control, self._reap(request["reap"]))
+                continue
+            framing.send(self._control, self._spawn(request, fds))
+            for fd in fds:
+                os.close(fd)
+
+    def _spawn(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        code: CodeType | None = None
+        if request["role"] != "judge" and not request["compile_inside"]:
+            try:
+                code = self._compile(request["program"], request["role"] == "script")
+            except (SyntaxError, ValueError) as error:
+                return {"syntax_error": describe_syntax_error(error)}
+            except (RecursionError, MemoryError):
+                pass  # the child will meet it too, under its own limits
+        pid = self._isolation.fork()
+        if pid == 0:
+            self._child(request, code, fds)
+        return {"pid": pid}
+
+    def _compile(self, source: str, is_script: bool) -> CodeType:
+        """Compiling here saves the child a millisecond of copied pages, and every test of a script but the first."""
+        if self._last is None or self._last[0] != (source, is_script):
+            self._last = ((source, is_script), compile_program(source, is_script))
+        return self._last[1]
+
+    def _child(self, request: dict[str, Any], code: CodeType | None, fds: list[int]) -> NoReturn:
+        try:
+            self._isolation.enter(fds, request["limits"])
+        except BaseException as error:
+            os.write(fds[3], framing.pack(["broken", f"isolation failed: {error}"]))
+            os._exit(1)
+        try:
+            if request["role"] == "judge":
+                judge.serve(socket.socket(fileno=3), socket.socket(fileno=4))
+            elif request["role"] == "script":
+                script.run(socket.socket(fileno=3), code or request["program"])
+            else:
+                candidate.serve(socket.socket(fileno=3), code or request["program"], request["setup_code"])
+        finally:
+            os._exit(1)
+
+    def _reap(self, pid: int) -> dict[str, Any]:
+        _, status, usage = os.wait4(pid, 0)
+        self._isolation.clean()
+        return {"status": status, "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss * 1024}
+
+
+def send_with_fds(channel: socket.socket, message: Any, fds: list[int]) -> None:
+    data = framing.pack(message)
+    socket.send_fds(channel, [data[:4]], fds)
+    channel.sendall(data[4:])
+
+
+def receive_with_fds(channel: socket.socket) -> tuple[Any, list[int]]:
+    """The next message and its descriptors. Raises EOFError when the other side is gone."""
+    head, fds, _, _ = socket.recv_fds(channel, 4, _MAX_FDS)
+    while head and len(head) < 4:
+        head += channel.recv(4 - len(head))
+    if not head:
+        raise EOFError
+    return framing.receive_body(channel, int.from_bytes(head, "big")), fds

@@ -1,0 +1,130 @@
+"""The sandbox: a few warm servers, and programs spread over them."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from types import TracebackType
+
+from rayboot.errors import UserError
+from rayboot.problems.types import Frozen, Test
+from rayboot.sandbox.server import Server
+from rayboot.sandbox.verdict import Limits, Tier, Verdict
+
+
+class Job(Frozen):
+    """One program and everything that decides whether it is right."""
+
+    program: str
+    tests: tuple[Test, ...]
+    setup_code: str = ""
+    """Public code that runs after the program and before the tests."""
+    entry_point: str = ""
+    """Name of the function that the tests call; `call` tests need it."""
+    limits: Limits | None = None
+    """None: the sandbox's own."""
+
+
+class Sandbox:
+    """Runs programs in isolated processes. Thread-safe; a context manager.
+
+    Args:
+        workers: Warm servers; as many programs run at the same time.
+        limits: What a program may use when its job does not say.
+        allow_weak: Run programs even where the system offers too little isolation (tier C).
+
+    Raises:
+        UserError: The system offers only tier C, and `allow_weak` is False.
+    """
+
+    def __init__(self, workers: int = 1, limits: Limits | None = None, allow_weak: bool = False) -> None:
+        if workers < 1:
+            raise UserError(f"a sandbox needs at least 1 worker, not {workers}")
+        self._limits = limits or Limits()
+        self._servers: list[Server] = []
+        self._idle: queue.Queue[Server] = queue.Queue()
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="sandbox")
+        try:
+            for _ in range(workers):
+                self._servers.append(Server(allow_weak))
+            for server in self._servers:
+                server.wait_ready()
+                self._idle.put(server)
+        except BaseException:
+            self.close()
+            raise
+        self.tier: Tier = self._servers[0].tier
+        """How strong the isolation is: A (strongest), B, or C."""
+
+    def run(
+        self,
+        program: str,
+        tests: Sequence[Test],
+        setup_code: str = "",
+        limits: Limits | None = None,
+        entry_point: str = "",
+    ) -> Verdict:
+        """Run one program against its tests, in order, up to the first that fails.
+
+        Raises:
+            UserError: There is no test, or one of a kind that is not supported.
+        """
+        return self.run_job(
+            Job(
+                program=program,
+                tests=tuple(tests),
+                setup_code=setup_code,
+                limits=limits,
+                entry_point=entry_point,
+            )
+        )
+
+    def run_job(self, job: Job) -> Verdict:
+        """As `run`, for a job."""
+        _check(job)
+        with self._server() as server:
+            return server.verdict(job.model_dump(), job.limits or self._limits)
+
+    def run_many(self, jobs: Sequence[Job]) -> list[Verdict]:
+        """The verdicts of many jobs, in their order, spread over the workers.
+
+        Raises:
+            UserError: As `run`, before anything has run.
+        """
+        for job in jobs:
+            _check(job)
+        return list(self._threads.map(self.run_job, jobs))
+
+    @contextmanager
+    def _server(self) -> Iterator[Server]:
+        server = self._idle.get()
+        try:
+            yield server
+        finally:
+            self._idle.put(server)
+
+    def close(self) -> None:
+        """End the servers and whatever they still run."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for server in self._servers:
+            server.close()
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _check(job: Job) -> None:
+    if not job.tests:
+        raise UserError("a job needs at least one test")
+    for index, test in enumerate(job.tests):
+        if test.kind == "script":
+            raise UserError(f"test {index}: `script` tests are not supported yet for language python")
+        if test.kind == "call" and not job.entry_point:
+            raise UserError(f"test {index}: a `call` test needs the job's entry_point, the function to call")

@@ -1,0 +1,133 @@
+"""The owner's side of one warm server process: start it, ask it, replace it when it died."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from rayboot.errors import RaybootError, UserError
+from rayboot.sandbox.inside import framing
+from rayboot.sandbox.verdict import Limits, Tier, Verdict
+
+TRIES = 3
+"""A program that kills its server this often gets the verdict `sandbox_error`."""
+START_SECONDS = 60.0
+GRACE_SECONDS = 30.0
+"""How long a server may take beyond the program's own limit before it counts as stuck."""
+_END_SECONDS = 2.0
+
+_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from inside import supervisor; supervisor.main(int(sys.argv[2]))"
+
+
+def interpreter_command(boot: str, *args: str) -> list[str]:
+    """A bare Python: no site-packages, no user's files. `-I` less its `-E`: the environment is clean as it is."""
+    python = getattr(sys, "_base_executable", None) or sys.executable
+    return [python, "-s", "-P", "-S", "-W", "ignore", "-c", boot, *args]
+
+
+CLEAN_ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": "/tmp",
+    "LANG": "C.UTF-8",
+    "PYTHONUTF8": "1",
+    "MALLOC_ARENA_MAX": "1",  # an arena a thread would use up the limit on address space
+}
+
+
+class Server:
+    """A supervisor process and, below it, the fork server whose children run the programs. One job at a time."""
+
+    def __init__(self, allow_weak: bool) -> None:
+        self.tier: Tier = "C"
+        self.reasons: tuple[str, ...] = ()
+        self._allow_weak = allow_weak
+        self._closing = threading.Lock()
+        self._closed = False
+        self._start()
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                interpreter_command(_BOOT, str(Path(__file__).parent), str(theirs.fileno())),
+                pass_fds=[theirs.fileno()],
+                env=CLEAN_ENVIRONMENT,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._channel = ours
+        self._scratch = ""
+        self._ready = False
+
+    def wait_ready(self) -> None:
+        """Wait until the canary has run, and learn the tier.
+
+        Raises:
+            UserError: The tier is C, and weak isolation is not allowed.
+        """
+        self._channel.settimeout(START_SECONDS)
+        try:
+            hello = framing.receive(self._channel)
+        except (OSError, ValueError) as error:
+            raise RaybootError(f"the sandbox's server did not start: {error}") from error
+        self.tier, self.reasons, self._scratch = hello["tier"], tuple(hello["reasons"]), hello["scratch"]
+        self._ready = True
+        if self.tier == "C" and not self._allow_weak:
+            raise UserError(
+                "this system offers too little isolation to run untrusted programs "
+                f"({'; '.join(self.reasons)}). Run where Landlock and seccomp work, or allow weak isolation "
+                "(allow_weak: true) if every program is trusted"
+            )
+
+    def verdict(self, job: dict[str, Any], limits: Limits) -> Verdict:
+        """Run one job; start again with a new server when this one dies or hangs."""
+        request = {**job, "limits": limits.model_dump()}
+        problem = ""
+        for _ in range(TRIES):
+            if self._closed:
+                raise RaybootError("the sandbox is closed")
+            try:
+                if not self._ready:
+                    self.wait_ready()
+                self._channel.settimeout(math.ceil(limits.timeout) + GRACE_SECONDS)
+                framing.send(self._channel, request)
+                return Verdict(**framing.receive(self._channel), tier=self.tier)
+            except TimeoutError:
+                problem = "the server hung"
+            except (OSError, EOFError):
+                problem = "the server died"
+            self._replace()
+        return Verdict(status="sandbox_error", message=f"{problem}, {TRIES} times", tier=self.tier)
+
+    def _replace(self) -> None:
+        with self._closing:
+            if not self._closed:
+                self._end()
+                self._start()
+
+    def _end(self) -> None:
+        """The supervisor ends its fork server; and where it is killed, that dies with it, and the programs too."""
+        self._process.terminate()
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._channel.close()
+        if self._scratch and os.path.isdir(self._scratch):
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def close(self) -> None:
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._end()

@@ -1,0 +1,223 @@
+"""The stages of an iteration: each does its work once, however often a run is resumed."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import pyarrow.compute as pc
+import ray
+
+from rayboot.config import EvaluationConfig, Recipe, RolloutConfig
+from rayboot.errors import RaybootError
+from rayboot.evaluation import attempt_metrics
+from rayboot.generation import SamplingParams
+from rayboot.observer import Observer
+from rayboot.pool import ActorPool
+from rayboot.problems import Problem
+from rayboot.replay import build_reference_set, build_training_set
+from rayboot.rollout import (
+    PromptSource,
+    RolloutSettings,
+    Weights,
+    derive_seed,
+    read_attempts,
+    start_execution_pool,
+    start_generation_pool,
+    stream_rollout,
+)
+from rayboot.run import RunDirectory, Summary
+from rayboot.storage import localize
+from rayboot.training import RefitJob, refit
+
+METRIC_COLUMNS = ["problem_id", "split", "sample", "round", "status", "prompt_tokens", "completion_tokens"]
+
+
+class Stages:
+    """Rollout, curation, refit and evaluation of one run, over pools that outlive its iterations.
+
+    Nothing is started before a stage has work to do: resuming a run that is finished starts no engine.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        run: RunDirectory,
+        pretrained: str,
+        problems: Mapping[str, Sequence[Problem]],
+        observer: Observer,
+    ) -> None:
+        """Args:
+        pretrained: Directory of the pretrained model.
+        problems: By split: `train`, `validation`, `test` (may be empty), and `few_shot` (likewise).
+        """
+        self._recipe = recipe
+        self._run = run
+        self._problems = problems
+        self._observer = observer
+        self.pretrained = Weights(checkpoint=pretrained, version=0)
+        self._prompts = PromptSource(
+            recipe.generation,
+            pretrained,
+            recipe.policy.max_prompt_tokens,
+            tuple(problems["few_shot"][: recipe.problems.shots]),
+        )
+
+    def rollout(self, iteration: int, policy: Weights) -> Summary:
+        """Sample, verify and repair every training problem with the policy. The summary: metrics of `train`."""
+        options = self._recipe.rollout
+        return self._attempts(iteration, "rollout", ["train"], policy, options, self._recipe.repair_rounds)
+
+    def evaluate(self, iteration: int, policy: Weights) -> Summary:
+        """Measure the policy on validation and test problems. The summary: metrics of each split."""
+        options = self._recipe.evaluation
+        splits = [split for split in ("validation", "test") if self._problems[split]]
+        return self._attempts(iteration, "evaluation", splits, policy, options, options.repair_rounds)
+
+    def curate(self, iteration: int) -> Summary:
+        """Make the iteration's training set. The summary: `examples` by kind."""
+
+        def work(folder: str) -> Summary:
+            storage, options = self._run.storage, self._recipe.curation
+            with self._observer.stage(iteration, "curate"):
+                ids = [problem.id for problem in self._problems["train"]]
+                if self._recipe.mode == "finetune":
+                    counts = build_reference_set(ids, iteration, self._known, self._prompts, storage, folder)
+                else:
+                    first = 1 if options.replay else iteration
+                    rollouts = [self._run.folder(i, "rollout") for i in range(first, iteration + 1)]
+                    counts = build_training_set(
+                        ids, rollouts, iteration, options, self._known, self._prompts, storage, folder
+                    )
+            return {"examples": dict(sorted(counts.items()))}
+
+        return self._run.once(iteration, "training_set", work)
+
+    def refit(self, iteration: int, start: Weights) -> tuple[Weights, Summary]:
+        """Train from `start` on the iteration's training set. The new policy, and how the training went."""
+
+        def work(folder: str) -> Summary:
+            run, recipe = self._run, self._recipe
+            validation = self._validation_set() if recipe.training.patience else None
+            with self._observer.stage(iteration, "refit") as progress, run.scratch(folder) as output:
+                result = refit(
+                    RefitJob(
+                        start=localize(start.checkpoint),
+                        training_set=localize(run.uri(iteration, "training_set")),
+                        validation_set=validation and localize(validation),
+                        output=output,
+                        storage=f"{output}.state",
+                        name=f"{recipe.name}-{iteration:02d}",
+                        seed=derive_seed(recipe.seed, iteration, "refit") % 2**31,
+                        max_prompt_tokens=recipe.policy.max_prompt_tokens,
+                        max_completion_tokens=recipe.policy.max_completion_tokens,
+                    ),
+                    recipe.training,
+                    lambda step, steps, loss: progress(step, steps),
+                )
+                shutil.rmtree(f"{output}.state", ignore_errors=True)
+            return result.model_dump(mode="json")
+
+        summary = self._run.once(iteration, "checkpoint", work)
+        return self.weights(iteration), summary
+
+    def weights(self, iteration: int) -> Weights:
+        """The policy that the iteration made; the pretrained one for 0."""
+        if iteration == 0:
+            return self.pretrained
+        return Weights(checkpoint=self._run.uri(iteration, "checkpoint"), version=iteration)
+
+    def close(self) -> None:
+        """End the pools that were started."""
+        for name in ("_generation", "_execution"):
+            if name in self.__dict__:
+                self.__dict__[name].shutdown()
+
+    @cached_property
+    def _known(self) -> Any:
+        """ObjectRef of all problems by id."""
+        return ray.put({problem.id: problem for problems in self._problems.values() for problem in problems})
+
+    @cached_property
+    def _generation(self) -> ActorPool:
+        return start_generation_pool(self._recipe.generation, self.pretrained.checkpoint)
+
+    @cached_property
+    def _execution(self) -> ActorPool:
+        return start_execution_pool(self._recipe.sandbox)
+
+    def _attempts(
+        self,
+        iteration: int,
+        stage: str,
+        splits: Sequence[str],
+        policy: Weights,
+        options: RolloutConfig | EvaluationConfig,
+        repair_rounds: int,
+    ) -> Summary:
+        recipe, run = self._recipe, self._run
+        settings = RolloutSettings(
+            seed=recipe.seed,
+            iteration=iteration,
+            samples=options.samples,
+            repair_rounds=repair_rounds,
+            feedback=recipe.feedback,
+            params=SamplingParams(
+                temperature=options.temperature,
+                top_p=options.top_p,
+                num_beams=options.num_beams,
+                max_tokens=recipe.policy.max_completion_tokens,
+            ),
+            weights=policy,
+        )
+
+        def work(folder: str) -> Summary:
+            pools = (self._generation, self._execution)
+            with self._observer.stage(iteration, stage) as progress:
+                publishing = self._publish(policy)
+                stream_rollout(
+                    [(problem.id, split) for split in splits for problem in self._problems[split]],
+                    settings,
+                    prompts=self._prompts,
+                    known=self._known,
+                    streaming=recipe.rollout,
+                    pools=pools,
+                    storage=run.storage,
+                    folder=folder,
+                    progress=progress,
+                )
+            table = read_attempts(run.storage, folder, METRIC_COLUMNS)
+            ks = recipe.evaluation.k if stage == "evaluation" else (1,)
+            by_split = {split: table.filter(pc.field("split") == split) for split in splits}
+            return {
+                "splits": {split: attempt_metrics(rows, ks) for split, rows in by_split.items()},
+                "publish_seconds": publishing,
+            }
+
+        return run.once(iteration, stage, work)
+
+    def _publish(self, policy: Weights) -> float:
+        """Have every replica take the weights, and make sure that it did; the seconds that it took."""
+        started = time.monotonic()
+        versions = self._generation.broadcast("publish", policy)
+        if set(versions) != {policy.version}:
+            raise RaybootError(
+                f"replicas have weights {versions} after weights {policy.version} were published"
+            )
+        return round(time.monotonic() - started, 3)
+
+    def _validation_set(self) -> str | None:
+        """References of the validation problems on their first prompts, by whose loss a refit stops early."""
+        ids = [problem.id for problem in self._problems["validation"] if problem.references]
+        if not ids:
+            return None
+
+        def work(folder: str) -> Summary:
+            build_reference_set(ids, 0, self._known, self._prompts, self._run.storage, folder)
+            return {}
+
+        self._run.once(0, "validation_set", work)
+        return self._run.uri(0, "validation_set")

@@ -1,0 +1,103 @@
+"""Where the driver leaves refits for the workers, and finds how they go."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from pydantic import ConfigDict
+
+from rayboot.config.sections import TrainingConfig
+from rayboot.errors import RaybootError
+from rayboot.problems.types import Frozen
+from rayboot.training.job import RefitJob
+
+
+class Assignment(Frozen):
+    number: int
+    """Counts the refits of these workers, from 1."""
+    kind: str
+    job: RefitJob
+    config: TrainingConfig
+
+
+class Standing(Frozen):
+    """How a refit goes."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    progress: tuple[int, int, float] | None = None
+    """Steps done, steps in all, latest training loss."""
+    fields: dict[str, Any] | None = None
+    """RefitResult's, once it is finished."""
+    error: RaybootError | None = None
+    """Why it failed, where trying again would not help."""
+    starts: int = 0
+    """Times that the workers began or resumed it."""
+
+
+class RefitDesk:
+    """A Ray actor, one for a group of workers. Workers that were restarted ask again, and get what is unfinished."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Condition()
+        self._assignment: Assignment | None = None
+        self._standing = Standing()
+        self._closed = False
+
+    async def post(self, kind: str, job: RefitJob, config: TrainingConfig) -> None:
+        """Leave a refit. The one before must be over."""
+        number = self._assignment.number + 1 if self._assignment else 1
+        async with self._changed:
+            self._assignment = Assignment(number=number, kind=kind, job=job, config=config)
+            self._standing = Standing()
+            self._changed.notify_all()
+
+    async def take(self, rank: int, after: int) -> Assignment | None:
+        """Wait for an unfinished refit whose number is above `after`. None when there will be no more."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._closed or self._is_open(after))
+        if self._closed:
+            return None
+        if rank == 0:
+            self._update(starts=self._standing.starts + 1)
+        return self._assignment
+
+    async def note(self, step: int, total: int, loss: float) -> None:
+        self._update(progress=(step, total, loss))
+
+    async def finish(self, fields: dict[str, Any]) -> None:
+        self._update(fields=fields)
+
+    async def fail(self, error: RaybootError) -> None:
+        self._update(error=error)
+
+    async def standing(self) -> Standing:
+        return self._standing
+
+    async def close(self) -> None:
+        """Send the workers home: each call of `take` answers None."""
+        async with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _is_open(self, after: int) -> bool:
+        unfinished = self._standing.fields is None and self._standing.error is None
+        return self._assignment is not None and self._assignment.number > after and unfinished
+
+    def _update(self, **changes: Any) -> None:
+        self._standing = self._standing.model_copy(update=changes)
+
+
+class ProgressNotes:
+    """Tells the desk how a refit goes, at most twice a second."""
+
+    def __init__(self, desk: Any) -> None:
+        self._desk = desk
+        self._sent = float("-inf")
+
+    def __call__(self, step: int, total: int, loss: float) -> None:
+        if step == total or time.monotonic() - self._sent > 0.5:
+            self._desk.note.remote(step, total, loss)
+            self._sent = time.monotonic()

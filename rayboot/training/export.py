@@ -1,0 +1,37 @@
+"""Weights to a Hugging Face directory that is complete or not there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def save_weights(model: Any, dtype: torch.dtype, directory: Path) -> None:
+    """Write weights, config and generation config, in the start model's dtype, replacing what is there."""
+    aside = directory.with_name(directory.name + ".new")
+    shutil.rmtree(aside, ignore_errors=True)
+    state = {name: _cast(tensor, dtype) for name, tensor in model.state_dict().items()}
+    trained_dtype, model.config.dtype = model.config.dtype, dtype
+    model.save_pretrained(aside, state_dict=state)
+    model.config.dtype = trained_dtype
+    shutil.rmtree(directory, ignore_errors=True)
+    os.rename(aside, directory)
+
+
+def publish(directory: Path, tokenizer: Any, output: Path) -> None:
+    """Complete `directory` with the tokenizer and move it to `output`, in one piece."""
+    tokenizer.save_pretrained(directory)
+    aside = output.with_name(output.name + ".partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(directory, aside)
+    shutil.rmtree(output, ignore_errors=True)
+    os.rename(aside, output)
+
+
+def _cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor

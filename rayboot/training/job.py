@@ -1,0 +1,59 @@
+"""What a refit is asked to do, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pydantic import Field
+
+from rayboot.problems.types import Frozen
+
+ProgressListener = Callable[[int, int, float], None]
+"""Called with the steps done, the steps in all, and the latest training loss."""
+
+
+class RefitJob(Frozen):
+    """One refit. All paths must mean the same on the driver's machine and on those of the workers."""
+
+    start: str
+    """Hugging Face directory, tokenizer included, of the model to start from."""
+    training_set: str
+    """Folder of Parquet files with at least the text columns `prompt` and `completion`."""
+    validation_set: str | None = None
+    """The same; the best checkpoint is the one with the lowest loss on it. None: the last one, no early stop."""
+    output: str
+    """Directory to write the checkpoint to. It appears in one piece at the end, or not at all."""
+    storage: str
+    """Folder for Ray Train's own state and for scratch files."""
+    name: str
+    """Name of the Ray Train run. A refit with the name and storage of an interrupted one goes on from its last
+    checkpoint, so each refit needs a name of its own."""
+    seed: int = 0
+    max_prompt_tokens: int = Field(ge=1)
+    max_completion_tokens: int = Field(ge=1)
+    """Examples with a longer prompt or completion (its end-of-sequence token counted) are left out."""
+    checkpoint_seconds: float = Field(default=30.0, ge=0.0)
+    """Least time between two checkpoints from which an interrupted refit can go on."""
+
+
+class RefitResult(Frozen):
+    steps: int
+    """Optimizer steps taken."""
+    epochs: float
+    train_loss: float
+    """Mean loss of a step over the last epoch, in nats a token."""
+    best_validation_loss: float | None
+    """In nats a token; None without a validation set."""
+    best_step: int
+    """Step whose weights were kept."""
+    stopped_early: bool
+    examples: int
+    """Training examples used."""
+    dropped: int
+    """Training examples left out because they were too long."""
+    tokens: int
+    """Tokens learned from: those of the completions, as often as they were seen."""
+    seconds: float
+    """Time of the training alone, without start-up; of a resumed refit, since it was resumed."""
+    curve: tuple[tuple[int, float], ...]
+    """Step and validation loss of every evaluation."""

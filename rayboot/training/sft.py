@@ -1,0 +1,116 @@
+"""Supervised refit: the model learns the completions, given the prompts. Runs in every Ray Train worker."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import ray.train
+
+from rayboot.config.sections import TrainingConfig
+from rayboot.errors import RaybootError, UserError
+from rayboot.training.checkpoints import CheckpointCadence, restored_checkpoint
+from rayboot.training.course import RefitCourse, best_of, validation_curve
+from rayboot.training.examples import EncodedSet, Encoder, parquet_files, read_pairs
+from rayboot.training.export import publish, save_weights
+from rayboot.training.job import ProgressListener, RefitJob
+from rayboot.training.policy import Policy
+from rayboot.training.schedule import Schedule
+from rayboot.training.trainer import CompletionTrainer, training_arguments
+from rayboot.training.workspace import Workspace
+
+
+def train(job: RefitJob, config: TrainingConfig, progress: ProgressListener) -> dict[str, Any]:
+    """Refit, publish the best checkpoint, and return RefitResult's fields."""
+    policy = Policy(job.start)
+    training = _encoded(job.training_set, job, policy)
+    validation = _encoded(job.validation_set, job, policy) if job.validation_set else None
+    schedule = Schedule.plan(config, len(training.examples))
+    workspace = Workspace(job)
+    rank = ray.train.get_context().get_world_rank()
+    trainer = CompletionTrainer(
+        policy,
+        training_arguments(config, schedule, job.seed, str(workspace.scratch(rank))),
+        training.examples,
+        validation.examples if validation else [],
+    )
+    trainer.add_callback(
+        RefitCourse(
+            schedule,
+            patience=config.patience,
+            validates=validation is not None,
+            dtype=policy.dtype,
+            cadence=CheckpointCadence(job.checkpoint_seconds),
+            workspace=workspace,
+            job_name=job.name,
+            progress=progress,
+        )
+    )
+    with restored_checkpoint(workspace, job.name) as checkpoint:
+        began = time.monotonic()
+        trainer.train(resume_from_checkpoint=checkpoint)
+        seconds = time.monotonic() - began
+    if rank == 0:
+        _publish(job, policy, workspace, kept_best=validation is not None)
+    return {
+        **_summary(trainer.state, schedule, training),
+        "stopped_early": trainer.state.global_step < schedule.total_steps,
+        "seconds": seconds,
+    }
+
+
+def _encoded(folder: str, job: RefitJob, policy: Policy) -> EncodedSet:
+    encoder = Encoder(
+        policy.tokenizer,
+        encoder_decoder=policy.encoder_decoder,
+        max_prompt_tokens=job.max_prompt_tokens,
+        max_completion_tokens=job.max_completion_tokens,
+        max_tokens=policy.max_tokens,
+    )
+    encoded = encoder.encode(read_pairs(parquet_files(folder)))
+    if not encoded.examples:
+        raise UserError(
+            f"{folder}: each of its {encoded.dropped} examples is longer than max_prompt_tokens "
+            f"{job.max_prompt_tokens} or max_completion_tokens {job.max_completion_tokens} allow"
+        )
+    return encoded
+
+
+def _publish(job: RefitJob, policy: Policy, workspace: Workspace, *, kept_best: bool) -> None:
+    if not kept_best:
+        save_weights(policy.model, policy.dtype, workspace.best)
+    elif not workspace.best.exists():
+        raise RaybootError(
+            "the refit diverged: no validation loss was a number. A smaller training.lr may help"
+        )
+    publish(workspace.best, policy.tokenizer, Path(job.output))
+
+
+def _summary(state: Any, schedule: Schedule, training: EncodedSet) -> dict[str, Any]:
+    curve = validation_curve(state.log_history)
+    best_step, best_loss = best_of(curve) or (state.global_step, None)
+    return {
+        "steps": state.global_step,
+        "epochs": state.epoch,
+        "train_loss": _last_epoch_loss(state.log_history, state.global_step - schedule.steps_per_epoch),
+        "best_step": best_step,
+        "best_validation_loss": best_loss,
+        "examples": len(training.examples),
+        "dropped": training.dropped,
+        "tokens": round(state.epoch * training.tokens),
+        "curve": curve,
+    }
+
+
+def _last_epoch_loss(log_history: list[dict[str, Any]], after: int) -> float:
+    """Mean loss of the steps after `after`. An entry of the log is the mean since the entry before it."""
+    total = steps = previous = 0
+    for entry in log_history:
+        if "loss" not in entry:
+            continue
+        if entry["step"] > after:
+            total += entry["loss"] * (entry["step"] - previous)
+            steps += entry["step"] - previous
+        previous = entry["step"]
+    return total / steps

@@ -1,0 +1,91 @@
+"""The Hugging Face Trainer, with a validation loss that does not depend on how the set is divided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from transformers import PrinterCallback, Trainer, TrainingArguments
+
+from rayboot.config.sections import TrainingConfig
+from rayboot.training.batches import Collator, CompletionLoss
+from rayboot.training.examples import Encoded
+from rayboot.training.policy import Policy
+from rayboot.training.schedule import Schedule
+
+SCHEDULERS = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
+"""Names of the learning rate schedules in transformers."""
+
+
+def training_arguments(
+    config: TrainingConfig, schedule: Schedule, seed: int, scratch: str
+) -> TrainingArguments:
+    """Options of the Trainer. Logging, evaluating and saving are RefitCourse's: the Trainer's own are off."""
+    return TrainingArguments(
+        output_dir=scratch,
+        seed=seed,
+        use_cpu=config.gpus_per_worker == 0,
+        bf16=config.bf16,
+        max_steps=schedule.total_steps,
+        per_device_train_batch_size=schedule.micro_batch_size,
+        gradient_accumulation_steps=schedule.accumulation,
+        gradient_checkpointing=config.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        optim="adamw_torch",
+        learning_rate=config.lr,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        lr_scheduler_type=SCHEDULERS[config.schedule],
+        warmup_steps=schedule.warmup_steps,
+        ddp_find_unused_parameters=False,
+        remove_unused_columns=False,
+        dataloader_pin_memory=config.gpus_per_worker > 0,
+        logging_strategy="no",
+        logging_nan_inf_filter=False,
+        eval_strategy="no",
+        save_strategy="no",
+        disable_tqdm=True,
+        report_to=[],
+    )
+
+
+class CompletionTrainer(Trainer):
+    def __init__(
+        self, policy: Policy, arguments: TrainingArguments, training: list[Encoded], validation: list[Encoded]
+    ) -> None:
+        shift = policy.model.prepare_decoder_input_ids_from_labels if policy.encoder_decoder else None
+        self._collate = Collator(policy.pad_token_id, shift)
+        self._loss = CompletionLoss(causal=not policy.encoder_decoder)
+        # By length, so that little of a batch is padding. The sum over the set does not depend on the order.
+        self._validation = sorted(validation, key=lambda example: len(example["input_ids"]))
+        super().__init__(
+            model=policy.model,
+            args=arguments,
+            train_dataset=training,
+            data_collator=self._collate,
+            compute_loss_func=self._loss,
+        )
+        self.remove_callback(PrinterCallback)
+
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Mean loss of a token over the whole validation set, each worker doing its share."""
+        metrics = {"eval_loss": self._validation_loss()}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    @torch.no_grad()
+    def _validation_loss(self) -> float:
+        model: Any = self.model
+        model.eval()
+        sums = torch.zeros(2, dtype=torch.float64, device=self.args.device)
+        share = self._validation[self.args.process_index :: self.args.world_size]
+        size = self.args.per_device_train_batch_size
+        for start in range(0, len(share), size):
+            batch = self._prepare_inputs(self._collate(share[start : start + size]))
+            labels = batch.pop("labels")
+            with self.accelerator.autocast():
+                logits = model(**batch).logits
+            sums += torch.stack([self._loss.total(logits, labels), (labels != -100).sum()])
+        total, tokens = self.accelerator.reduce(sums).tolist()
+        return float(total / tokens)

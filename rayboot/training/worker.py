@@ -1,0 +1,64 @@
+"""What every Ray Train worker does, whatever it trains: prepare the process, then do the refits that come."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import math
+import warnings
+from importlib import import_module
+from typing import Any
+
+import ray
+
+from rayboot.errors import RaybootError
+from rayboot.training.desk import Assignment, ProgressNotes
+
+LOOPS = {"sft": "rayboot.training.sft"}
+"""Module of each kind of refit: every worker runs its `train(job, config, progress)`, which returns RefitResult's
+fields. It is imported in the workers alone."""
+
+
+def serve(setup: dict[str, Any]) -> None:
+    """Entry point of a worker: one refit after the other, until the desk closes.
+
+    The workers stay because starting them takes longer (10 to 30 seconds of imports) than many a refit.
+    """
+    import ray.train
+    import torch
+
+    desk = setup["desk"]
+    rank = ray.train.get_context().get_world_rank()
+    torch.set_num_threads(math.ceil(setup["cpus"]))
+    for module in LOOPS.values():
+        import_module(module)
+    _be_quiet()
+    done = 0
+    while (assignment := ray.get(desk.take.remote(rank, done))) is not None:
+        fields = _do(assignment, desk)
+        if rank == 0:
+            ray.get(desk.finish.remote(fields))
+        done = assignment.number
+        gc.collect()
+
+
+def _do(assignment: Assignment, desk: Any) -> dict[str, Any]:
+    loop = import_module(LOOPS[assignment.kind])
+    try:
+        fields: dict[str, Any] = loop.train(assignment.job, assignment.config, ProgressNotes(desk))
+    except RaybootError as error:
+        # Said to the desk at once, because Ray Train would try again first.
+        ray.get(desk.fail.remote(error))
+        raise
+    return fields
+
+
+def _be_quiet() -> None:
+    """Keep the libraries' notices out of the terminal, to which Ray forwards what a worker prints."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    for name in ("accelerate", "ray.train", "torch.distributed"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore")
