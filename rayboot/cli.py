@@ -87,7 +87,8 @@ def evaluate(
 
     options = {"samples": samples, "temperature": temperature, "k": f"[{k}]", "repair_rounds": repair_rounds}
     given = [f"evaluation.{key}={value}" for key, value in options.items()] + (overrides or [])
-    metrics = measure(model, dataset, given, out, display.Terminal())
+    with display.native_output_aside():
+        metrics = measure(model, dataset, given, out, display.Terminal())
     display.metrics_table(f"{model} on {dataset}", metrics)
 
 
@@ -200,7 +201,8 @@ def _run(recipe_name: str, overrides: list[str], resume: bool, dry_run: bool) ->
         return
     from rayboot.launch import run_recipe
 
-    outcome = run_recipe(recipe, display.Terminal(), resume)
+    with display.native_output_aside():
+        outcome = run_recipe(recipe, display.Terminal(), resume)
     display.curve(outcome.rows, outcome.best_iteration)
     for name in ("report", "checkpoint", "metrics"):
         display.console.print(f"{name:<11}{getattr(outcome, name)}", soft_wrap=True)

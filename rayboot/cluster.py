@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -72,8 +73,13 @@ def _join_or_start(required: Resources) -> None:
     # As many CPUs as the actors ask for, even on a smaller machine: generation, verification and refit take turns, and
     # time-sharing costs less than waiting for ever. A folder of its own, so that no other driver joins this cluster.
     cpus = max(os.cpu_count() or 1, math.ceil(required["CPU"]))
-    folder = os.path.join(tempfile.gettempdir(), f"rayboot-{os.getuid()}")
+    folder = str(local_ray_folder())
     ray.init("local", num_cpus=cpus, include_dashboard=False, _temp_dir=folder, **quiet)
+
+
+def local_ray_folder() -> Path:
+    """Where a local Ray keeps its sockets and logs."""
+    return Path(tempfile.gettempdir(), f"rayboot-{os.getuid()}")
 
 
 def _check(required: Resources) -> None:

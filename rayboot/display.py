@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from typing import Any
 
 from rich.bar import Bar
@@ -11,11 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from rayboot.cluster import local_ray_folder
 from rayboot.doctor import Finding
 from rayboot.observer import Progress as Report
 
 console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
 
 
 class Terminal:
@@ -44,6 +45,25 @@ class Terminal:
 
 
 @contextmanager
+def native_output_aside() -> Iterator[None]:
+    """Send what native code writes to standard error to a file: Ray's core logs there, across progress bars.
+
+    Python's own `sys.stderr` still reaches the terminal. The file lies beside the logs of a local Ray.
+    """
+    terminal = os.dup(2)
+    log_file = local_ray_folder() / "native.log"
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    with log_file.open("ab") as log, os.fdopen(os.dup(2), "w", buffering=1) as python_stderr:
+        os.dup2(log.fileno(), 2)
+        with redirect_stderr(python_stderr):
+            try:
+                yield
+            finally:
+                os.dup2(terminal, 2)
+                os.close(terminal)
+
+
+@contextmanager
 def bar(title: str) -> Iterator[Report]:
     """A progress bar; the reports say how much is done, of how much."""
     columns = (TextColumn(f"{title:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -68,7 +88,8 @@ def curve(rows: Sequence[dict[str, Any]], best: int) -> None:
 
 def metrics_table(title: str, metrics: Mapping[str, Any]) -> None:
     """One number a line."""
-    table = Table(title=title, title_justify="left", show_header=False)
+    console.print(title, soft_wrap=True)
+    table = Table(show_header=False)
     for name, value in metrics.items():
         table.add_row(name, f"{value:.4f}" if isinstance(value, float) else f"{value:,}")
     console.print(table)

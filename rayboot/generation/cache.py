@@ -34,7 +34,7 @@ class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         return self._show(after)
 
     def batch_select_indices(self, indices: torch.Tensor) -> None:
-        """Keep some rows."""
+        """Keep some rows, or the same row several times."""
         length = self.get_seq_length()
         self._key_room = self._key_room[indices]
         self._value_room = self._value_room[indices]

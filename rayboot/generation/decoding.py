@@ -8,10 +8,10 @@ from functools import lru_cache
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rayboot.generation.base import Completion, SamplingParams
+from rayboot.generation.base import Completion
 from rayboot.generation.batching import PendingSequence
 from rayboot.generation.beams import search_beams
-from rayboot.generation.rows import start_rows
+from rayboot.generation.rows import Rows, start_rows
 from rayboot.generation.sampling import Chooser, Greedy, SeededSampler
 from rayboot.generation.special_tokens import SpecialTokens
 from rayboot.generation.stopping import StopStrings, closing_tokens, cut_completion
@@ -34,14 +34,14 @@ class BatchDecoder:
     @torch.inference_mode()
     def __call__(self, batch: Sequence[PendingSequence]) -> list[Completion]:
         """The completions, in the order of the batch."""
-        input_ids, mask = self._pad([each.prompt_ids for each in batch])
         params = [each.params for each in batch]
         stop = params[0].stop
         stops = StopStrings(self._tokenizer, stop, self._closing(stop)) if stop else None
         if params[0].num_beams > 1:
+            input_ids, mask = self._pad([each.prompt_ids for each in batch])
             written = search_beams(self._model, self._special, input_ids, mask, params[0], stops)
         else:
-            written = self._generate(input_ids, mask, _chooser(batch, input_ids.device), params, stops)
+            written = self._generate(batch, stops)
         return [
             cut_completion(
                 self._tokenizer, row, ends=self._special.ends, stop=stop, max_tokens=each.params.max_tokens
@@ -49,23 +49,17 @@ class BatchDecoder:
             for row, each in zip(written.tolist(), batch, strict=True)
         ]
 
-    def _generate(
-        self,
-        input_ids: torch.Tensor,
-        mask: torch.Tensor,
-        chooser: Chooser,
-        params: Sequence[SamplingParams],
-        stops: StopStrings | None,
-    ) -> torch.Tensor:
+    def _generate(self, batch: Sequence[PendingSequence], stops: StopStrings | None) -> torch.Tensor:
         """Tokens of shape (rows, steps); what stands behind a row's end means nothing."""
-        rows = start_rows(self._model, input_ids, mask)
-        ends = torch.tensor(self._special.ends, device=mask.device)
-        limits = torch.tensor([each.max_tokens for each in params], device=mask.device)
-        steps = max(each.max_tokens for each in params)
-        written = torch.full((len(params), steps), self._special.pad, device=mask.device)
-        live = torch.arange(len(params), device=mask.device)
+        device = self._model.device
+        rows, logits = self._read_prompts([each.prompt_ids for each in batch])
+        chooser = _chooser(batch, device)
+        ends = torch.tensor(self._special.ends, device=device)
+        limits = torch.tensor([each.params.max_tokens for each in batch], device=device)
+        steps = max(each.params.max_tokens for each in batch)
+        written = torch.full((len(batch), steps), self._special.pad, device=device)
+        live = torch.arange(len(batch), device=device)
         done = torch.zeros_like(live, dtype=torch.bool)
-        logits = rows.start()
         for step in range(steps):
             tokens = chooser.choose(logits)
             if step == 0 and self._special.forced_first is not None:
@@ -84,6 +78,18 @@ class BatchDecoder:
                 live, done, tokens = live[kept], done[kept], tokens[kept]
             logits = rows.step(tokens)
         return written
+
+    def _read_prompts(self, prompts: Sequence[list[int]]) -> tuple[Rows, torch.Tensor]:
+        """The rows and their first logits. The samples of a prompt share its reading, half of the work."""
+        places: dict[tuple[int, ...], int] = {}
+        of_row = [places.setdefault(tuple(prompt), len(places)) for prompt in prompts]
+        rows = start_rows(self._model, *self._pad([list(prompt) for prompt in places]))
+        logits = rows.start()
+        if len(places) == len(prompts):
+            return rows, logits
+        repeated = torch.tensor(of_row, device=logits.device)
+        rows.keep(repeated)
+        return rows, logits[repeated]
 
     def _pad(self, prompts: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Ids and mask of shape (rows, width). A causal model goes on from the last column: it is padded left."""

@@ -22,7 +22,7 @@ class Rows(Protocol):
         """Read one token a row, of shape (rows,); returns the logits of the next."""
 
     def keep(self, rows: torch.Tensor) -> None:
-        """Go on with these rows only, given by their indices."""
+        """Go on with these rows only, given by their indices; an index given twice makes two rows."""
 
 
 class CausalRows:

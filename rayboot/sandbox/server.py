@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import socket
@@ -19,6 +18,8 @@ from rayboot.sandbox.verdict import Limits, Tier, Verdict
 TRIES = 3
 """A program that kills its server this often gets the verdict `sandbox_error`."""
 START_SECONDS = 60.0
+LONGEST = 3
+"""Times its limit: so long may a job take on a busy machine (`inside/pump.py`)."""
 GRACE_SECONDS = 30.0
 """How long a server may take beyond the program's own limit before it counts as stuck."""
 _END_SECONDS = 2.0
@@ -77,7 +78,7 @@ class Server:
         self._channel.settimeout(START_SECONDS)
         try:
             hello = framing.receive(self._channel)
-        except (OSError, ValueError) as error:
+        except (OSError, EOFError, ValueError) as error:
             raise RaybootError(f"the sandbox's server did not start: {error}") from error
         self.tier, self.reasons, self._scratch = hello["tier"], tuple(hello["reasons"]), hello["scratch"]
         self._ready = True
@@ -98,13 +99,16 @@ class Server:
             try:
                 if not self._ready:
                     self.wait_ready()
-                self._channel.settimeout(math.ceil(limits.timeout) + GRACE_SECONDS)
+                self._channel.settimeout(LONGEST * limits.timeout + GRACE_SECONDS)
                 framing.send(self._channel, request)
                 return Verdict(**framing.receive(self._channel), tier=self.tier)
             except TimeoutError:
                 problem = "the server hung"
             except (OSError, EOFError):
                 problem = "the server died"
+            except BaseException:  # Ctrl-C: the answer still under way must not be taken for the next job's
+                self._replace()
+                raise
             self._replace()
         return Verdict(status="sandbox_error", message=f"{problem}, {TRIES} times", tier=self.tier)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 from pathlib import Path
@@ -15,9 +16,11 @@ def save_weights(model: Any, dtype: torch.dtype, directory: Path) -> None:
     aside = directory.with_name(directory.name + ".new")
     shutil.rmtree(aside, ignore_errors=True)
     state = {name: _cast(tensor, dtype) for name, tensor in model.state_dict().items()}
-    trained_dtype, model.config.dtype = model.config.dtype, dtype
     model.save_pretrained(aside, state_dict=state)
-    model.config.dtype = trained_dtype
+    # It takes the model's dtype for that of the state, and writes that to the config.
+    config = copy.deepcopy(model.config)
+    config.dtype = dtype
+    config.save_pretrained(aside)
     shutil.rmtree(directory, ignore_errors=True)
     os.rename(aside, directory)
 

@@ -58,7 +58,8 @@ class Fit(threading.Thread):
                 name=self._run_name,
                 storage_path=str(Path(self._storage).absolute()),
                 failure_config=FailureConfig(
-                    max_failures=self._config.max_failures, controller_failure_limit=START_ATTEMPTS
+                    max_failures=self._config.max_failures,
+                    controller_failure_limit=START_ATTEMPTS,  # type: ignore[call-arg]
                 ),
                 checkpoint_config=CheckpointConfig(num_to_keep=1),
             ),

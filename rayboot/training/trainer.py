@@ -21,6 +21,8 @@ def training_arguments(
     config: TrainingConfig, schedule: Schedule, seed: int, scratch: str
 ) -> TrainingArguments:
     """Options of the Trainer. Logging, evaluating and saving are RefitCourse's: the Trainer's own are off."""
+    # Named only where wanted: the option is about to get another name in transformers.
+    checkpointing: dict[str, Any] = {"gradient_checkpointing": True} if config.gradient_checkpointing else {}
     return TrainingArguments(
         output_dir=scratch,
         seed=seed,
@@ -29,8 +31,6 @@ def training_arguments(
         max_steps=schedule.total_steps,
         per_device_train_batch_size=schedule.micro_batch_size,
         gradient_accumulation_steps=schedule.accumulation,
-        gradient_checkpointing=config.gradient_checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False},
         optim="adamw_torch",
         learning_rate=config.lr,
         weight_decay=config.weight_decay,
@@ -46,6 +46,7 @@ def training_arguments(
         save_strategy="no",
         disable_tqdm=True,
         report_to=[],
+        **checkpointing,
     )
 
 

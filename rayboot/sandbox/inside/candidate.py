@@ -164,7 +164,7 @@ class _Answers:
             return self._kept[data[1]]
         if data[0] == "m":
             return importlib.import_module(data[1])
-        if data[0] == "g":
+        if data[0] == "G":
             return getattr(builtins, data[1])
         if data[0] == "k":
             return lambda *args: self._call_back(data[1], args)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import kernel, landlock, newroot, seccomp
+from .identity import private_uid
 
 Level = Literal["A", "B", "C"]
 
@@ -31,8 +32,6 @@ class Isolation:
     work_directory: str
     rules: int | None
     """Landlock's rules."""
-    own_pids: int | None
-    """The fork server's own pid namespace, to return to after each fork."""
     lifeline: tuple[int, int]
     """A pipe that only the fork server holds open."""
 
@@ -43,41 +42,27 @@ class Isolation:
         Raises:
             OSError: The system does not offer this level.
         """
-        privileged = os.geteuid() == 0
-        uid = (
-            2_000_000 + os.getpid() if privileged else None
-        )  # nobody else's: limits on processes are by user
-        own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY) if level == "A" else None
+        uid = private_uid()
         work = newroot.WORK_DIRECTORY if level == "A" else scratch
         if level == "A":
-            newroot.enter()
-            privileged = os.geteuid() == 0
-            uid = uid if privileged else None
+            if newroot.enter():
+                uid = None  # a user namespace has one id
         elif uid is not None:
             os.chown(scratch, uid, uid)
         rules = None if level == "C" else _rules(level, work)
         kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
         if level == "A":
             seccomp.compiled(1)  # now, so that no child has to
-        return cls(level, uid, work, rules, own_pids, os.pipe())
+        return cls(level, uid, work, rules, os.pipe())
 
     def fork(self) -> int:
-        if self.own_pids is None:
-            return os.fork()
-        kernel.unshare(kernel.CLONE_NEWPID)
-        pid = -1
-        try:
-            pid = os.fork()
-        finally:
-            if pid != 0:
-                kernel.setns(self.own_pids, kernel.CLONE_NEWPID)
-        return pid
+        return kernel.fork_into_pid_namespace() if self.level == "A" else os.fork()
 
     def enter(self, fds: list[int], limits: dict[str, Any]) -> None:
         """Isolate this process, for ever. `fds` become 0, 1, 2, ...; all other descriptors are closed."""
         os.setsid()
         kernel.prctl("pdeathsig", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-        if self.own_pids is not None:
+        if self.level == "A":
             kernel.unshare(kernel.CLONE_NEWNS)
             owner = "" if self.uid is None else f",uid={self.uid},gid={self.uid}"
             flags = kernel.MS_NOSUID | kernel.MS_NODEV

@@ -44,7 +44,6 @@ class ForkServer:
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
                 preexec_fn=_die_with_parent,
             )
         self._control = ours

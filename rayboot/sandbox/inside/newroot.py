@@ -34,15 +34,24 @@ def device_paths() -> list[str]:
     return [path for path in _DEVICES if os.path.exists(path)]
 
 
-def enter() -> None:
-    """Move this process, which must have one thread, into new namespaces and the new root. Raises OSError."""
+def enter() -> bool:
+    """Move this process, which must have one thread, into new namespaces and the new root.
+
+    Gives whether that took a user namespace, as for an ordinary user.
+
+    Raises:
+        OSError: The system does not allow it.
+    """
     flags = kernel.CLONE_NEWNS | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
+    as_user = False
     try:
         kernel.unshare(flags)
     except PermissionError:
         _unshare_as_user(flags)
+        as_user = True
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
     _build_root()
+    return as_user
 
 
 def _unshare_as_user(flags: int) -> None:

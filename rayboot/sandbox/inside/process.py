@@ -62,6 +62,7 @@ class ChildProcess:
         self._pipes: dict[int, str] = {}
         self.pid = self._spawn(request, fds or {})
         self._pidfd = pidfd = os.pidfd_open(self.pid)
+        pump.process_started(self.pid)
         pump.register(pidfd, lambda event: self._on_exit(pidfd))
         pump.register(self.channel.fileno(), self._on_channel)
         for fd in self._pipes:
@@ -175,13 +176,12 @@ class ChildProcess:
 
     def end(self) -> dict[str, Any]:
         """Kill the process if it still runs, read the rest of its output, and say what it used."""
-        if self.usage:
+        if self._pidfd is None:
             return self.usage
         try:
-            if (
-                not self._exited and self._pidfd is not None
-            ):  # dead or not, its parent has not reaped it: the signal finds it
+            if not self._exited:  # its parent has not reaped it: the signal finds it, dead or not
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            self._pump.process_ends(self.pid)
             self.usage = {**self._server.reap(self.pid), "killed": not self._exited}
             self._drain()
         except TooMuchOutput:
@@ -202,9 +202,13 @@ class ChildProcess:
             self._pidfd = None
 
 
-def syntax_stop(error: Any) -> Stop:
+def syntax_stop(error: dict[str, Any]) -> Stop:
+    """The verdict on a program that does not compile; the fields may come from the program's own process."""
+    line = error.get("line")
     stop = Stop(
-        str(error.get("message", ""))[:1000], error_type=str(error.get("type"))[:80], line=error.get("line")
+        str(error.get("message"))[:1000],
+        error_type=str(error.get("type"))[:80],
+        line=line if type(line) is int else None,
     )
     stop.status = "syntax_error"
     return stop

@@ -15,15 +15,23 @@ from .stops import TimedOut
 
 Handler = Callable[[int], None]
 _OWNER_CHECK_SECONDS = 1.0
+_PATIENCE = 2.0
+_ANSWER_SECONDS = 1.0
 
 
 class Pump:
-    """Calls each descriptor's handler with the events that came, and ends this process when its owner is gone."""
+    """Calls each descriptor's handler with the events that came, and ends this process when its owner is gone.
+
+    Time for which the job's processes were ready to run and the machine's processors had other work does not count, up
+    to `_PATIENCE` times the limit: a verdict should not depend on what else the machine does.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self.started = time.monotonic()
-        self.deadline = self.started + seconds
+        self._deadline = self.started + seconds
+        self._running: set[int] = set()
+        self._delay_of_ended = 0.0
         self._poll = select.poll()
         self._handlers: dict[int, Handler] = {}
 
@@ -37,7 +45,9 @@ class Pump:
 
     def step(self) -> None:
         """Wait for the next events and handle them. Raises TimedOut at the deadline."""
-        left = self.deadline - time.monotonic()
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            left = self._extended()
         if left <= 0:
             raise self.timed_out()
         events = self._poll.poll(min(left, _OWNER_CHECK_SECONDS) * 1000)
@@ -46,6 +56,20 @@ class Pump:
         for fd, event in events:
             if fd in self._handlers:
                 self._handlers[fd](event)
+
+    def process_started(self, pid: int) -> None:
+        self._running.add(pid)
+
+    def process_ends(self, pid: int) -> None:
+        """To be said before the process is reaped."""
+        self._running.discard(pid)
+        self._delay_of_ended += _run_queue_delay(pid)
+
+    def _extended(self) -> float:
+        """Seconds left once the time in which the job could not run is added."""
+        delay = self._delay_of_ended + sum(map(_run_queue_delay, self._running))
+        self._deadline = self.started + self._seconds + min(delay, _PATIENCE * self._seconds)
+        return self._deadline - time.monotonic()
 
     def timed_out(self) -> TimedOut:
         return TimedOut(f"the program did not end within {self._seconds:g} s")
@@ -58,11 +82,20 @@ class Pump:
             raise self.timed_out()
 
         signal.signal(signal.SIGALRM, ring)
-        signal.setitimer(signal.ITIMER_REAL, max(self.deadline - time.monotonic(), 0.01))
+        signal.setitimer(signal.ITIMER_REAL, max(self._deadline - time.monotonic(), _ANSWER_SECONDS))
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _run_queue_delay(pid: int) -> float:
+    """Seconds for which a process has waited for a processor."""
+    try:
+        with open(f"/proc/{pid}/schedstat") as file:
+            return int(file.read().split()[1]) / 1e9
+    except OSError:  # a kernel without these statistics
+        return 0.0
 
 
 _owner = os.getppid()

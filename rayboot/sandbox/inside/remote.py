@@ -140,7 +140,7 @@ class Link:
         if isinstance(value, ModuleType):
             return ["m", name]
         if getattr(builtins, name, None) is value:
-            return ["g", name]
+            return ["G", name]
         if isinstance(value, FunctionType | BuiltinFunctionType | MethodType):
             self._callbacks.append(value)
             return ["k", len(self._callbacks) - 1]

@@ -8,7 +8,7 @@ from typing import Any
 from .compare import same_output
 from .job import Job, Outcome, outcome_of_stop
 from .judge import outcome_of_exception
-from .process import ChildProcess, Output
+from .process import ChildProcess, Output, syntax_stop
 from .stops import Ended, Misbehaved, Stop
 from .values import shorten
 
@@ -58,19 +58,10 @@ def _reported_error(child: ChildProcess) -> Outcome | None:
     if kind == "raised" and details:
         return outcome_of_exception(details[0])
     if kind == "syntax" and details and isinstance(details[0], dict):
-        return {"status": "syntax_error", **_syntax_fields(details[0]), "reached": False}
+        return {**syntax_stop(details[0]).outcome(), "reached": False}
     if kind == "broken":
         return {"status": "sandbox_error", "message": str(details)}
     raise Misbehaved("the program wrote to the sandbox's own channel")
-
-
-def _syntax_fields(error: dict[str, Any]) -> Outcome:
-    line = error.get("line")
-    return {
-        "error_type": str(error.get("type"))[:80],
-        "message": str(error.get("message"))[:1000],
-        "line": line if type(line) is int else None,
-    }
 
 
 def _bad_exit(usage: dict[str, Any], limits: dict[str, Any]) -> Outcome:

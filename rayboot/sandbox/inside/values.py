@@ -7,6 +7,7 @@ first item is a tag.
 
 from __future__ import annotations
 
+import builtins
 import datetime
 import re
 from collections.abc import Callable, ItemsView, KeysView
@@ -87,6 +88,9 @@ def _encode_rare(value: object, outside: Outside) -> Any:
         return ["D", Decimal.__str__(value)]
     if isinstance(value, Fraction):
         return ["F", _encode_int(value.numerator), _encode_int(value.denominator)]
+    if isinstance(value, type):
+        name = value.__name__
+        return ["g", name] if vars(builtins).get(name) is value else outside(value)
     if type(value) in _DATES:
         return ["T", type(value).__name__, *_DATES[type(value)](value)]
     return outside(value)
@@ -159,7 +163,7 @@ def decode(data: Any, tagged: Tagged | None = None) -> Any:
         return items if tag == "l" else tuple(items)
     try:
         return _decode_rare(tag, data, tagged)
-    except (TypeError, IndexError, ArithmeticError, OverflowError) as error:
+    except (TypeError, LookupError, ArithmeticError) as error:
         raise ValueError(f"malformed data: {error}") from error
 
 
@@ -181,7 +185,15 @@ def _decode_rare(tag: object, data: list[Any], tagged: Tagged | None) -> Any:
     return tagged(data)
 
 
+def _builtin_type(name: str) -> type:
+    kind = getattr(builtins, name, None)
+    if not isinstance(kind, type):
+        raise ValueError(f"no builtin type {name!r}")
+    return kind
+
+
 _SCALARS: dict[str, Callable[..., Any]] = {
+    "g": _builtin_type,
     "i": lambda text: int(text, 16),
     "c": complex,
     "b": bytes.fromhex,

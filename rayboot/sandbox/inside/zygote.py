@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _sitebuiltins
+import builtins
 import gc
 import importlib
 import os
@@ -20,6 +22,8 @@ fractions functools heapq io itertools json math numbers operator os pprint queu
 textwrap threading time traceback types typing unicodedata warnings
 """
 _MAX_FDS = 5
+_TAME_LENGTH = 100_000
+"""Characters. Longer programs are compiled in their own process, under its limits."""
 
 
 def main(control_fd: int, level: str, scratch: str) -> None:
@@ -27,6 +31,8 @@ def main(control_fd: int, level: str, scratch: str) -> None:
     control = socket.socket(fileno=control_fd)
     for name in _PRELOAD.split():
         importlib.import_module(name)
+    for name in ("exit", "quit"):  # what `-S` has left out
+        setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
     try:
         isolation = Isolation.prepare(level, scratch)  # type: ignore[arg-type]
     except OSError as error:
@@ -60,7 +66,8 @@ class _Zygote:
 
     def _spawn(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         code: CodeType | None = None
-        if request["role"] != "judge" and not request["compile_inside"]:
+        tame = not request["compile_inside"] and len(request["program"]) <= _TAME_LENGTH
+        if request["role"] != "judge" and tame:
             try:
                 code = self._compile(request["program"], request["role"] == "script")
             except (SyntaxError, ValueError) as error:

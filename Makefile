@@ -1,0 +1,30 @@
+# Two commands do everything on a fresh machine: `make quickstart` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+# A folder of wheels that pip is told of (PIP_FIND_LINKS), for example with a CPU build of torch, is handed on to uv.
+FIND_LINKS := $(foreach folder,$(PIP_FIND_LINKS),--find-links $(folder))
+
+.PHONY: quickstart test setup lint clean
+
+quickstart: setup  ## watch a small model improve itself
+	$(BIN)/rayboot quickstart
+
+test: setup  ## run the tests
+	$(BIN)/python -m pytest
+
+setup: .venv/.ready  ## make .venv with the pinned dependencies
+
+.venv/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	$(BIN)/uv pip install --python $(BIN)/python $(FIND_LINKS) --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+lint: setup  ## style, types and import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:  ## remove the environment and caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,5 @@
+"""`python -m rayboot`: the command line."""
+
+from rayboot.cli import main
+
+main()

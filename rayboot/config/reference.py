@@ -1,0 +1,71 @@
+"""The reference of all recipe options, made from the models: `python -m rayboot.config.reference > docs/recipes.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from rayboot.config.recipe import Recipe
+
+HEAD = """# Recipes
+
+A recipe is one YAML file that says a whole run. Unknown keys, wrong types, combinations that make no sense and options
+that would have no effect are errors. `rayboot run RECIPE KEY=VALUE ...` overrides options, as in `training.lr=1e-5`;
+`--dry-run` prints the resolved recipe and what it asks of Ray.
+
+This page is made from the models in `rayboot/config/`; required options have no default.
+"""
+
+
+def reference() -> str:
+    """The page as Markdown: a table for the top level and one for each section."""
+    sections = {
+        name: field.annotation
+        for name, field in Recipe.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }
+    parts = [HEAD, "## Top level\n", *_table(Recipe, skip=set(sections))]
+    for name, model in sections.items():
+        parts += [f"\n## {name}\n", f"{_one_line(model.__doc__)}\n", *_table(model)]
+    return "\n".join(parts) + "\n"
+
+
+def _table(model: type[BaseModel], skip: set[str] | None = None) -> Iterator[str]:
+    yield "| option | values | default | meaning |"
+    yield "| --- | --- | --- | --- |"
+    for name, field in model.model_fields.items():
+        if name not in (skip or set()):
+            cells = (
+                f"`{field.alias or name}`",
+                _values(field.annotation),
+                _default(field),
+                _one_line(field.description),
+            )
+            yield "| " + " | ".join(cells) + " |"
+
+
+def _values(annotation: Any) -> str:
+    choices = get_args(annotation)
+    if choices and all(isinstance(choice, str) for choice in choices):
+        return ", ".join(f"`{choice}`" for choice in choices)
+    text = getattr(annotation, "__name__", "") if isinstance(annotation, type) else str(annotation)
+    return text.replace("|", "or").replace("None", "null").replace("tuple[int, ...]", "list of int")
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return ""
+    value = list(field.default) if isinstance(field.default, tuple) else field.default
+    words = {None: "null", True: "true", False: "false"}
+    return f"`{words[value]}`" if value is None or isinstance(value, bool) else f"`{value}`"
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    print(reference(), end="")

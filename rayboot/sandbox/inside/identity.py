@@ -1,0 +1,38 @@
+"""A user id that no other process has: limits on processes are by user, and so is the right to send signals."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_FIRST = 2_000_000
+_SMALL_RANGE = 1000
+_NEEDED_CAPABILITIES = (0, 1, 3, 5, 6, 7)
+"""CAP_CHOWN, _DAC_OVERRIDE and _FOWNER (the work directory), _KILL, _SETGID and _SETUID."""
+
+
+def private_uid() -> int | None:
+    """An id for this fork server's programs; None when this process may not change its user."""
+    needed = sum(1 << capability for capability in _NEEDED_CAPABILITIES)
+    if os.geteuid() != 0 or _capabilities() & needed != needed:
+        return None
+    count = min(_ids("uid_map"), _ids("gid_map"))  # a rootless container maps few
+    if count > 2 * _FIRST:
+        return _FIRST + os.getpid() % _FIRST
+    return count - 1 - os.getpid() % (count // 2) if count > _SMALL_RANGE else None
+
+
+def _capabilities() -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            return int(line.split()[1], 16)
+    return 0
+
+
+def _ids(name: str) -> int:
+    """How many ids from 0 on exist in this user namespace."""
+    for line in Path(f"/proc/self/{name}").read_text().splitlines():
+        inside, _, count = map(int, line.split())
+        if inside == 0:
+            return count
+    return 0

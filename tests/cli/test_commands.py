@@ -1,0 +1,118 @@
+"""The commands, as a user types them: what they print, write and exit with."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROBLEM = {
+    "id": "own/1",
+    "benchmark": "own",
+    "statement": "Write a function to double a number.",
+    "entry_point": "double",
+    "tests": [{"kind": "assert", "code": "assert double(2) == 4", "public": True}],
+    "references": ["def double(x):\n    return 2 * x"],
+}
+
+
+def rayboot(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "rayboot", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+
+
+@pytest.fixture
+def problems(tmp_path: Path) -> Path:
+    path = tmp_path / "own.jsonl"
+    path.write_text(json.dumps(PROBLEM) + "\n" + json.dumps({**PROBLEM, "id": "own/2"}) + "\n")
+    return path
+
+
+def test_verify_prints_pass_at_k_and_writes_a_line_a_row_in_order(problems: Path, tmp_path: Path) -> None:
+    solutions = tmp_path / "solutions.jsonl"
+    rows = [
+        {"task_id": "own/2", "solution": "def double(x): return x + x", "model": "ignored"},
+        {"task_id": "own/1", "solution": "def double(x): return x"},
+        {"task_id": 1, "solution": "def double(x): raise ValueError('no')"},
+        {"task_id": "own/2", "solution": "def double(x) return x"},
+    ]
+    solutions.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = rayboot("verify", solutions, "--problems", f"jsonl:{problems}", "--out", tmp_path / "out.jsonl")
+    assert done.returncode == 0, done.stderr
+    out = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [(row["task_id"], row["index"], row["status"]) for row in out] == [
+        ("own/2", 0, "passed"),
+        ("own/1", 1, "failed"),
+        (1, 2, "error"),
+        ("own/2", 3, "syntax_error"),
+    ]
+    assert (out[2]["error_type"], out[2]["message"]) == ("ValueError", "no")
+    assert all(row["seconds"] >= 0 for row in out)
+    assert "pass@1" in done.stdout
+    assert "0.2500" in done.stdout
+
+
+def test_problems_check_runs_the_references_and_fails_when_one_does(problems: Path) -> None:
+    good = rayboot("problems", "check", f"jsonl:{problems}")
+    assert good.returncode == 0
+    assert "2 of 2 references pass" in good.stdout
+    problems.write_text(json.dumps({**PROBLEM, "references": ["def double(x):\n    return x"]}) + "\n")
+    bad = rayboot("problems", "check", f"jsonl:{problems}")
+    assert bad.returncode == 1
+    assert "own/1: failed" in bad.stdout
+
+
+def test_problems_show_prints_one_problem_as_json(problems: Path) -> None:
+    shown = rayboot("problems", "show", f"jsonl:{problems}", "2")
+    assert json.loads(shown.stdout)["id"] == "own/2"
+
+
+def test_dry_run_prints_the_resolved_recipe_and_its_resources() -> None:
+    shown = rayboot("run", "quickstart", "training.workers=2", "--dry-run")
+    assert shown.returncode == 0
+    assert "workers: 2" in shown.stdout
+    assert "# asks of Ray: CPU 7.0, GPU 0.0" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("run", "nowhere.yaml"), "nowhere.yaml: the recipe cannot be read"),
+        (("run", "quickstart", "trainig.lr=1"), "trainig: unknown key; did you mean training?"),
+        (("run", "quickstart", "problems.train=mbpp:nowhere.jsonl"), "nowhere.jsonl"),
+        (("run", "quickstart", "problems.train=mpbb:x"), "mbpp"),
+        (("run", "quickstart", "problems.test=quickstart/train"), "share 400 problems"),
+        (("run", "quickstart", "policy.model=./nowhere"), "nowhere"),
+        (("evaluate", "quickstart", "--dataset", "quickstart/exam"), "exam"),
+        (("verify", "nowhere.jsonl", "--problems", "quickstart"), "nowhere.jsonl"),
+        (("problems", "show", "quickstart", "none"), "has no problem none"),
+        (("verify", "x", "--problems", "quickstart", "--k", "0"), "x"),
+    ],
+)
+def test_a_users_mistake_is_one_clear_message_and_exit_code_2(
+    arguments: tuple[str, ...], told: str, tmp_path: Path
+) -> None:
+    done = rayboot(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("rayboot: ")
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_model_directory_without_tokenizer_is_named(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    done = rayboot("run", "quickstart", f"policy.model={tmp_path}/model", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "has no tokenizer" in done.stderr
+
+
+def test_doctor_names_the_sandbox_tier_and_the_engines() -> None:
+    done = rayboot("doctor")
+    assert "tier" in done.stdout
+    assert "transformers" in done.stdout
+    assert done.returncode in (0, 1)

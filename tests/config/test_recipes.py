@@ -1,0 +1,119 @@
+"""Recipes say what they mean, and mistakes in them are named."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rayboot.config import Recipe, load_recipe, recipe_yaml
+from rayboot.errors import UserError
+
+MINIMAL = """
+name: small
+problems: {train: quickstart/train, validation: quickstart/validation}
+policy: {model: quickstart}
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def write(text: str) -> Path:
+        path = tmp_path / "recipe.yaml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_a_resolved_recipe_reads_back_as_itself(write) -> None:
+    recipe = load_recipe(
+        write(MINIMAL), ["training.from=previous", "rollout.samples=4", "rollout.temperature=0.8"]
+    )
+    assert load_recipe(write(recipe_yaml(recipe))) == recipe
+    assert (recipe.training.start, recipe.rollout.samples) == ("previous", 4)
+
+
+def test_numbers_in_scientific_notation_are_numbers(write) -> None:
+    assert load_recipe(write(MINIMAL), ["training.lr=1e-5"]).training.lr == 1e-5
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("trainign.lr=1", "trainign: unknown key; did you mean training?"),
+        ("training.learning_rate=1", "training.learning_rate: unknown key"),
+        ("policy.lr=1", "did you mean training.lr?"),
+        ("problems.trian=mbpp:x", "did you mean problems.train?"),
+        ("training.lr=fast", "training.lr: Input should be a valid number"),
+        ("mode=fulll", "mode: Input should be 'finetune', 'plain', 'simple' or 'full'"),
+        ("rollout.samples=4", "needs a temperature above 0"),
+        ("evaluation.k=[1,10]", "k must hold 1 and nothing outside 1..samples = 1"),
+        ("generation.engine=recorded", "recording goes with engine: recorded"),
+        ("generation.latency=1", "latency goes with engine: recorded"),
+        ("training.micro_batch_size=7", "not a multiple"),
+        ("problems.shots=2", "shots needs few_shot"),
+        ("rollout.num_beams=4 rollout.temperature=1", "num_beams > 1 needs temperature 0"),
+        ("iterations=0", "iterations: Input should be greater than or equal to 1"),
+        ("name=a/b", "name: String should match pattern"),
+    ],
+)
+def test_a_mistake_is_named_with_file_and_key(write, override: str, told: str) -> None:
+    path = write(MINIMAL)
+    with pytest.raises(UserError) as error:
+        load_recipe(path, override.split())
+    assert str(path) in str(error.value)
+    assert told in str(error.value)
+
+
+@pytest.mark.parametrize("override", ["rollout.repair_rounds=2", "curation.reinforce_first_prompt=true"])
+def test_an_option_that_would_have_no_effect_is_refused(write, override: str) -> None:
+    assert load_recipe(write(MINIMAL), [override]).mode == "full"
+    with pytest.raises(UserError, match="has no effect in mode plain"):
+        load_recipe(write(MINIMAL), [override, "mode=plain"])
+
+
+def test_modes_decide_repair_rounds_and_feedback(write) -> None:
+    seen = {
+        mode: (recipe.repair_rounds, recipe.feedback)
+        for mode in ("finetune", "plain", "simple", "full")
+        for recipe in [load_recipe(write(MINIMAL), [f"mode={mode}"])]
+    }
+    assert seen == {
+        "finetune": (0, "simple"),
+        "plain": (0, "simple"),
+        "simple": (1, "simple"),
+        "full": (1, "full"),
+    }
+
+
+@pytest.mark.parametrize("text", ["- a list", "name: [", "\x00"])
+def test_a_file_that_is_no_mapping_is_refused(write, text: str) -> None:
+    with pytest.raises(UserError, match=r"recipe\.yaml"):
+        load_recipe(write(text))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere\.yaml: the recipe cannot be read"):
+        load_recipe(tmp_path / "nowhere.yaml")
+
+
+def test_every_option_is_documented() -> None:
+    schema = Recipe.model_json_schema()
+    sections = [schema, *schema["$defs"].values()]
+    fields = {name: field for section in sections for name, field in section.get("properties", {}).items()}
+    own_words = {"bf16", "seed", "epochs", "gradient_checkpointing", "max_grad_norm", "top_p", "temperature"}
+    silent = {name for name, field in fields.items() if "description" not in field and "$ref" not in field}
+    assert silent - own_words <= {"weight_decay", "name"}
+
+
+def test_importing_recipes_imports_neither_ray_nor_torch() -> None:
+    script = (
+        "import sys, rayboot.config; print({'ray', 'torch', 'transformers', 'pyarrow'} & set(sys.modules))"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.strip() == "set()"

@@ -1,0 +1,41 @@
+"""Problems that two sets share."""
+
+from __future__ import annotations
+
+from rayboot.problems import AssertTest, Overlap, Problem, shared
+
+
+def problem(number: int, statement: str, solution: str, *tests: str) -> Problem:
+    return Problem(
+        id=f"x/{number}",
+        benchmark="x",
+        statement=statement,
+        tests=tuple(AssertTest(code=test, public=i == 0) for i, test in enumerate(tests)),
+        references=(solution,),
+    )
+
+
+TRAIN = problem(1, "Double it.", "def f(x):\n    return 2*x", "assert f(1) == 2", "assert f(2) == 4")
+
+
+def test_the_same_id_is_found() -> None:
+    other = problem(1, "Halve it.", "def f(x):\n    return x/2", "assert f(2) == 1")
+    assert shared([TRAIN], [other]) == [Overlap(same="id", train_id="x/1", test_id="x/1")]
+
+
+def test_the_same_statement_and_tests_are_found_whatever_their_case_space_and_order() -> None:
+    other = problem(2, " double  IT.", "def f(x):\n    return x + x", "assert f(2)  == 4", "assert f(1) == 2")
+    assert [found.same for found in shared([TRAIN], [other])] == ["statement and tests"]
+
+
+def test_the_same_statement_and_solution_are_found_whatever_the_comments() -> None:
+    other = problem(2, "Double it.", "def f(x):  # twice\n\n    return 2 * x\n", "assert f(9) == 18")
+    assert shared([TRAIN], [other]) == [Overlap(same="statement and solution", train_id="x/1", test_id="x/2")]
+
+
+def test_a_statement_alone_or_a_solution_alone_is_not_shared() -> None:
+    same_statement = problem(2, "Double it.", "def f(x):\n    return x + x", "assert f(9) == 18")
+    same_solution = problem(
+        3, "Multiply by two.", TRAIN.references[0], "assert f(1) == 2", "assert f(2) == 4"
+    )
+    assert shared([TRAIN], [same_statement, same_solution]) == []

@@ -1,0 +1,145 @@
+"""Which attempts become training examples: Dr. Boot's rules and their options."""
+
+from __future__ import annotations
+
+import pytest
+
+from rayboot.config import CurationConfig
+from rayboot.problems import AssertTest, Problem
+from rayboot.prompts import PromptBuilder
+from rayboot.replay import TrainingExample, curate_problem, normalised, reference_example
+from rayboot.rollout import Attempt
+
+PROBLEM = Problem(
+    id="own/1",
+    benchmark="own",
+    statement="Write a function to double a number.",
+    entry_point="double",
+    tests=(AssertTest(code="assert double(2) == 4", public=True),),
+    references=("def double(x):\n    return 2 * x",),
+)
+PROMPTS = PromptBuilder(lambda text: len(text.split()), max_tokens=500)
+FIRST = PROMPTS.first(PROBLEM)
+REPAIR = PROMPTS.repair(PROBLEM, "def double(x):\n    return x", "wrong")
+
+
+def attempt(
+    status: str, round: int = 0, program: str = "def double(x): return x + x", **changes: object
+) -> Attempt:
+    prompt = FIRST if round == 0 else REPAIR
+    values = {
+        "iteration": 2,
+        "sample": 0,
+        "prompt": prompt,
+        "program": program,
+        "completion": program,
+        **changes,
+    }
+    return Attempt.model_validate(
+        {
+            "attempt_id": f"train/own/1/{values['sample']}/{round}",
+            "parent_id": None,
+            "split": "train",
+            "problem_id": "own/1",
+            "benchmark": "own",
+            "round": round,
+            "status": status,
+            **values,
+        }
+    )
+
+
+def curate(*attempts: Attempt, **options: object) -> list[TrainingExample]:
+    return curate_problem(PROBLEM, attempts, 2, CurationConfig.model_validate(options), PROMPTS)
+
+
+def kinds(examples: list[TrainingExample]) -> list[tuple[str, str]]:
+    names = {FIRST: "first", REPAIR: "repair"}
+    return [(example.kind, names[example.prompt]) for example in examples]
+
+
+def test_a_passing_solution_is_learned_on_the_first_prompt() -> None:
+    examples = curate(attempt("passed"))
+    assert kinds(examples) == [("solution", "first")]
+    assert examples[0].completion == "def double(x): return x + x"
+
+
+def test_a_passing_repair_is_learned_on_the_repair_prompt() -> None:
+    assert kinds(curate(attempt("failed"), attempt("passed", 1))) == [("repair", "repair")]
+
+
+def test_a_passing_repair_is_learned_on_the_first_prompt_too_when_asked() -> None:
+    examples = curate(attempt("failed"), attempt("passed", 1), reinforce_first_prompt=True)
+    assert kinds(examples) == [("repair", "repair"), ("repair_on_first_prompt", "first")]
+
+
+def test_a_problem_never_solved_teaches_its_reference_on_the_last_prompt() -> None:
+    examples = curate(attempt("failed"), attempt("error", 1))
+    assert kinds(examples) == [("reference", "repair")]
+    assert examples[0].completion == PROBLEM.references[0]
+
+
+def test_without_repair_the_reference_is_taught_on_the_first_prompt() -> None:
+    assert kinds(curate(attempt("failed"))) == [("reference", "first")]
+
+
+def test_the_reference_can_be_switched_off() -> None:
+    assert curate(attempt("failed"), reference_fallback=False) == []
+
+
+def test_a_problem_whose_prompt_did_not_fit_teaches_nothing() -> None:
+    assert curate(attempt("skipped", prompt="")) == []
+
+
+def test_a_repair_whose_prompt_did_not_fit_leaves_the_first_prompt_as_the_last() -> None:
+    assert kinds(curate(attempt("failed"), attempt("skipped", 1, prompt=""))) == [("reference", "first")]
+
+
+def test_one_solved_sample_is_enough_to_need_no_reference() -> None:
+    assert kinds(curate(attempt("failed"), attempt("passed", sample=1))) == [("solution", "first")]
+
+
+def test_the_same_program_on_the_same_prompt_is_learned_once() -> None:
+    reworded = "def double(x):   # twice\n    return x+x\n"
+    same = "def double(x):\n    return x + x"
+    examples = curate(
+        attempt("passed", program=same),
+        attempt("passed", program=reworded, sample=1),
+        attempt("passed", program="def double(x):\n    return x * 2", sample=2),
+    )
+    assert [example.sample for example in examples] == [0, 2]
+
+
+def test_replayed_programs_come_after_the_fresh_ones_and_do_not_stand_for_a_solution() -> None:
+    old = attempt("passed", program="def double(x): return sum([x, x])", iteration=1)
+    assert kinds(curate(old, attempt("failed"))) == [("reference", "first"), ("solution", "first")]
+    assert [example.iteration for example in curate(old, attempt("passed"))] == [2, 1]
+
+
+def test_failing_attempts_are_never_learned() -> None:
+    for status in ("failed", "error", "syntax_error", "timeout", "memory_limit", "crashed", "sandbox_error"):
+        assert all(example.kind == "reference" for example in curate(attempt(status)))
+
+
+@pytest.mark.parametrize("cap", [1, 2])
+def test_the_newest_are_kept_when_a_problem_has_too_many(cap: int) -> None:
+    old = [
+        attempt("passed", program=f"def double(x): return x * 2 + {i} - {i}", sample=i, iteration=1)
+        for i in range(3)
+    ]
+    examples = curate(*old, attempt("passed"), max_per_problem=cap)
+    assert len(examples) == cap
+    assert examples[0].iteration == 2
+
+
+def test_layout_and_comments_do_not_tell_programs_apart_but_structure_does() -> None:
+    assert normalised("x = 1  # one") == normalised("x=1")
+    assert normalised("if a:\n    b()\nc()") != normalised("if a:\n    b()\n    c()")
+    assert normalised("not \t python (((") == normalised("not python (((")
+
+
+def test_a_reference_example_pairs_the_first_prompt_with_the_reference() -> None:
+    example = reference_example(PROBLEM, 0, PROMPTS)
+    assert example is not None
+    assert (example.prompt, example.completion) == (FIRST, PROBLEM.references[0])
+    assert reference_example(PROBLEM.model_copy(update={"references": ()}), 0, PROMPTS) is None

@@ -1,0 +1,110 @@
+"""Problems with recorded completions: the real stream and the real sandbox, without a model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rayboot.config import GenerationConfig, RolloutConfig, SandboxConfig
+from rayboot.generation import SamplingParams
+from rayboot.problems import AssertTest, Problem
+from rayboot.rollout import (
+    Attempt,
+    PromptSource,
+    RolloutSettings,
+    Weights,
+    read_attempts,
+    start_execution_pool,
+    start_generation_pool,
+    stream_rollout,
+)
+from rayboot.storage import Storage
+
+RIGHT = "def f(x):\n    return {n} * x"
+WRONG = "def f(x):\n    return x - {n}"
+
+
+def make_problem(number: int) -> Problem:
+    return Problem(
+        id=f"own/{number}",
+        benchmark="own",
+        statement=f"Write a function f to multiply by {number}.",
+        entry_point="f",
+        tests=(
+            AssertTest(code=f"assert f(2) == {2 * number}", public=True),
+            AssertTest(code=f"assert f(3) == {3 * number}"),
+        ),
+        references=(RIGHT.format(n=number),),
+    )
+
+
+def recording(path: Path, answers: dict[str, list[str]]) -> GenerationConfig:
+    """A recorded engine that answers `train/own/3/0` (split, problem, round) with these completions."""
+    rows = ({"tag": tag, "completions": completions} for tag, completions in answers.items())
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return GenerationConfig(engine="recorded", recording=str(path), cpus=0.1)
+
+
+@dataclass
+class Streamed:
+    """A rollout that was streamed, with what it takes to stream it again."""
+
+    storage: Storage
+    attempts: list[Attempt]
+    progress: list[tuple[int, int]]
+
+
+@pytest.fixture
+def stream(tmp_path: Path, ray_session: None):
+    """Streams a rollout of problems over recorded answers, and reads what was written."""
+    import ray
+
+    pools: list[Any] = []
+
+    def run(
+        problems: Sequence[Problem],
+        answers: dict[str, list[str]],
+        samples: int = 1,
+        repair_rounds: int = 1,
+        feedback: str = "full",
+        **engine: Any,
+    ) -> Streamed:
+        generation = recording(tmp_path / "recording.jsonl", answers).model_copy(update=engine)
+        pools.extend(
+            [
+                start_generation_pool(generation, "none"),
+                start_execution_pool(SandboxConfig(cpus=0.5, timeout=5)),
+            ]
+        )
+        settings = RolloutSettings(
+            seed=0,
+            iteration=1,
+            samples=samples,
+            repair_rounds=repair_rounds,
+            feedback=feedback,
+            params=SamplingParams(temperature=0.0 if samples == 1 else 1.0, max_tokens=100),
+            weights=Weights(checkpoint="none", version=0),
+        )
+        storage, progress = Storage(str(tmp_path)), []
+        stream_rollout(
+            [(problem.id, "train") for problem in problems],
+            settings,
+            prompts=PromptSource(generation, "none", 200),
+            known=ray.put({problem.id: problem for problem in problems}),
+            streaming=RolloutConfig(problems_in_flight=32),
+            pools=(pools[-2], pools[-1]),
+            storage=storage,
+            folder="rollout",
+            progress=lambda done, total: progress.append((done, total)),
+        )
+        rows = read_attempts(storage, "rollout").to_pylist()
+        return Streamed(storage, [Attempt.model_validate(row) for row in rows], progress)
+
+    yield run
+    for pool in pools:
+        pool.shutdown()

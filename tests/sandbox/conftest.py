@@ -1,0 +1,40 @@
+"""Fixtures of the sandbox's tests: one sandbox for all, and a short way to ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from rayboot.problems.types import AssertTest, StdioTest
+from rayboot.sandbox import Limits, Sandbox, Verdict
+
+RunAsserts = Callable[..., Verdict]
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(workers=1, limits=Limits(timeout=5.0)) as shared:
+        if shared.tier == "C":
+            pytest.skip("hostile programs run at tier A or B only")
+        yield shared
+
+
+@pytest.fixture
+def check(sandbox: Sandbox) -> RunAsserts:
+    """check(program, *asserts, setup_code=..., limits=..., entry_point=...)"""
+
+    def run(program: str, *asserts: str, **options: object) -> Verdict:
+        return sandbox.run(program, [AssertTest(code=code) for code in asserts], **options)  # type: ignore[arg-type]
+
+    return run
+
+
+@pytest.fixture
+def check_io(sandbox: Sandbox) -> RunAsserts:
+    """check_io(program, (stdin, stdout), ...)"""
+
+    def run(program: str, *pairs: tuple[str, str], limits: Limits | None = None) -> Verdict:
+        return sandbox.run(program, [StdioTest(stdin=i, stdout=o) for i, o in pairs], limits=limits)
+
+    return run

@@ -1,0 +1,127 @@
+"""A refit that is interrupted ends with the weights of one that was not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import ray
+import torch
+from refit_helpers import MakeJob, same, weights, without_time
+
+from rayboot.config.sections import TrainingConfig
+from rayboot.errors import RaybootError
+from rayboot.training import RefitJob, RefitResult, Refitter, refit
+
+LONG = TrainingConfig(batch_size=16, epochs=60, lr=3e-3, warmup_ratio=0.1, patience=None, max_failures=1)
+STUBBORN = LONG.model_copy(update={"max_failures": 0})
+
+
+def newest_worker() -> psutil.Process:
+    """The Ray Train worker that was started last by this test's own Ray."""
+    family = psutil.Process().children(recursive=True)
+    workers = [process for process in family if "RayTrainWorker" in "".join(process.cmdline()[:1])]
+    return max(workers, key=psutil.Process.create_time)
+
+
+def has_checkpoint(job: RefitJob, run: str) -> bool:
+    return any(Path(job.storage, run).glob("checkpoint_*/state/trainer_state.json"))
+
+
+class KillWorkerOnce:
+    """Progress listener that kills the worker when a checkpoint is there."""
+
+    def __init__(self, job: RefitJob) -> None:
+        self._job = job
+        self.killed_at: int | None = None
+        self.steps_after: list[int] = []
+
+    def __call__(self, step: int, total: int, loss: float) -> None:
+        if self.killed_at is not None:
+            self.steps_after.append(step)
+        elif total / 4 < step < total and has_checkpoint(self._job, self._job.name):
+            newest_worker().kill()
+            self.killed_at = step
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(
+    refitter: Refitter,
+    make_job_in: Callable[[Path], MakeJob],
+    tmp_path_factory: pytest.TempPathFactory,
+    t5: str,
+) -> tuple[RefitResult, dict[str, torch.Tensor]]:
+    """What the interrupted refits must end with. T5: its dropout shows whether random states come back."""
+    job = make_job_in(tmp_path_factory.mktemp("uninterrupted"))(start=t5, checkpoint_seconds=0)
+    return refitter.refit(job, config=LONG), weights(job.output)
+
+
+def test_a_refit_whose_worker_is_killed_ends_with_the_same_weights(
+    uninterrupted: tuple[RefitResult, dict[str, torch.Tensor]], make_job: MakeJob, t5: str
+) -> None:
+    job = make_job("interrupted", start=t5, checkpoint_seconds=0)
+    killer = KillWorkerOnce(job)
+
+    result = refit(job, LONG, killer)
+
+    assert killer.killed_at is not None
+    assert min(killer.steps_after) > 1, "it began again instead of going on"
+    assert without_time(result) == without_time(uninterrupted[0])
+    assert same(weights(job.output), uninterrupted[1])
+
+
+DRIVER = """
+import os, signal, sys
+from collections.abc import Callable
+from pathlib import Path
+import ray
+from rayboot.config.sections import TrainingConfig
+from rayboot.training import RefitJob, refit
+
+job = RefitJob.model_validate_json(sys.argv[2])
+
+def die(step, total, loss):
+    if total / 4 < step < total and any(Path(job.storage, job.name).glob("checkpoint_*/state/trainer_state.json")):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+ray.init(address=sys.argv[1], log_to_driver=False)
+refit(job, TrainingConfig.model_validate_json(sys.argv[3]), die)
+"""
+
+
+def test_a_refit_whose_driver_is_killed_goes_on_and_ends_with_the_same_weights(
+    uninterrupted: tuple[RefitResult, dict[str, torch.Tensor]], make_job: MakeJob, t5: str
+) -> None:
+    job = make_job("orphaned", start=t5, checkpoint_seconds=0)
+    address = ray.get_runtime_context().gcs_address
+    command = [sys.executable, "-c", DRIVER, address, job.model_dump_json(), LONG.model_dump_json()]
+    driver = subprocess.run(command, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, check=False)
+    assert driver.returncode == -signal.SIGKILL
+
+    steps: list[int] = []
+    result = refit(job, LONG, lambda step, total, loss: steps.append(step))
+
+    assert steps[0] > 1, "it began again instead of going on"
+    assert without_time(result) == without_time(uninterrupted[0])
+    assert same(weights(job.output), uninterrupted[1])
+
+
+def test_a_worker_that_dies_too_often_is_reported_and_the_next_refit_has_new_workers(
+    ray_session: None, make_job: MakeJob
+) -> None:
+    job = make_job("killed")
+
+    def kill(step: int, total: int, loss: float) -> None:
+        newest_worker().kill()
+
+    with Refitter(STUBBORN, job.storage, "stubborn") as refitter:
+        with pytest.raises(RaybootError, match="the refit failed"):
+            refitter.refit(job, kill)
+        assert not Path(job.output).exists()
+        assert refitter.refit(make_job("next")).steps == 240

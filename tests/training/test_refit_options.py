@@ -1,0 +1,100 @@
+"""Every training option has its effect."""
+
+from __future__ import annotations
+
+import pytest
+from refit_helpers import MakeJob, same, weights
+
+from rayboot.config.sections import TrainingConfig
+from rayboot.errors import RaybootError
+from rayboot.training import Refitter
+
+
+def options(**changes: object) -> TrainingConfig:
+    base = {"batch_size": 16, "epochs": 3, "lr": 3e-3, "warmup_ratio": 0.2, "patience": None}
+    return TrainingConfig.model_validate({**base, **changes})
+
+
+def test_a_refit_stops_early_and_keeps_the_best_weights(refitter: Refitter, make_job: MakeJob) -> None:
+    # The validation loss of a training set of one example rises as soon as it is learned by heart.
+    config = options(epochs=60, lr=3e-2, patience=2, evaluations_per_epoch=1, batch_size=50)
+    long, short = make_job("long"), make_job("short")
+    result = refitter.refit(long, config=config)
+
+    assert result.stopped_early
+    assert result.steps < 60
+    assert result.steps == result.curve[-1][0]
+    after_best = [loss for step, loss in result.curve if step > result.best_step]
+    assert len(after_best) == 2
+    assert min(after_best) >= result.best_validation_loss  # type: ignore[operator]
+
+    # The weights of the best step, not of the last: no later step can have touched them.
+    patient = refitter.refit(short, config=config.model_copy(update={"patience": 3}))
+    if patient.best_step == result.best_step:
+        assert same(weights(long.output), weights(short.output))
+
+
+def test_micro_batches_add_up_to_the_same_step(refitter: Refitter, make_job: MakeJob) -> None:
+    whole = refitter.refit(make_job("whole"), config=options())
+    parts = refitter.refit(make_job("parts"), config=options(micro_batch_size=4))
+
+    assert parts.steps == whole.steps
+    assert [loss for _, loss in parts.curve] == pytest.approx([loss for _, loss in whole.curve], rel=1e-3)
+
+
+def test_gradient_checkpointing_changes_memory_and_not_the_result(
+    refitter: Refitter, make_job: MakeJob
+) -> None:
+    plain = refitter.refit(make_job("plain"), config=options())
+    checkpointed = refitter.refit(make_job("checkpointed"), config=options(gradient_checkpointing=True))
+
+    assert checkpointed.best_validation_loss == pytest.approx(plain.best_validation_loss, rel=1e-4)
+
+
+def test_bf16_arithmetic_is_close_and_not_the_same(refitter: Refitter, make_job: MakeJob) -> None:
+    exact = refitter.refit(make_job("exact"), config=options())
+    rounded = refitter.refit(make_job("rounded"), config=options(bf16=True))
+
+    assert rounded.best_validation_loss == pytest.approx(exact.best_validation_loss, rel=0.05)
+    assert rounded.curve != exact.curve
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weight_decay": 5.0},
+        {"max_grad_norm": 0.01},
+        {"lr": 1e-3},
+        {"schedule": "constant"},
+        {"warmup_ratio": 1.0},
+    ],
+)
+def test_the_optimizer_does_as_told(refitter: Refitter, make_job: MakeJob, change: dict[str, object]) -> None:
+    usual, other = make_job("usual"), make_job("other")
+    refitter.refit(usual, config=options())
+    refitter.refit(other, config=options(**change))
+    assert not same(weights(usual.output), weights(other.output))
+
+
+def test_evaluations_per_epoch_says_how_often(refitter: Refitter, make_job: MakeJob) -> None:
+    result = refitter.refit(make_job(), config=options(evaluations_per_epoch=2))
+    assert [step for step, _ in result.curve] == [2, 4, 6, 8, 10, 12]
+
+
+def test_a_refit_that_diverges_says_so(refitter: Refitter, make_job: MakeJob) -> None:
+    with pytest.raises(RaybootError, match=r"diverged.*training\.lr"):
+        refitter.refit(make_job(), config=options(lr=1e30, max_grad_norm=1e30))
+
+
+def test_two_workers_learn_what_one_learns(refitter: Refitter, make_job: MakeJob) -> None:
+    config = options(workers=2, cpus_per_worker=0.5)
+    alone, together, again = make_job("alone"), make_job("together"), make_job("again")
+    one = refitter.refit(alone, config=options())
+    with Refitter(config, together.storage) as pair:
+        two = pair.refit(together)
+        pair.refit(again)
+
+    assert two.steps == one.steps
+    # Not the same: the last batch of an epoch is filled up to be divided.
+    assert [loss for _, loss in two.curve] == pytest.approx([loss for _, loss in one.curve], rel=0.02)
+    assert same(weights(together.output), weights(again.output))
