@@ -21,6 +21,9 @@ SOURCES = {"numbers": 8, "text": 4, "words": 4, "number": 3, "scores": 3}
 
 LETTERS = "aeilnoprst"
 
+_LONGEST = 200
+"""Items or characters of a value at most."""
+
 VOCABULARY = """
     apple bread candle desert engine forest garden harbor island jacket kettle lemon market needle orange paper
     quiet river silver table under violet winter yellow zebra anna level noon radar sun tree ice owl pear rose salt
@@ -78,9 +81,15 @@ class Step:
         return self.fill(self.primitive.expression)
 
     @cached_property
-    def function(self) -> Callable[[Any], Any]:
-        """The step as a function of one argument."""
-        return _function(self.expression, self.primitive.source)
+    def _function(self) -> Callable[[Any], Any]:
+        return _compiled(self.expression, self.primitive.source)
+
+    def __call__(self, value: Any) -> Any:
+        """What the step makes of a value; ValueError where that is long, and the next step could take forever."""
+        result = self._function(value)
+        if not isinstance(result, int) and len(result) > _LONGEST:
+            raise ValueError
+        return result
 
     def fill(self, template: str) -> str:
         return template.replace("$k", str(self.number)).replace("$c", self.letter)
@@ -138,21 +147,21 @@ def word(wording: str, phrases: Sequence[str], pipeline: Pipeline) -> str:
 
 
 @cache
-def _function(expression: str, argument: str) -> Callable[[Any], Any]:
+def _compiled(expression: str, argument: str) -> Callable[[Any], Any]:
     function: Callable[[Any], Any] = eval(f"lambda {argument}: {expression}")
     return function
 
 
 def trace(pipeline: Pipeline, value: Any) -> list[Any]:
     """The argument, and the value after each step."""
-    return list(accumulate(pipeline, lambda value, step: step.function(value), initial=value))
+    return list(accumulate(pipeline, lambda value, step: step(value), initial=value))
 
 
 def behave(pipeline: Pipeline, value: Any) -> str:
     """The repr of what the pipeline returns for one argument, or the name of the exception that it raises."""
     try:
         for step in pipeline:
-            value = step.function(value)
+            value = step(value)
     except (ValueError, IndexError, TypeError, KeyError) as error:
         return type(error).__name__
     return repr(value)
@@ -168,7 +177,7 @@ def draw_argument(rng: random.Random, kind: str) -> Any:
         words = rng.choices(VOCABULARY, k=rng.randint(2, 3))
         return [*words, rng.choice(words)]
     if kind == "number":
-        return rng.randint(2, 40) if rng.random() < 0.6 else rng.randint(41, 999)
+        return rng.randint(2, 40) if rng.random() < 0.6 else rng.randint(41, 150)
     return {key: rng.randint(1, 15) for key in rng.sample(VOCABULARY, k=rng.randint(2, 4))}
 
 

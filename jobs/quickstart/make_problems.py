@@ -77,7 +77,7 @@ def choose_tests(pipeline: Pipeline) -> list[tuple[Any, str]]:
     seed = fingerprint(pipeline)
     candidates = {repr(value): value for value in arguments(kind, _CANDIDATES, seed)}
     results = {key: behave(pipeline, value) for key, value in candidates.items()}
-    usable = [key for key in candidates if _is_usable(key, results[key])]
+    usable = [key for key in candidates if is_usable(key, results[key])]
     if len(usable) < _CANDIDATES // 3 or _is_nearly_constant([results[key] for key in usable]):
         return []
 
@@ -105,7 +105,8 @@ def choose_tests(pipeline: Pipeline) -> list[tuple[Any, str]]:
     return [] if alive else [(candidates[key], results[key]) for key in chosen]
 
 
-def _is_usable(argument: str, result: str) -> bool:
+def is_usable(argument: str, result: str) -> bool:
+    """Whether a test can show an argument and a result, both given as source."""
     fits = len(argument) + len(result) < _LONGEST_ASSERT
     return fits and result not in _EMPTY and not result.endswith("Error")
 

@@ -19,6 +19,7 @@ from family import (
     TAUGHT_WORDINGS,
     VOCABULARY,
     Pipeline,
+    behave,
     draw_argument,
     draw_name,
     draw_pipeline,
@@ -28,7 +29,7 @@ from family import (
     solution,
     word,
 )
-from make_problems import draw_pipelines
+from make_problems import draw_pipelines, is_usable
 from primitives import PRIMITIVES
 
 from rayboot.problems.types import AssertTest, Problem
@@ -150,16 +151,11 @@ def _line(error: Exception) -> int | None:
 
 def _draw_call(rng: random.Random, pipeline: Pipeline) -> tuple[Any, Any]:
     """An argument and its result; None as a result where there is none of use."""
-    scope: dict[str, Any] = {}
-    exec(solution(pipeline, "f"), scope)
     for _ in range(5):
         argument = draw_argument(rng, pipeline[0].primitive.source)
-        try:
-            result = scope["f"](argument)
-        except (ValueError, IndexError, TypeError, KeyError):
-            continue
-        if result not in ([], {}, "") and len(repr(argument)) + len(repr(result)) < 110:
-            return argument, result
+        result = behave(pipeline, argument)
+        if is_usable(repr(argument), result):
+            return argument, eval(result)
     return None, None
 
 

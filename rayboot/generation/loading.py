@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
 import torch
+from huggingface_hub import constants
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import (
@@ -128,6 +133,9 @@ def _check_fit(
 
 def _read(auto: Any, model: str, what: str, **options: Any) -> Any:
     quiet_transformers()
+    if not is_local(model):
+        # Without a network the hub's client would try again for minutes before it looks into its cache.
+        options["local_files_only"] = not _hub_answers()
     try:
         return auto.from_pretrained(model, **options)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
@@ -138,6 +146,22 @@ def _read(auto: Any, model: str, what: str, **options: Any) -> Any:
             f"model {model} is neither a directory here nor a model that can be downloaded now: give a directory, "
             f"or download it first where there is a network, with `hf download {model}` ({reason})"
         ) from error
+
+
+@lru_cache(maxsize=1)
+def _hub_answers() -> bool:
+    if constants.HF_HUB_OFFLINE:
+        return False
+    try:
+        urlopen(Request(constants.ENDPOINT, method="HEAD"), timeout=5).close()
+    except HTTPError:
+        return True
+    except URLError as error:
+        # Certificates are the business of the hub's client, which may know more of them.
+        return isinstance(error.reason, ssl.SSLError)
+    except OSError:
+        return False
+    return True
 
 
 def _some(names: Any) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,10 @@ GRACE_SECONDS = 30.0
 """How long a server may take beyond the program's own limit before it counts as stuck."""
 _END_SECONDS = 2.0
 
-_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from inside import supervisor; supervisor.main(int(sys.argv[2]))"
+_BOOT = (
+    "import sys; sys.path.insert(0, sys.argv[1]); from inside import supervisor; "
+    "supervisor.main(int(sys.argv[2]), sys.argv[3])"
+)
 
 
 def interpreter_command(boot: str, *args: str) -> list[str]:
@@ -54,10 +57,11 @@ class Server:
         self._start()
 
     def _start(self) -> None:
+        self._scratch = tempfile.mkdtemp(prefix="rayboot-sandbox-")
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                interpreter_command(_BOOT, str(Path(__file__).parent), str(theirs.fileno())),
+                interpreter_command(_BOOT, str(Path(__file__).parent), str(theirs.fileno()), self._scratch),
                 pass_fds=[theirs.fileno()],
                 env=CLEAN_ENVIRONMENT,
                 cwd="/",
@@ -66,7 +70,6 @@ class Server:
                 start_new_session=True,
             )
         self._channel = ours
-        self._scratch = ""
         self._ready = False
 
     def wait_ready(self) -> None:
@@ -80,7 +83,7 @@ class Server:
             hello = framing.receive(self._channel)
         except (OSError, EOFError, ValueError) as error:
             raise RaybootError(f"the sandbox's server did not start: {error}") from error
-        self.tier, self.reasons, self._scratch = hello["tier"], tuple(hello["reasons"]), hello["scratch"]
+        self.tier, self.reasons = hello["tier"], tuple(hello["reasons"])
         self._ready = True
         if self.tier == "C" and not self._allow_weak:
             raise UserError(
@@ -127,8 +130,7 @@ class Server:
             self._process.kill()
             self._process.wait()
         self._channel.close()
-        if self._scratch and os.path.isdir(self._scratch):
-            shutil.rmtree(self._scratch, ignore_errors=True)
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def close(self) -> None:
         with self._closing:

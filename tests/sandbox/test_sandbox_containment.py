@@ -6,13 +6,15 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import RunAsserts
 
 from rayboot.problems.types import AssertTest
-from rayboot.sandbox import Limits, Sandbox
+from rayboot.sandbox import Limits, Sandbox, Verdict
+
+RunAsserts = Callable[..., Verdict]
 
 TRY = """
 import os
@@ -37,6 +39,7 @@ def attempt():
 """,
     "a process by clone3": """
 import ctypes
+
 def attempt():
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.syscall(435, ctypes.create_string_buffer(88), 88) < 0: raise OSError(ctypes.get_errno())
@@ -158,6 +161,25 @@ def test_a_runaway_program_is_stopped_and_named(check: RunAsserts, program: str,
     verdict = check(program, "assert True, 'never reached'\nassert f() == 1", limits=limits)
     assert verdict.status == status, verdict
     assert time.monotonic() - started < 20
+
+
+COLLIDING = """
+import os, json
+def f(x):
+    body = json.dumps([1, "ok", ["s", *[i * (2 ** 61 - 1) for i in range(60_000)]], {}]).encode()
+    os.write(3, len(body).to_bytes(4, "big"))
+    while body: body = body[os.write(3, body):]
+"""
+
+
+def test_an_answer_that_takes_for_ever_to_read_is_a_timeout(check: RunAsserts) -> None:
+    """Numbers with one hash make a set quadratic."""
+    assert check(COLLIDING, "assert f(1) == 1", limits=Limits(timeout=1.0)).status == "timeout"
+    assert check("def f(x): return x", "assert f(1) == 1").passed
+
+
+def test_a_value_that_is_too_large_is_too_much_output(check: RunAsserts) -> None:
+    assert check("def f(x): return 'x' * (1 << 25)", "assert f(1) == 1").status == "output_limit"
 
 
 def test_a_thread_bomb_is_bounded(check: RunAsserts) -> None:

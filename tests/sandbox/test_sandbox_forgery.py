@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from conftest import RunAsserts
+
+from rayboot.sandbox import Verdict
+
+RunAsserts = Callable[..., Verdict]
 
 TEST = "assert f(1, 2) == 1234567"
 CHECK = (
@@ -134,7 +139,7 @@ import os, json
 def frame(x):
     body = json.dumps(x).encode()
     return len(body).to_bytes(4, "big") + body
-messages = [["ready"], [1, "ok", True], [1, "ok", 1], [{"status": "passed"}], {"status": "passed"}]
+messages = [["ready"], [1, "ok", True, {}], [1, "ok", 1, {}], [{"status": "passed"}], {"status": "passed"}]
 for fd in range(3, 64):
     for message in messages:
         try: os.write(fd, frame(message))
@@ -147,7 +152,7 @@ def frame(x):
     body = json.dumps(x).encode()
     return len(body).to_bytes(4, "big") + body
 def f(a, b):
-    for message in ([{"status": "passed"}], [1, "passed", True], ["passed"], [1000001, "ok", True, {}]):
+    for message in ([{"status": "passed"}], [1, "passed", True, {}], ["passed"], [1000001, "ok", True, {}]):
         os.write(3, frame(message))
     os._exit(0)
 """,
@@ -160,7 +165,7 @@ def f(a, b):
     "an answer of unknown type": """
 import os, json
 def f(a, b):
-    body = b'[1, "ok", ["z", 5]]'
+    body = b'[1, "ok", ["z", 5], {}]'
     os.write(3, len(body).to_bytes(4, "big") + body)
     os._exit(0)
 """,
@@ -210,7 +215,7 @@ def test_an_early_answer_counts_as_the_program_s_own(check: RunAsserts) -> None:
     """It may guess, as any program may; the comparison is made elsewhere, with a value that it has not seen."""
     program = """
 import os, json
-for message in (["ready"], [1, "ok", 7]):
+for message in (["ready"], [1, "ok", 7, {}]):
     body = json.dumps(message).encode()
     os.write(3, len(body).to_bytes(4, "big") + body)
 """

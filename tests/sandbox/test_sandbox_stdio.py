@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from conftest import RunAsserts
 
 from rayboot.problems.types import AssertTest, StdioTest
-from rayboot.sandbox import Limits, Sandbox
+from rayboot.sandbox import Limits, Sandbox, Verdict
+
+RunAsserts = Callable[..., Verdict]
 
 
 def test_a_program_s_output_is_compared(check_io: RunAsserts) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-from conftest import RunAsserts
 
 from rayboot.errors import UserError
 from rayboot.problems.types import AssertTest, CallTest, ScriptTest
-from rayboot.sandbox import Job, Limits, Sandbox
+from rayboot.sandbox import Job, Limits, Sandbox, Verdict
+
+RunAsserts = Callable[..., Verdict]
 
 DOUBLE = "def double(x):\n    return 2 * x\n"
 

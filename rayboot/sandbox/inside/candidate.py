@@ -42,7 +42,7 @@ def serve(channel: Any, code: CodeType | str, setup_code: str) -> None:
     """Run the program as a module (its `__name__` is not `__main__`), then answer requests until the channel closes.
 
     It says `["syntax", ...]`, `["raised", ...]` or `["ready"]` first; then to each request `[number, what, ...]` one
-    reply, `[number, "ok", value, changed arguments]` or `[number, "raised", ...]`.
+    reply, `[number, "ok", value, changed arguments]` or `[number, "raised", exception, {}]`.
     """
     compiled, namespace, syntax_error = load(code, MODULE_NAME, is_script=False)
     if compiled is None:
@@ -113,16 +113,16 @@ class _Answers:
         try:
             return [number, "ok", *getattr(self, f"_{what}")(*details)]
         except BaseException as error:
-            return [number, "raised", describe(error)]
+            return [number, "raised", describe(error), {}]
 
     def _eval(self, code: str) -> list[Any]:
         """The value of an expression, for a comparison outside."""
         value = eval(marshal.loads(base64.b64decode(code)), self._namespace)
-        return [encode(value, opaque)]
+        return [encode(value, opaque), {}]
 
     def _names(self, names: list[str]) -> list[Any]:
         """What the program's global names are bound to; names that are not there are left out."""
-        return [{name: self._encode(self._namespace[name]) for name in names if name in self._namespace}]
+        return [{name: self._encode(self._namespace[name]) for name in names if name in self._namespace}, {}]
 
     def _call(self, function: Any, arguments: Any, keywords: Any) -> list[Any]:
         """Call a function of the program's; report arguments that it changed."""
@@ -145,7 +145,7 @@ class _Answers:
             function = getattr(self._namespace["Solution"](), name)
         if function is None:
             raise NameError(f"name '{name}' is not defined")
-        return [encode(function(*[decode(argument) for argument in arguments]), opaque)]
+        return [encode(function(*[decode(argument) for argument in arguments]), opaque), {}]
 
     def _operate(self, operation: str, target: Any, arguments: Any) -> list[Any]:
         values = [self._decode(argument) for argument in arguments]
@@ -154,7 +154,10 @@ class _Answers:
     def _call_back(self, number: int, args: tuple[object, ...]) -> Any:
         """Call a function of the test's that was passed to the program."""
         framing.send(self._channel, ["callback", number, [self._encode(argument) for argument in args]])
-        return self._decode(framing.receive(self._channel))
+        kind, *details = framing.receive(self._channel)
+        if kind == "raised":
+            raise getattr(builtins, details[0], RuntimeError)(details[1])
+        return self._decode(details[0])
 
     def _decode(self, data: Any) -> Any:
         return decode(data, self._tagged)

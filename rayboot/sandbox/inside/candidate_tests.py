@@ -101,7 +101,7 @@ class CandidateTests:
             self._send_questions(index)
         for number, step in enumerate(plan, self._sent[index]):
             reply = self._child.receive()
-            if len(reply) != 3 or reply[0] != number or reply[1] not in ("ok", "raised"):
+            if len(reply) != 4 or reply[0] != number or reply[1] not in ("ok", "raised"):
                 raise Misbehaved("the program answered what it was not asked")
             outcome = self._judged(step, reply[1], reply[2])
             if outcome["status"] != "passed":

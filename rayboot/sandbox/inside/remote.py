@@ -50,7 +50,7 @@ class Link:
 
     def names(self, names: list[str]) -> dict[str, Any]:
         """What the program binds these names to."""
-        found = self._request("names", names)[0]
+        found, _ = self._request("names", names)
         if not isinstance(found, dict):
             raise ProgramStopped(None, "a malformed reply")
         return {name: self._read(data, name) for name, data in found.items() if name in names}
@@ -66,25 +66,21 @@ class Link:
         value, changed = self._request(
             "call", self._write(function), [self._write(arg) for arg in args], keywords
         )
-        self._apply_changes(args, changed)
-        if isinstance(value, list) and value[:1] == ["a"]:
-            self.last_result = args[value[1]]
-        else:
-            self.last_result = self._read(value, "")
+        try:
+            for index, data in changed.items():
+                bring_up_to_date(args[int(index)], self._read(data, ""))
+            is_argument = isinstance(value, list) and value[:1] == ["a"]
+            self.last_result = args[value[1]] if is_argument else self._read(value, "")
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise ProgramStopped(None, "a malformed reply") from error
         return self.last_result
 
     def operate(self, operation: str, target: Remote, *arguments: Any) -> Any:
         stop = StopIteration if operation == "next" else None
-        value = self._request(
+        value, _ = self._request(
             "operate", operation, self._write(target), [self._write(a) for a in arguments], stop=stop
         )
-        return self._read(value[0], str(arguments[0]) if operation == "getattr" else "")
-
-    def _apply_changes(self, args: tuple[Any, ...], changed: Any) -> None:
-        if not isinstance(changed, dict):
-            raise ProgramStopped(None, "a malformed reply")
-        for index, data in changed.items():
-            bring_up_to_date(args[int(index)], self._read(data, ""))
+        return self._read(value, str(arguments[0]) if operation == "getattr" else "")
 
     def _request(self, what: str, *details: Any, stop: type[BaseException] | None = None) -> list[Any]:
         self._number += 1
@@ -98,14 +94,19 @@ class Link:
             raise ProgramStopped(None, "gone") from error
         except (ValueError, RecursionError) as error:
             raise ProgramStopped(None, "a malformed reply") from error
-        if not (isinstance(reply, list) and len(reply) in (3, 4) and reply[0] == self._number):
+        if not (isinstance(reply, list) and len(reply) == 4 and reply[0] == self._number):
             raise ProgramStopped(None, "a reply to another question")
         if reply[1] == "ok":
             return reply[2:]
         raise self._exception(reply[2], stop)
 
-    def _answer_callback(self, number: Any, arguments: Any) -> Any:
-        return self._write(self._callbacks[number](*[self._read(argument, "") for argument in arguments]))
+    def _answer_callback(self, number: Any, arguments: Any) -> list[Any]:
+        """Call a function of the test's for the program."""
+        try:
+            values = [self._read(argument, "") for argument in arguments]
+            return ["ok", self._write(self._callbacks[number](*values))]
+        except Exception as error:
+            return ["raised", type(error).__name__, str(error)]
 
     def _exception(self, description: Any, stop: type[BaseException] | None) -> BaseException:
         """The program's exception as the judge's own class of that name, or of its nearest builtin base."""

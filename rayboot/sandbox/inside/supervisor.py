@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import sys
-import tempfile
 from contextlib import closing
 from typing import Any
 
@@ -23,18 +22,20 @@ _FORK_SERVER_TRIES = 3
 _WEAKER = {"A": "B", "B": "C"}
 
 
-def main(owner_fd: int) -> None:
-    """Find the strongest isolation that works, say so, then answer each job with a verdict until the owner closes."""
+def main(owner_fd: int, scratch: str) -> None:
+    """Find the strongest isolation that works, say so, then answer each job with a verdict until the owner closes.
+
+    `scratch` is an empty directory, for the programs of tiers that have no private one; it is removed at the end.
+    """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     prctl(
         "subreaper", PR_SET_CHILD_SUBREAPER, 1
     )  # programs that outlive their fork server are waited for here
     owner = socket.socket(fileno=owner_fd)
-    scratch = tempfile.mkdtemp(prefix="rayboot-sandbox-")
     try:
         server, reasons = _strongest(scratch)
         with closing(server):
-            framing.send(owner, {"tier": server.level, "reasons": reasons, "scratch": scratch})
+            framing.send(owner, {"tier": server.level, "reasons": reasons})
             _serve(owner, server)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
