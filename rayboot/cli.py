@@ -87,7 +87,7 @@ def evaluate(
 
     options = {"samples": samples, "temperature": temperature, "k": f"[{k}]", "repair_rounds": repair_rounds}
     given = [f"evaluation.{key}={value}" for key, value in options.items()] + (overrides or [])
-    with display.native_output_aside():
+    with display.stderr_aside():
         metrics = measure(model, dataset, given, out, display.Terminal())
     display.metrics_table(f"{model} on {dataset}", metrics)
 
@@ -174,17 +174,19 @@ def doctor() -> None:
 def main() -> None:
     """The entry point: exit code 2 for the user's errors, 1 for others, 130 for Ctrl-C."""
     try:
-        app(standalone_mode=True)
+        app()
     except UserError as error:
         _fail(str(error), 2)
     except RaybootError as error:
-        _fail(str(error), 1)
-    except KeyboardInterrupt:
-        _fail("stopped. Everything finished is kept; the same command with --resume goes on from there", 130)
+        _fail(str(error), 130 if isinstance(error, Stopped) else 1)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        _fail(f"the disk is full ({error.filename}); make room, and go on with --resume", 1)
+        _fail(f"the disk is full ({error.filename or error}); make room, and go on with --resume", 1)
+
+
+class Stopped(RaybootError):
+    """The user pressed Ctrl-C in a run."""
 
 
 def _run(recipe_name: str, overrides: list[str], resume: bool, dry_run: bool) -> None:
@@ -201,8 +203,13 @@ def _run(recipe_name: str, overrides: list[str], resume: bool, dry_run: bool) ->
         return
     from rayboot.launch import run_recipe
 
-    with display.native_output_aside():
-        outcome = run_recipe(recipe, display.Terminal(), resume)
+    try:
+        with display.stderr_aside():
+            outcome = run_recipe(recipe, display.Terminal(), resume)
+    except KeyboardInterrupt:
+        raise Stopped(
+            "stopped. What is finished is kept; the same command with --resume goes on from there"
+        ) from None
     display.curve(outcome.rows, outcome.best_iteration)
     for name in ("report", "checkpoint", "metrics"):
         display.console.print(f"{name:<11}{getattr(outcome, name)}", soft_wrap=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from typing import Any
 
 from rich.bar import Bar
@@ -45,22 +46,24 @@ class Terminal:
 
 
 @contextmanager
-def native_output_aside() -> Iterator[None]:
-    """Send what native code writes to standard error to a file: Ray's core logs there, across progress bars.
+def stderr_aside() -> Iterator[None]:
+    """Send standard error to a file beside the logs of a local Ray, for the time of the block.
 
-    Python's own `sys.stderr` still reaches the terminal. The file lies beside the logs of a local Ray.
+    Ray's core and its driver write notes to developers there, across progress bars. Errors that end the block are
+    raised, not printed, and so lose nothing.
     """
+    sys.stderr.flush()
     terminal = os.dup(2)
-    log_file = local_ray_folder() / "native.log"
+    log_file = local_ray_folder() / "stderr.log"
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    with log_file.open("ab") as log, os.fdopen(os.dup(2), "w", buffering=1) as python_stderr:
-        os.dup2(log.fileno(), 2)
-        with redirect_stderr(python_stderr):
-            try:
-                yield
-            finally:
-                os.dup2(terminal, 2)
-                os.close(terminal)
+    try:
+        with log_file.open("ab") as log:
+            os.dup2(log.fileno(), 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(terminal, 2)
+        os.close(terminal)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import ray
 from rayboot.config import EvaluationConfig, Recipe, RolloutConfig
 from rayboot.errors import RaybootError
 from rayboot.evaluation import attempt_metrics
+from rayboot.failures import named
 from rayboot.generation import SamplingParams
 from rayboot.observer import Observer
 from rayboot.pool import ActorPool
@@ -82,7 +83,7 @@ class Stages:
 
         def work(folder: str) -> Summary:
             storage, options = self._run.storage, self._recipe.curation
-            with self._observer.stage(iteration, "curate"):
+            with named("curation"), self._observer.stage(iteration, "curate"):
                 ids = [problem.id for problem in self._problems["train"]]
                 if self._recipe.mode == "finetune":
                     counts = build_reference_set(ids, iteration, self._known, self._prompts, storage, folder)
@@ -176,7 +177,7 @@ class Stages:
 
         def work(folder: str) -> Summary:
             pools = (self._generation, self._execution)
-            with self._observer.stage(iteration, stage) as progress:
+            with named(stage), self._observer.stage(iteration, stage) as progress:
                 publishing = self._publish(policy)
                 stream_rollout(
                     [(problem.id, split) for split in splits for problem in self._problems[split]],

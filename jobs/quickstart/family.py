@@ -21,6 +21,7 @@ SOURCES = {"numbers": 8, "text": 4, "words": 4, "number": 3, "scores": 3}
 
 LETTERS = "aeilnoprst"
 
+_LARGEST = 10_000
 _LONGEST = 200
 """Items or characters of a value at most."""
 
@@ -85,9 +86,9 @@ class Step:
         return _compiled(self.expression, self.primitive.source)
 
     def __call__(self, value: Any) -> Any:
-        """What the step makes of a value; ValueError where that is long, and the next step could take forever."""
+        """What the step makes of a value; ValueError where that is so large that the next step could take forever."""
         result = self._function(value)
-        if not isinstance(result, int) and len(result) > _LONGEST:
+        if abs(result) > _LARGEST if isinstance(result, int) else len(result) > _LONGEST:
             raise ValueError
         return result
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from family import (
-    ARGUMENTS,
     SOURCES,
     TAUGHT_WORDINGS,
     VOCABULARY,
@@ -51,7 +50,12 @@ _OPEN_WORDINGS = {
 _ORDER = -1
 _PROMPT_LIMIT = 10_000
 _WORDS = sorted(
-    {part for primitive in PRIMITIVES for phrase in primitive.phrases for part in re.findall("[a-z]+", phrase)}
+    {
+        part
+        for primitive in PRIMITIVES
+        for phrase in primitive.phrases
+        for part in re.findall("[a-z]+", phrase)
+    }
     | {*VOCABULARY}
 )
 """Words that say nothing: names, and phrases that nobody understands, are made of them."""

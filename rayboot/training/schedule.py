@@ -10,6 +10,8 @@ from rayboot.problems.types import Frozen
 
 
 class Schedule(Frozen):
+    batch_size: int
+    """Examples of one step, over all workers."""
     micro_batch_size: int
     accumulation: int
     """Micro-batches that one worker adds up for one optimizer step."""
@@ -28,6 +30,7 @@ class Schedule(Frozen):
         # The epochs as they are written: 0.1 * 30 in floats is a little above 3, and would give a fourth step.
         total = math.ceil(Fraction(str(config.epochs)) * per_epoch)
         return cls(
+            batch_size=config.batch_size,
             micro_batch_size=micro,
             accumulation=config.batch_size // (micro * config.workers),
             steps_per_epoch=per_epoch,

@@ -15,6 +15,7 @@ from rayboot.training.course import RefitCourse, best_of, validation_curve
 from rayboot.training.examples import EncodedSet, Encoder, parquet_files, read_pairs
 from rayboot.training.export import publish, save_weights
 from rayboot.training.job import ProgressListener, RefitJob
+from rayboot.training.order import TrainingOrder
 from rayboot.training.policy import Policy
 from rayboot.training.schedule import Schedule
 from rayboot.training.trainer import CompletionTrainer, training_arguments
@@ -32,7 +33,7 @@ def train(job: RefitJob, config: TrainingConfig, progress: ProgressListener) -> 
     trainer = CompletionTrainer(
         policy,
         training_arguments(config, schedule, job.seed, str(workspace.scratch(rank))),
-        training.examples,
+        TrainingOrder(training.examples, schedule, job.seed),
         validation.examples if validation else [],
     )
     trainer.add_callback(
@@ -88,17 +89,18 @@ def _publish(job: RefitJob, policy: Policy, workspace: Workspace, *, kept_best: 
 
 
 def _summary(state: Any, schedule: Schedule, training: EncodedSet) -> dict[str, Any]:
+    epochs = state.global_step / schedule.steps_per_epoch
     curve = validation_curve(state.log_history)
     best_step, best_loss = best_of(curve) or (state.global_step, None)
     return {
         "steps": state.global_step,
-        "epochs": state.epoch,
+        "epochs": epochs,
         "train_loss": _last_epoch_loss(state.log_history, state.global_step - schedule.steps_per_epoch),
         "best_step": best_step,
         "best_validation_loss": best_loss,
         "examples": len(training.examples),
         "dropped": training.dropped,
-        "tokens": round(state.epoch * training.tokens),
+        "tokens": round(epochs * training.tokens),
         "curve": curve,
     }
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from rayboot.config.sections import TrainingConfig
 from rayboot.training.batches import Collator, CompletionLoss
 from rayboot.training.examples import Encoded
+from rayboot.training.order import TrainingOrder
 from rayboot.training.policy import Policy
 from rayboot.training.schedule import Schedule
 
@@ -52,13 +54,14 @@ def training_arguments(
 
 class CompletionTrainer(Trainer):
     def __init__(
-        self, policy: Policy, arguments: TrainingArguments, training: list[Encoded], validation: list[Encoded]
+        self, policy: Policy, arguments: TrainingArguments, training: TrainingOrder, validation: list[Encoded]
     ) -> None:
         shift = policy.model.prepare_decoder_input_ids_from_labels if policy.encoder_decoder else None
         self._collate = Collator(policy.pad_token_id, shift)
         self._loss = CompletionLoss(causal=not policy.encoder_decoder)
         # By length, so that little of a batch is padding. The sum over the set does not depend on the order.
         self._validation = sorted(validation, key=lambda example: len(example["input_ids"]))
+        self._training = training
         super().__init__(
             model=policy.model,
             args=arguments,
@@ -67,6 +70,10 @@ class CompletionTrainer(Trainer):
             compute_loss_func=self._loss,
         )
         self.remove_callback(PrinterCallback)
+
+    def _get_train_sampler(self, *_: Any) -> SequentialSampler:
+        # The order is TrainingOrder's own; the Trainer takes the whole of it for one long epoch.
+        return SequentialSampler(self._training)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
         """Mean loss of a token over the whole validation set, each worker doing its share."""

@@ -10,7 +10,6 @@ import pytest
 
 from rayboot.pool import ActorPool, ReplicaFailure
 
-
 REPLACED_SECONDS = 10.0
 """Enough for Ray to start a process, on a busy machine as well."""
 

@@ -19,7 +19,11 @@ from rayboot.config.sections import TrainingConfig
 from rayboot.errors import RaybootError
 from rayboot.training import RefitJob, RefitResult, Refitter, refit
 
-LONG = TrainingConfig(batch_size=16, epochs=60, lr=3e-3, warmup_ratio=0.1, patience=None, max_failures=1)
+LONG = TrainingConfig(
+    evaluations_per_epoch=1.5, batch_size=16, epochs=60, lr=3e-3, warmup_ratio=0.1, patience=None
+)
+"""4 steps an epoch, and an evaluation every 2 or 3: checkpoints fall between epochs and in the middle of one."""
+
 STUBBORN = LONG.model_copy(update={"max_failures": 0})
 
 

@@ -74,6 +74,8 @@ class ChildProcess:
         (out, out_end), (err, err_end) = os.pipe(), os.pipe()
         self.channel, theirs = socket.socketpair()
         self._pipes = {out: "stdout", err: "stderr"}
+        for fd in self._pipes:
+            os.set_blocking(fd, False)
         passed = [stdin, out_end, err_end, theirs.fileno(), *([fds["program"]] if "program" in fds else [])]
         try:
             answer = self._server.spawn(request, passed)
@@ -150,7 +152,11 @@ class ChildProcess:
         self._unpacker.feed(data)
 
     def _on_output(self, fd: int) -> None:
-        data = os.read(fd, _CHUNK)
+        """Read what is there; it may be nothing, when the exit was handled first."""
+        try:
+            data = os.read(fd, _CHUNK)
+        except BlockingIOError:
+            return
         if not data:
             self._pump.unregister(fd)
         self._output.add(self._pipes[fd], data)
@@ -163,7 +169,6 @@ class ChildProcess:
 
     def _drain(self) -> None:
         for fd, name in self._pipes.items():
-            os.set_blocking(fd, False)
             try:
                 while data := os.read(fd, _CHUNK):
                     self._output.add(name, data)

@@ -1,0 +1,130 @@
+"""The whole loop with a real, tiny model: what it writes, and that a rerun writes the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as pads
+import pytest
+from support.small_runs import small_recipe
+from transformers import AutoModelForCausalLM
+
+from rayboot.config import recipe_yaml
+from rayboot.launch import Outcome, run_recipe
+from rayboot.observer import Silent
+
+TIMES = {"wall_seconds", "cpu_seconds", "peak_memory"}
+
+
+def attempts(run: Path, stage: str) -> list[dict[str, Any]]:
+    """All attempts of a stage, without what the clock decides."""
+    rows = pads.dataset(run / "iterations" / stage, format="parquet").to_table().to_pylist()
+    rows = [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
+    return sorted(rows, key=lambda row: row["attempt_id"])
+
+
+def metrics(run: Path) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, ray_session: None) -> tuple[Path, Outcome]:
+    folder = tmp_path_factory.mktemp("loop")
+    outcome = run_recipe(small_recipe(folder, iterations=2), Silent())
+    return folder, outcome
+
+
+def test_metrics_have_a_row_for_every_iteration_and_split(finished: tuple[Path, Outcome]) -> None:
+    rows = [json.loads(line) for line in Path(finished[1].metrics).read_text().splitlines()]
+    assert [(row["iteration"], row["split"]) for row in rows] == [
+        (0, "validation"),
+        (0, "test"),
+        *((i, split) for i in (1, 2) for split in ("train", "validation", "test")),
+    ]
+    for row in rows:
+        assert {"pass@1", "repair@1", "problems", "attempts", "prompt_tokens", "completion_tokens"} <= set(
+            row
+        )
+        assert {"training_examples", "seconds"} <= set(row)
+        assert 0 <= row["pass@1"] <= row["repair@1"] <= 1
+    assert rows[2]["training_examples"] == {"reference": 6}
+    assert set(rows[2]["seconds"]) == {"rollout", "curate", "refit", "evaluation", "publish"}
+
+
+def test_every_attempt_records_the_weights_that_wrote_it(finished: tuple[Path, Outcome]) -> None:
+    run = finished[0] / "runs" / "small"
+    versions = {
+        stage: {row["weights_version"] for row in attempts(run, stage)}
+        for stage in ("00/evaluation", "01/rollout", "01/evaluation", "02/rollout", "02/evaluation")
+    }
+    assert list(versions.values()) == [{0}, {0}, {1}, {1}, {2}]
+
+
+def test_the_run_directory_holds_what_the_documentation_says(finished: tuple[Path, Outcome]) -> None:
+    folder, outcome = finished
+    run = folder / "runs" / "small"
+    for name in ("recipe.yaml", "run.json", "metrics.jsonl", "report.html", "tensorboard"):
+        assert (run / name).exists()
+    assert json.loads((run / "run.json").read_text())["best_iteration"] == outcome.best_iteration
+    assert not list(run.rglob("*.partial*"))
+    model = AutoModelForCausalLM.from_pretrained(run / "iterations/02/checkpoint")
+    assert model.num_parameters() > 0
+
+
+def test_resuming_a_finished_run_changes_nothing_and_gives_the_same_outcome(
+    finished: tuple[Path, Outcome],
+) -> None:
+    folder, outcome = finished
+    run = folder / "runs" / "small"
+    before = {path: path.stat().st_mtime_ns for path in (run / "iterations").rglob("*")}
+    assert run_recipe(small_recipe(folder, iterations=2), Silent(), resume=True) == outcome
+    assert before == {path: path.stat().st_mtime_ns for path in (run / "iterations").rglob("*")}
+
+
+def test_the_same_seed_writes_the_same_attempts_whatever_the_number_of_replicas(
+    finished: tuple[Path, Outcome],
+) -> None:
+    folder, _ = finished
+    changes = {"replicas": 2, "batch_size": 3}
+    run_recipe(small_recipe(folder, name="again", iterations=2, generation=changes), Silent())
+    first, again = folder / "runs/small", folder / "runs/again"
+    for stage in ("00/evaluation", "01/rollout", "01/evaluation", "02/rollout", "02/evaluation"):
+        assert attempts(first, stage) == attempts(again, stage)
+    assert metrics(first) == metrics(again)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("stage", ["rollout", "checkpoint", "evaluation"])
+def test_a_run_killed_in_a_stage_goes_on_and_ends_with_the_same_metrics(
+    finished: tuple[Path, Outcome], stage: str
+) -> None:
+    folder, _ = finished
+    recipe = small_recipe(folder, name=f"killed-{stage}", iterations=1)
+    path = folder / f"{stage}.yaml"
+    path.write_text(recipe_yaml(recipe))
+    run = folder / "runs" / recipe.name
+    environment = {**os.environ, "RAY_ADDRESS": "local"}
+    command = [sys.executable, "-m", "rayboot", "run", str(path)]
+    driver = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+    deadline = time.monotonic() + 240
+    while not list((run / "iterations/01").glob(f"{stage}.partial*")):
+        assert driver.poll() is None, "the run ended before the stage began"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    assert not (run / "iterations/01" / stage).exists()
+    done = subprocess.run(
+        [*command, "--resume"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    first = [row for row in metrics(folder / "runs/small") if row["iteration"] <= 1]
+    assert metrics(run) == first

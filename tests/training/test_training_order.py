@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from rayboot.config.sections import TrainingConfig
+from rayboot.training.examples import IGNORED, Encoded
+from rayboot.training.order import TrainingOrder
+from rayboot.training.schedule import Schedule
+
+EXAMPLES = [Encoded(input_ids=[n] * (1 + n % 3), labels=[n] * (1 + n % 3)) for n in range(1, 11)]
+
+
+def batches(seed: int = 0, epochs: float = 2) -> list[list[Encoded]]:
+    """Batches of 4."""
+    schedule = Schedule.plan(TrainingConfig(batch_size=4, epochs=epochs), len(EXAMPLES))
+    order = TrainingOrder(EXAMPLES, schedule, seed)
+    rows = [order[position] for position in range(len(order))]
+    return [rows[start : start + 4] for start in range(0, len(rows), 4)]
+
+
+def taught(batch: list[Encoded]) -> list[int]:
+    return [row["labels"][0] for row in batch if row["labels"][0] != IGNORED]
+
+
+def test_each_epoch_teaches_every_example_once() -> None:
+    first, second = batches()[:3], batches()[3:]
+    for epoch in (first, second):
+        assert sorted(number for batch in epoch for number in taught(batch)) == list(range(1, 11))
+    assert [sorted(taught(batch)) for batch in first] != [sorted(taught(batch)) for batch in second]
+
+
+def test_batches_are_all_full_so_that_workers_can_share_them() -> None:
+    assert [len(batch) for batch in batches()] == [4] * 6
+    assert [len(taught(batch)) for batch in batches()] == [4, 4, 2] * 2
+
+
+def test_a_part_of_an_epoch_ends_where_its_steps_end() -> None:
+    assert len(batches(epochs=1.5)) == 5
+
+
+def test_neighbours_in_a_batch_are_of_like_length() -> None:
+    for batch in batches():
+        lengths = [len(row["input_ids"]) for row in batch]
+        assert lengths == sorted(lengths)
+
+
+def test_the_seed_decides_the_order() -> None:
+    assert batches(seed=1) == batches(seed=1)
+    assert batches(seed=1) != batches(seed=2)
