@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rayboot.errors import RaybootError
-from rayboot.problems.types import AssertTest
+from rayboot.problems.types import AssertTest, StdioTest
 from rayboot.sandbox import Job, Limits, Sandbox, detect_tier
 
 RIGHT = Job(program="def f(x): return x", tests=(AssertTest(code="assert f(1) == 1"),))
@@ -114,6 +114,7 @@ def test_no_descriptor_and_no_process_is_left_after_many_jobs() -> None:
     bad = Job(program="import os\nos._exit(1)", tests=RIGHT.tests)
     wrong_syntax = Job(program="def", tests=RIGHT.tests)
     judged = Job(program=RIGHT.program, tests=(AssertTest(code="for i in range(3): assert f(i) == i"),))
+    printing = Job(program="print(input())", tests=(StdioTest(stdin="1", stdout="1"),) * 5)
     with Sandbox() as sandbox:
         supervisor = sandbox._servers[0]._process.pid
         (fork_server,) = children(supervisor)
@@ -122,10 +123,12 @@ def test_no_descriptor_and_no_process_is_left_after_many_jobs() -> None:
             count = [len(os.listdir(f"/proc/{pid}/fd")) for pid in (supervisor, fork_server)]
             return (*count, len(children(supervisor)), len(children(fork_server)))
 
-        sandbox.run_many([RIGHT, bad, wrong_syntax, judged])
+        sandbox.run_many([RIGHT, bad, wrong_syntax, judged, printing])
         before = census()
-        sandbox.run_many([RIGHT, bad, wrong_syntax, judged] * 10)
+        sandbox.run_many([RIGHT, bad, wrong_syntax, judged, printing] * 10)
         assert census() == before
+        assert sandbox._servers[0]._process.pid == supervisor, "no crash was papered over by a replacement"
+        assert children(supervisor) == [fork_server]
 
 
 def test_a_closed_sandbox_says_so() -> None:
