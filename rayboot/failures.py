@@ -20,17 +20,19 @@ def named(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except RaybootError:
-        raise
     except Exception as error:
+        if type(error) in (RaybootError, UserError):  # raised here; a remote one is of a class of Ray's, derived
+            raise
         raise explain(what, error) from error
 
 
 def explain(what: str, error: Exception) -> RaybootError:
     """The error to raise in place of one of Ray's."""
     for cause in _causes(error):
-        if isinstance(cause, RaybootError):
-            return type(cause)(str(cause))
+        if type(cause) is UserError:
+            return UserError(str(cause))
+        if type(cause) is RaybootError:
+            return RaybootError(str(cause))
     text = str(error)
     if raised := _IN_AN_ACTOR.findall(text):
         kind, message = raised[-1]

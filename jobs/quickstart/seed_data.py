@@ -48,7 +48,8 @@ _OPEN_WORDINGS = {
     3: "Write a function to do this in the right order: {0}; {1}; {2}.",
 }
 _ORDER = -1
-_PROMPT_LIMIT = 10_000
+PROMPT_LIMIT = 10_000
+"""Characters, more than any prompt has."""
 _WORDS = sorted(
     {
         part
@@ -85,7 +86,7 @@ def packaged_behaviours() -> set[int]:
 
 def examples(rng: random.Random, excluded: set[int]) -> Iterator[Example]:
     """Examples without end."""
-    prompts = PromptBuilder(count_tokens=len, max_tokens=_PROMPT_LIMIT)
+    prompts = PromptBuilder(count_tokens=len, max_tokens=PROMPT_LIMIT)
     while True:
         length = rng.choices(list(LENGTHS), list(LENGTHS.values()))[0]
         pipeline = draw_pipeline(rng, length, TAUGHT, [1.0] * len(TAUGHT))

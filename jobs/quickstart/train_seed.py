@@ -7,7 +7,6 @@ packaged problems. On the same machine the same seed gives the same weights.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import random
 import time
@@ -17,9 +16,13 @@ from pathlib import Path
 
 import torch
 from make_problems import PROBLEMS
-from seed_data import Example, examples, packaged_behaviours
+from seed_data import PROMPT_LIMIT, Example, examples, packaged_behaviours
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from rayboot.problems.quickstart import packaged
+from rayboot.problems.types import Problem
+from rayboot.prompts import PromptBuilder
 
 SEED_MODEL = PROBLEMS.parent / "seed_model"
 VOCABULARY_SIZE = 1024
@@ -110,7 +113,7 @@ def train(
     steps: int,
     learning_rate: float,
 ) -> None:
-    # Muon (Jordan et al. 2024) for the layers' matrices needs about half of AdamW's steps.
+    # As Muon's authors do (Jordan et al. 2024): Muon for the layers' matrices, AdamW for the rest.
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "embed" in name]
     optimizers = [
@@ -141,32 +144,17 @@ def train(
         tokens += int(inputs["attention_mask"].sum())
         total += loss.item()
         if step % 50 == 0:
-            seconds = time.monotonic() - start
-            print(
-                f"step {step}/{steps}  loss {total / 50:.3f}  {tokens / seconds:,.0f} tokens/s  {seconds:.0f} s",
-                flush=True,
-            )
+            speed = tokens / (time.monotonic() - start)
+            print(f"step {step}/{steps}  loss {total / 50:.3f}  {speed:,.0f} tokens/s", flush=True)
             total = 0.0
 
 
 def pass_at_1(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, split: str) -> float:
-    """Greedy, on the packaged problems of a split, whose own asserts decide."""
-    from rayboot.problems.types import AssertTest, Problem
-    from rayboot.prompts import PromptBuilder
-
-    prompts = PromptBuilder(count_tokens=len, max_tokens=10_000)
-    rows = [row for row in map(json.loads, PROBLEMS.read_text().splitlines()) if row["split"] == split]
-    problems = [
-        Problem(
-            id=str(row["task_id"]),
-            benchmark="quickstart",
-            statement=row["text"],
-            tests=tuple(AssertTest(code=code, public=i == 0) for i, code in enumerate(row["test_list"])),
-        )
-        for row in rows
-    ]
+    """Greedy, on the packaged problems of a split: 0 to 1."""
+    prompts = PromptBuilder(count_tokens=len, max_tokens=PROMPT_LIMIT)
+    problems = [problem for problem in packaged() if problem.split == split]
     programs = generate(model, tokenizer, [prompts.first(problem) or "" for problem in problems])
-    return sum(passes(*pair) for pair in zip(programs, rows, strict=True)) / len(rows)
+    return sum(map(passes, programs, problems)) / len(problems)
 
 
 def generate(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, prompts: list[str]) -> list[str]:
@@ -186,13 +174,13 @@ def generate(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, prompt
     return programs
 
 
-def passes(program: str, row: dict[str, object]) -> bool:
-    """Whether a program passes, in this process: only for programs of a model that knows no harmful ones."""
+def passes(program: str, problem: Problem) -> bool:
+    """Whether a program passes, in this process: only for a model that knows no harmful programs."""
+    scope: dict[str, object] = {}
     try:
-        scope: dict[str, object] = {}
         exec(program, scope)
-        for test in row["test_list"]:
-            exec(test, scope)
+        for test in problem.tests:
+            exec(test.code, scope)  # type: ignore[union-attr]
     except Exception:
         return False
     return True
@@ -204,7 +192,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=SEED_MODEL)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1100)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=3e-3)
     options = parser.parse_args()

@@ -31,7 +31,12 @@ def publish(directory: Path, tokenizer: Any, output: Path) -> None:
     aside = output.with_name(output.name + ".partial")
     shutil.rmtree(aside, ignore_errors=True)
     output.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(directory, aside)
+    try:
+        shutil.move(directory, aside)
+    except OSError:
+        # On another file system the move is a copy, and may be half of one.
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
     shutil.rmtree(output, ignore_errors=True)
     os.rename(aside, output)
 

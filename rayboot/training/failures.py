@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from rayboot.errors import RaybootError, UserError
+from rayboot.errors import RaybootError
 
 DISK_FULL = ("No space left on device", "os error 28", "PytorchStreamWriter failed writing")
 """How the operating system, safetensors and torch report a full disk."""
+
+
+def hopeless(error: Exception) -> RaybootError | None:
+    """The error in our own words where trying again would not help; None where it might."""
+    if isinstance(error, RaybootError):
+        return error
+    if any(sign in str(error) for sign in DISK_FULL):
+        return RaybootError(
+            f"the disk is full: the refit could not save its weights ({_first_line(str(error))})"
+        )
+    return None
 
 
 def explain(error: BaseException | None) -> RaybootError:
@@ -15,33 +24,20 @@ def explain(error: BaseException | None) -> RaybootError:
     if error is None:
         return RaybootError("the refit failed: its workers left before it was finished")
     cause = _root(error)
-    if isinstance(cause, RaybootError):
-        return type(cause)(str(cause))
-    text = f"{type(cause).__name__}: {cause}".strip()
-    if any(sign in text for sign in DISK_FULL):
-        return RaybootError(f"the disk is full: the refit could not save its weights ({_first_line(text)})")
-    return RaybootError(f"the refit failed: {_first_line(text)}")
+    text = _first_line(f"{type(cause).__name__}: {cause}")
+    return RaybootError(f"the refit failed: {text}. Ray's logs of the worker have the traceback")
 
 
 def _root(error: BaseException) -> BaseException:
-    """The error that a worker's code raised, or the reason of its death. User errors before all others: when one
-    worker fails, its peers fail in their collectives."""
-    causes = list(_causes(error))
-    return next((cause for cause in causes if isinstance(cause, UserError)), causes[0])
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error that a worker's code raised, or the reason of its death."""
     workers = getattr(error, "worker_failures", None)
     if workers:
-        for _, failure in sorted(workers.items()):
-            yield from _causes(failure)
-        return
+        return _root(workers[min(workers)])
     for attribute in ("_base_exc", "health_check_failure", "controller_failure"):
         inner = getattr(error, attribute, None)
         if isinstance(inner, BaseException):
-            yield from _causes(inner)
-            return
-    yield error
+            return _root(inner)
+    return error
 
 
 def _first_line(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 import ray
 
 from rayboot.config.sections import TrainingConfig
-from rayboot.errors import RaybootError, UserError
+from rayboot.errors import UserError
 from rayboot.training.desk import RefitDesk, Standing
 from rayboot.training.examples import count_rows, parquet_files
 from rayboot.training.failures import explain
@@ -19,6 +19,9 @@ from rayboot.training.job import ProgressListener, RefitJob, RefitResult
 from rayboot.training.workspace import Workspace
 
 POLL_SECONDS = 0.1
+
+CLOSE_SECONDS = 10.0
+"""Longest wait for workers that are sent home; ones that are still starting take longer, and are left to it."""
 
 
 class Refitter:
@@ -47,7 +50,7 @@ class Refitter:
         if self._leaving is not None:
             self._leaving.join()
             self._leaving = None
-        if self._fit is None:
+        if self._fit is None or not self._fit.is_alive():
             self._desk = ray.remote(num_cpus=0)(RefitDesk).remote()
             self._fit = Fit(self._config, self._storage, self._name, self._desk)
             self._fit.start()
@@ -75,26 +78,24 @@ class Refitter:
         self.start()
         ray.get(self._desk.post.remote(kind, job, config or self._config))
         self._busy = True
-        try:
-            standing = self._follow(progress)
-        except RaybootError:
-            self.close()
-            raise
+        standing = self._follow(progress)
         self._busy = False
-        if standing.starts > 1:
+        if standing.starts > 1 or (standing.error is not None and self._config.workers > 1):
             # Ray Train counts the failures of its workers as long as they stay; the next refit has its own count.
             self.close()
         Workspace(job).remove()
+        if standing.error is not None:
+            raise standing.error
         return RefitResult.model_validate(standing.fields)
 
     def close(self) -> None:
-        """Send the workers home; the next refit starts new ones. Waits for them, unless they are in the middle of a
-        refit that was interrupted: they leave after it, or when Ray is shut down."""
+        """Send the workers home; the next refit starts new ones. Workers in the middle of a refit that was
+        interrupted leave after it, or when Ray is shut down; nothing waits for them but the next refit."""
         if self._fit is not None:
             ray.get(self._desk.close.remote())
             self._leaving, self._fit = self._fit, None
             if not self._busy:
-                self._leaving.join()
+                self._leaving.join(CLOSE_SECONDS)
             self._busy = False
 
     def __enter__(self) -> Self:
@@ -115,12 +116,10 @@ class Refitter:
             if progress is not None and standing.progress not in (None, shown):
                 shown = standing.progress
                 progress(*shown)
-            if standing.fields is not None:
+            if standing.fields is not None or standing.error is not None:
                 return standing
-            if standing.error is not None:
-                raise standing.error
             if not alive:
-                raise explain(self._fit.error)
+                return standing.model_copy(update={"error": explain(self._fit.error)})
             time.sleep(POLL_SECONDS)
 
 

@@ -9,10 +9,8 @@ import warnings
 from importlib import import_module
 from typing import Any
 
-import ray
-
-from rayboot.errors import RaybootError
 from rayboot.training.desk import Assignment, ProgressNotes
+from rayboot.training.failures import hopeless
 
 LOOPS = {"sft": "rayboot.training.sft"}
 """Module of each kind of refit: every worker runs its `train(job, config, progress)`, which returns RefitResult's
@@ -27,29 +25,32 @@ def serve(setup: dict[str, Any]) -> None:
     import ray.train
     import torch
 
-    desk = setup["desk"]
-    rank = ray.train.get_context().get_world_rank()
+    desk, context = setup["desk"], ray.train.get_context()
+    rank, alone = context.get_world_rank(), context.get_world_size() == 1
     torch.set_num_threads(math.ceil(setup["cpus"]))
     for module in LOOPS.values():
         import_module(module)
     _be_quiet()
     done = 0
     while (assignment := ray.get(desk.take.remote(rank, done))) is not None:
-        fields = _do(assignment, desk)
-        if rank == 0:
-            ray.get(desk.finish.remote(fields))
+        try:
+            fields = _train(assignment, desk)
+            if rank == 0:
+                ray.get(desk.finish.remote(fields))
+        except Exception as error:
+            reason = hopeless(error)
+            if reason is not None:
+                ray.get(desk.fail.remote(reason))
+            # Ray Train then starts all workers anew: the others may be waiting for this one.
+            if reason is None or not alone:
+                raise
         done = assignment.number
         gc.collect()
 
 
-def _do(assignment: Assignment, desk: Any) -> dict[str, Any]:
+def _train(assignment: Assignment, desk: Any) -> dict[str, Any]:
     loop = import_module(LOOPS[assignment.kind])
-    try:
-        fields: dict[str, Any] = loop.train(assignment.job, assignment.config, ProgressNotes(desk))
-    except RaybootError as error:
-        # Said to the desk at once, because Ray Train would try again first.
-        ray.get(desk.fail.remote(error))
-        raise
+    fields: dict[str, Any] = loop.train(assignment.job, assignment.config, ProgressNotes(desk))
     return fields
 
 

@@ -24,7 +24,7 @@ WRONG = "def f(x):\n    return x - 1"
 ANSWERS = {
     **{f"train/own/{number}/{round}": WRONG for number in range(2, 8) for round in range(3)},
     "train/own/2/0": RIGHT[2],
-    "train/own/3/1": RIGHT[3],
+    "train/own/3/1": "def f(x):\n    return x * 3",  # not the reference: that would be the same example
     "train/own/4/2": RIGHT[4],
 }
 

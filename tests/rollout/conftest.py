@@ -91,6 +91,7 @@ def stream(tmp_path: Path, ray_session: None):
             weights=Weights(checkpoint="none", version=0),
         )
         storage, progress = Storage(str(tmp_path)), []
+        storage.make_folder("rollout")
         stream_rollout(
             [(problem.id, "train") for problem in problems],
             settings,

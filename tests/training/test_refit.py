@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +12,7 @@ from refit_helpers import MakeJob, same, weights, without_time
 from support.tiny_models import tiny_llama
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 
-from rayboot.errors import UserError
+from rayboot.errors import RaybootError, UserError
 from rayboot.training import Refitter
 from rayboot.training.batches import Collator, CompletionLoss
 from rayboot.training.examples import Encoder, parquet_files, read_pairs
@@ -148,3 +150,25 @@ def test_a_model_without_tokenizer_is_the_users_error(
         refitter.refit(make_job(start=str(start)))
     with pytest.raises(UserError, match=r"there is no config\.json"):
         refitter.refit(make_job(start=str(tmp_path / "nowhere")))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB: half of the weights."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("needs the right to mount a file system")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.parametrize("place", ["storage", "output"])
+def test_a_full_disk_is_said_to_be_full_and_nothing_half_written_stays(
+    refitter: Refitter, make_job: MakeJob, small_disk: Path, place: str
+) -> None:
+    where = {"storage": str(small_disk), "output": str(small_disk / "checkpoint")}
+    with pytest.raises(RaybootError, match="the disk is full"):
+        refitter.refit(make_job(**{place: where[place]}))
+    assert list(small_disk.iterdir()) == []
