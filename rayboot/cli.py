@@ -87,7 +87,7 @@ def evaluate(
 
     options = {"samples": samples, "temperature": temperature, "k": f"[{k}]", "repair_rounds": repair_rounds}
     given = [f"evaluation.{key}={value}" for key, value in options.items()] + (overrides or [])
-    with display.stderr_aside():
+    with display.only_ours():
         metrics = measure(model, dataset, given, out, display.Terminal())
     display.metrics_table(f"{model} on {dataset}", metrics)
 
@@ -204,7 +204,7 @@ def _run(recipe_name: str, overrides: list[str], resume: bool, dry_run: bool) ->
     from rayboot.launch import run_recipe
 
     try:
-        with display.stderr_aside():
+        with display.only_ours():
             outcome = run_recipe(recipe, display.Terminal(), resume)
     except KeyboardInterrupt:
         raise Stopped(

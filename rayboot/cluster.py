@@ -26,12 +26,13 @@ DATA_TASKS_CPUS = 1.0
 def required_resources(recipe: Recipe) -> Resources:
     """CPUs and GPUs that the recipe's actors ask of Ray at the same time, at most.
 
-    The pools keep theirs throughout; beside them runs either the refit or Ray Data.
+    The pools and the training workers keep theirs throughout; Ray Data's own tasks run beside them.
     """
     generation, sandbox, training = recipe.generation, recipe.sandbox, recipe.training
     pools = generation.replicas * generation.cpus + sandbox.executors * sandbox.cpus
+    refit = training.workers * training.cpus_per_worker
     return {
-        "CPU": pools + max(training.workers * training.cpus_per_worker, DATA_TASKS_CPUS),
+        "CPU": pools + refit + DATA_TASKS_CPUS,
         "GPU": generation.replicas * generation.gpus + training.workers * training.gpus_per_worker,
     }
 

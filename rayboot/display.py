@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from rich.bar import Bar
@@ -17,7 +17,7 @@ from rayboot.cluster import local_ray_folder
 from rayboot.doctor import Finding
 from rayboot.observer import Progress as Report
 
-console = Console(highlight=False)
+console = Console(file=sys.stdout, highlight=False)
 
 
 class Terminal:
@@ -46,31 +46,32 @@ class Terminal:
 
 
 @contextmanager
-def stderr_aside() -> Iterator[None]:
-    """Send standard error to a file beside the logs of a local Ray, for the time of the block.
+def only_ours() -> Iterator[None]:
+    """Send what others print to a file beside the logs of a local Ray, for the time of the block.
 
-    Ray's core and its driver write notes to developers there, across progress bars. Errors that end the block are
-    raised, not printed, and so lose nothing.
+    Ray's core and its driver write notes to developers to both standard streams, across progress bars. What this
+    module draws still reaches the terminal, and errors that end the block are raised, not printed.
     """
     sys.stderr.flush()
     terminal = os.dup(2)
-    log_file = local_ray_folder() / "stderr.log"
+    log_file = local_ray_folder() / "output.log"
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with log_file.open("ab") as log:
-            os.dup2(log.fileno(), 2)
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(terminal, 2)
-        os.close(terminal)
+    with log_file.open("a") as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            with redirect_stdout(log):
+                yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)
 
 
 @contextmanager
 def bar(title: str) -> Iterator[Report]:
     """A progress bar; the reports say how much is done, of how much."""
     columns = (TextColumn(f"{title:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as progress:
         task = progress.add_task(title, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 

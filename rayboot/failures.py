@@ -21,7 +21,10 @@ def named(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if type(error) in (RaybootError, UserError):  # raised here; a remote one is of a class of Ray's, derived
+        if type(error) in (
+            RaybootError,
+            UserError,
+        ):  # raised here; a remote one is of a class of Ray's, derived
             raise
         raise explain(what, error) from error
 

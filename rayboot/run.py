@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -100,6 +102,12 @@ class RunDirectory:
             self.storage.rename(aside, name)
         self.storage.write_text(f"{name}.done", json.dumps(summary))
         return summary
+
+    def state(self, name: str) -> str:
+        """A local folder for what a part must find again after the run is resumed, and nobody else needs."""
+        if self.storage.is_local:
+            return self.storage.path(f".{name}")
+        return str(Path(tempfile.gettempdir(), f"rayboot-{os.getuid()}", "state", self.storage.root, name))
 
     @contextmanager
     def scratch(self, name: str) -> Iterator[str]:

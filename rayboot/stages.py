@@ -28,11 +28,12 @@ from rayboot.rollout import (
     read_attempts,
     start_execution_pool,
     start_generation_pool,
+    start_tally,
     stream_rollout,
 )
 from rayboot.run import RunDirectory, Summary
 from rayboot.storage import localize
-from rayboot.training import RefitJob, refit
+from rayboot.training import RefitJob, Refitter
 
 METRIC_COLUMNS = ["problem_id", "split", "sample", "round", "status", "prompt_tokens", "completion_tokens"]
 
@@ -104,7 +105,7 @@ class Stages:
             run, recipe = self._run, self._recipe
             validation = self._validation_set() if recipe.training.patience else None
             with self._observer.stage(iteration, "refit") as progress, run.scratch(folder) as output:
-                result = refit(
+                result = self._refitter.refit(
                     RefitJob(
                         start=localize(start.checkpoint),
                         training_set=localize(run.uri(iteration, "training_set")),
@@ -116,7 +117,6 @@ class Stages:
                         max_prompt_tokens=recipe.policy.max_prompt_tokens,
                         max_completion_tokens=recipe.policy.max_completion_tokens,
                     ),
-                    recipe.training,
                     lambda step, steps, loss: progress(step, steps),
                 )
                 shutil.rmtree(f"{output}.state", ignore_errors=True)
@@ -132,7 +132,9 @@ class Stages:
         return Weights(checkpoint=self._run.uri(iteration, "checkpoint"), version=iteration)
 
     def close(self) -> None:
-        """End the pools that were started."""
+        """End the actors that were started."""
+        if "_refitter" in self.__dict__:
+            self._refitter.close()
         for name in ("_generation", "_execution"):
             if name in self.__dict__:
                 self.__dict__[name].shutdown()
@@ -149,6 +151,15 @@ class Stages:
     @cached_property
     def _execution(self) -> ActorPool:
         return start_execution_pool(self._recipe.sandbox)
+
+    @cached_property
+    def _tally(self) -> Any:
+        return start_tally()
+
+    @cached_property
+    def _refitter(self) -> Refitter:
+        """The training workers, which stay from one iteration to the next as well."""
+        return Refitter(self._recipe.training, self._run.state("training"))
 
     def _attempts(
         self,
@@ -184,6 +195,7 @@ class Stages:
                     settings,
                     prompts=self._prompts,
                     known=self._known,
+                    tally=self._tally,
                     streaming=recipe.rollout,
                     pools=pools,
                     storage=run.storage,

@@ -200,11 +200,8 @@ def main() -> None:
     torch.manual_seed(options.seed)
     rng = random.Random(options.seed)
     stream = examples(rng, packaged_behaviours())
-    train_rows = [
-        row for row in map(json.loads, PROBLEMS.read_text().splitlines()) if row["split"] == "train"
-    ]
     texts = [example.prompt + example.completion for example in islice(stream, 4000)]
-    texts += [f"{row['text']}\n{row['code']}" for row in train_rows]
+    texts += [f"{p.statement}\n{p.references[0]}" for p in packaged() if p.split == "train"]
     tokenizer = train_tokenizer(iter(texts))
     model = new_model(tokenizer)
     print(f"{model.num_parameters():,} parameters, {len(tokenizer)} tokens")

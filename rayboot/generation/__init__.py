@@ -12,6 +12,7 @@ from rayboot.generation.base import (
     TokenCounter,
 )
 from rayboot.generation.model_directory import check_model
+from rayboot.generation.token_counter import fast_token_counter
 
 __all__ = [
     "Completion",
@@ -56,6 +57,9 @@ def load_token_counter(config: GenerationConfig, model: str) -> TokenCounter:
         from rayboot.generation.recorded import count_words
 
         return count_words
+
+    if (fast := fast_token_counter(model)) is not None:
+        return fast
 
     from rayboot.generation.loading import encode, load_tokenizer
 

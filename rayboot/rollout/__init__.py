@@ -5,6 +5,7 @@ from rayboot.rollout.executor import SandboxExecutor, start_execution_pool
 from rayboot.rollout.prompting import PromptSource
 from rayboot.rollout.replica import GenerationReplica, Weights, start_generation_pool
 from rayboot.rollout.stream import finished_problems, read_attempts, stream_rollout
+from rayboot.rollout.tally import start_tally
 from rayboot.rollout.worker import RolloutSettings, RolloutWorker
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "read_attempts",
     "start_execution_pool",
     "start_generation_pool",
+    "start_tally",
     "stream_rollout",
 ]

@@ -17,7 +17,7 @@ from rayboot.config import RolloutConfig
 from rayboot.pool import ActorPool
 from rayboot.rollout.attempt import SCHEMA
 from rayboot.rollout.prompting import PromptSource
-from rayboot.rollout.tally import Tally, watched
+from rayboot.rollout.tally import watched
 from rayboot.rollout.worker import RolloutSettings, RolloutWorker
 from rayboot.storage import Storage
 
@@ -32,6 +32,7 @@ def stream_rollout(
     streaming: RolloutConfig,
     prompts: PromptSource,
     known: Any,
+    tally: Any,
     pools: tuple[ActorPool, ActorPool],
     storage: Storage,
     folder: str,
@@ -45,6 +46,7 @@ def stream_rollout(
         problems: Pairs of problem id and split.
         prompts: Tokenizer, budget and few-shot examples.
         known: ObjectRef of a mapping from id to `Problem`.
+        tally: Handle of the `Tally` that counts finished problems.
         streaming: How many workers carry how many problems at once.
         progress: Told now and then how many problems are finished, of how many.
     """
@@ -55,7 +57,7 @@ def stream_rollout(
     if not rows:
         return
     per_block = max(1, min(PROBLEMS_PER_BLOCK, streaming.problems_in_flight // 2))
-    tally: Any = ray.remote(Tally).options(num_cpus=0).remote(len(wanted) - len(rows))
+    ray.get(tally.reset.remote(len(wanted) - len(rows)))
     stream = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // per_block)).map_batches(
         RolloutWorker,
         batch_size=None,

@@ -11,9 +11,12 @@ import ray
 
 
 class Tally:
-    """A Ray actor that counts finished problems."""
+    """A Ray actor that counts the finished problems of one rollout after the other."""
 
-    def __init__(self, done: int = 0) -> None:
+    def __init__(self) -> None:
+        self._done = 0
+
+    def reset(self, done: int) -> None:
         self._done = done
 
     def add(self, problems: int) -> None:
@@ -21,6 +24,11 @@ class Tally:
 
     def read(self) -> int:
         return self._done
+
+
+def start_tally() -> Any:
+    """Start the actor."""
+    return ray.remote(Tally).options(num_cpus=0).remote()
 
 
 @contextmanager

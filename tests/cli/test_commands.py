@@ -74,7 +74,7 @@ def test_dry_run_prints_the_resolved_recipe_and_its_resources() -> None:
     shown = rayboot("run", "quickstart", "training.workers=2", "--dry-run")
     assert shown.returncode == 0
     assert "workers: 2" in shown.stdout
-    assert "# asks of Ray: CPU 7.0, GPU 0.0" in shown.stdout
+    assert "# asks of Ray: CPU 8.0, GPU 0.0" in shown.stdout
 
 
 @pytest.mark.parametrize(

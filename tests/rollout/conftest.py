@@ -21,6 +21,7 @@ from rayboot.rollout import (
     read_attempts,
     start_execution_pool,
     start_generation_pool,
+    start_tally,
     stream_rollout,
 )
 from rayboot.storage import Storage
@@ -97,6 +98,7 @@ def stream(tmp_path: Path, ray_session: None):
             settings,
             prompts=PromptSource(generation, "none", 200),
             known=ray.put({problem.id: problem for problem in problems}),
+            tally=start_tally(),
             streaming=RolloutConfig(problems_in_flight=32),
             pools=(pools[-2], pools[-1]),
             storage=storage,
