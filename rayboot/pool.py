@@ -12,6 +12,7 @@ from ray.exceptions import RayActorError
 from rayboot.errors import RaybootError
 
 REVIVAL_SECONDS = 600.0
+CLOSE_SECONDS = 5.0
 
 
 class ReplicaFailure(RaybootError):
@@ -26,7 +27,7 @@ class ActorPool:
     """
 
     def __init__(self, actors: Sequence[Any], tries: int = 3) -> None:
-        """Serve calls with `actors`, each of which has a method `ping`.
+        """Serve calls with `actors`, each of which has the methods `ping` and `close`.
 
         Args:
             actors: Handles of equal Ray actors.
@@ -66,7 +67,9 @@ class ActorPool:
         return list(ray.get([getattr(actor, method).remote(*args) for actor in self._actors]))
 
     def shutdown(self) -> None:
-        """End the actors."""
+        """Let the actors close what they hold, and end them."""
+        closing = [actor.close.remote() for actor in self._actors]
+        ray.wait(closing, num_returns=len(closing), timeout=CLOSE_SECONDS)
         for actor in self._actors:
             ray.kill(actor)
 

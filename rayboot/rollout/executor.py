@@ -28,6 +28,10 @@ class SandboxExecutor:
     def ping(self) -> None:
         """Answer once the sandbox is ready."""
 
+    def close(self) -> None:
+        """End the sandbox's processes, and remove its folders."""
+        self._sandbox.close()
+
     def verify(self, problems: Sequence[Any], problem_id: str, programs: Sequence[str]) -> list[Verdict]:
         """Run programs against one problem's tests; verdicts come in the programs' order.
 

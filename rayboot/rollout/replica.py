@@ -37,6 +37,10 @@ class GenerationReplica:
     async def ping(self) -> None:
         """Answer once the engine is ready."""
 
+    async def close(self) -> None:
+        """Give back the engine's memory and processes."""
+        await self._engine.close()
+
     async def generate(
         self, requests: Sequence[GenerationRequest], weights: Weights
     ) -> list[GenerationResult]:

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +11,6 @@ import pytest
 from support.small_runs import small_recipe
 from transformers import AutoModelForCausalLM
 
-from rayboot.config import recipe_yaml
 from rayboot.launch import Outcome, run_recipe
 from rayboot.observer import Silent
 
@@ -99,32 +93,3 @@ def test_the_same_seed_writes_the_same_attempts_whatever_the_number_of_replicas(
     for stage in ("00/evaluation", "01/rollout", "01/evaluation", "02/rollout", "02/evaluation"):
         assert attempts(first, stage) == attempts(again, stage)
     assert metrics(first) == metrics(again)
-
-
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("stage", ["rollout", "checkpoint", "evaluation"])
-def test_a_run_killed_in_a_stage_goes_on_and_ends_with_the_same_metrics(
-    finished: tuple[Path, Outcome], stage: str
-) -> None:
-    folder, _ = finished
-    recipe = small_recipe(folder, name=f"killed-{stage}", iterations=1)
-    path = folder / f"{stage}.yaml"
-    path.write_text(recipe_yaml(recipe))
-    run = folder / "runs" / recipe.name
-    environment = {**os.environ, "RAY_ADDRESS": "local"}
-    command = [sys.executable, "-m", "rayboot", "run", str(path)]
-    driver = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
-    deadline = time.monotonic() + 240
-    while not list((run / "iterations/01").glob(f"{stage}.partial*")):
-        assert driver.poll() is None, "the run ended before the stage began"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
-    assert not (run / "iterations/01" / stage).exists()
-    done = subprocess.run(
-        [*command, "--resume"], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    first = [row for row in metrics(folder / "runs/small") if row["iteration"] <= 1]
-    assert metrics(run) == first
