@@ -14,10 +14,11 @@ test: setup  ## run the tests
 
 setup: .venv/.ready  ## make .venv with the pinned dependencies
 
+# Compiled ahead: a run starts some twenty processes, and each would compile what it imports.
 .venv/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-	$(BIN)/uv pip install --python $(BIN)/python $(FIND_LINKS) --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/uv pip install --python $(BIN)/python $(FIND_LINKS) --compile-bytecode --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 lint: setup  ## style, types and import rules
