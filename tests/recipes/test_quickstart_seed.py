@@ -46,7 +46,7 @@ def test_what_behaves_like_a_packaged_problem_is_left_out(seed_examples: list[Ex
 
 
 def test_the_seed_model_never_sees_a_rare_primitive(seed_examples: list[Example]) -> None:
-    rare = {primitive for primitive in PRIMITIVES if not primitive.taught}
+    rare = {primitive for primitive in PRIMITIVES if primitive.rare}
     assert rare
     assert not rare & {step.primitive for example in seed_examples for step in example.pipeline}
 
