@@ -53,14 +53,15 @@ def run_recipe(recipe: Recipe, observer: Observer, resume: bool = False) -> Outc
     problems = load_splits(recipe)
     pretrained = pretrained_directory(recipe.policy.model)
     with connected(required_resources(recipe)):
-        run = RunDirectory.open(recipe, resume, facts(recipe))
+        known = facts(recipe)
+        run = RunDirectory.open(recipe, resume, known)
         stages = Stages(recipe, run, pretrained, problems, observer)
         history = History(run, observer)
         try:
             best = bootstrap(recipe, stages, history)
         finally:
             stages.close()
-    run.storage.write_text("run.json", json.dumps({**facts(recipe), "best_iteration": best}, indent=2) + "\n")
+    run.storage.write_text("run.json", json.dumps({**known, "best_iteration": best}, indent=2) + "\n")
     write_html(run.storage, recipe.name, history.rows, best)
     write_tensorboard(run.storage, history.rows)
     return Outcome(
