@@ -12,7 +12,7 @@ import pytest
 
 from rayboot.config import GenerationConfig, RolloutConfig, SandboxConfig
 from rayboot.generation import SamplingParams
-from rayboot.problems import AssertTest, Problem
+from rayboot.problems import Problem
 from rayboot.rollout import (
     Attempt,
     PromptSource,
@@ -25,23 +25,6 @@ from rayboot.rollout import (
     stream_rollout,
 )
 from rayboot.storage import Storage
-
-RIGHT = "def f(x):\n    return {n} * x"
-WRONG = "def f(x):\n    return x - {n}"
-
-
-def make_problem(number: int) -> Problem:
-    return Problem(
-        id=f"own/{number}",
-        benchmark="own",
-        statement=f"Write a function f to multiply by {number}.",
-        entry_point="f",
-        tests=(
-            AssertTest(code=f"assert f(2) == {2 * number}", public=True),
-            AssertTest(code=f"assert f(3) == {3 * number}"),
-        ),
-        references=(RIGHT.format(n=number),),
-    )
 
 
 def recording(path: Path, answers: dict[str, list[str]]) -> GenerationConfig:

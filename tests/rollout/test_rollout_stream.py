@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conftest import RIGHT, WRONG, make_problem  # type: ignore[import-not-found]
+from support.own_problems import RIGHT, WRONG, make_problem
 
 from rayboot.rollout import finished_problems
 
