@@ -8,7 +8,12 @@ from contextlib import contextmanager
 
 from rayboot.errors import RaybootError, UserError
 
-DISK_FULL = "No space left on device"
+DISK_FULL = ("No space left on device", "os error 28", "PytorchStreamWriter failed writing")
+"""How the operating system, safetensors and torch report a full disk."""
+
+_WRAPPED = ("cause", "_base_exc", "health_check_failure", "controller_failure")
+"""Where Ray's and Ray Train's errors keep the one that they wrap."""
+
 _IN_AN_ACTOR = re.compile(r"rayboot\.errors\.(UserError|RaybootError): (.+)")
 
 
@@ -29,7 +34,7 @@ def named(what: str) -> Iterator[None]:
         raise explain(what, error) from error
 
 
-def explain(what: str, error: Exception) -> RaybootError:
+def explain(what: str, error: BaseException) -> RaybootError:
     """The error to raise in place of one of Ray's."""
     for cause in _causes(error):
         if type(cause) is UserError:
@@ -40,7 +45,7 @@ def explain(what: str, error: Exception) -> RaybootError:
     if raised := _IN_AN_ACTOR.findall(text):
         kind, message = raised[-1]
         return UserError(message) if kind == "UserError" else RaybootError(message)
-    if DISK_FULL in text:
+    if is_disk_full(error):
         return RaybootError(
             f"the disk is full: {what} could not write its files; make room, and go on with --resume"
         )
@@ -48,13 +53,19 @@ def explain(what: str, error: Exception) -> RaybootError:
     return RaybootError(f"{what} failed: {type(last).__name__}: {_last_line(str(last))}")
 
 
+def is_disk_full(error: BaseException) -> bool:
+    return any(sign in str(error) for sign in DISK_FULL)
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """The error, then what it wraps, innermost last."""
     seen: BaseException | None = error
     while seen is not None:
         yield seen
-        inner = getattr(seen, "cause", None)
-        seen = inner if isinstance(inner, BaseException) else seen.__cause__
+        inner = [getattr(seen, name, None) for name in _WRAPPED]
+        workers = getattr(seen, "worker_failures", None) or {}  # Ray Train's, by rank
+        causes = [*(workers[rank] for rank in sorted(workers)), *inner, seen.__cause__]
+        seen = next((cause for cause in causes if isinstance(cause, BaseException)), None)
 
 
 def _last_line(text: str) -> str:

@@ -30,6 +30,8 @@ class History:
         stages = {"rollout": rollout, "curate": training_set, "refit": training, "evaluation": evaluation}
         seconds = {name: summary["seconds"] for name, summary in stages.items() if summary is not None}
         seconds["publish"] = evaluation["publish_seconds"]
+        if training:
+            seconds["fit"] = training["fit_seconds"]
         common = {
             "training_examples": training_set["examples"] if training_set else {},
             "seconds": seconds,

@@ -53,7 +53,7 @@ class RefitResult(Frozen):
     """Training examples left out because they were too long."""
     tokens: int
     """Tokens learned from: those of the completions, as often as they were seen."""
-    seconds: float
+    fit_seconds: float
     """Time of the training alone, without start-up; of a resumed refit, since it was resumed."""
     curve: tuple[tuple[int, float], ...]
     """Step and validation loss of every evaluation."""

@@ -10,10 +10,10 @@ from typing import Any, Literal, Self
 import ray
 
 from rayboot.config.sections import TrainingConfig
-from rayboot.errors import UserError
+from rayboot.errors import RaybootError, UserError
+from rayboot.failures import explain
 from rayboot.training.desk import RefitDesk, Standing
 from rayboot.training.examples import count_rows, parquet_files
-from rayboot.training.failures import explain
 from rayboot.training.fit import Fit
 from rayboot.training.job import ProgressListener, RefitJob, RefitResult
 from rayboot.training.workspace import Workspace
@@ -119,7 +119,8 @@ class Refitter:
             if standing.fields is not None or standing.error is not None:
                 return standing
             if not alive:
-                return standing.model_copy(update={"error": explain(self._fit.error)})
+                error = self._fit.error or RaybootError("its workers left before it was finished")
+                return standing.model_copy(update={"error": explain("the refit", error)})
             time.sleep(POLL_SECONDS)
 
 

@@ -57,7 +57,7 @@ def train(job: RefitJob, config: TrainingConfig, progress: ProgressListener) -> 
     return {
         **_summary(trainer.state, schedule, training),
         "stopped_early": trainer.state.global_step < schedule.total_steps,
-        "seconds": seconds,
+        "fit_seconds": round(seconds, 3),
     }
 
 

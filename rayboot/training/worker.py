@@ -9,8 +9,9 @@ import warnings
 from importlib import import_module
 from typing import Any
 
+from rayboot.errors import RaybootError
+from rayboot.failures import explain, is_disk_full
 from rayboot.training.desk import Assignment, ProgressNotes
-from rayboot.training.failures import hopeless
 
 LOOPS = {"sft": "rayboot.training.sft"}
 """Module of each kind of refit: every worker runs its `train(job, config, progress)`, which returns RefitResult's
@@ -38,7 +39,7 @@ def serve(setup: dict[str, Any]) -> None:
             if rank == 0:
                 ray.get(desk.finish.remote(fields))
         except Exception as error:
-            reason = hopeless(error)
+            reason = _hopeless(error)
             if reason is not None:
                 ray.get(desk.fail.remote(reason))
             # Ray Train then starts all workers anew: the others may be waiting for this one.
@@ -52,6 +53,13 @@ def _train(assignment: Assignment, desk: Any) -> dict[str, Any]:
     loop = import_module(LOOPS[assignment.kind])
     fields: dict[str, Any] = loop.train(assignment.job, assignment.config, ProgressNotes(desk))
     return fields
+
+
+def _hopeless(error: Exception) -> RaybootError | None:
+    """The error in our own words where trying again would not help; None where it might."""
+    if isinstance(error, RaybootError):
+        return error
+    return explain("the refit", error) if is_disk_full(error) else None
 
 
 def _be_quiet() -> None:

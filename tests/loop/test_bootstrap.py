@@ -8,10 +8,11 @@ from typing import Any
 
 import pyarrow.dataset as pads
 import pytest
-from support.small_runs import small_recipe
+from support.small_runs import metrics, small_recipe
 from transformers import AutoModelForCausalLM
 
 from rayboot.launch import Outcome, run_recipe
+from rayboot.measure import measure
 from rayboot.observer import Silent
 
 TIMES = {"wall_seconds", "cpu_seconds", "peak_memory"}
@@ -22,11 +23,6 @@ def attempts(run: Path, stage: str) -> list[dict[str, Any]]:
     rows = pads.dataset(run / "iterations" / stage, format="parquet").to_table().to_pylist()
     rows = [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
     return sorted(rows, key=lambda row: row["attempt_id"])
-
-
-def metrics(run: Path) -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +46,7 @@ def test_metrics_have_a_row_for_every_iteration_and_split(finished: tuple[Path, 
         assert {"training_examples", "seconds"} <= set(row)
         assert 0 <= row["pass@1"] <= row["repair@1"] <= 1
     assert rows[2]["training_examples"] == {"reference": 6}
-    assert set(rows[2]["seconds"]) == {"rollout", "curate", "refit", "evaluation", "publish"}
+    assert set(rows[2]["seconds"]) == {"rollout", "curate", "refit", "evaluation", "publish", "fit"}
 
 
 def test_every_attempt_records_the_weights_that_wrote_it(finished: tuple[Path, Outcome]) -> None:
@@ -93,3 +89,21 @@ def test_the_same_seed_writes_the_same_attempts_whatever_the_number_of_replicas(
     for stage in ("00/evaluation", "01/rollout", "01/evaluation", "02/rollout", "02/evaluation"):
         assert attempts(first, stage) == attempts(again, stage)
     assert metrics(first) == metrics(again)
+
+
+def test_a_finished_run_and_a_model_directory_can_be_measured(
+    finished: tuple[Path, Outcome], tmp_path: Path
+) -> None:
+    folder, outcome = finished
+    rows = metrics(folder / "runs/small")
+    [test] = [row for row in rows if (row["iteration"], row["split"]) == (outcome.best_iteration, "test")]
+    dataset = f"jsonl:{folder}/test.jsonl"
+    of_run = measure(str(folder / "runs/small"), dataset, [], tmp_path / "of_run", Silent())
+    assert {key: test[key] for key in of_run} == of_run
+
+    options = ["generation.dtype=float64", "policy.max_prompt_tokens=200", "policy.max_completion_tokens=40"]
+    drawn = ["evaluation.samples=4", "evaluation.temperature=0.8", "evaluation.k=[1,4]"]
+    of_model = measure(outcome.checkpoint, dataset, [*options, *drawn], None, Silent())
+    assert (of_model["problems"], of_model["attempts"]) == (3, 24)
+    assert of_model.keys() >= {"pass@1", "pass@4", "repair@1", "repair@4"}
+    assert metrics(tmp_path / "of_run")[0]["dataset"] == dataset

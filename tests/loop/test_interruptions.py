@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -13,26 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.small_runs import small_recipe
+from support.small_runs import metrics, small_recipe
 
 from rayboot.config import Recipe, recipe_yaml
 from rayboot.errors import RaybootError
 from rayboot.launch import run_recipe
 from rayboot.observer import Silent
 
-# Metrics that a clock decides.
-TIMED = {"seconds"}
-
-
-def metrics(run: Path) -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in row.items() if key not in TIMED} for row in rows]
-
 
 def start(folder: Path, recipe: Recipe, *options: str) -> subprocess.Popen[str]:
     """`rayboot run` in a process of its own, with a Ray of its own."""
     path = folder / f"{recipe.name}.yaml"
     path.write_text(recipe_yaml(recipe))
+    # A shell's background job ignores Ctrl-C, and so would what it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         [sys.executable, "-m", "rayboot", "run", str(path), *options],
         env={**os.environ, "RAY_ADDRESS": "local"},

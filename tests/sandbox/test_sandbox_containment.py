@@ -60,7 +60,7 @@ def attempt():
     a.sendto(b'x', '/dev/log')
 """,
     "passwords": "attempt = lambda: open('/etc/passwd').read()",
-    "the home directory": "attempt = lambda: os.listdir('/root') and open('/root/.bashrc').read()",
+    "the home directory": f"attempt = lambda: os.listdir({str(Path.home())!r})",
     "the owner's environment": "attempt = lambda: open(f'/proc/{os.getppid() or 1}/environ').read()",
     "its own memory file": "attempt = lambda: open('/proc/self/mem', 'rb').read(1)",
     "a file outside": "attempt = lambda: open('/usr/lib/x', 'w')",

@@ -22,4 +22,4 @@ def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
 
 
 def without_time(result: RefitResult) -> RefitResult:
-    return result.model_copy(update={"seconds": 0.0})
+    return result.model_copy(update={"fit_seconds": 0.0})

@@ -1,0 +1,79 @@
+"""A recipe submitted to a cluster that exists already: the run joins it, and leaves it as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.small_runs import metrics, small_recipe
+
+from rayboot.config import recipe_yaml
+
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+"""What lets the tests' own commands, and nobody else, use the cluster."""
+
+RAY = str(Path(sys.executable).with_name("ray"))
+
+
+@pytest.fixture
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A cluster of one node as `ray start` makes it; the address of its dashboard, which takes jobs."""
+    ports = free_ports("port", "dashboard-port", "dashboard-agent-listen-port")
+    options = {**ports, "num-cpus": 4, "dashboard-host": "127.0.0.1"}
+    head = subprocess.Popen(
+        [RAY, "start", "--head", "--block", *(f"--{name}={value}" for name, value in options.items())],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment(),
+    )
+    try:
+        yield _ready(f"http://127.0.0.1:{ports['dashboard-port']}")
+    finally:
+        head.send_signal(signal.SIGTERM)
+        head.wait(timeout=60)
+
+
+def free_ports(*names: str) -> dict[str, int]:
+    with contextlib.ExitStack() as stack:
+        sockets = {name: stack.enter_context(socket.socket()) for name in names}
+        for each in sockets.values():
+            each.bind(("127.0.0.1", 0))
+        return {name: each.getsockname()[1] for name, each in sockets.items()}
+
+
+def environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"} | TOKEN
+
+
+def ray_job(address: str, verb: str, *command: str) -> subprocess.CompletedProcess[str]:
+    line = [RAY, "job", verb, "--address", address, *command]
+    return subprocess.run(line, capture_output=True, text=True, env=environment(), check=False)
+
+
+def _ready(address: str) -> str:
+    """Until the cluster runs jobs."""
+    deadline = time.monotonic() + 120
+    while (tried := ray_job(address, "submit", "--", "true")).returncode != 0:
+        assert time.monotonic() < deadline, tried.stdout + tried.stderr
+    return address
+
+
+@pytest.mark.timeout(300)
+def test_a_submitted_job_runs_the_loop_on_the_cluster(cluster: str, tmp_path: Path) -> None:
+    recipe = small_recipe(tmp_path)
+    (tmp_path / "recipe.yaml").write_text(recipe_yaml(recipe))
+    command = [sys.executable, "-m", "rayboot", "run", str(tmp_path / "recipe.yaml")]
+    submitted = ray_job(cluster, "submit", "--", *command)
+    assert submitted.returncode == 0, submitted.stdout + submitted.stderr
+    rows = metrics(tmp_path / "runs/small")
+    assert [(row["iteration"], row["split"]) for row in rows][-1] == (1, "test")
+    assert "SUCCEEDED" in ray_job(cluster, "list").stdout  # the cluster is there for the next job
