@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from rayboot.problems.types import Problem
 from rayboot.sandbox import Job, Sandbox, Verdict
 
 BATCH = 512
@@ -13,13 +12,6 @@ BATCH = 512
 
 Progress = Callable[[int], None]
 """Told how many more programs were run."""
-
-
-def job(problem: Problem, program: str) -> Job:
-    """A program with its problem's tests."""
-    return Job(
-        program=program, tests=problem.tests, setup_code=problem.setup_code, entry_point=problem.entry_point
-    )
 
 
 def run_in_batches(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rayboot.evaluation.batches import BATCH, Progress, job, run_in_batches
+from rayboot.evaluation.batches import BATCH, Progress, run_in_batches
 from rayboot.problems.types import Frozen, Problem
-from rayboot.sandbox import Sandbox, Verdict
+from rayboot.sandbox import Job, Sandbox, Verdict
 
 
 class ReferenceCheck(Frozen):
@@ -24,7 +24,7 @@ def check_references(
 ) -> Iterator[ReferenceCheck]:
     """Run every reference; problems without any come last. `progress` is told how many more references were run."""
     pairs = [(problem, number) for problem in problems for number in range(len(problem.references))]
-    jobs = [job(problem, problem.references[number]) for problem, number in pairs]
+    jobs = [Job.of(problem, problem.references[number]) for problem, number in pairs]
     for (problem, number), verdict in zip(pairs, run_in_batches(jobs, sandbox, batch, progress), strict=True):
         yield ReferenceCheck(problem_id=problem.id, reference=number, verdict=verdict)
     for problem in problems:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from rayboot.evaluation.batches import BATCH, Progress, job, run_in_batches
+from rayboot.evaluation.batches import BATCH, Progress, run_in_batches
 from rayboot.evaluation.metrics import mean_pass_at_k
 from rayboot.evaluation.solutions import Solution
 from rayboot.problems.types import Frozen
-from rayboot.sandbox import Sandbox
+from rayboot.sandbox import Job, Sandbox
 from rayboot.sandbox.verdict import Status
 
 
@@ -31,7 +31,7 @@ def verify(
     solutions: Sequence[Solution], sandbox: Sandbox, batch: int = BATCH, progress: Progress | None = None
 ) -> Iterator[VerifiedSolution]:
     """Run every solution against its problem's tests, and yield the results in the order given."""
-    jobs = [job(solution.problem, solution.program) for solution in solutions]
+    jobs = [Job.of(solution.problem, solution.program) for solution in solutions]
     for solution, verdict in zip(solutions, run_in_batches(jobs, sandbox, batch, progress), strict=True):
         yield VerifiedSolution(
             task_id=solution.task_id,

@@ -42,17 +42,7 @@ class SandboxExecutor:
         if reference not in self._known:
             self._known = {reference: ray.get(reference)}
         problem = self._known[reference][problem_id]
-        return self._sandbox.run_many(
-            [
-                Job(
-                    program=program,
-                    tests=problem.tests,
-                    setup_code=problem.setup_code,
-                    entry_point=problem.entry_point,
-                )
-                for program in programs
-            ]
-        )
+        return self._sandbox.run_many([Job.of(problem, program) for program in programs])
 
 
 def start_execution_pool(config: SandboxConfig) -> ActorPool:

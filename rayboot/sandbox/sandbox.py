@@ -6,10 +6,12 @@ import queue
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from types import TracebackType
 
 from rayboot.errors import UserError
-from rayboot.problems.types import Frozen, Test
+from rayboot.problems.types import Frozen, Language, Problem, Test
+from rayboot.sandbox.inside.languages import LANGUAGES, missing
 from rayboot.sandbox.server import Server
 from rayboot.sandbox.verdict import Limits, Tier, Verdict
 
@@ -19,12 +21,24 @@ class Job(Frozen):
 
     program: str
     tests: tuple[Test, ...]
+    language: Language = "python"
     setup_code: str = ""
     """Public code that runs after the program and before the tests."""
     entry_point: str = ""
     """Name of the function that the tests call; `call` tests need it."""
     limits: Limits | None = None
     """None: the sandbox's own."""
+
+    @classmethod
+    def of(cls, problem: Problem, program: str) -> Job:
+        """A program with a problem's tests."""
+        return cls(
+            program=program,
+            tests=problem.tests,
+            language=problem.language,
+            setup_code=problem.setup_code,
+            entry_point=problem.entry_point,
+        )
 
 
 class Sandbox:
@@ -65,16 +79,18 @@ class Sandbox:
         setup_code: str = "",
         limits: Limits | None = None,
         entry_point: str = "",
+        language: Language = "python",
     ) -> Verdict:
         """Run one program against its tests, in order, up to the first that fails.
 
         Raises:
-            UserError: There is no test, or one of a kind that is not supported.
+            UserError: There is no test, one of a kind that the language does not have, or no toolchain.
         """
         return self.run_job(
             Job(
                 program=program,
                 tests=tuple(tests),
+                language=language,
                 setup_code=setup_code,
                 limits=limits,
                 entry_point=entry_point,
@@ -123,8 +139,22 @@ class Sandbox:
 def _check(job: Job) -> None:
     if not job.tests:
         raise UserError("a job needs at least one test")
+    if job.language != "python":
+        _check_toolchain(job.language)
     for index, test in enumerate(job.tests):
-        if test.kind == "script":
-            raise UserError(f"test {index}: `script` tests are not supported yet for language python")
+        if test.kind in ("assert", "call") and job.language != "python":
+            raise UserError(
+                f"test {index}: {test.kind} tests are Python's; {job.language} has stdio and script tests"
+            )
         if test.kind == "call" and not job.entry_point:
             raise UserError(f"test {index}: a `call` test needs the job's entry_point, the function to call")
+
+
+@cache
+def _check_toolchain(language: str) -> None:
+    lacking = missing(LANGUAGES[language])
+    if lacking:
+        tools, packages = " and ".join(lacking), " ".join(sorted(set(lacking.values())))
+        raise UserError(
+            f"{language} programs need {tools}, which this machine lacks: install the package {packages}"
+        )

@@ -37,7 +37,7 @@ def interpreter_command(boot: str, *args: str) -> list[str]:
 
 
 CLEAN_ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
     "HOME": "/tmp",
     "LANG": "C.UTF-8",
     "PYTHONUTF8": "1",

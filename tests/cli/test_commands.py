@@ -84,7 +84,7 @@ def test_dry_run_prints_the_resolved_recipe_and_its_resources() -> None:
         (("run", "quickstart", "trainig.lr=1"), "trainig: unknown key; did you mean training?"),
         (("run", "quickstart", "problems.train=mbpp:nowhere.jsonl"), "nowhere.jsonl"),
         (("run", "quickstart", "problems.train=mpbb:x"), "mbpp"),
-        (("run", "quickstart", "problems.test=quickstart/train"), "share 300 problems"),
+        (("run", "quickstart", "problems.test=quickstart/train"), "share 400 problems"),
         (("run", "quickstart", "policy.model=./nowhere"), "nowhere"),
         (("evaluate", "quickstart", "--dataset", "quickstart/exam"), "exam"),
         (("verify", "nowhere.jsonl", "--problems", "quickstart"), "nowhere.jsonl"),

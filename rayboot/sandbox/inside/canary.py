@@ -39,6 +39,7 @@ def breaches(server: ForkServer) -> str:
     """What the canary could do and should not have; empty when all is well."""
     tests = [{"kind": "assert", "code": code} for code in ("assert doors() == []", "assert writes()")]
     job: dict[str, Any] = {
+        "language": "python",
         "program": _PROGRAM,
         "tests": tests,
         "setup_code": "",

@@ -15,11 +15,13 @@ from . import kernel, landlock, newroot, seccomp
 from .identity import private_uid
 
 Level = Literal["A", "B", "C"]
+Profile = Literal["python", "command"]
+"""What runs in the cell: the fork server's own Python, or a command of another language, which may start processes."""
 
-_FILE_BYTES = 16 << 20
-_WORK_OPTIONS = "size=32m,nr_inodes=4096,mode=700"
-_OPEN_FILES = 64
-_THREADS = 64
+_FILE_BYTES = {"python": 16 << 20, "command": 64 << 20}
+_WORK_OPTIONS = "size=64m,nr_inodes=4096,mode=700"
+_OPEN_FILES = {"python": 64, "command": 256}
+_THREADS = {"python": 64, "command": 192}
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,14 @@ class Isolation:
         rules = None if level == "C" else _rules(level, work)
         kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
         if level == "A":
-            seccomp.compiled(1)  # now, so that no child has to
+            for commands in (False, True):
+                seccomp.compiled(1, commands, alone=True)  # now, so that no child has to
         return cls(level, uid, work, rules, os.pipe())
 
     def fork(self) -> int:
         return kernel.fork_into_pid_namespace() if self.level == "A" else os.fork()
 
-    def enter(self, fds: list[int], limits: dict[str, Any]) -> None:
+    def enter(self, fds: list[int], limits: dict[str, Any], profile: Profile) -> None:
         """Isolate this process, for ever. `fds` become 0, 1, 2, ...; all other descriptors are closed."""
         os.setsid()
         kernel.prctl("pdeathsig", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -74,9 +77,9 @@ class Isolation:
         if self.rules is not None:
             landlock.restrict(self.rules)
         _keep_only(fds)
-        _set_limits(limits, private_user=self.uid is not None or self.level == "A")
+        _set_limits(limits, profile, private_user=self.uid is not None or self.level == "A")
         if self.level != "C":
-            seccomp.restrict(os.getpid())
+            seccomp.restrict(os.getpid(), profile == "command", self.level == "A")
 
     def _become_nobody(self) -> None:
         if self.uid is not None:
@@ -129,19 +132,20 @@ def _keep_only(fds: list[int]) -> None:
     os.closerange(len(fds), 256)
 
 
-def _set_limits(limits: dict[str, Any], private_user: bool) -> None:
+def _set_limits(limits: dict[str, Any], profile: Profile, private_user: bool) -> None:
     seconds = int(limits["timeout"]) + 2
     values = {
-        resource.RLIMIT_AS: limits["memory"],
+        # Other languages' run-times reserve much more address space than they use.
+        resource.RLIMIT_AS if profile == "python" else resource.RLIMIT_DATA: limits["memory"],
         resource.RLIMIT_CPU: seconds,
-        resource.RLIMIT_FSIZE: _FILE_BYTES,
+        resource.RLIMIT_FSIZE: _FILE_BYTES[profile],
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_MEMLOCK: 0,
         resource.RLIMIT_MSGQUEUE: 0,
-        resource.RLIMIT_NOFILE: _OPEN_FILES,
+        resource.RLIMIT_NOFILE: _OPEN_FILES[profile],
     }
     if private_user:  # else the user's other processes would count too
-        values[resource.RLIMIT_NPROC] = _THREADS
+        values[resource.RLIMIT_NPROC] = _THREADS[profile]
     for kind, value in values.items():
         hard = resource.getrlimit(kind)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)

@@ -28,6 +28,8 @@ class ForkServer:
         self.level = level
         self._scratch = scratch
         self.error = ""
+        self.peers: dict[str, Any] = {}
+        """Processes that stay for many jobs (`peer.py`), by name; they die with the fork server."""
         self._start()
 
     def _start(self) -> None:
@@ -60,6 +62,7 @@ class ForkServer:
 
     def close(self) -> None:
         """Kill it, and with it all its children."""
+        self.peers.clear()
         self._process.kill()
         self._process.wait()
         self._control.close()

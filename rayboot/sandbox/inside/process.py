@@ -61,12 +61,17 @@ class ChildProcess:
         self._pidfd: int | None = None
         self._pipes: dict[int, str] = {}
         self.pid = self._spawn(request, fds or {})
-        self._pidfd = pidfd = os.pidfd_open(self.pid)
+        self._pidfd = os.pidfd_open(self.pid)
         pump.process_started(self.pid)
-        pump.register(pidfd, lambda event: self._on_exit(pidfd))
-        pump.register(self.channel.fileno(), self._on_channel)
+        self._register()
+
+    def _register(self) -> None:
+        pidfd = self._pidfd
+        assert pidfd is not None
+        self._pump.register(pidfd, lambda event: self._on_exit(pidfd))
+        self._pump.register(self.channel.fileno(), self._on_channel)
         for fd in self._pipes:
-            pump.register(fd, lambda event, fd=fd: self._on_output(fd))  # type: ignore[misc]
+            self._pump.register(fd, lambda event, fd=fd: self._on_output(fd))  # type: ignore[misc]
 
     def _spawn(self, request: dict[str, Any], fds: dict[str, int]) -> int:
         null = os.open(os.devnull, os.O_RDWR)
@@ -121,6 +126,13 @@ class ChildProcess:
             if self._closed or self._exited:
                 raise Ended("the program ended")
             self._pump.step()
+
+    def move_to(self, pump: Pump, output: Output) -> None:
+        """Belong to another job from now on."""
+        for fd in (*self._pipes, self.channel.fileno(), self._pidfd):
+            self._pump.unregister(fd)  # type: ignore[arg-type]
+        self._pump, self._output = pump, output
+        self._register()
 
     def wait(self) -> None:
         """Until the process has exited, and all that it printed is read."""

@@ -57,6 +57,12 @@ class Pump:
             if fd in self._handlers:
                 self._handlers[fd](event)
 
+    def restart(self, seconds: float) -> None:
+        """Count the time from now on, up to another limit."""
+        self._seconds = seconds
+        self.started = time.monotonic()
+        self._deadline = self.started + seconds
+
     def process_started(self, pid: int) -> None:
         self._running.add(pid)
 

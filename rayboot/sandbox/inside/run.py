@@ -7,6 +7,7 @@ from typing import Any
 from .candidate_tests import CandidateTests
 from .forkserver import ForkServer
 from .job import Job, Outcome
+from .script_test import run_script
 from .stdio_test import run_stdio
 
 
@@ -26,7 +27,12 @@ def _outcome(job: Job) -> Outcome:
     candidate = CandidateTests(job)
     try:
         for index, test in enumerate(job.request["tests"]):
-            outcome = run_stdio(job, test) if test["kind"] == "stdio" else candidate.run(index)
+            if test["kind"] == "stdio":
+                outcome = run_stdio(job, test)
+            elif job.request["language"] != "python":
+                outcome = run_script(job, test)
+            else:
+                outcome = candidate.run(index)
             if outcome["status"] != "passed":
                 reached = outcome.pop("reached", True)
                 return {**outcome, "failing_test": index if reached else None}

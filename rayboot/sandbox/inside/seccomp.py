@@ -1,6 +1,7 @@
 """The filter on system calls: those of `syscalls.py` and no others.
 
-No fork, no exec, no sockets but pairs of AF_UNIX, no signals to others; ptrace, mount, bpf, keyctl, io_uring, unshare,
+No fork, no exec (but for commands of other languages, whose compilers and run-times need both), no sockets but pairs of
+AF_UNIX, no signals to others; ptrace, mount, bpf, keyctl, io_uring, unshare,
 memfd_create and whatever a later kernel adds are refused (EPERM) because they are not on the list.
 """
 
@@ -13,7 +14,7 @@ import struct
 from functools import lru_cache
 
 from . import kernel
-from .syscalls import NUMBERS
+from .syscalls import COMMAND_NUMBERS, NUMBERS
 
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _LOAD, _IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -26,6 +27,10 @@ _SIGNAL_OWNER_FCNTLS = (8, 10, 15)
 """F_SETOWN, F_SETSIG, F_SETOWN_EX: they have the kernel send a signal of one's choice to any process."""
 _SIGNAL_OWNER_IOCTLS = (0x8901, 0x8902, 0x5412)
 """FIOSETOWN and SIOCSPGRP, as above; TIOCSTI types into a terminal."""
+
+_NEW_NAMESPACES = 0x7E020080
+"""The bits of clone's flags that make namespaces."""
+_PR_SET_NAME = 15
 
 _Code = list[tuple[int, int, int, int]]
 
@@ -58,6 +63,11 @@ def _unless(offset: int, values: tuple[int, ...]) -> _Code:
     return [(_LOAD, 0, 0, offset), *tests, *_return(_ALLOW), *_return(_REFUSE)]
 
 
+def _without_bits(offset: int, mask: int) -> _Code:
+    """Allow if the half word at `offset` has none of these bits."""
+    return [(_LOAD, 0, 0, offset), (_IF_ANY_BIT, 1, 0, mask), *_return(_ALLOW), *_return(_REFUSE)]
+
+
 def _search(starts: list[tuple[int, _Code]]) -> _Code:
     """A binary search for the number: the code of the last start that is not greater. The kernel walks the filter once
     for every call's number when it is installed, so a list would cost each child a millisecond."""
@@ -68,17 +78,17 @@ def _search(starts: list[tuple[int, _Code]]) -> _Code:
     return [(_IF_AT_LEAST, len(left), 0, starts[middle][0]), *left, *right]
 
 
-@lru_cache(maxsize=2)
-def compiled(pid: int) -> tuple[int, object]:
+@lru_cache(maxsize=4)
+def compiled(pid: int, commands: bool, alone: bool) -> tuple[int, object]:
     """The filter for a process with this pid: the address of its `struct sock_fprog`, and what keeps it alive."""
-    code = _assemble(pid)
+    code = _assemble(pid, commands, alone)
     buffer = ctypes.create_string_buffer(code, len(code))
     head = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
     head_buffer = ctypes.create_string_buffer(head, len(head))
     return ctypes.addressof(head_buffer), (buffer, head_buffer)
 
 
-def _assemble(pid: int) -> bytes:
+def _assemble(pid: int, commands: bool, alone: bool) -> bytes:
     machine = os.uname().machine
     column = 0 if machine == "x86_64" else 1
     special = {
@@ -94,8 +104,13 @@ def _assemble(pid: int) -> bytes:
         "socketpair": _only_if((_argument(0), _IF_EQUAL, _AF_UNIX)),
         "sendto": _only_if((_argument(4), _IF_EQUAL, 0), (_argument(4) + 4, _IF_EQUAL, 0)),  # no address
     }
+    if commands:
+        special["clone"] = _without_bits(_argument(0), _NEW_NAMESPACES)
+        special["prctl"] = _only_if((_argument(0), _IF_EQUAL, _PR_SET_NAME))
+    if commands and alone:  # in a namespace of its own it sees no other process
+        del special["kill"], special["tgkill"]
     rules: dict[int, _Code] = {}
-    for name, pair in NUMBERS.items():
+    for name, pair in {**NUMBERS, **(COMMAND_NUMBERS if commands else {})}.items():
         number = pair[column]
         if number is not None:
             rules[number] = special.get(name, _return(_ALLOW))
@@ -113,6 +128,11 @@ def _assemble(pid: int) -> bytes:
     return b"".join(struct.pack("<HBBI", *instruction) for instruction in [*head, *_search(starts)])
 
 
-def restrict(pid: int) -> None:
-    """Bind this process, whose own pid is `pid`, to the filter, for ever. Needs `no_new_privs`."""
-    kernel.prctl("seccomp", kernel.PR_SET_SECCOMP, _FILTER_MODE, compiled(pid)[0])
+def restrict(pid: int, commands: bool, alone: bool) -> None:
+    """Bind this process, whose own pid is `pid`, to the filter, for ever. Needs `no_new_privs`.
+
+    Args:
+        commands: It will become a command of another language, which may start processes.
+        alone: It is in a pid namespace of its own, and may send signals there.
+    """
+    kernel.prctl("seccomp", kernel.PR_SET_SECCOMP, _FILTER_MODE, compiled(pid, commands, alone)[0])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from .command_process import outcome_of_exit, start
 from .compare import same_output
 from .job import Job, Outcome, outcome_of_stop
 from .judge import outcome_of_exception
+from .languages import LANGUAGES
 from .process import ChildProcess, Output, syntax_stop
 from .stops import Ended, Misbehaved, Stop
 from .values import shorten
@@ -27,13 +29,13 @@ def run_stdio(job: Job, test: dict[str, Any]) -> Outcome:
 def _run(job: Job, test: dict[str, Any], stdin: int) -> Outcome:
     job.output = Output(job.limits["output"])
     try:
-        child = ChildProcess(job.server, job.pump, job.output, job.spawn_request("script"), {"stdin": stdin})
+        child = _start(job, stdin)
     except Stop as stop:
         return {**stop.outcome(), "reached": False}
     call = shorten(test["stdin"])
     try:
         child.wait()
-        error = _reported_error(child)
+        error = _reported_error(child) if job.request["language"] == "python" else None
     except Stop as stop:
         return {**outcome_of_stop(stop, child.end(), job.limits), "call": call}
     finally:
@@ -41,12 +43,20 @@ def _run(job: Job, test: dict[str, Any], stdin: int) -> Outcome:
     if error is not None:
         return {**error, "call": call}
     if child.usage["status"] != 0:
-        return {**_bad_exit(child.usage, job.limits), "call": call}
+        return {**_bad_exit(job, child.usage), "call": call}
     got = job.output.texts["stdout"].decode(errors="replace")
     if same_output(got, test["stdout"]):
         return {"status": "passed"}
     shown = {"got": shorten(got.strip()), "expected": shorten(test["stdout"].strip())}
     return {"status": "failed", "message": "the output is wrong", "call": call, **shown}
+
+
+def _start(job: Job, stdin: int) -> ChildProcess:
+    program, name = job.request["program"], job.request["language"]
+    if name == "python":
+        request = job.spawn_request("script")
+        return ChildProcess(job.server, job.pump, job.output, request, {"stdin": stdin})
+    return start(job, LANGUAGES[name], LANGUAGES[name].run(program), stdin)
 
 
 def _reported_error(child: ChildProcess) -> Outcome | None:
@@ -64,8 +74,10 @@ def _reported_error(child: ChildProcess) -> Outcome | None:
     raise Misbehaved("the program wrote to the sandbox's own channel")
 
 
-def _bad_exit(usage: dict[str, Any], limits: dict[str, Any]) -> Outcome:
-    outcome = outcome_of_stop(Ended(""), usage, limits)
+def _bad_exit(job: Job, usage: dict[str, Any]) -> Outcome:
+    if job.request["language"] != "python":
+        return outcome_of_exit(job, LANGUAGES[job.request["language"]], usage)
+    outcome = outcome_of_stop(Ended(""), usage, job.limits)
     if outcome["status"] == "error":
         outcome["message"] = (
             f"the program ended with exit status {os.waitstatus_to_exitcode(usage['status'])}"

@@ -153,3 +153,21 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "socketpair": (53, 199),
     "prlimit64": (302, 261),
 }
+
+COMMAND_NUMBERS: dict[str, tuple[int | None, int | None]] = {
+    "execve": (59, 221),
+    "fork": (57, None),
+    "vfork": (58, None),
+    "prctl": (157, 167),
+    "sched_setaffinity": (203, 122),
+    "sched_getparam": (143, 121),
+    "sched_getscheduler": (145, 120),
+    "getpriority": (140, 141),
+    "timerfd_create": (283, 85),
+    "timerfd_settime": (286, 86),
+    "timer_create": (222, 107),
+    "timer_settime": (223, 110),
+    "timer_delete": (226, 111),
+    "copy_file_range": (326, 285),
+}
+"""What commands of other languages may call as well."""

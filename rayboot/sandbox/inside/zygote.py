@@ -12,8 +12,8 @@ import sys
 from types import CodeType
 from typing import Any, NoReturn
 
-from . import candidate, framing, judge, script
-from .cell import Isolation
+from . import candidate, command, framing, judge, script
+from .cell import Isolation, Profile
 from .program import compile_program, describe_syntax_error
 
 _PRELOAD = """
@@ -66,8 +66,7 @@ class _Zygote:
 
     def _spawn(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         code: CodeType | None = None
-        tame = not request["compile_inside"] and len(request["program"]) <= _TAME_LENGTH
-        if request["role"] != "judge" and tame:
+        if request["role"] in ("candidate", "script") and _is_tame(request):
             try:
                 code = self._compile(request["program"], request["role"] == "script")
             except (SyntaxError, ValueError) as error:
@@ -87,13 +86,16 @@ class _Zygote:
 
     def _child(self, request: dict[str, Any], code: CodeType | None, fds: list[int]) -> NoReturn:
         try:
-            self._isolation.enter(fds, request["limits"])
+            profile: Profile = "command" if request["role"] == "command" else "python"
+            self._isolation.enter(fds, request["limits"], profile)
         except BaseException as error:
             os.write(fds[3], framing.pack(["broken", f"isolation failed: {error}"]))
             os._exit(1)
         try:
             if request["role"] == "judge":
                 judge.serve(socket.socket(fileno=3), socket.socket(fileno=4))
+            elif request["role"] == "command":
+                command.run(socket.socket(fileno=3), request)
             elif request["role"] == "script":
                 script.run(socket.socket(fileno=3), code or request["program"])
             else:
@@ -105,6 +107,10 @@ class _Zygote:
         _, status, usage = os.wait4(pid, 0)
         self._isolation.clean()
         return {"status": status, "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss * 1024}
+
+
+def _is_tame(request: dict[str, Any]) -> bool:
+    return not request["compile_inside"] and len(request["program"]) <= _TAME_LENGTH
 
 
 def send_with_fds(channel: socket.socket, message: Any, fds: list[int]) -> None:

@@ -1,0 +1,61 @@
+"""The program's own process, for another language than Python: write the files, compile, and become the program."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+from typing import Any, NoReturn
+
+from . import framing
+
+_LOG = ".build.log"
+_LOG_BYTES = 1 << 16
+_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+
+
+def run(channel: Any, request: dict[str, Any]) -> NoReturn:
+    """Says `["build_failed", what the compiler printed]` or `["built"]`, then runs the command."""
+    environment = {**_ENVIRONMENT, "HOME": os.getcwd(), "TMPDIR": os.getcwd(), **request["env"]}
+    for name, text in request["files"].items():
+        _write(name, text.encode(errors="surrogatepass"))
+    for name, data in request["binaries"].items():
+        _write(name, base64.b64decode(data))
+    for number in (
+        signal.SIGPIPE,
+        signal.SIGXFSZ,
+    ):  # Python ignores them, and a new program would inherit that
+        signal.signal(number, signal.SIG_DFL)
+    for argv in request["builds"]:
+        if _build(argv, environment) != 0:
+            framing.send(channel, ["build_failed", _read_log()])
+            os._exit(1)
+    framing.send(channel, ["built"])
+    os.set_inheritable(channel.fileno(), request["keeps_channel"])
+    os.execve(request["argv"][0], request["argv"], environment)
+
+
+def _write(name: str, data: bytes) -> None:
+    if os.path.dirname(name):
+        os.makedirs(os.path.dirname(name), exist_ok=True)
+    with open(name, "wb") as file:
+        file.write(data)
+
+
+def _build(argv: list[str], environment: dict[str, str]) -> int:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            log = os.open(_LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            os.set_inheritable(3, False)
+            os.execve(argv[0], argv, environment)
+        finally:
+            os._exit(127)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _read_log() -> str:
+    with open(_LOG, "rb") as file:
+        return file.read(_LOG_BYTES).decode(errors="replace")

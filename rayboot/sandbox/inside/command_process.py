@@ -1,0 +1,87 @@
+"""The supervisor's side of a program in another language: start its command, and say what became of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .job import Job, Outcome, outcome_of_stop
+from .languages.base import Command, Complaint, Language
+from .process import ChildProcess
+from .stops import Ended, Misbehaved, Stop
+
+BUILD_SECONDS = 30.0
+"""Time for a compiler; the program's own begins when it is through."""
+
+_OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemoryError|cannot allocate memory", re.IGNORECASE)
+
+
+def command_request(job: Job, command: Command, keeps_channel: bool) -> dict[str, Any]:
+    return {
+        "role": "command",
+        "argv": list(command.argv),
+        "files": dict(command.files),
+        "binaries": dict(command.binaries),
+        "builds": [list(build) for build in command.builds],
+        "env": dict(command.env),
+        "keeps_channel": keeps_channel,
+        "limits": job.limits,
+    }
+
+
+def start(
+    job: Job, language: Language, command: Command, stdin: int | None = None, keeps_channel: bool = False
+) -> ChildProcess:
+    """Run a command in a cell, and wait until it is compiled.
+
+    Raises:
+        Stop: It does not compile.
+    """
+    fds = {} if stdin is None else {"stdin": stdin}
+    if command.builds:
+        job.pump.restart(BUILD_SECONDS)
+    request = command_request(job, command, keeps_channel)
+    child = ChildProcess(job.server, job.pump, job.output, request, fds)
+    try:
+        kind, *details = child.receive()
+        if kind == "build_failed" and details:
+            raise compile_stop(language.explain(str(details[0])))
+        if kind != "built":
+            raise Stop(f"the program could not be started: {details}")
+    except BaseException:
+        job.count(child.end())
+        raise
+    job.pump.restart(job.limits["timeout"])
+    return child
+
+
+def compile_stop(complaint: Complaint) -> Stop:
+    fields = {"error_type": complaint.error_type or "SyntaxError", "line": complaint.line, "reached": False}
+    stop = Stop(complaint.message, **fields)
+    stop.status = "syntax_error"
+    return stop
+
+
+def outcome_of_exit(job: Job, language: Language, usage: dict[str, Any]) -> Outcome:
+    """What a verdict says of a program that ended in another way than it should."""
+    text = job.output.texts["stderr"].decode(errors="replace")
+    if _OUT_OF_MEMORY.search(text):
+        return {
+            "status": "memory_limit",
+            "error_type": "MemoryError",
+            "message": "the program needs more memory",
+        }
+    outcome = outcome_of_stop(Ended(""), usage, job.limits)
+    complaint = language.explain(text)
+    if outcome["status"] in ("error", "crashed") and complaint.message:
+        return {
+            "status": "error",
+            "error_type": complaint.error_type,
+            "message": complaint.message,
+            "line": complaint.line,
+        }
+    return outcome
+
+
+def misbehaved() -> Misbehaved:
+    return Misbehaved("the program wrote to the sandbox's own channel")

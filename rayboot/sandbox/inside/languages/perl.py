@@ -1,0 +1,43 @@
+"""Perl: the program and its test file run in two processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from typing import ClassVar
+
+from .base import Command, Complaint, source_file
+
+_LIBRARIES = ("/usr/share/perl", "/usr/share/perl5", "/usr/local/share/perl", "/etc/perl")
+_ERROR = re.compile(r"^(.*?) at program\.pl line (\d+)", re.MULTILINE)
+
+
+class Perl:
+    name = "perl"
+    tools: ClassVar[Mapping[str, str]] = {"perl": "perl"}
+
+    def readable(self) -> list[str]:
+        return [self._perl(), *filter(os.path.exists, _LIBRARIES)]
+
+    def run(self, program: str) -> Command:
+        return Command((self._perl(), "program.pl"), {"program.pl": program})
+
+    def runner(self, program: str) -> Command:
+        return Command((self._perl(), "runner.pl"), {"program.pl": program, **self._own("runner.pl")})
+
+    def judge(self) -> Command:
+        return Command((self._perl(), "judge.pl"), self._own("judge.pl"))
+
+    def explain(self, text: str) -> Complaint:
+        error = _ERROR.search(text)
+        if error is None:
+            return Complaint("die", text.strip()[-1000:])
+        return Complaint("die", error[1][:1000], int(error[2]))
+
+    def _perl(self) -> str:
+        return os.path.realpath(shutil.which("perl") or "/usr/bin/perl")
+
+    def _own(self, main: str) -> dict[str, str]:
+        return {name: source_file(name) for name in (main, "plain_data.pm")}

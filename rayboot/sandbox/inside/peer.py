@@ -1,0 +1,57 @@
+"""A process of the sandbox's own that stays for many jobs: a judge of test files, or a compiler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .command_process import command_request
+from .job import Job
+from .languages.base import Command
+from .process import ChildProcess, Output
+from .stops import Stop
+
+_FOREVER = 10_000_000
+_OUTPUT_BYTES = 1 << 20
+
+
+class Peer:
+    """It runs in a cell too: a test file, or a compiler that a program overwhelms, may not do more than a program."""
+
+    def __init__(self, job: Job, command: Command) -> None:
+        request = command_request(job, command, keeps_channel=True)
+        request["limits"] = {**job.limits, "timeout": _FOREVER}
+        self._child = ChildProcess(job.server, job.pump, Output(_OUTPUT_BYTES), request)
+        job.pump.process_ends(self._child.pid)  # how long it waits for a processor is not the program's delay
+        if self._child.receive() != ["built"]:
+            raise Stop("the sandbox's own helper process did not start")
+
+    def join(self, job: Job) -> None:
+        """Work for this job from now on."""
+        self._child.move_to(job.pump, Output(_OUTPUT_BYTES))
+
+    def send(self, message: Any) -> None:
+        self._child.send(message)
+
+    def receive(self) -> list[Any]:
+        return self._child.receive()
+
+    def end(self) -> None:
+        self._child.end()
+
+
+def peer_of(job: Job, name: str, command: Command) -> Peer:
+    """The fork server's peer of that name; started when there is none."""
+    peers = job.server.peers
+    if name in peers:
+        peers[name].join(job)
+    else:
+        peers[name] = Peer(job, command)
+    peer: Peer = peers[name]
+    return peer
+
+
+def dismiss(job: Job, name: str) -> None:
+    """End a peer that is in the middle of something, or broken; the next job starts another."""
+    peer = job.server.peers.pop(name, None)
+    if peer is not None:
+        peer.end()
