@@ -4,7 +4,7 @@ BIN := .venv/bin
 # A folder of wheels that pip is told of (PIP_FIND_LINKS), for example with a CPU build of torch, is handed on to uv.
 FIND_LINKS := $(foreach folder,$(PIP_FIND_LINKS),--find-links $(folder))
 
-.PHONY: quickstart test setup lint clean
+.PHONY: quickstart test setup languages lint clean
 
 quickstart: setup  ## watch a small model improve itself
 	$(BIN)/rayboot quickstart
@@ -20,6 +20,10 @@ setup: .venv/.ready  ## make .venv with the pinned dependencies
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
 	$(BIN)/uv pip install --python $(BIN)/python $(FIND_LINKS) --compile-bytecode --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+languages:  ## install what Debian has for the sandbox's languages beside Python (as root)
+	apt-get install --yes --no-install-recommends \
+		nodejs node-lodash perl libdata-compare-perl libtest-deep-perl openjdk-17-jdk-headless golang-1.19-go
 
 lint: setup  ## style, types and import rules
 	$(BIN)/ruff check

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 from rayboot.problems.types import Frozen
 from rayboot.recipes import packaged
-from rayboot.sandbox import detect_tier
+from rayboot.sandbox import LANGUAGES, detect_tier, missing
 
 OLDEST_PYTHON = (3, 11)
 DISK_GB = 5
@@ -29,7 +29,16 @@ class Finding(Frozen):
 
 def examine(folder: str = ".") -> list[Finding]:
     """Look at Python, packages, engines, GPUs, the sandbox and the disk of `folder`."""
-    return [_python(), *_packages(), *_engines(), _hardware(), _sandbox(), _disk(folder), _quickstart()]
+    return [
+        _python(),
+        *_packages(),
+        *_engines(),
+        *_languages(),
+        _hardware(),
+        _sandbox(),
+        _disk(folder),
+        _quickstart(),
+    ]
 
 
 def _python() -> Finding:
@@ -68,6 +77,20 @@ def _engines() -> list[Finding]:
             if vllm
             else "not supported yet",
         ),
+    ]
+
+
+def _languages() -> list[Finding]:
+    """Of the sandbox. None is needed to run rayboot; each is, for problems in that language."""
+    return [
+        Finding(
+            what=f"language {name}",
+            ok=True,
+            found=f"needs {', '.join(lacking)}: install {' '.join(sorted(set(lacking.values())))}"
+            if (lacking := missing(language))
+            else "ready",
+        )
+        for name, language in LANGUAGES.items()
     ]
 
 

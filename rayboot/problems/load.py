@@ -7,21 +7,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rayboot.errors import UserError
-from rayboot.problems import humaneval, mbpp, own, quickstart
+from rayboot.problems import apps, humaneval, mbpp, mbxp, own, quickstart
 from rayboot.problems.types import Problem
 
 Adapter = Callable[[Path], list[Problem]]
-"""All problems of a benchmark's file, whatever their split."""
+"""All problems of a benchmark's file or folder, whatever their split."""
 
-ADAPTERS: dict[str, Adapter] = {"mbpp": mbpp.load, "humaneval": humaneval.load, "jsonl": own.load}
+ADAPTERS: dict[str, Adapter] = {
+    "mbpp": mbpp.load,
+    "humaneval": humaneval.load,
+    "mbxp": mbxp.load,
+    "apps": apps.load,
+    "jsonl": own.load,
+}
 PACKAGED: dict[str, Callable[[], list[Problem]]] = {"quickstart": quickstart.packaged}
 
 
 def load_problems(spec: str) -> list[Problem]:
     """The problems that a SPEC names, in the order of their file.
 
-    A SPEC is `mbpp:PATH`, `humaneval:PATH`, `jsonl:PATH` or `quickstart`, with `/SPLIT` behind it where there are
-    splits. PATH is a JSON Lines file, plain or gzipped; a file whose path is the whole PATH goes before a split.
+    A SPEC is `mbpp:PATH`, `humaneval:PATH`, `mbxp:PATH`, `apps:PATH`, `jsonl:PATH` or `quickstart`, with `/SPLIT`
+    behind it where there are splits. PATH is a JSON Lines file, plain or gzipped, or for APPS a folder; a file whose
+    path is the whole PATH goes before a split.
 
     Raises:
         UserError: The SPEC names no known benchmark, file or split, or the file has bad rows.

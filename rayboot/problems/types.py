@@ -63,6 +63,8 @@ class Problem(Frozen):
     """Where it comes from, such as `mbpp`; selects the prompt template."""
     split: str = ""
     """`train`, `validation`, `test` or `prompt`; empty where the benchmark has no splits."""
+    difficulty: str = ""
+    """As the benchmark has it, such as APPS' `introductory`, `interview` or `competition`; empty where it has none."""
     language: Language = "python"
     statement: str
     """The task in words. Never cut from a prompt."""

@@ -14,8 +14,20 @@ docs/sandbox.md says how it works and what it does not cover.
 
 from __future__ import annotations
 
+from rayboot.sandbox.inside.languages import LANGUAGES, missing
 from rayboot.sandbox.sandbox import Job, Sandbox
 from rayboot.sandbox.tiers import TierReport, detect_tier
 from rayboot.sandbox.verdict import Limits, Status, Tier, Verdict
 
-__all__ = ["Job", "Limits", "Sandbox", "Status", "Tier", "TierReport", "Verdict", "detect_tier"]
+__all__ = [
+    "LANGUAGES",
+    "Job",
+    "Limits",
+    "Sandbox",
+    "Status",
+    "Tier",
+    "TierReport",
+    "Verdict",
+    "detect_tier",
+    "missing",
+]

@@ -29,8 +29,8 @@ def file(tmp_path: Path, *rows: object) -> Path:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("mbp:x.jsonl", "unknown benchmark 'mbp': did you mean mbpp"),
-        ("swebench:x.jsonl", "known are mbpp, humaneval, jsonl, quickstart"),
+        ("mbp:x.jsonl", "unknown benchmark 'mbp': did you mean mbxp or mbpp"),
+        ("swebench:x.jsonl", "known are mbpp, humaneval, mbxp, apps, jsonl, quickstart"),
         ("quickstrat", "did you mean quickstart"),
         ("mbpp", "mbpp needs the path of its file: mbpp:PATH"),
         ("mbpp:", "mbpp needs the path of its file: mbpp:PATH"),

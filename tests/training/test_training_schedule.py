@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -37,11 +38,13 @@ def test_evaluations_are_spread_over_the_epochs_and_end_with_the_last_step() -> 
 
 
 @pytest.mark.parametrize(("course", "after"), [("linear", 0.5), ("cosine", 0.5), ("constant", 1.0)])
-def test_the_learning_rate_rises_and_then_follows_its_schedule(course: str, after: float) -> None:
+def test_the_learning_rate_rises_and_then_follows_its_schedule(
+    tmp_path: Path, course: str, after: float
+) -> None:
     config = TrainingConfig.model_validate({"lr": 1.0, "warmup_ratio": 0.5, "epochs": 8, "schedule": course})
     schedule = Schedule.plan(config, 24)
     parameter = torch.nn.Linear(1, 1)
-    trainer = Trainer(model=parameter, args=training_arguments(config, schedule, 0, "unused"))
+    trainer = Trainer(model=parameter, args=training_arguments(config, schedule, 0, str(tmp_path)))
     trainer.create_optimizer_and_scheduler(schedule.total_steps)
     rates = []
     for _ in range(schedule.total_steps):

@@ -61,14 +61,17 @@ class Isolation:
     def fork(self) -> int:
         return kernel.fork_into_pid_namespace() if self.level == "A" else os.fork()
 
-    def enter(self, fds: list[int], limits: dict[str, Any], profile: Profile) -> None:
-        """Isolate this process, for ever. `fds` become 0, 1, 2, ...; all other descriptors are closed."""
+    def enter(self, fds: list[int], limits: dict[str, Any], profile: Profile, executes: bool = False) -> None:
+        """Isolate this process, for ever. `fds` become 0, 1, 2, ...; all other descriptors are closed.
+
+        `executes`: files of the work directory may be run, as those that a compiler makes.
+        """
         os.setsid()
         kernel.prctl("pdeathsig", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         if self.level == "A":
             kernel.unshare(kernel.CLONE_NEWNS)
             owner = "" if self.uid is None else f",uid={self.uid},gid={self.uid}"
-            flags = kernel.MS_NOSUID | kernel.MS_NODEV
+            flags = kernel.MS_NOSUID | kernel.MS_NODEV | (0 if executes else kernel.MS_NOEXEC)
             kernel.mount("tmpfs", self.work_directory, "tmpfs", flags, _WORK_OPTIONS + owner)
         os.chdir(self.work_directory)
         self._become_nobody()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from typing import Any
+from typing import Any, Literal
 
 from .job import Job, Outcome, outcome_of_stop
 from .languages.base import Command, Complaint, Language
@@ -16,21 +17,26 @@ BUILD_SECONDS = 30.0
 _OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemoryError|cannot allocate memory", re.IGNORECASE)
 
 
-def command_request(job: Job, command: Command, keeps_channel: bool) -> dict[str, Any]:
+Channel = Literal["none", "descriptor", "stdio"]
+"""Where a command finds the supervisor's channel: nowhere, on descriptor 3, or as its standard input and output."""
+
+
+def command_request(job: Job, command: Command, channel: Channel) -> dict[str, Any]:
     return {
         "role": "command",
+        "executes": not os.path.isabs(command.argv[0]),
         "argv": list(command.argv),
         "files": dict(command.files),
         "binaries": dict(command.binaries),
         "builds": [list(build) for build in command.builds],
         "env": dict(command.env),
-        "keeps_channel": keeps_channel,
+        "channel": channel,
         "limits": job.limits,
     }
 
 
 def start(
-    job: Job, language: Language, command: Command, stdin: int | None = None, keeps_channel: bool = False
+    job: Job, language: Language, command: Command, stdin: int | None = None, channel: Channel = "none"
 ) -> ChildProcess:
     """Run a command in a cell, and wait until it is compiled.
 
@@ -40,7 +46,7 @@ def start(
     fds = {} if stdin is None else {"stdin": stdin}
     if command.builds:
         job.pump.restart(BUILD_SECONDS)
-    request = command_request(job, command, keeps_channel)
+    request = command_request(job, command, channel)
     child = ChildProcess(job.server, job.pump, job.output, request, fds)
     try:
         kind, *details = child.receive()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .command_process import command_request
+from .command_process import Channel, command_request
 from .job import Job
 from .languages.base import Command
 from .process import ChildProcess, Output
@@ -17,8 +17,8 @@ _OUTPUT_BYTES = 1 << 20
 class Peer:
     """It runs in a cell too: a test file, or a compiler that a program overwhelms, may not do more than a program."""
 
-    def __init__(self, job: Job, command: Command) -> None:
-        request = command_request(job, command, keeps_channel=True)
+    def __init__(self, job: Job, command: Command, channel: Channel) -> None:
+        request = command_request(job, command, channel)
         request["limits"] = {**job.limits, "timeout": _FOREVER}
         self._child = ChildProcess(job.server, job.pump, Output(_OUTPUT_BYTES), request)
         job.pump.process_ends(self._child.pid)  # how long it waits for a processor is not the program's delay
@@ -32,20 +32,20 @@ class Peer:
     def send(self, message: Any) -> None:
         self._child.send(message)
 
-    def receive(self) -> list[Any]:
-        return self._child.receive()
+    def receive(self) -> Any:
+        return self._child.receive_any()
 
     def end(self) -> None:
         self._child.end()
 
 
-def peer_of(job: Job, name: str, command: Command) -> Peer:
+def peer_of(job: Job, name: str, command: Command, channel: Channel) -> Peer:
     """The fork server's peer of that name; started when there is none."""
     peers = job.server.peers
     if name in peers:
         peers[name].join(job)
     else:
-        peers[name] = Peer(job, command)
+        peers[name] = Peer(job, command, channel)
     peer: Peer = peers[name]
     return peer
 

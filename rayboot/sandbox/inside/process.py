@@ -111,6 +111,13 @@ class ChildProcess:
         self._pump.register(self.channel.fileno(), self._on_channel, events)
 
     def receive(self) -> list[Any]:
+        """The next message, which is a list. Raises Stop when none will come."""
+        message = self.receive_any()
+        if not isinstance(message, list) or not message:
+            raise Misbehaved("the program wrote to the sandbox's own channel")
+        return message
+
+    def receive_any(self) -> Any:
         """The next message. Raises Stop when none will come."""
         while True:
             try:
@@ -120,8 +127,6 @@ class ChildProcess:
             except ValueError as error:
                 raise Misbehaved("the program wrote to the sandbox's own channel") from error
             if message is not None:
-                if not isinstance(message, list) or not message:
-                    raise Misbehaved("the program wrote to the sandbox's own channel")
                 return message
             if self._closed or self._exited:
                 raise Ended("the program ended")

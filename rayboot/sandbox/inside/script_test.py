@@ -32,7 +32,7 @@ def run_script(job: Job, test: dict[str, Any]) -> Outcome:
 
 def _split(job: Job, language: Split, code: str) -> Outcome:
     """The program and the test file in two processes; calls and plain data cross."""
-    program = start(job, language, language.runner(job.request["program"]), keeps_channel=True)
+    program = start(job, language, language.runner(job.request["program"]), channel="descriptor")
     try:
         outcome = _loaded(program)
         if outcome is None:
@@ -73,7 +73,7 @@ def _loaded(program: ChildProcess) -> Outcome | None:
 
 def _judged(job: Job, language: Split, code: str, program: ChildProcess) -> Outcome:
     name = f"judge of {language.name}"
-    peer = peer_of(job, name, language.judge())
+    peer = peer_of(job, name, language.judge(), "descriptor")
     try:
         peer.send({"code": code, "entry_point": job.request["entry_point"]})
         return _relay(peer, program)

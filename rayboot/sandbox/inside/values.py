@@ -18,6 +18,8 @@ from typing import Any
 MAX_DEPTH = 200
 """Deeper values are opaque: comparing them would meet the interpreter's own recursion limit."""
 _JSON_INT_BITS = 64
+_DIVISIBLE_BITS = 1 << 16
+"""Fractions and ranges of longer numbers are opaque: dividing those takes for ever, and no alarm interrupts it."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 Outside = Callable[[object], Any]
@@ -69,6 +71,10 @@ def _encode_int(value: int) -> Any:
     return plain if plain.bit_length() <= _JSON_INT_BITS else ["i", hex(plain)]
 
 
+def _divisible(*numbers: object) -> bool:
+    return all(isinstance(number, int) and number.bit_length() <= _DIVISIBLE_BITS for number in numbers)
+
+
 def _encode_rare(value: object, outside: Outside) -> Any:
     if isinstance(value, str):
         return str.__str__(value)
@@ -80,13 +86,13 @@ def _encode_rare(value: object, outside: Outside) -> Any:
         return ["b", bytes.hex(value)]
     if isinstance(value, bytearray):
         return ["B", bytearray.hex(value)]
-    if type(value) is range:
+    if type(value) is range and _divisible(value.start, value.stop, value.step):
         return ["r", _encode_int(value.start), _encode_int(value.stop), _encode_int(value.step)]
     if value is Ellipsis:
         return ["e"]
     if isinstance(value, Decimal):
         return ["D", Decimal.__str__(value)]
-    if isinstance(value, Fraction):
+    if isinstance(value, Fraction) and _divisible(value.numerator, value.denominator):
         return ["F", _encode_int(value.numerator), _encode_int(value.denominator)]
     if isinstance(value, type):
         name = value.__name__
@@ -192,16 +198,25 @@ def _builtin_type(name: str) -> type:
     return kind
 
 
+def _of_divisible(kind: Callable[..., Any]) -> Callable[..., Any]:
+    def make(*numbers: int) -> Any:
+        if not _divisible(*numbers):
+            raise ValueError("not numbers, or too long to divide")
+        return kind(*numbers)
+
+    return make
+
+
 _SCALARS: dict[str, Callable[..., Any]] = {
     "g": _builtin_type,
     "i": lambda text: int(text, 16),
     "c": complex,
     "b": bytes.fromhex,
     "B": bytearray.fromhex,
-    "r": range,
+    "r": _of_divisible(range),
     "e": lambda: Ellipsis,
     "D": Decimal,
-    "F": Fraction,
+    "F": _of_divisible(Fraction),
     "T": lambda name, *fields: _DATE_TYPES[name](*fields),
     "x": lambda type_name, text, truth: Opaque(str(type_name)[:80], str(text)[:200], bool(truth)),
 }

@@ -87,7 +87,7 @@ class _Zygote:
     def _child(self, request: dict[str, Any], code: CodeType | None, fds: list[int]) -> NoReturn:
         try:
             profile: Profile = "command" if request["role"] == "command" else "python"
-            self._isolation.enter(fds, request["limits"], profile)
+            self._isolation.enter(fds, request["limits"], profile, request.get("executes", False))
         except BaseException as error:
             os.write(fds[3], framing.pack(["broken", f"isolation failed: {error}"]))
             os._exit(1)

@@ -12,5 +12,6 @@ LANGUAGES: dict[str, Language] = {language.name: language for language in (JavaS
 
 
 def missing(language: Language) -> dict[str, str]:
-    """Executables of a language that this machine lacks, and the Debian package of each."""
-    return {tool: package for tool, package in language.tools.items() if shutil.which(tool) is None}
+    """Executables and libraries that a language needs and this machine lacks, and the Debian package of each."""
+    tools = {tool: package for tool, package in language.tools.items() if shutil.which(tool) is None}
+    return {**tools, **language.missing_libraries()}

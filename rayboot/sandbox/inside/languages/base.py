@@ -49,6 +49,9 @@ class Language(Protocol):
     tools: ClassVar[Mapping[str, str]]
     """Name of each executable that is needed, and the Debian package that has it."""
 
+    def missing_libraries(self) -> Mapping[str, str]:
+        """Libraries that test files use and this machine lacks, and the Debian package of each."""
+
     def readable(self) -> list[str]:
         """Files and directories, beside the system's libraries, that its commands read."""
 

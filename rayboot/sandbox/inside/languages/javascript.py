@@ -25,6 +25,10 @@ class JavaScript:
     name = "javascript"
     tools: ClassVar[Mapping[str, str]] = {"node": "nodejs"}
 
+    def missing_libraries(self) -> dict[str, str]:
+        there = any(os.path.exists(f"{folder}/lodash") for folder in _LIBRARIES)
+        return {} if there else {"the module lodash": "node-lodash"}
+
     def readable(self) -> list[str]:
         return [os.path.realpath(self._node()), *filter(os.path.exists, _LIBRARIES)]
 

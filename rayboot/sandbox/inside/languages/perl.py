@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shutil
@@ -11,12 +12,17 @@ from typing import ClassVar
 from .base import Command, Complaint, source_file
 
 _LIBRARIES = ("/usr/share/perl", "/usr/share/perl5", "/usr/local/share/perl", "/etc/perl")
+_MODULES = ("/usr/share/perl5", *glob.glob("/usr/local/share/perl/*"))
 _ERROR = re.compile(r"^(.*?) at program\.pl line (\d+)", re.MULTILINE)
 
 
 class Perl:
     name = "perl"
     tools: ClassVar[Mapping[str, str]] = {"perl": "perl"}
+
+    def missing_libraries(self) -> dict[str, str]:
+        there = any(os.path.exists(f"{folder}/Data/Compare.pm") for folder in _MODULES)
+        return {} if there else {"the module Data::Compare": "libdata-compare-perl"}
 
     def readable(self) -> list[str]:
         return [self._perl(), *filter(os.path.exists, _LIBRARIES)]

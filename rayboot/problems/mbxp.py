@@ -1,0 +1,105 @@
+"""MBXP and multilingual HumanEval (Athiwaratkun et al. 2023, arXiv 2210.14868): MBPP and HumanEval in more languages.
+
+Both come as one JSON Lines file a language, in the same format.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+from rayboot.problems import mbpp
+from rayboot.problems.humaneval import HumanEvalRow, example_asserts
+from rayboot.problems.rows import RowModel, problems_from_rows
+from rayboot.problems.types import AssertTest, Language, Problem, ScriptTest, Test
+
+_JAVASCRIPT_HEADER = re.compile(r"^function \w+\s*\((.*)\) \{\s*\Z", re.MULTILINE)
+_RENAMED = {"ch": "char"}
+_NAME = re.compile(r"[A-Za-z_$][\w$]*")
+
+
+class MbxpRow(RowModel):
+    """A row. Perl, Go and Swift have no canonical solutions, Java and JavaScript not everywhere."""
+
+    task_id: str
+    language: Language
+    prompt: str
+    description: str
+    entry_point: str
+    test: str
+    canonical_solution: str | None = None
+
+
+def load(path: Path) -> list[Problem]:
+    """All problems of the file. Only Python's have public tests: the examples that the test asserts, too."""
+    return problems_from_rows(path, MbxpRow, to_problem)
+
+
+def to_problem(row: MbxpRow) -> Problem:
+    """A row as a problem, whose program goes on where the starter code (the prompt) ends."""
+    humaneval = row.task_id.startswith("HumanEval")
+    return Problem(
+        id=row.task_id,
+        benchmark="multilingual_humaneval" if humaneval else "mbxp",
+        split="" if humaneval else _split(row.task_id),
+        language=row.language,
+        statement=inspect.cleandoc(row.description).strip(),
+        starter_code=row.prompt,
+        entry_point=row.entry_point,
+        tests=_python_tests(row) if row.language == "python" else (ScriptTest(code=row.test),),
+        references=()
+        if row.canonical_solution is None
+        else (_reference(row.prompt, row.canonical_solution),),
+    )
+
+
+def _reference(prompt: str, solution: str) -> str:
+    """The whole solution.
+
+    In the JavaScript file the prompts' parameters are in lower case, and `char` is `ch`; many solutions spell them as
+    they were. There the reference's header takes the solution's spelling, without which it could not run.
+    """
+    header = _JAVASCRIPT_HEADER.search(prompt)
+    if header is None:
+        return prompt + solution
+    used: dict[str, str] = {name.lower().lstrip("_"): name for name in sorted(set(_NAME.findall(solution)))}
+
+    def spelled(parameter: re.Match[str]) -> str:
+        name: str = parameter[0]
+        if name in used.values():
+            return name
+        return used.get(name.lower().lstrip("_")) or used.get(_RENAMED.get(name, ""), name)
+
+    return prompt[: header.start(1)] + _NAME.sub(spelled, header[1]) + prompt[header.end(1) :] + solution
+
+
+def _split(task_id: str) -> str:
+    """MBPP's split of the task with this number."""
+    number = task_id.rpartition("/")[2]
+    return next((split for split, ids in mbpp.SPLITS.items() if number in map(str, ids)), "")
+
+
+def _python_tests(row: MbxpRow) -> tuple[Test, ...]:
+    examples = example_asserts(
+        HumanEvalRow(
+            task_id=row.task_id,
+            prompt=row.prompt,
+            entry_point=row.entry_point,
+            canonical_solution=row.canonical_solution or "",
+            test=row.test,
+        )
+    )
+    return (*[AssertTest(code=code, public=True) for code in examples], AssertTest(code=_check(row)))
+
+
+def _check(row: MbxpRow) -> str:
+    """The hidden test: the file's function `check`, and the call of it.
+
+    Four of MBPP's functions are called `check` themselves. There the test's own gets another name, or no program could
+    pass.
+    """
+    test, name = row.test.strip(), "check"
+    if row.entry_point == name:
+        test, name = test.replace("def check(", "def check_program(", 1), "check_program"
+    return f"{test}\n\n{name}({row.entry_point})"

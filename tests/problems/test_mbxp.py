@@ -1,0 +1,193 @@
+"""MBXP and multilingual HumanEval: rows as problems, and Python's references in the sandbox."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from rayboot.errors import UserError
+from rayboot.problems import AssertTest, Problem, ScriptTest, load_problems
+from rayboot.sandbox import Job, Sandbox
+
+DATA = Path(__file__).parents[2].parent / "shared" / "data"
+MBXP = DATA / "mbxp"
+HUMANEVAL = DATA / "multilingual_humaneval"
+needs_mbxp = pytest.mark.skipif(not MBXP.is_dir(), reason="MBXP's files are not at hand")
+needs_humaneval = pytest.mark.skipif(not HUMANEVAL.is_dir(), reason="its files are not at hand")
+
+WRONG_ROWS = {
+    64: "the reference is indented wrongly",
+    160: "the test expects 'No candidate' for 'No solution'",
+    341: "the order of a set, which other versions of Python keep otherwise",
+    367: "the test uses a name that nothing defines",
+    596: "the size of a tuple in memory, which differs by version",
+    601: "as 367",
+    607: "the reference overwrites its arguments",
+    631: "as 607",
+    642: "as 341",
+    927: "as 367",
+    966: "as 64",
+}
+"""MBXP's Python tasks whose own reference fails its own test, in plain Python 3.11, too."""
+
+PYTHON = {
+    "task_id": "MBPP/11",
+    "language": "python",
+    "prompt": '\n\ndef double(x):\n  """\n  Write a function to double a number.\n  >>> double(1)\n  2\n'
+    '  >>> double(5)\n  about 10\n  """\n',
+    "description": "Write a function\n  to double a number. ",
+    "entry_point": "double",
+    "canonical_solution": "  return 2 * x",
+    "test": "\n\nMETADATA = {}\n\n\ndef check(candidate):\n    assert candidate(1)==2\n    assert candidate(5)==10\n\n",
+}
+PERL = PYTHON | {
+    "task_id": "MBPLP/601",
+    "language": "perl",
+    "prompt": "sub double\n{\n  my ($x) = @_;\n",
+    "canonical_solution": None,
+    "test": "\n\nunless(double(1) == 2) {\n    die;\n}\n",
+}
+CHECK = PYTHON | {
+    "entry_point": "check",
+    "prompt": "def check(n):\n",
+    "canonical_solution": "    return n > 0",
+    "test": "def check(candidate):\n    assert candidate(1) == True\n    assert candidate(-1) == False\n",
+}
+
+
+def load(tmp_path: Path, *rows: dict[str, object]) -> list[Problem]:
+    path = tmp_path / "mbxp.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return load_problems(f"mbxp:{path}")
+
+
+def failures(problems: list[Problem]) -> set[str]:
+    jobs = [
+        Job(program=problem.references[0], tests=problem.tests, entry_point=problem.entry_point)
+        for problem in problems
+    ]
+    with Sandbox(workers=2) as sandbox:
+        verdicts = sandbox.run_many(jobs)
+    return {problem.id for problem, verdict in zip(problems, verdicts, strict=True) if not verdict.passed}
+
+
+def test_a_python_row_becomes_a_problem_with_its_asserted_examples_public(tmp_path: Path) -> None:
+    assert load(tmp_path, PYTHON) == [
+        Problem(
+            id="MBPP/11",
+            benchmark="mbxp",
+            split="test",
+            statement="Write a function\nto double a number.",
+            starter_code=str(PYTHON["prompt"]),
+            entry_point="double",
+            tests=(
+                AssertTest(code="assert double(1) == 2", public=True),
+                AssertTest(code=f"{str(PYTHON['test']).strip()}\n\ncheck(double)"),
+            ),
+            references=(f"{PYTHON['prompt']}  return 2 * x",),
+        )
+    ]
+
+
+def test_a_row_of_another_language_has_its_test_file_as_one_hidden_test(tmp_path: Path) -> None:
+    (problem,) = load(tmp_path, PERL)
+    assert problem.tests == (ScriptTest(code=str(PERL["test"])),)
+    assert (problem.language, problem.split, problem.references) == ("perl", "train", ())
+
+
+@pytest.mark.parametrize(
+    ("task_id", "benchmark", "split"),
+    [
+        ("MBJP/10", "mbxp", "prompt"),
+        ("MBJP/510", "mbxp", "test"),
+        ("MBJP/511", "mbxp", "validation"),
+        ("MBJP/974", "mbxp", "train"),
+        ("HumanEval_java/10", "multilingual_humaneval", ""),
+    ],
+)
+def test_mbxp_has_mbpps_splits_and_humaneval_none(
+    tmp_path: Path, task_id: str, benchmark: str, split: str
+) -> None:
+    (problem,) = load(tmp_path, PERL | {"task_id": task_id})
+    assert (problem.benchmark, problem.split) == (benchmark, split)
+
+
+def test_a_language_that_is_not_known_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="line 1: language: Input should be 'python', 'javascript'"):
+        load(tmp_path, PERL | {"language": "scala"})
+
+
+def test_a_program_whose_function_is_called_check_is_judged_like_any_other(tmp_path: Path) -> None:
+    wrong = CHECK | {"task_id": "MBPP/12", "canonical_solution": "    return n > 1"}
+    assert failures(load(tmp_path, CHECK, wrong)) == {"MBPP/12"}
+
+
+@needs_mbxp
+@pytest.mark.parametrize(
+    ("name", "language", "rows", "references"),
+    [
+        ("mbpp_release_v1", "python", 974, 974),
+        ("mbjsp_release_v1.2", "javascript", 966, 938),
+        ("mbjp_release_v1.2", "java", 966, 874),
+        ("mbplp_release_v1", "perl", 966, 0),
+        ("mbgp_release_v1.1", "go", 939, 0),
+        ("mbswp_release_v1", "swift", 966, 0),
+    ],
+)
+def test_mbxps_files_load(name: str, language: str, rows: int, references: int) -> None:
+    problems = load_problems(f"mbxp:{MBXP / name}.jsonl")
+    assert Counter(problem.language for problem in problems) == {language: rows}
+    assert sum(len(problem.references) for problem in problems) == references
+    for problem in problems:
+        assert len(problem.statement) > 20
+        assert problem.entry_point in problem.starter_code
+        assert problem.split
+
+
+@needs_humaneval
+@pytest.mark.parametrize(
+    ("name", "language", "rows"),
+    [
+        ("HumanEval_javascript_v1.1", "javascript", 161),
+        ("HumanEval_java_v1.1", "java", 161),
+        ("HumanEval_perl_v1.1", "perl", 161),
+        ("HumanEval_go_v1", "go", 160),
+        ("HumanEval_swift_v1.1", "swift", 161),
+    ],
+)
+def test_multilingual_humanevals_files_load(name: str, language: str, rows: int) -> None:
+    problems = load_problems(f"mbxp:{HUMANEVAL / name}.jsonl")
+    assert Counter(problem.language for problem in problems) == {language: rows}
+    empty = [problem.id for problem in problems if len(problem.statement) < 20]
+    assert empty == (["HumanEval_go/142"] if language == "go" else [])
+
+
+@needs_humaneval
+def test_all_python_references_of_multilingual_humaneval_pass() -> None:
+    problems = load_problems(f"mbxp:{HUMANEVAL / 'HumanEval'}.jsonl")
+    assert len(problems) == 164
+    assert not failures(problems)
+
+
+@needs_mbxp
+@pytest.mark.slow
+def test_all_python_references_of_mbxp_pass_but_those_of_wrong_rows() -> None:
+    problems = load_problems(f"mbxp:{MBXP / 'mbpp_release_v1'}.jsonl")
+    assert failures(problems) == {f"MBPP/{number}" for number in WRONG_ROWS}
+
+
+def test_a_javascript_reference_has_its_parameters_as_the_solution_spells_them(tmp_path: Path) -> None:
+    row = {
+        **PERL,
+        "language": "javascript",
+        "prompt": "/** A task. */\nfunction count(testlist, ch, n) {\n",
+        "canonical_solution": "  return testList.indexOf(char) + n;\n}",
+    }
+    (problem,) = load(tmp_path, row)
+    assert problem.references == (
+        "/** A task. */\nfunction count(testList, char, n) {\n  return testList.indexOf(char) + n;\n}",
+    )
+    assert problem.starter_code == row["prompt"]
