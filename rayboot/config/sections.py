@@ -14,8 +14,8 @@ class Section(BaseModel):
 
 
 class ProblemsConfig(Section):
-    """Where the problems come from. A SPEC is `mbpp:PATH`, `humaneval:PATH`, `jsonl:PATH` or `quickstart`,
-    with `/SPLIT` behind it where there are splits."""
+    """Where the problems come from. A SPEC is `mbpp:PATH`, `humaneval:PATH`, `mbxp:PATH`, `apps:PATH`, `jsonl:PATH`
+    or `quickstart`, with `/SPLIT` behind it where there are splits."""
 
     train: str
     """SPEC of the problems that the model samples and learns from."""

@@ -55,7 +55,7 @@ class Isolation:
         kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
         if level == "A":
             for commands in (False, True):
-                seccomp.compiled(1, commands, alone=True)  # now, so that no child has to
+                seccomp.compiled(1, commands, True)  # now, so that no child has to
         return cls(level, uid, work, rules, os.pipe())
 
     def fork(self) -> int:
