@@ -24,7 +24,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 problems_app = typer.Typer(no_args_is_help=True, help="Look at problems, or check their references.")
 app.add_typer(problems_app, name="problems")
 
-SPEC_HELP = "mbpp:PATH, humaneval:PATH, mbxp:PATH, apps:PATH, jsonl:PATH or quickstart, with /SPLIT at the end."
+SPEC_HELP = (
+    "mbpp:PATH, humaneval:PATH, mbxp:PATH, apps:PATH, jsonl:PATH or quickstart, with /SPLIT at the end."
+)
 Spec = Annotated[str, typer.Argument(help=SPEC_HELP)]
 SpecOption = Annotated[str, typer.Option(help=SPEC_HELP)]
 Overrides = Annotated[list[str] | None, typer.Argument(help="Recipe options, such as training.lr=1e-5.")]

@@ -15,6 +15,7 @@ from rayboot.problems.rows import RowModel, problems_from_rows
 from rayboot.problems.types import AssertTest, Language, Problem, ScriptTest, Test
 
 _JAVASCRIPT_HEADER = re.compile(r"^function \w+\s*\((.*)\) \{\s*\Z", re.MULTILINE)
+_RETURNS_INTEGER = re.compile(r"\breturn -?\d+;")
 _RENAMED = {"ch": "char"}
 _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 
@@ -58,8 +59,11 @@ def _reference(prompt: str, solution: str) -> str:
     """The whole solution.
 
     In the JavaScript file the prompts' parameters are in lower case, and `char` is `ch`; many solutions spell them as
-    they were. There the reference's header takes the solution's spelling, without which it could not run.
+    they were. There the reference's header takes the solution's spelling, without which it could not run. In the Java
+    file some solutions return an integer where the prompt says `Double`, which does not compile; `double` does.
     """
+    if _RETURNS_INTEGER.search(solution):
+        prompt = prompt.replace("public static Double ", "public static double ")
     header = _JAVASCRIPT_HEADER.search(prompt)
     if header is None:
         return prompt + solution

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import queue
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from subprocess import CalledProcessError
 from types import TracebackType
 
-from rayboot.errors import UserError
+from rayboot.errors import RaybootError, UserError
 from rayboot.problems.types import Frozen, Language, Problem, Test
-from rayboot.sandbox.inside.languages import LANGUAGES, missing
+from rayboot.sandbox.inside.languages import LANGUAGES, library, missing
+from rayboot.sandbox.inside.preload import environment as preload_environment
 from rayboot.sandbox.server import Server
 from rayboot.sandbox.verdict import Limits, Tier, Verdict
 
@@ -48,21 +51,30 @@ class Sandbox:
         workers: Warm servers; as many programs run at the same time.
         limits: What a program may use when its job does not say.
         allow_weak: Run programs even where the system offers too little isolation (tier C).
+        preload: Modules beside the standard library that Python programs may import, such as `("numpy",)`. Each must be
+            importable here; they cost no time, as every program is forked from a process that has them.
 
     Raises:
-        UserError: The system offers only tier C, and `allow_weak` is False.
+        UserError: The system offers only tier C, and `allow_weak` is False; or a module of `preload` is not installed.
     """
 
-    def __init__(self, workers: int = 1, limits: Limits | None = None, allow_weak: bool = False) -> None:
+    def __init__(
+        self,
+        workers: int = 1,
+        limits: Limits | None = None,
+        allow_weak: bool = False,
+        preload: Sequence[str] = (),
+    ) -> None:
         if workers < 1:
             raise UserError(f"a sandbox needs at least 1 worker, not {workers}")
+        environment = _preload_environment(preload)
         self._limits = limits or Limits()
         self._servers: list[Server] = []
         self._idle: queue.Queue[Server] = queue.Queue()
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="sandbox")
         try:
             for _ in range(workers):
-                self._servers.append(Server(allow_weak))
+                self._servers.append(Server(allow_weak, environment))
             for server in self._servers:
                 server.wait_ready()
                 self._idle.put(server)
@@ -136,6 +148,15 @@ class Sandbox:
         self.close()
 
 
+def _preload_environment(names: Sequence[str]) -> dict[str, str]:
+    try:
+        return preload_environment(tuple(names))
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"preload: {error} cannot be imported by {sys.executable}; install it there, or leave it out"
+        ) from error
+
+
 def _check(job: Job) -> None:
     if not job.tests:
         raise UserError("a job needs at least one test")
@@ -158,3 +179,8 @@ def _check_toolchain(language: str) -> None:
         raise UserError(
             f"{language} programs need {tools}, which this machine lacks: install the package {packages}"
         )
+    try:
+        library.open_root()
+        LANGUAGES[language].prepare()
+    except (OSError, CalledProcessError) as error:
+        raise RaybootError(f"the sandbox cannot prepare for {language}: {error}") from error

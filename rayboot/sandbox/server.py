@@ -8,11 +8,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from rayboot.errors import RaybootError, UserError
 from rayboot.sandbox.inside import framing
+from rayboot.sandbox.inside.languages import library
 from rayboot.sandbox.verdict import Limits, Tier, Verdict
 
 TRIES = 3
@@ -48,22 +51,25 @@ CLEAN_ENVIRONMENT = {
 class Server:
     """A supervisor process and, below it, the fork server whose children run the programs. One job at a time."""
 
-    def __init__(self, allow_weak: bool) -> None:
+    def __init__(self, allow_weak: bool, preload: Mapping[str, str] | None = None) -> None:
         self.tier: Tier = "C"
         self.reasons: tuple[str, ...] = ()
         self._allow_weak = allow_weak
+        self._environment = {**CLEAN_ENVIRONMENT, **(preload or {})}
         self._closing = threading.Lock()
         self._closed = False
         self._start()
 
     def _start(self) -> None:
+        with suppress(OSError):  # what cannot be prepared is said when it is needed
+            library.open_root()
         self._scratch = tempfile.mkdtemp(prefix="rayboot-sandbox-")
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
                 interpreter_command(_BOOT, str(Path(__file__).parent), str(theirs.fileno()), self._scratch),
                 pass_fds=[theirs.fileno()],
-                env=CLEAN_ENVIRONMENT,
+                env=self._environment,
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -6,12 +6,11 @@ import fcntl
 import os
 import resource
 import select
-import shutil
 import signal
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from . import kernel, landlock, newroot, seccomp
+from . import kernel, landlock, leftovers, newroot, seccomp
 from .identity import private_uid
 
 Level = Literal["A", "B", "C"]
@@ -103,19 +102,7 @@ class Isolation:
         """Remove what a program left in a work directory that is not its own."""
         if self.level == "A":
             return
-        with os.scandir(self.work_directory) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    shutil.rmtree(entry.path, onerror=_force)
-                else:
-                    os.unlink(entry.path)
-
-
-def _force(function: Any, path: str, _: object) -> None:
-    """A program may take away its own right to a directory."""
-    os.chmod(os.path.dirname(path), 0o700)
-    os.chmod(path, 0o700)
-    shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.unlink(path)
+        leftovers.empty(self.work_directory)
 
 
 def _rules(level: Level, work: str) -> int:

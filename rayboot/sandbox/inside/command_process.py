@@ -79,7 +79,7 @@ def outcome_of_exit(job: Job, language: Language, usage: dict[str, Any]) -> Outc
         }
     outcome = outcome_of_stop(Ended(""), usage, job.limits)
     complaint = language.explain(text)
-    if outcome["status"] in ("error", "crashed") and complaint.message:
+    if outcome["status"] in ("error", "crashed") and (complaint.error_type or complaint.message):
         return {
             "status": "error",
             "error_type": complaint.error_type,

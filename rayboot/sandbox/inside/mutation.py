@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import arrays
+
 MUTABLE = (list, dict, set, bytearray)
 
 
 def bring_up_to_date(old: Any, new: Any) -> None:
     """Change a container in place to what the program made of it, keeping inner containers themselves."""
+    if arrays.update(old, new):
+        return
     if type(old) is not type(new) or not isinstance(old, (*MUTABLE, tuple)):
         return
     if isinstance(old, list | bytearray):

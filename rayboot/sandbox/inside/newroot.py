@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from . import kernel
-from .languages import LANGUAGES, missing
+from . import kernel, preload
+from .languages import LANGUAGES, library, missing
 
 WORK_PARENT = "/cell"
 """Landlock looks at the directories above a mount, not at the one under it: the rule for the work directory is here."""
@@ -27,10 +27,11 @@ _INSIDE_ID = 65534
 
 def readable_paths() -> list[str]:
     """What a program may read: the libraries that Python loads lazily, and other languages' compilers and run-times."""
-    paths = [f"{sys.base_prefix}/lib", f"{sys.base_exec_prefix}/lib", *_LIBRARIES]
+    paths = [f"{sys.base_prefix}/lib", f"{sys.base_exec_prefix}/lib", *_LIBRARIES, library.ROOT]
     for language in LANGUAGES.values():
         if not missing(language):
             paths += language.readable()
+    paths += preload.readable()
     return [path for path in dict.fromkeys(paths) if os.path.exists(path)]
 
 

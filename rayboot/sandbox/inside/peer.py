@@ -12,6 +12,7 @@ from .stops import Stop
 
 _FOREVER = 10_000_000
 _OUTPUT_BYTES = 1 << 20
+_MEMORY = 1 << 30
 
 
 class Peer:
@@ -19,7 +20,7 @@ class Peer:
 
     def __init__(self, job: Job, command: Command, channel: Channel) -> None:
         request = command_request(job, command, channel)
-        request["limits"] = {**job.limits, "timeout": _FOREVER}
+        request["limits"] = {**job.limits, "timeout": _FOREVER, "memory": _MEMORY}
         self._child = ChildProcess(job.server, job.pump, Output(_OUTPUT_BYTES), request)
         job.pump.process_ends(self._child.pid)  # how long it waits for a processor is not the program's delay
         if self._child.receive() != ["built"]:

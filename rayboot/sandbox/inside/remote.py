@@ -14,7 +14,7 @@ from .values import decode, encode, short_repr, shorten
 
 _GENUINE = """
 bisect cmath collections copy datetime decimal fractions functools heapq itertools json math operator random re
-statistics string sys time typing
+statistics string sys time typing numpy
 """
 GENUINE_MODULES = frozenset(_GENUINE.split())
 """Modules that a test may have from the program's imports: the judge uses its own copy."""

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from .command_process import misbehaved, outcome_of_exit, start
+from .compiled import test_command
 from .job import Job, Outcome, outcome_of_stop
 from .languages import LANGUAGES
 from .languages.base import Sealed, Split
@@ -23,9 +24,10 @@ def run_script(job: Job, test: dict[str, Any]) -> Outcome:
     job.output = Output(job.limits["output"])
     language = LANGUAGES[job.request["language"]]
     try:
-        if hasattr(language, "judge"):
-            return _split(job, language, test["code"])  # type: ignore[arg-type]
-        return _sealed(job, language, test["code"])  # type: ignore[arg-type]
+        if isinstance(language, Split):
+            return _split(job, language, test["code"])
+        assert isinstance(language, Sealed)
+        return _sealed(job, language, test["code"])
     except Stop as stop:
         return stop.outcome()
 
@@ -119,7 +121,7 @@ def _described(error: Any) -> dict[str, Any]:
 def _sealed(job: Job, language: Sealed, code: str) -> Outcome:
     """One process: it tells the secret when the test file is through, and the program cannot know it."""
     secret = os.urandom(_SECRET_BYTES).hex()
-    command = language.test(job.request["program"], code, job.request["entry_point"])
+    command = test_command(job, language, code)
     stdin, end = os.pipe()
     with open(end, "w") as file:
         file.write(f"{secret}\n")

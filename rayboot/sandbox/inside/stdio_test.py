@@ -7,6 +7,7 @@ from typing import Any
 
 from .command_process import outcome_of_exit, start
 from .compare import same_output
+from .compiled import run_command
 from .job import Job, Outcome, outcome_of_stop
 from .judge import outcome_of_exception
 from .languages import LANGUAGES
@@ -52,11 +53,12 @@ def _run(job: Job, test: dict[str, Any], stdin: int) -> Outcome:
 
 
 def _start(job: Job, stdin: int) -> ChildProcess:
-    program, name = job.request["program"], job.request["language"]
+    name = job.request["language"]
     if name == "python":
         request = job.spawn_request("script")
         return ChildProcess(job.server, job.pump, job.output, request, {"stdin": stdin})
-    return start(job, LANGUAGES[name], LANGUAGES[name].run(program), stdin)
+    language = LANGUAGES[name]
+    return start(job, language, run_command(job, language), stdin)
 
 
 def _reported_error(child: ChildProcess) -> Outcome | None:

@@ -15,6 +15,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from .arrays import decode_array, decode_scalar, encode_numpy
+
 MAX_DEPTH = 200
 """Deeper values are opaque: comparing them would meet the interpreter's own recursion limit."""
 _JSON_INT_BITS = 64
@@ -61,6 +63,8 @@ def encode(value: object, outside: Outside, depth: int = 0) -> Any:
         return ["s", *[encode(item, outside, deeper) for item in value]]
     if isinstance(value, frozenset):
         return ["f", *[encode(item, outside, deeper) for item in frozenset.__iter__(value)]]
+    if (numpy_data := encode_numpy(value, lambda item: encode(item, outside, deeper))) is not None:
+        return numpy_data
     return _encode_rare(value, outside)
 
 
@@ -214,6 +218,8 @@ _SCALARS: dict[str, Callable[..., Any]] = {
     "b": bytes.fromhex,
     "B": bytearray.fromhex,
     "r": _of_divisible(range),
+    "n": decode_scalar,
+    "N": decode_array,
     "e": lambda: Ellipsis,
     "D": Decimal,
     "F": _of_divisible(Fraction),

@@ -12,7 +12,7 @@ import sys
 from types import CodeType
 from typing import Any, NoReturn
 
-from . import candidate, command, framing, judge, script
+from . import candidate, command, framing, judge, preload, script
 from .cell import Isolation, Profile
 from .program import compile_program, describe_syntax_error
 
@@ -31,6 +31,7 @@ def main(control_fd: int, level: str, scratch: str) -> None:
     control = socket.socket(fileno=control_fd)
     for name in _PRELOAD.split():
         importlib.import_module(name)
+    preload.import_all()
     for name in ("exit", "quit"):  # what `-S` has left out
         setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
     try:

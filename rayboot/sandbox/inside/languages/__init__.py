@@ -5,10 +5,15 @@ from __future__ import annotations
 import shutil
 
 from .base import Language
+from .go import Go
+from .java import Java
 from .javascript import JavaScript
 from .perl import Perl
+from .swift import Swift
 
-LANGUAGES: dict[str, Language] = {language.name: language for language in (JavaScript(), Perl())}
+LANGUAGES: dict[str, Language] = {
+    language.name: language for language in (JavaScript(), Perl(), Java(), Go(), Swift())
+}
 
 
 def missing(language: Language) -> dict[str, str]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Command:
     """Something to run in a cell, in its work directory."""
 
     argv: tuple[str, ...]
-    """The first is an absolute path."""
+    """The first is an absolute path, or `./NAME` for what the builds have made."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Text files by name, below the work directory, written first."""
     builds: tuple[tuple[str, ...], ...] = ()
@@ -52,6 +52,9 @@ class Language(Protocol):
     def missing_libraries(self) -> Mapping[str, str]:
         """Libraries that test files use and this machine lacks, and the Debian package of each."""
 
+    def prepare(self) -> None:
+        """Make what its commands read besides (`library.py`), unless it is there. Outside a cell."""
+
     def readable(self) -> list[str]:
         """Files and directories, beside the system's libraries, that its commands read."""
 
@@ -62,6 +65,7 @@ class Language(Protocol):
         """Read an error out of what the compiler, or the program's run-time, has printed."""
 
 
+@runtime_checkable
 class Sealed(Language, Protocol):
     """A language whose programs share a process with their test file."""
 
@@ -69,6 +73,26 @@ class Sealed(Language, Protocol):
         """The program under its test file."""
 
 
+@runtime_checkable
+class Compiled(Sealed, Protocol):
+    """A sealed language whose compiler is too slow to be started for every program."""
+
+    def compiler(self) -> Command:
+        """Answers requests on standard input and output: `{"files": {name: base64}}` or `{"errors": text}`."""
+
+    def request(
+        self, program: str, test: str | None = None, entry_point: str = ""
+    ) -> Mapping[str, str | None]:
+        """What to ask it for a program, by itself or with its test file."""
+
+    def run_compiled(self, files: Mapping[str, str]) -> Command:
+        """`run`, with the files of the answer."""
+
+    def test_compiled(self, files: Mapping[str, str]) -> Command:
+        """`test`, with the files of the answer."""
+
+
+@runtime_checkable
 class Split(Language, Protocol):
     """A language whose programs answer calls from a test file in another process."""
 

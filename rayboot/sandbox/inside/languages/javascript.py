@@ -29,6 +29,9 @@ class JavaScript:
         there = any(os.path.exists(f"{folder}/lodash") for folder in _LIBRARIES)
         return {} if there else {"the module lodash": "node-lodash"}
 
+    def prepare(self) -> None:
+        pass
+
     def readable(self) -> list[str]:
         return [os.path.realpath(self._node()), *filter(os.path.exists, _LIBRARIES)]
 

@@ -21,7 +21,7 @@ def folder(name: str, tool: str, sources: list[Path]) -> str:
 
 
 def open_root() -> None:
-    """Make the root, which cells are given before anything lies in it.
+    """Make the root, which a fork server's cells are given before anything need lie in it.
 
     Raises:
         OSError: Another user has a file or folder of that name.

@@ -24,6 +24,9 @@ class Perl:
         there = any(os.path.exists(f"{folder}/Data/Compare.pm") for folder in _MODULES)
         return {} if there else {"the module Data::Compare": "libdata-compare-perl"}
 
+    def prepare(self) -> None:
+        pass
+
     def readable(self) -> list[str]:
         return [self._perl(), *filter(os.path.exists, _LIBRARIES)]
 

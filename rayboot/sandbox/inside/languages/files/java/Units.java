@@ -1,0 +1,74 @@
+package rayboot;
+
+import com.sun.source.tree.ClassTree;
+import com.sun.source.tree.CompilationUnitTree;
+import com.sun.source.tree.MethodTree;
+import com.sun.source.tree.Tree;
+import com.sun.source.util.JavacTask;
+import com.sun.source.util.Trees;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import javax.lang.model.element.Modifier;
+
+/** What the parsed sources declare. */
+final class Units {
+    /** `java` and `rayboot`: a class of that name would hide the packages from the test file. */
+    private static final Set<String> PACKAGES = Set.of("java", "rayboot");
+
+    private final JavacTask task;
+
+    Units(JavacTask task) {
+        this.task = task;
+    }
+
+    /** Errors, as javac would print them, where the program takes a name that belongs to the test file. */
+    String conflicts(CompilationUnitTree program, CompilationUnitTree test) {
+        if (program.getPackageName() != null) {
+            return error(program, program.getPackageName(), "the test file needs the program in the unnamed package");
+        }
+        Set<String> reserved = classes(test).stream().map(c -> c.getSimpleName().toString()).collect(Collectors.toSet());
+        StringBuilder errors = new StringBuilder();
+        for (ClassTree declared : classes(program)) {
+            String name = declared.getSimpleName().toString();
+            if (reserved.contains(name.split("\\$", -1)[0])) {
+                errors.append(error(program, declared, "duplicate class: " + name + " is declared by the test file"));
+            } else if (PACKAGES.contains(name)) {
+                errors.append(error(program, declared, "class " + name + " hides a package that the test file needs"));
+            }
+        }
+        return errors.toString();
+    }
+
+    /** The binary name of the first class with a main method, a public one before others; null if there is none. */
+    static String mainClass(CompilationUnitTree unit) {
+        List<ClassTree> found = new ArrayList<>();
+        for (ClassTree declared : classes(unit)) {
+            if (declared.getMembers().stream().anyMatch(Units::isMain)) {
+                found.add(declared.getModifiers().getFlags().contains(Modifier.PUBLIC) ? 0 : found.size(), declared);
+            }
+        }
+        if (found.isEmpty()) {
+            return null;
+        }
+        String prefix = unit.getPackageName() == null ? "" : unit.getPackageName() + ".";
+        return prefix + found.get(0).getSimpleName();
+    }
+
+    private static boolean isMain(Tree member) {
+        return member instanceof MethodTree method
+                && method.getName().contentEquals("main")
+                && method.getParameters().size() == 1
+                && method.getModifiers().getFlags().contains(Modifier.STATIC);
+    }
+
+    private static List<ClassTree> classes(CompilationUnitTree unit) {
+        return unit.getTypeDecls().stream().filter(t -> t instanceof ClassTree).map(t -> (ClassTree) t).toList();
+    }
+
+    private String error(CompilationUnitTree unit, Tree tree, String message) {
+        long start = Trees.instance(task).getSourcePositions().getStartPosition(unit, tree);
+        return "Program.java:" + unit.getLineMap().getLineNumber(start) + ": error: " + message + "\n";
+    }
+}

@@ -1,0 +1,62 @@
+"""Modules beside the standard library, such as numpy, that a fork server imports for its programs.
+
+The owner finds them, since it knows its site-packages; the fork server, a bare interpreter, is told by a variable of
+its environment. Programs can read these modules alone, not what is installed beside them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+_VARIABLE = "RAYBOOT_PRELOAD"
+_LAZY = {"numpy": ("numpy.random", "numpy.linalg", "numpy.fft")}
+"""Parts that a module imports when they are first used: a program would wait for them."""
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""A fork server must have one thread, and a program one core."""
+
+_readable: list[str] = []
+
+
+def environment(names: tuple[str, ...]) -> dict[str, str]:
+    """Variables by which a fork server learns what to import. Raises ModuleNotFoundError, with the module's name."""
+    if not names:
+        return {}
+    folders, paths = [], []
+    for name in names:
+        folder, files = _locate(name)
+        folders.append(folder)
+        paths += files
+    found = {"modules": list(names), "folders": list(dict.fromkeys(folders)), "paths": paths}
+    return {_VARIABLE: json.dumps(found), **_ONE_THREAD}
+
+
+def _locate(name: str) -> tuple[str, list[str]]:
+    """The folder that a top-level module is imported from, and what of that folder belongs to it."""
+    spec = find_spec(name) if name.isidentifier() else None
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(name)
+    file = Path(spec.origin)
+    own = file.parent if spec.submodule_search_locations else file
+    files = [own, own.with_name(f"{name}.libs")]  # shared libraries of a wheel
+    return str(own.parent), [str(path) for path in files if path.exists()]
+
+
+def import_all() -> None:
+    """Import what the owner has asked for; to be called once, before the fork server isolates itself."""
+    found = json.loads(os.environ.pop(_VARIABLE, "{}"))
+    if not found:
+        return
+    sys.path += found["folders"]
+    for name in found["modules"]:
+        for part in (name, *_LAZY.get(name, ())):
+            importlib.import_module(part)
+    _readable[:] = found["paths"]
+
+
+def readable() -> list[str]:
+    return _readable

@@ -1,0 +1,34 @@
+"""Programs of other languages in the sandbox, and what their tests ask of a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rayboot.problems.types import Language, ScriptTest, StdioTest, Test
+from rayboot.sandbox import Limits, Sandbox
+from rayboot.sandbox.inside.languages.base import Complaint
+
+
+@dataclass(frozen=True)
+class Outcome:
+    passed: bool
+    output: str
+    complaint: Complaint
+
+
+def under_test(sandbox: Sandbox, language: Language, program: str, test: str, entry_point: str) -> Outcome:
+    """Run a program with a test file."""
+    return _outcome(sandbox, language, program, ScriptTest(code=test), entry_point)
+
+
+def by_itself(sandbox: Sandbox, language: Language, program: str, stdin: str = "") -> Outcome:
+    """Run a program that reads standard input. Here it has passed if its exit status is 0."""
+    ended = StdioTest(stdin=stdin, stdout="something that no program prints")
+    return _outcome(sandbox, language, program, ended, "")
+
+
+def _outcome(sandbox: Sandbox, language: Language, program: str, test: Test, entry_point: str) -> Outcome:
+    limits = Limits(timeout=10)
+    verdict = sandbox.run(program, [test], "", limits, entry_point, language)
+    passed = verdict.passed or (test.kind == "stdio" and verdict.status == "failed")
+    return Outcome(passed, verdict.stdout, Complaint(verdict.error_type, verdict.message, verdict.line))
