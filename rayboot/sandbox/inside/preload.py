@@ -55,6 +55,7 @@ def import_all() -> None:
     for name in found["modules"]:
         for part in (name, *_LAZY.get(name, ())):
             importlib.import_module(part)
+    importlib.invalidate_caches()  # a program must not find the names of what it cannot read
     _readable[:] = found["paths"]
 
 

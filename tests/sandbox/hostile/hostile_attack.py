@@ -1,0 +1,32 @@
+"""What the tables of hostile programs are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SECRET = 1234567
+"""The right answer: no program here can know it."""
+QUESTION = f"assert f(1, 2) == {SECRET}"
+NEAR = f"assert abs(f(1, 2) - {SECRET}.5) < 1e-6"
+JUDGED = f"""
+def check(candidate):
+    for x in range(3):
+        assert candidate(x, x) == {SECRET} + x
+check(f)
+"""
+ESCAPED = "ESCAPED"
+"""What a program prints or returns when it got something that it must not have."""
+
+
+@dataclass(frozen=True)
+class Attack:
+    program: str
+    verdicts: frozenset[str]
+    """What the sandbox may call it: never `passed`, and never `sandbox_error`."""
+    got: str = ""
+    """What `f` must have returned, where only that shows that the attempt was made and refused."""
+
+
+def table(verdicts: str, programs: dict[str, str], got: str = "") -> dict[str, Attack]:
+    """A table of programs that share their verdicts (names with spaces between)."""
+    return {name: Attack(program, frozenset(verdicts.split()), got) for name, program in programs.items()}
