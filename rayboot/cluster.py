@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,14 @@ from typing import Any
 
 import ray
 import ray.data
+from ray._common.utils import get_ray_address_file
 
 from rayboot.config import Recipe
 from rayboot.errors import UserError
 
 Resources = dict[str, float]
+
+CONNECT_SECONDS = 5.0
 
 DATA_TASKS_CPUS = 1.0
 """CPUs left for Ray Data's own tasks (reading, grouping, sorting) beside the pools."""
@@ -63,19 +67,45 @@ def connected(required: Resources) -> Iterator[None]:
 
 def _join_or_start(required: Resources) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    address = os.environ.get("RAY_ADDRESS", "auto")
-    if address != "local":
-        try:
-            ray.init(address, **quiet)
-            return
-        except ConnectionError:
-            if address != "auto":
-                raise UserError(f"no Ray cluster answers at RAY_ADDRESS={address}") from None
+    if (address := cluster_address()) is not None:
+        ray.init(address, **quiet)
+        return
     # As many CPUs as the actors ask for, even on a smaller machine: generation, verification and refit take turns, and
     # time-sharing costs less than waiting for ever. A folder of its own, so that no other driver joins this cluster.
     cpus = max(os.cpu_count() or 1, math.ceil(required["CPU"]))
     folder = str(local_ray_folder())
     ray.init("local", num_cpus=cpus, include_dashboard=False, _temp_dir=folder, **quiet)
+
+
+def cluster_address() -> str | None:
+    """Address of the cluster to join; None to start a local one.
+
+    Ray itself waits for minutes for a cluster that is gone, so it is asked only for one that answers.
+
+    Raises:
+        UserError: Nothing answers at `RAY_ADDRESS`.
+    """
+    address = os.environ.get("RAY_ADDRESS", "auto")
+    if address == "local":
+        return None
+    if address != "auto":
+        if "://" not in address and not _answers(address):
+            raise UserError(
+                f"no Ray cluster answers at RAY_ADDRESS={address}; unset it, or set it to local, to start one here"
+            )
+        return address
+    note = Path(get_ray_address_file(None))
+    started = note.read_text().strip() if note.exists() else ""
+    return started if started and _answers(started) else None
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def local_ray_folder() -> Path:
