@@ -191,9 +191,19 @@ def test_jobs_in_one_go_come_back_in_order() -> None:
 def test_wrong_use_is_a_user_error(sandbox: Sandbox) -> None:
     with pytest.raises(UserError, match="at least one test"):
         sandbox.run("x = 1", [])
-    with pytest.raises(UserError, match="`script` tests are not supported yet for language python"):
-        sandbox.run("x = 1", [ScriptTest(code="assert x")])
+    with pytest.raises(UserError, match="assert tests are Python's; perl has stdio and script tests"):
+        sandbox.run("1", [AssertTest(code="assert x")], language="perl")
     with pytest.raises(UserError, match="entry_point"):
         sandbox.run("x = 1", [CallTest(args=(), expected=1)])
     with pytest.raises(UserError, match="at least 1 worker"):
         Sandbox(workers=0)
+
+
+def test_a_test_file_in_python_is_judged_as_an_assert_test_is(sandbox: Sandbox) -> None:
+    test = ScriptTest(
+        code="def check(f):\n    for n in range(3):\n        assert f(n) == 2 * n\n\ncheck(double)"
+    )
+    right = sandbox.run("def double(n): return n + n", [test], entry_point="double")
+    wrong = sandbox.run("def double(n): return n * n", [test], entry_point="double")
+    assert right.passed
+    assert (wrong.status, wrong.got, wrong.expected) == ("failed", "1", "2")

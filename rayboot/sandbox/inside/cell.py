@@ -37,20 +37,26 @@ class Isolation:
     """A pipe that only the fork server holds open."""
 
     @classmethod
-    def prepare(cls, level: Level, scratch: str) -> Isolation:
+    def prepare(cls, level: Level, scratch: str, readable: list[str]) -> Isolation:
         """Enter the namespaces of the fork server itself, if the level has any.
+
+        Args:
+            scratch: The programs' work directory, at levels that have no private one.
+            readable: What programs may read beside Python's library.
 
         Raises:
             OSError: The system does not offer this level.
         """
         uid = private_uid()
+        readable = newroot.readable_paths(readable)
         work = newroot.WORK_DIRECTORY if level == "A" else scratch
         if level == "A":
-            if newroot.enter():
+            if newroot.enter(readable):
                 uid = None  # a user namespace has one id
+            _mount_work_directory(uid, executes=False)
         elif uid is not None:
             os.chown(scratch, uid, uid)
-        rules = None if level == "C" else _rules(level, work)
+        rules = None if level == "C" else _rules(level, work, readable)
         kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
         if level == "A":
             for commands in (False, True):
@@ -67,11 +73,11 @@ class Isolation:
         """
         os.setsid()
         kernel.prctl("pdeathsig", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-        if self.level == "A":
+        if self.level == "A" and profile == "command":
+            # A compiler or a judge that stays must not meet the files of programs. Those of Python programs, which
+            # come one after the other, are removed instead: a namespace of its own costs each a millisecond.
             kernel.unshare(kernel.CLONE_NEWNS)
-            owner = "" if self.uid is None else f",uid={self.uid},gid={self.uid}"
-            flags = kernel.MS_NOSUID | kernel.MS_NODEV | (0 if executes else kernel.MS_NOEXEC)
-            kernel.mount("tmpfs", self.work_directory, "tmpfs", flags, _WORK_OPTIONS + owner)
+            _mount_work_directory(self.uid, executes)
         os.chdir(self.work_directory)
         self._become_nobody()
         kernel.prctl("pdeathsig", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # changing the user has cleared it
@@ -99,20 +105,24 @@ class Isolation:
             os._exit(0)
 
     def clean(self) -> None:
-        """Remove what a program left in a work directory that is not its own."""
-        if self.level == "A":
-            return
+        """Remove what a program left in the work directory. None of its processes may be there any more."""
         leftovers.empty(self.work_directory)
 
 
-def _rules(level: Level, work: str) -> int:
+def _mount_work_directory(uid: int | None, executes: bool) -> None:
+    owner = "" if uid is None else f",uid={uid},gid={uid}"
+    flags = kernel.MS_NOSUID | kernel.MS_NODEV | (0 if executes else kernel.MS_NOEXEC)
+    kernel.mount("tmpfs", newroot.WORK_DIRECTORY, "tmpfs", flags, _WORK_OPTIONS + owner)
+
+
+def _rules(level: Level, work: str, readable: list[str]) -> int:
     if landlock.abi() < 1:
         raise OSError("the kernel has no Landlock")
     if not seccomp.supported():
         raise OSError(f"no list of system calls for {os.uname().machine}")
-    readable = ["/"] if level == "A" else newroot.readable_paths()
+    roots = ["/"] if level == "A" else readable
     writable = newroot.WORK_PARENT if level == "A" else work
-    return landlock.ruleset(readable, [writable, *newroot.device_paths()])
+    return landlock.ruleset(roots, [writable, *newroot.device_paths()])
 
 
 def _keep_only(fds: list[int]) -> None:

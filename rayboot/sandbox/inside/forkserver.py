@@ -12,12 +12,13 @@ from contextlib import suppress
 from typing import Any
 
 from .kernel import PR_SET_PDEATHSIG
+from .languages import readable_of_languages
 from .stops import ForkServerDied
 from .zygote import receive_with_fds, send_with_fds
 
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); from inside import zygote; "
-    "zygote.main(int(sys.argv[2]), sys.argv[3], sys.argv[4])"
+    "zygote.main(int(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5:])"
 )
 ANSWER_SECONDS = 5.0
 """Compiling some short texts takes Python for ever; the program is then compiled in its own process."""
@@ -34,7 +35,7 @@ class ForkServer:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        arguments = [sys.argv[1], str(theirs.fileno()), self.level, self._scratch]
+        arguments = [sys.argv[1], str(theirs.fileno()), self.level, self._scratch, *readable_of_languages()]
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-s", "-P", "-S", "-W", "ignore", "-c", _BOOT, *arguments],

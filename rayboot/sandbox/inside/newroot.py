@@ -1,12 +1,11 @@
-"""Namespaces for a fork server: a root directory with Python's library and nothing else, no network, no shared IPC."""
+"""Namespaces for a fork server: a root directory with what programs may read alone, no network, no shared IPC."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from . import kernel, preload
-from .languages import LANGUAGES, library, missing
+from . import kernel
 
 WORK_PARENT = "/cell"
 """Landlock looks at the directories above a mount, not at the one under it: the rule for the work directory is here."""
@@ -25,13 +24,9 @@ _LIBRARIES = (
 _INSIDE_ID = 65534
 
 
-def readable_paths() -> list[str]:
-    """What a program may read: the libraries that Python loads lazily, and other languages' compilers and run-times."""
-    paths = [f"{sys.base_prefix}/lib", f"{sys.base_exec_prefix}/lib", *_LIBRARIES, library.ROOT]
-    for language in LANGUAGES.values():
-        if not missing(language):
-            paths += language.readable()
-    paths += preload.readable()
+def readable_paths(more: list[str]) -> list[str]:
+    """What a program may read: the libraries that Python loads lazily, and `more`."""
+    paths = [f"{sys.base_prefix}/lib", f"{sys.base_exec_prefix}/lib", *_LIBRARIES, *more]
     return [path for path in dict.fromkeys(paths) if os.path.exists(path)]
 
 
@@ -39,7 +34,7 @@ def device_paths() -> list[str]:
     return [path for path in _DEVICES if os.path.exists(path)]
 
 
-def enter() -> bool:
+def enter(readable: list[str]) -> bool:
     """Move this process, which must have one thread, into new namespaces and the new root.
 
     Gives whether that took a user namespace, as for an ordinary user.
@@ -55,7 +50,7 @@ def enter() -> bool:
         _unshare_as_user(flags)
         as_user = True
     kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
-    _build_root()
+    _build_root(readable)
     return as_user
 
 
@@ -71,8 +66,8 @@ def _unshare_as_user(flags: int) -> None:
             file.write(text)
 
 
-def _build_root() -> None:
-    paths = [*readable_paths(), *device_paths()]
+def _build_root(readable: list[str]) -> None:
+    paths = [*readable, *device_paths()]
     sources = {path: os.open(path, os.O_PATH) for path in paths if not os.path.islink(path)}
     links = {path: os.readlink(path) for path in paths if os.path.islink(path)}
     root = _BUILT_ON  # covered by a tmpfs: the sources, some of which may lie below, are open already

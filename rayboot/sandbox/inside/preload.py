@@ -10,8 +10,6 @@ import importlib
 import json
 import os
 import sys
-from importlib.util import find_spec
-from pathlib import Path
 
 _VARIABLE = "RAYBOOT_PRELOAD"
 _LAZY = {"numpy": ("numpy.random", "numpy.linalg", "numpy.fft")}
@@ -37,6 +35,10 @@ def environment(names: tuple[str, ...]) -> dict[str, str]:
 
 def _locate(name: str) -> tuple[str, list[str]]:
     """The folder that a top-level module is imported from, and what of that folder belongs to it."""
+    # Here: the fork server, which imports this module too, should stay small.
+    from importlib.util import find_spec
+    from pathlib import Path
+
     spec = find_spec(name) if name.isidentifier() else None
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(name)

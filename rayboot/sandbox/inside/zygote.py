@@ -26,7 +26,7 @@ _TAME_LENGTH = 100_000
 """Characters. Longer programs are compiled in their own process, under its limits."""
 
 
-def main(control_fd: int, level: str, scratch: str) -> None:
+def main(control_fd: int, level: str, scratch: str, readable: list[str]) -> None:
     """Say whether this isolation level works here, then fork until the supervisor is gone."""
     control = socket.socket(fileno=control_fd)
     for name in _PRELOAD.split():
@@ -35,7 +35,7 @@ def main(control_fd: int, level: str, scratch: str) -> None:
     for name in ("exit", "quit"):  # what `-S` has left out
         setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
     try:
-        isolation = Isolation.prepare(level, scratch)  # type: ignore[arg-type]
+        isolation = Isolation.prepare(level, scratch, [*readable, *preload.readable()])  # type: ignore[arg-type]
     except OSError as error:
         framing.send(control, {"error": str(error)})
         return

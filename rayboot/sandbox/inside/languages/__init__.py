@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+from . import library
 from .base import Language
 from .go import Go
 from .java import Java
@@ -14,6 +15,15 @@ from .swift import Swift
 LANGUAGES: dict[str, Language] = {
     language.name: language for language in (JavaScript(), Perl(), Java(), Go(), Swift())
 }
+
+
+def readable_of_languages() -> list[str]:
+    """What the commands of the languages that are here read."""
+    paths = [library.ROOT]
+    for language in LANGUAGES.values():
+        if not missing(language):
+            paths += language.readable()
+    return paths
 
 
 def missing(language: Language) -> dict[str, str]:
