@@ -79,7 +79,8 @@ def _build_root(readable: list[str]) -> None:
         os.makedirs(os.path.dirname(root + path), exist_ok=True)
         os.symlink(target, root + path)
     os.makedirs(root + WORK_DIRECTORY)
-    os.symlink(WORK_DIRECTORY, root + "/tmp")
+    if not os.path.lexists(root + "/tmp"):  # there where something that programs may read lies below it
+        os.symlink(WORK_DIRECTORY, root + "/tmp")
     kernel.make_read_only(root)
     kernel.pivot_root(root)
 
