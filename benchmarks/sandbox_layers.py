@@ -60,11 +60,10 @@ def _main(path: str, stack: str, scratch: str, forks: str) -> None:
     from inside import zygote
     from inside.cell import Isolation
 
-    for name in zygote._PRELOAD.split():
-        __import__(name)
+    zygote._import_modules()
     isolation = None
     if stack != "none":
-        isolation = Isolation.prepare(stack[0], scratch)  # type: ignore[arg-type]
+        isolation = Isolation.prepare(stack[0], scratch, [])  # type: ignore[arg-type]
         if stack == "B without Landlock":
             isolation = dataclasses.replace(isolation, rules=None)
     gc.collect()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import threading
 import traceback
 from types import CodeType
 from typing import Any
@@ -29,6 +28,8 @@ def run(channel: Any, code: CodeType | str) -> None:
         status = 1
         traceback.print_exception(error, file=sys.stderr)
         framing.send(channel, ["raised", describe(error)])
+    import threading  # imported by the fork server, in its own way
+
     threading._shutdown()  # type: ignore[attr-defined]  # as the interpreter does: wait for threads,
     atexit._run_exitfuncs()  # run the exit functions (some programs print there), and flush
     flush()

@@ -29,9 +29,7 @@ _TAME_LENGTH = 100_000
 def main(control_fd: int, level: str, scratch: str, readable: list[str]) -> None:
     """Say whether this isolation level works here, then fork until the supervisor is gone."""
     control = socket.socket(fileno=control_fd)
-    for name in _PRELOAD.split():
-        importlib.import_module(name)
-    preload.import_all()
+    _import_modules()
     for name in ("exit", "quit"):  # what `-S` has left out
         setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
     try:
@@ -44,6 +42,18 @@ def main(control_fd: int, level: str, scratch: str, readable: list[str]) -> None
     gc.freeze()
     framing.send(control, {"error": ""})
     _Zygote(control, isolation).serve()
+
+
+def _import_modules() -> None:
+    """Import what programs use, without the handlers that `threading` and `random` have run in every child.
+
+    They put right the locks of other threads, and draw another seed; here is one thread, and the seed is set.
+    """
+    register, os.register_at_fork = os.register_at_fork, lambda **handlers: None
+    for name in _PRELOAD.split():
+        importlib.import_module(name)
+    preload.import_all()
+    os.register_at_fork = register
 
 
 class _Zygote:
