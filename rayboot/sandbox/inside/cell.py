@@ -58,9 +58,9 @@ class Isolation:
             os.chown(scratch, uid, uid)
         rules = None if level == "C" else _rules(level, work, readable)
         kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
-        if level == "A":
+        if level != "C":
             for commands in (False, True):
-                seccomp.compiled(1, commands, True)  # now, so that no child has to
+                seccomp.assembled(commands, level == "A")  # now, so that no child has to
         return cls(level, uid, work, rules, os.pipe())
 
     def fork(self) -> int:

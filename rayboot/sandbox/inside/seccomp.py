@@ -31,6 +31,8 @@ _SIGNAL_OWNER_IOCTLS = (0x8901, 0x8902, 0x5412)
 _NEW_NAMESPACES = 0x7E020080
 """The bits of clone's flags that make namespaces."""
 _PR_SET_NAME = 15
+_OWN_PID = 0x6F776E21
+"""Stands for the pid, which is higher than any that Linux gives."""
 
 _Code = list[tuple[int, int, int, int]]
 
@@ -81,14 +83,16 @@ def _search(starts: list[tuple[int, _Code]]) -> _Code:
 @lru_cache(maxsize=4)
 def compiled(pid: int, commands: bool, alone: bool) -> tuple[int, object]:
     """The filter for a process with this pid: the address of its `struct sock_fprog`, and what keeps it alive."""
-    code = _assemble(pid, commands, alone)
+    code = assembled(commands, alone).replace(struct.pack("<I", _OWN_PID), struct.pack("<I", pid))
     buffer = ctypes.create_string_buffer(code, len(code))
     head = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
     head_buffer = ctypes.create_string_buffer(head, len(head))
     return ctypes.addressof(head_buffer), (buffer, head_buffer)
 
 
-def _assemble(pid: int, commands: bool, alone: bool) -> bytes:
+@lru_cache
+def assembled(commands: bool, alone: bool) -> bytes:
+    """The filter's instructions, with `_OWN_PID` for the pid of the process."""
     machine = os.uname().machine
     column = 0 if machine == "x86_64" else 1
     special = {
@@ -96,8 +100,8 @@ def _assemble(pid: int, commands: bool, alone: bool) -> bytes:
         "clone3": _return(
             _ERRNO | errno.ENOSYS
         ),  # its flags are out of a filter's reach: glibc falls back to clone
-        "kill": _only_if((_argument(0), _IF_EQUAL, pid)),
-        "tgkill": _only_if((_argument(0), _IF_EQUAL, pid)),
+        "kill": _only_if((_argument(0), _IF_EQUAL, _OWN_PID)),
+        "tgkill": _only_if((_argument(0), _IF_EQUAL, _OWN_PID)),
         "fcntl": _unless(_argument(1), _SIGNAL_OWNER_FCNTLS),
         "ioctl": _unless(_argument(1), _SIGNAL_OWNER_IOCTLS),
         "prlimit64": _only_if((_argument(0), _IF_EQUAL, 0)),
