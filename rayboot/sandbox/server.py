@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rayboot.errors import RaybootError, UserError
-from rayboot.sandbox.inside import framing
+from rayboot.sandbox.inside import framing, leftovers
 from rayboot.sandbox.inside.languages import library
 from rayboot.sandbox.verdict import Limits, Tier, Verdict
 
@@ -136,7 +135,7 @@ class Server:
             self._process.kill()
             self._process.wait()
         self._channel.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        leftovers.remove(self._scratch)
 
     def close(self) -> None:
         with self._closing:

@@ -6,6 +6,7 @@ import itertools
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 
 
 def empty(folder: str) -> None:
@@ -23,6 +24,13 @@ def empty(folder: str) -> None:
                 os.rmdir(entry.path)
             else:
                 os.unlink(entry.path)
+
+
+def remove(folder: str) -> None:
+    """Remove a folder and all that is in it, as far as that can be done."""
+    with suppress(OSError):
+        empty(folder)
+        os.rmdir(folder)
 
 
 def _move_up(directory: str, names: Iterator[str]) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import select
-import shutil
 import signal
 import socket
 import sys
 from contextlib import closing
 from typing import Any
 
-from . import framing
+from . import framing, leftovers
 from .canary import breaches
 from .forkserver import ForkServer
 from .kernel import PR_SET_CHILD_SUBREAPER, prctl
@@ -38,7 +37,7 @@ def main(owner_fd: int, scratch: str) -> None:
             framing.send(owner, {"tier": server.level, "reasons": reasons})
             _serve(owner, server)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        leftovers.remove(scratch)
 
 
 def _strongest(scratch: str) -> tuple[ForkServer, list[str]]:
