@@ -82,8 +82,11 @@ def traces() -> dict[str, object]:
         "processes": offspring,
         "shared memory": Path("/proc/sysvipc/shm").read_text(),
         "root directory": os.listdir("/"),
-        "descriptors": len(os.listdir("/proc/self/fd")),
     }
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +97,7 @@ def arena() -> Iterator[Arena]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAYBOOT_TEST_TOKEN", TOKEN)
         patch.setattr(tempfile, "tempdir", str(scratch))
-        before = traces()
+        before, descriptors_before = traces(), descriptors()
         with Sandbox(limits=Limits(timeout=10.0)) as sandbox:
             if sandbox.tier == "C":
                 pytest.skip("hostile programs run at tier A or B only")
@@ -103,6 +106,8 @@ def arena() -> Iterator[Arena]:
             for pid in (arena.supervisor, *children(arena.supervisor)):
                 assert most_resident(pid) < MOST_RESIDENT
         assert traces() == before
+        # Other tests' Ray opens and closes a few of its own; one left by each program would be hundreds.
+        assert descriptors() < descriptors_before + 50
         assert list(scratch.iterdir()) == []
     shutil.rmtree(scratch)
 
