@@ -120,7 +120,7 @@ CRASHES = table(
         "code made by hand": """
 import types
 def f(a, b): pass
-f.__code__ = f.__code__.replace(co_code=bytes([100, 255, 83, 0]) * 40, co_stacksize=1)
+f.__code__ = f.__code__.replace(co_code=bytes([144, 15, 144, 255, 144, 255, 100, 255, 83, 0]), co_stacksize=1)  # a constant 2 GB away
 """,
         "deep recursion in C": """
 import sys
