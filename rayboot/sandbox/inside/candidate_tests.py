@@ -77,7 +77,7 @@ class CandidateTests:
         elif kind == "broken":
             raise Stop(str(details))
         else:
-            raise Misbehaved("the program wrote to the sandbox's own channel")
+            raise Misbehaved()
 
     def _send_questions(self, first: int) -> None:
         """Send what this test and the tests after it ask, up to the next that a judge must run."""

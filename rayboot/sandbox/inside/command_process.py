@@ -9,7 +9,7 @@ from typing import Any, Literal
 from .job import Job, Outcome, outcome_of_stop
 from .languages.base import Command, Complaint, Language
 from .process import ChildProcess
-from .stops import Ended, Misbehaved, Stop
+from .stops import Ended, Stop
 
 BUILD_SECONDS = 30.0
 """Time for a compiler; the program's own begins when it is through."""
@@ -87,7 +87,3 @@ def outcome_of_exit(job: Job, language: Language, usage: dict[str, Any]) -> Outc
             "line": complaint.line,
         }
     return outcome
-
-
-def misbehaved() -> Misbehaved:
-    return Misbehaved("the program wrote to the sandbox's own channel")

@@ -38,7 +38,7 @@ def test_command(job: Job, language: Sealed, code: str) -> Command:
 def _compile(job: Job, language: Compiled, request: Mapping[str, Any]) -> Mapping[str, str]:
     name = f"compiler of {language.name}"
     job.pump.restart(BUILD_SECONDS)
-    peer = peer_of(job, name, language.compiler(), "stdio")
+    peer = peer_of(job, name, language.compiler, "stdio")
     try:
         peer.send(request)
         answer = peer.receive()

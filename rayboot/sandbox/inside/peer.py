@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .command_process import Channel, command_request
@@ -40,13 +41,13 @@ class Peer:
         self._child.end()
 
 
-def peer_of(job: Job, name: str, command: Command, channel: Channel) -> Peer:
+def peer_of(job: Job, name: str, command: Callable[[], Command], channel: Channel) -> Peer:
     """The fork server's peer of that name; started when there is none."""
     peers = job.server.peers
     if name in peers:
         peers[name].join(job)
     else:
-        peers[name] = Peer(job, command, channel)
+        peers[name] = Peer(job, command(), channel)
     peer: Peer = peers[name]
     return peer
 

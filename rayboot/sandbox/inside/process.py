@@ -114,7 +114,7 @@ class ChildProcess:
         """The next message, which is a list. Raises Stop when none will come."""
         message = self.receive_any()
         if not isinstance(message, list) or not message:
-            raise Misbehaved("the program wrote to the sandbox's own channel")
+            raise Misbehaved()
         return message
 
     def receive_any(self) -> Any:
@@ -125,7 +125,7 @@ class ChildProcess:
             except framing.FrameTooLong as error:
                 raise TooMuchOutput("a value that the program returned is too large") from error
             except ValueError as error:
-                raise Misbehaved("the program wrote to the sandbox's own channel") from error
+                raise Misbehaved() from error
             if message is not None:
                 return message
             if self._closed or self._exited:

@@ -6,14 +6,14 @@ import os
 import re
 from typing import Any
 
-from .command_process import misbehaved, outcome_of_exit, start
+from .command_process import outcome_of_exit, start
 from .compiled import test_command
 from .job import Job, Outcome, outcome_of_stop
 from .languages import LANGUAGES
 from .languages.base import Sealed, Split
 from .peer import Peer, dismiss, peer_of
 from .process import ChildProcess, Output
-from .stops import Ended, Stop
+from .stops import Ended, Misbehaved, Stop
 
 _FAILED_TEST = re.compile(r"test case \d+ (?:did not pass|failed)|failed to pass", re.IGNORECASE)
 _SECRET_BYTES = 16
@@ -66,7 +66,7 @@ def _loaded(program: ChildProcess) -> Outcome | None:
     if kind == "ready":
         return None
     if kind not in ("syntax", "raised") or len(details) != 1:
-        raise misbehaved()
+        raise Misbehaved()
     error = _described(details[0])
     if kind == "raised":
         return {"status": "error", **error}
@@ -75,7 +75,7 @@ def _loaded(program: ChildProcess) -> Outcome | None:
 
 def _judged(job: Job, language: Split, code: str, program: ChildProcess) -> Outcome:
     name = f"judge of {language.name}"
-    peer = peer_of(job, name, language.judge(), "descriptor")
+    peer = peer_of(job, name, language.judge, "descriptor")
     try:
         peer.send({"code": code, "entry_point": job.request["entry_point"]})
         return _relay(peer, program)
@@ -96,7 +96,7 @@ def _relay(peer: Peer, program: ChildProcess) -> Outcome:
         program.send([number, *details])
         reply = program.receive()
         if len(reply) != 4 or reply[0] != number or not isinstance(reply[3], list):
-            raise misbehaved()
+            raise Misbehaved()
         if reply[1] == "ok":
             changes = [change if isinstance(change, list) and change else None for change in reply[3]]
             peer.send(["ok", reply[2], changes])
@@ -104,7 +104,7 @@ def _relay(peer: Peer, program: ChildProcess) -> Outcome:
             error = _described(reply[2])
             peer.send(["raised", {**error, "type": error["error_type"]}, []])
         else:
-            raise misbehaved()
+            raise Misbehaved()
 
 
 def _described(error: Any) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def _reported_error(child: ChildProcess) -> Outcome | None:
         return {**syntax_stop(details[0]).outcome(), "reached": False}
     if kind == "broken":
         return {"status": "sandbox_error", "message": str(details)}
-    raise Misbehaved("the program wrote to the sandbox's own channel")
+    raise Misbehaved()
 
 
 def _bad_exit(job: Job, usage: dict[str, Any]) -> Outcome:

@@ -33,7 +33,7 @@ class Misbehaved(Stop):
 
     status = "error"
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str = "the program wrote to the sandbox's own channel") -> None:
         super().__init__(message, error_type="ProtocolError")
 
 
