@@ -77,28 +77,30 @@ class Analysis:
 def analyse(code: str, entry_point: str) -> Analysis:
     """Take a test apart. Raises SyntaxError when the test itself is not Python."""
     tree = ast.parse(code, TEST_FILE)
-    binds = frozenset(_bound_names(tree))
-    uses = frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+    binds, uses = _names(tree)
     try:
-        questions = tuple(_questions(tree, entry_point))
+        questions = tuple(_questions(tree, entry_point, binds))
     except NotSimple:
         return Analysis(None, binds, uses)
     return Analysis(questions, binds, uses)
 
 
-def _bound_names(tree: ast.AST) -> set[str]:
-    names = set()
+def _names(tree: ast.AST) -> tuple[frozenset[str], frozenset[str]]:
+    """The names that a test binds, and those that stand in it as variables."""
+    binds, uses = set(), set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            names.add(node.name)
-        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            names.add(node.id)
+        if isinstance(node, ast.Name):
+            uses.add(node.id)
+            if not isinstance(node.ctx, ast.Load):
+                binds.add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            binds.add(node.name)
         elif isinstance(node, ast.alias):
-            names.add((node.asname or node.name).split(".")[0])
-    return names
+            binds.add((node.asname or node.name).split(".")[0])
+    return frozenset(binds), frozenset(uses)
 
 
-def _questions(tree: ast.Module, entry_point: str) -> list[Question]:
+def _questions(tree: ast.Module, entry_point: str, binds: frozenset[str]) -> list[Question]:
     """All the test's questions; raises NotSimple when one statement is anything else."""
     check: ast.FunctionDef | None = None
     questions: list[Question] = []
@@ -111,8 +113,7 @@ def _questions(tree: ast.Module, entry_point: str) -> list[Question]:
             questions += _question(statement, entry_point)
         elif not _does_nothing(statement):
             raise NotSimple
-    bound = _bound_names(tree)
-    if any(question.names & bound for question in questions):
+    if any(question.names & binds for question in questions):
         raise NotSimple
     return questions
 
@@ -218,10 +219,9 @@ def _distance(node: ast.expr) -> tuple[ast.expr, Any] | None:
 def _ask(node: ast.expr, entry_point: str, **judgement: Any) -> Question:
     if not _reveals_nothing(node, entry_point):
         raise NotSimple
-    names = frozenset(child.id for child in ast.walk(node) if isinstance(child, ast.Name))
-    source = ast.unparse(node)
-    code = compile(ast.fix_missing_locations(ast.Expression(node)), TEST_FILE, "eval", dont_inherit=True)
-    return Question(source, base64.b64encode(marshal.dumps(code)).decode(), names, **judgement)
+    code = compile(ast.Expression(node), TEST_FILE, "eval", dont_inherit=True)
+    marshalled = base64.b64encode(marshal.dumps(code)).decode()
+    return Question(ast.unparse(node), marshalled, _names(node)[1], **judgement)
 
 
 def _reveals_nothing(node: ast.expr, entry_point: str) -> bool:

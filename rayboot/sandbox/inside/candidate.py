@@ -28,9 +28,6 @@ def load(
     module = ModuleType(name)
     sys.modules[name] = module
     sys.argv[:] = ["program.py"]
-    import random  # imported by the fork server, in its own way
-
-    random.seed(0)  # the same program gets the same verdict twice
     if isinstance(code, str):
         try:
             code = compile_program(code, is_script)
@@ -42,8 +39,9 @@ def load(
 def serve(channel: Any, code: CodeType | str, setup_code: str) -> None:
     """Run the program as a module (its `__name__` is not `__main__`), then answer requests until the channel closes.
 
-    It says `["syntax", ...]`, `["raised", ...]` or `["ready"]` first; then to each request `[number, what, ...]` one
-    reply, `[number, "ok", value, changed arguments]` or `[number, "raised", exception, {}]`.
+    It says `["syntax", ...]`, `["raised", ...]` or `["ready"]` first. A message to it is a list of requests
+    `[number, what, ...]`; it sends one reply to each, `[number, "ok", value, changed arguments]` or
+    `[number, "raised", exception, {}]`.
     """
     compiled, namespace, syntax_error = load(code, MODULE_NAME, is_script=False)
     if compiled is None:
@@ -105,10 +103,10 @@ class _Answers:
 
     def loop(self) -> None:
         while True:
-            number, what, *details = framing.receive(self._channel)
-            reply = self._reply(number, what, details)
-            flush()
-            framing.send(self._channel, reply)
+            for number, what, *details in framing.receive(self._channel):
+                reply = self._reply(number, what, details)
+                flush()
+                framing.send(self._channel, reply)
 
     def _reply(self, number: int, what: str, details: list[Any]) -> list[Any]:
         try:

@@ -82,18 +82,16 @@ class CandidateTests:
     def _send_questions(self, first: int) -> None:
         """Send what this test and the tests after it ask, up to the next that a judge must run."""
         assert self._child is not None
+        requests: list[list[Any]] = []
         for index in sorted(index for index in self._plans if index >= first):
             plan = self._plans[index]
             if isinstance(plan, str):
-                return
+                break
             self._sent[index] = self._count + 1
             for step in plan:
                 self._count += 1
-                if isinstance(step, Question):
-                    self._child.send([self._count, "eval", step.code])
-                else:
-                    args = [encode(arg, opaque) for arg in step.args]
-                    self._child.send([self._count, "global", step.name, args])
+                requests.append([self._count, *_request(step)])
+        self._child.send(requests)
 
     def _ask(self, index: int, plan: tuple[_Step, ...]) -> Outcome:
         assert self._child is not None
@@ -179,6 +177,12 @@ def _plans(request: dict[str, Any]) -> dict[int, _Plan]:
             else:
                 plans[index] = analysis.questions
     return plans
+
+
+def _request(step: _Step) -> list[Any]:
+    if isinstance(step, Question):
+        return ["eval", step.code]
+    return ["global", step.name, [encode(arg, opaque) for arg in step.args]]
 
 
 def _call_source(call: _Call) -> str:

@@ -60,7 +60,7 @@ class Isolation:
         kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
         if level != "C":
             for commands in (False, True):
-                seccomp.assembled(commands, level == "A")  # now, so that no child has to
+                seccomp.prepared(commands, level == "A")
         return cls(level, uid, work, rules, os.pipe())
 
     def fork(self) -> int:

@@ -11,10 +11,11 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+from . import framing
 from .kernel import PR_SET_PDEATHSIG
 from .languages import readable_of_languages
 from .stops import ForkServerDied
-from .zygote import receive_with_fds, send_with_fds
+from .zygote import send_with_fds
 
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); from inside import zygote; "
@@ -52,7 +53,7 @@ class ForkServer:
         self._control = ours
         self._control.settimeout(60)
         try:
-            self.error = receive_with_fds(ours)[0]["error"]
+            self.error = framing.receive(ours)["error"]
         except (OSError, EOFError):
             self.error = "the fork server did not start"
         self._control.settimeout(ANSWER_SECONDS)
@@ -82,7 +83,7 @@ class ForkServer:
     def _ask(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         try:
             send_with_fds(self._control, request, fds)
-            answer: dict[str, Any] = receive_with_fds(self._control)[0]
+            answer: dict[str, Any] = framing.receive(self._control)
         except (OSError, EOFError) as error:
             raise ForkServerDied(str(error)) from error
         return answer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 _FIRST = 2_000_000
 _SMALL_RANGE = 1000
@@ -23,7 +22,7 @@ def private_uid() -> int | None:
 
 
 def _capabilities() -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
+    for line in _lines("status"):
         if line.startswith("CapEff:"):
             return int(line.split()[1], 16)
     return 0
@@ -31,8 +30,13 @@ def _capabilities() -> int:
 
 def _ids(name: str) -> int:
     """How many ids from 0 on exist in this user namespace."""
-    for line in Path(f"/proc/self/{name}").read_text().splitlines():
+    for line in _lines(name):
         inside, _, count = map(int, line.split())
         if inside == 0:
             return count
     return 0
+
+
+def _lines(name: str) -> list[str]:
+    with open(f"/proc/self/{name}") as file:
+        return file.read().splitlines()

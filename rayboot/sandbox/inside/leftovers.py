@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -16,7 +15,8 @@ def empty(folder: str) -> None:
     Python's recursion, can go.
     """
     os.chmod(folder, 0o700)  # a program may take away its own right to a directory
-    names = (f"{folder}/{secrets.token_hex(8)}-{number}" for number in itertools.count())
+    unguessable = os.urandom(8).hex()
+    names = (f"{folder}/{unguessable}-{number}" for number in itertools.count())
     while entries := list(os.scandir(folder)):
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):

@@ -85,7 +85,7 @@ class Link:
     def _request(self, what: str, *details: Any, stop: type[BaseException] | None = None) -> list[Any]:
         self._number += 1
         try:
-            framing.send(self._channel, [self._number, what, *details])
+            framing.send(self._channel, [[self._number, what, *details]])
             reply = framing.receive(self._channel, framing.MAX_FRAME)
             while isinstance(reply, list) and len(reply) == 3 and reply[0] == "callback":
                 framing.send(self._channel, self._answer_callback(*reply[1:]))

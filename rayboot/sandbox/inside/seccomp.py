@@ -11,6 +11,7 @@ import ctypes
 import errno
 import os
 import struct
+from dataclasses import dataclass
 from functools import lru_cache
 
 from . import kernel
@@ -80,18 +81,27 @@ def _search(starts: list[tuple[int, _Code]]) -> _Code:
     return [(_IF_AT_LEAST, len(left), 0, starts[middle][0]), *left, *right]
 
 
-@lru_cache(maxsize=4)
-def compiled(pid: int, commands: bool, alone: bool) -> tuple[int, object]:
-    """The filter for a process with this pid: the address of its `struct sock_fprog`, and what keeps it alive."""
-    code = assembled(commands, alone).replace(struct.pack("<I", _OWN_PID), struct.pack("<I", pid))
-    buffer = ctypes.create_string_buffer(code, len(code))
-    head = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
-    head_buffer = ctypes.create_string_buffer(head, len(head))
-    return ctypes.addressof(head_buffer), (buffer, head_buffer)
+@dataclass(frozen=True)
+class _Filter:
+    """A filter in memory that stays where it is, so that a child has but to fill its pid in."""
+
+    instructions: bytearray
+    pid_offsets: list[int]
+    program: ctypes.Array[ctypes.c_char]
+    """`struct sock_fprog`: how many instructions, and where."""
 
 
 @lru_cache
-def assembled(commands: bool, alone: bool) -> bytes:
+def prepared(commands: bool, alone: bool) -> _Filter:
+    """The filter for these arguments of `restrict`. To be called by the fork server, since it takes a while."""
+    code = _code(commands, alone)
+    instructions = bytearray().join(struct.pack("<HBBI", *instruction) for instruction in code)
+    offsets = [8 * index + 4 for index, (*_, value) in enumerate(code) if value == _OWN_PID]
+    address = ctypes.addressof(ctypes.c_char.from_buffer(instructions))
+    return _Filter(instructions, offsets, ctypes.create_string_buffer(struct.pack("@HP", len(code), address)))
+
+
+def _code(commands: bool, alone: bool) -> _Code:
     """The filter's instructions, with `_OWN_PID` for the pid of the process."""
     machine = os.uname().machine
     column = 0 if machine == "x86_64" else 1
@@ -129,7 +139,7 @@ def assembled(commands: bool, alone: bool) -> bytes:
         (_RETURN, 0, 0, _KILL),
         (_LOAD, 0, 0, 0),
     ]
-    return b"".join(struct.pack("<HBBI", *instruction) for instruction in [*head, *_search(starts)])
+    return [*head, *_search(starts)]
 
 
 def restrict(pid: int, commands: bool, alone: bool) -> None:
@@ -139,4 +149,7 @@ def restrict(pid: int, commands: bool, alone: bool) -> None:
         commands: It will become a command of another language, which may start processes.
         alone: It is in a pid namespace of its own, and may send signals there.
     """
-    kernel.prctl("seccomp", kernel.PR_SET_SECCOMP, _FILTER_MODE, compiled(pid, commands, alone)[0])
+    found = prepared(commands, alone)
+    for offset in found.pid_offsets:
+        struct.pack_into("<I", found.instructions, offset, pid)
+    kernel.prctl("seccomp", kernel.PR_SET_SECCOMP, _FILTER_MODE, ctypes.addressof(found.program))

@@ -47,13 +47,15 @@ def main(control_fd: int, level: str, scratch: str, readable: list[str]) -> None
 def _import_modules() -> None:
     """Import what programs use, without the handlers that `threading` and `random` have run in every child.
 
-    They put right the locks of other threads, and draw another seed; here is one thread, and the seed is set.
+    They put right the locks of other threads, and draw another seed; here is one thread, and the seed is set, so that
+    the same program gets the same verdict twice.
     """
     register, os.register_at_fork = os.register_at_fork, lambda **handlers: None
     for name in _PRELOAD.split():
         importlib.import_module(name)
     preload.import_all()
     os.register_at_fork = register
+    importlib.import_module("random").seed(0)
 
 
 class _Zygote:
@@ -126,8 +128,8 @@ def _is_tame(request: dict[str, Any]) -> bool:
 
 def send_with_fds(channel: socket.socket, message: Any, fds: list[int]) -> None:
     data = framing.pack(message)
-    socket.send_fds(channel, [data[:4]], fds)
-    channel.sendall(data[4:])
+    sent = socket.send_fds(channel, [data], fds)
+    channel.sendall(data[sent:])
 
 
 def receive_with_fds(channel: socket.socket) -> tuple[Any, list[int]]:
