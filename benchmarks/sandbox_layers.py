@@ -6,12 +6,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
-from statistics import median
 
 STACKS = {
     "fork alone": "none",
@@ -25,6 +21,10 @@ _LIMITS = {"timeout": 10.0, "memory": 1 << 30, "output": 1 << 20}
 
 def measure(forks: int, repeats: int) -> dict[str, float]:
     """Median milliseconds by stack; a stack that this machine does not offer is left out."""
+    # Here and below: a bare interpreter runs this file too, where these modules would have every fork run handlers.
+    import tempfile
+    from statistics import median
+
     times: dict[str, list[float]] = {}
     for _ in range(repeats):
         for name, stack in STACKS.items():
@@ -36,6 +36,9 @@ def measure(forks: int, repeats: int) -> dict[str, float]:
 
 
 def _in_bare_interpreter(stack: str, scratch: str, forks: int) -> float | None:
+    import subprocess
+    from pathlib import Path
+
     from rayboot.sandbox import server
 
     boot = f"import runpy; runpy.run_path({__file__!r}, run_name='__main__')"
@@ -61,6 +64,8 @@ def _main(path: str, stack: str, scratch: str, forks: str) -> None:
     from inside.cell import Isolation
 
     zygote._import_modules()
+    from statistics import median
+
     isolation = None
     if stack != "none":
         isolation = Isolation.prepare(stack[0], scratch, [])  # type: ignore[arg-type]
