@@ -1,29 +1,31 @@
 """Recipes: pydantic models of everything that a run can be told. Imports neither Ray nor torch."""
 
+from rayboot.config.generation import GenerationConfig, OpenAIConfig, VllmConfig
 from rayboot.config.load import load_recipe, recipe_from, recipe_yaml
 from rayboot.config.recipe import Mode, Recipe
 from rayboot.config.sections import (
     CurationConfig,
     EvaluationConfig,
-    GenerationConfig,
     PolicyConfig,
     ProblemsConfig,
     RolloutConfig,
     SandboxConfig,
-    TrainingConfig,
 )
+from rayboot.config.training import TrainingConfig
 
 __all__ = [
     "CurationConfig",
     "EvaluationConfig",
     "GenerationConfig",
     "Mode",
+    "OpenAIConfig",
     "PolicyConfig",
     "ProblemsConfig",
     "Recipe",
     "RolloutConfig",
     "SandboxConfig",
     "TrainingConfig",
+    "VllmConfig",
     "load_recipe",
     "recipe_from",
     "recipe_yaml",

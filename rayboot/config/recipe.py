@@ -6,17 +6,17 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from rayboot.config.generation import GenerationConfig
+from rayboot.config.section import Section
 from rayboot.config.sections import (
     CurationConfig,
     EvaluationConfig,
-    GenerationConfig,
     PolicyConfig,
     ProblemsConfig,
     RolloutConfig,
     SandboxConfig,
-    Section,
-    TrainingConfig,
 )
+from rayboot.config.training import TrainingConfig
 
 Mode = Literal["finetune", "plain", "simple", "full"]
 

@@ -22,22 +22,31 @@ This page is made from the models in `rayboot/config/`; required options have no
 
 def reference() -> str:
     """The page as Markdown: a table for the top level and one for each section."""
-    sections = {
-        name: field.annotation
-        for name, field in Recipe.model_fields.items()
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-    }
-    parts = [HEAD, "## Top level\n", *_table(Recipe, skip=set(sections))]
-    for name, model in sections.items():
-        parts += [f"\n## {name}\n", f"{_one_line(model.__doc__)}\n", *_table(model)]
-    return "\n".join(parts) + "\n"
+    return "\n".join([HEAD, "## Top level\n", *_tables(Recipe, "")]) + "\n"
 
 
-def _table(model: type[BaseModel], skip: set[str] | None = None) -> Iterator[str]:
+def _tables(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    """The model's own options, then those of the sections below it."""
+    sections = {name: found for name, field in model.model_fields.items() if (found := _section(field))}
+    yield from _table(model, skip=set(sections))
+    for name, section in sections.items():
+        yield from (f"\n## {prefix}{name}\n", f"{_one_line(section.__doc__)}\n")
+        yield from _tables(section, f"{prefix}{name}.")
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    """The section that a field holds, or may hold."""
+    for kind in (field.annotation, *get_args(field.annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
+
+
+def _table(model: type[BaseModel], skip: set[str]) -> Iterator[str]:
     yield "| option | values | default | meaning |"
     yield "| --- | --- | --- | --- |"
     for name, field in model.model_fields.items():
-        if name not in (skip or set()):
+        if name not in skip:
             cells = (
                 f"`{field.alias or name}`",
                 _values(field.annotation),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rayboot.config.sections import GenerationConfig
+from rayboot.config.generation import GenerationConfig
 from rayboot.generation.base import (
     Completion,
     GenerationRequest,

@@ -14,12 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from rayboot.config.sections import GenerationConfig
+from rayboot.config.generation import GenerationConfig
 from rayboot.generation.base import GenerationRequest, GenerationResult
 from rayboot.generation.batching import BatchRunner, PendingSequence
 from rayboot.generation.context import ContextLimit
 from rayboot.generation.decoding import BatchDecoder
 from rayboot.generation.loading import encode, load_model, load_tokenizer, load_weights
+from rayboot.generation.versions import Versions
 
 
 class TransformersEngine:
@@ -37,14 +38,11 @@ class TransformersEngine:
         self._runner = BatchRunner(
             BatchDecoder(self._model, self._tokenizer), config.batch_size, self._thread
         )
-        self._open = asyncio.Event()
-        self._open.set()
-        self._publishing = asyncio.Lock()
-        self._version = 0
+        self._versions = Versions()
 
     @property
     def version(self) -> int:
-        return self._version
+        return self._versions.current
 
     async def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
         """Answer the requests, in order.
@@ -56,16 +54,15 @@ class TransformersEngine:
         prompts = [encode(self._tokenizer, request.prompt) for request in requests]
         for request, prompt in zip(requests, prompts, strict=True):
             self._limit.check(len(prompt), request.params.max_tokens, request.tag)
-        while not self._open.is_set():
-            await self._open.wait()
-        version = self._version
         loop = asyncio.get_running_loop()
         sequences = [
             [PendingSequence(prompt, seed, request.params, loop.create_future()) for seed in request.seeds]
             for request, prompt in zip(requests, prompts, strict=True)
         ]
-        self._runner.submit([each for samples in sequences for each in samples])
-        completions = iter(await asyncio.gather(*(each.future for samples in sequences for each in samples)))
+        waiting = [each for samples in sequences for each in samples]
+        async with self._versions.use() as version:
+            self._runner.submit(waiting)
+            completions = iter(await asyncio.gather(*(each.future for each in waiting)))
         return [
             GenerationResult(
                 completions=tuple(next(completions) for _ in samples),
@@ -81,15 +78,9 @@ class TransformersEngine:
         Raises:
             UserError: The checkpoint is missing, broken or another model's; the old weights stay in use.
         """
-        async with self._publishing:
-            self._open.clear()
-            try:
-                await self._runner.drained()
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._thread, load_weights, self._model, checkpoint)
-                self._version = version
-            finally:
-                self._open.set()
+        async with self._versions.replace(version):
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._thread, load_weights, self._model, checkpoint)
 
     async def close(self) -> None:
         """Finish what is in flight, then end the thread."""

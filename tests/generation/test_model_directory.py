@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from rayboot.config.sections import GenerationConfig
+from rayboot.config.generation import GenerationConfig
 from rayboot.errors import UserError
 from rayboot.generation import check_model, create_engine, load_token_counter
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from support.tiny_models import tiny_llama, tiny_t5
 from transformers import AutoModelForCausalLM
 
-from rayboot.config.sections import GenerationConfig
+from rayboot.config.generation import GenerationConfig
 from rayboot.errors import UserError
 from rayboot.generation import GenerationRequest, GenerationResult, Generator, SamplingParams, create_engine
 

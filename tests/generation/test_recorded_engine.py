@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rayboot.config.sections import GenerationConfig
+from rayboot.config.generation import GenerationConfig
 from rayboot.errors import UserError
 from rayboot.generation import GenerationRequest, SamplingParams, create_engine, load_token_counter
 

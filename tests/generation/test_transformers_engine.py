@@ -9,7 +9,7 @@ import torch
 from support.tiny_models import tiny_llama
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
-from rayboot.config.sections import GenerationConfig
+from rayboot.config.generation import GenerationConfig
 from rayboot.generation import (
     Completion,
     GenerationRequest,

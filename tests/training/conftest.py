@@ -10,7 +10,7 @@ import pytest
 from refit_helpers import MakeJob
 from support.tiny_models import tiny_llama, tiny_t5
 
-from rayboot.config.sections import TrainingConfig
+from rayboot.config.training import TrainingConfig
 from rayboot.training import RefitJob, Refitter
 
 

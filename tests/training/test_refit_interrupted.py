@@ -15,7 +15,7 @@ import ray
 import torch
 from refit_helpers import MakeJob, same, weights, without_time
 
-from rayboot.config.sections import TrainingConfig
+from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError
 from rayboot.training import RefitJob, RefitResult, Refitter, refit
 
@@ -85,7 +85,7 @@ import os, signal, sys
 from collections.abc import Callable
 from pathlib import Path
 import ray
-from rayboot.config.sections import TrainingConfig
+from rayboot.config.training import TrainingConfig
 from rayboot.training import RefitJob, refit
 
 job = RefitJob.model_validate_json(sys.argv[2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from refit_helpers import MakeJob, same, weights
 
-from rayboot.config.sections import TrainingConfig
+from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError
 from rayboot.training import Refitter
 

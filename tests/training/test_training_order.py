@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from rayboot.config.sections import TrainingConfig
+from rayboot.config.training import TrainingConfig
 from rayboot.training.examples import IGNORED, Encoded
 from rayboot.training.order import TrainingOrder
 from rayboot.training.schedule import Schedule
