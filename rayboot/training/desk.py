@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ConfigDict
 
-from rayboot.config.sections import TrainingConfig
+from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError
 from rayboot.problems.types import Frozen
 from rayboot.training.job import RefitJob

@@ -9,7 +9,7 @@ from typing import Any
 
 import ray
 
-from rayboot.config.sections import TrainingConfig
+from rayboot.config.training import TrainingConfig
 from rayboot.training import worker
 
 START_ATTEMPTS = 10

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 import ray
 
-from rayboot.config.sections import TrainingConfig
+from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError, UserError
 from rayboot.failures import explain
 from rayboot.training.desk import RefitDesk, Standing

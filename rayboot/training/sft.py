@@ -8,7 +8,7 @@ from typing import Any
 
 import ray.train
 
-from rayboot.config.sections import TrainingConfig
+from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError, UserError
 from rayboot.training.checkpoints import CheckpointCadence, restored_checkpoint
 from rayboot.training.course import RefitCourse, best_of, validation_curve

@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from rayboot.config.sections import TrainingConfig
+from rayboot.config.training import TrainingConfig
 from rayboot.training.batches import Collator, CompletionLoss
 from rayboot.training.examples import Encoded
 from rayboot.training.order import TrainingOrder
