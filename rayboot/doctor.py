@@ -8,6 +8,7 @@ import shutil
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
+from rayboot.errors import UserError
 from rayboot.problems.types import Frozen
 from rayboot.recipes import packaged
 from rayboot.sandbox import LANGUAGES, detect_tier, missing
@@ -36,6 +37,7 @@ def examine(folder: str = ".") -> list[Finding]:
         *_languages(),
         _hardware(),
         _sandbox(),
+        _sandbox_in_container(),
         _disk(folder),
         _quickstart(),
     ]
@@ -117,6 +119,14 @@ def _sandbox() -> Finding:
         found=f"tier {report.tier}: {report.meaning}",
         advice="; ".join(report.reasons),
     )
+
+
+def _sandbox_in_container() -> Finding:
+    try:
+        found = detect_tier("runsc").meaning
+    except UserError as error:
+        found = f"optional, and not to be had: {error}"
+    return Finding(what="sandbox runsc", ok=True, found=found)
 
 
 def _disk(folder: str) -> Finding:

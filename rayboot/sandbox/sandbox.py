@@ -13,10 +13,11 @@ from types import TracebackType
 
 from rayboot.errors import RaybootError, UserError
 from rayboot.problems.types import Frozen, Language, Problem, Test
+from rayboot.sandbox.container import start_server
 from rayboot.sandbox.inside.languages import LANGUAGES, library, missing
 from rayboot.sandbox.inside.preload import environment as preload_environment
 from rayboot.sandbox.server import Server
-from rayboot.sandbox.verdict import Limits, Tier, Verdict
+from rayboot.sandbox.verdict import Limits, Runtime, Tier, Verdict
 
 
 class Job(Frozen):
@@ -53,9 +54,12 @@ class Sandbox:
         allow_weak: Run programs even where the system offers too little isolation (tier C).
         preload: Modules beside the standard library that Python programs may import, such as `("numpy",)`. Each must be
             importable here; they cost no time, as every program is forked from a process that has them.
+        runtime: `runsc` runs each server in a gVisor container: slower, and a kernel of its own stands between the
+            programs and the machine's. Needs root, and `runsc` (Debian package runsc).
 
     Raises:
-        UserError: The system offers only tier C, and `allow_weak` is False; or a module of `preload` is not installed.
+        UserError: The system offers only tier C, and `allow_weak` is False; a module of `preload` is not installed; or
+            `runsc` is asked for, and missing or unable to run here.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Sandbox:
         limits: Limits | None = None,
         allow_weak: bool = False,
         preload: Sequence[str] = (),
+        runtime: Runtime = "native",
     ) -> None:
         if workers < 1:
             raise UserError(f"a sandbox needs at least 1 worker, not {workers}")
@@ -74,7 +79,7 @@ class Sandbox:
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="sandbox")
         try:
             for _ in range(workers):
-                self._servers.append(Server(allow_weak, environment))
+                self._servers.append(start_server(runtime, allow_weak, environment))
             for server in self._servers:
                 server.wait_ready()
                 self._idle.put(server)
@@ -82,7 +87,7 @@ class Sandbox:
             self.close()
             raise
         self.tier: Tier = self._servers[0].tier
-        """How strong the isolation is: A (strongest), B, or C."""
+        """How strong the isolation is: runsc (strongest, if asked for), A, B, or C."""
 
     def run(
         self,

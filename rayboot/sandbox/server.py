@@ -24,11 +24,11 @@ LONGEST = 3
 """Times its limit: so long may a job take on a busy machine (`inside/pump.py`)."""
 GRACE_SECONDS = 30.0
 """How long a server may take beyond the program's own limit before it counts as stuck."""
-_END_SECONDS = 2.0
+END_SECONDS = 2.0
 
-_BOOT = (
+BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); from inside import supervisor; "
-    "supervisor.main(int(sys.argv[2]), sys.argv[3])"
+    "supervisor.main(int(sys.argv[2]), *sys.argv[3:])"
 )
 
 
@@ -62,20 +62,25 @@ class Server:
     def _start(self) -> None:
         with suppress(OSError):  # what cannot be prepared is said when it is needed
             library.open_root()
-        self._scratch = tempfile.mkdtemp(prefix="rayboot-sandbox-")
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                interpreter_command(_BOOT, str(Path(__file__).parent), str(theirs.fileno()), self._scratch),
-                pass_fds=[theirs.fileno()],
-                env=self._environment,
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            self._process = self._launch(theirs)
         self._channel = ours
         self._ready = False
+
+    def _launch(self, channel: socket.socket) -> subprocess.Popen[bytes]:
+        """Start the supervisor, with its end of the channel."""
+        self._scratch = tempfile.mkdtemp(prefix="rayboot-sandbox-")
+        folder, fd = str(Path(__file__).parent), channel.fileno()
+        return subprocess.Popen(
+            interpreter_command(BOOT, folder, str(fd), self._scratch, "A"),
+            pass_fds=[fd],
+            env=self._environment,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
     def wait_ready(self) -> None:
         """Wait until the canary has run, and learn the tier.
@@ -130,7 +135,7 @@ class Server:
         """The supervisor ends its fork server; and where it is killed, that dies with it, and the programs too."""
         self._process.terminate()
         try:
-            self._process.wait(_END_SECONDS)
+            self._process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from rayboot.problems.types import Frozen
-from rayboot.sandbox.server import Server
-from rayboot.sandbox.verdict import Tier
+from rayboot.sandbox.container import start_server
+from rayboot.sandbox.verdict import Runtime, Tier
 
 MEANING: dict[Tier, str] = {
+    "runsc": "a gVisor container, with seccomp inside: programs see a kernel of its own, and not the machine's",
     "A": "namespaces, Landlock and seccomp: programs see a private root, no network, no other process",
     "B": "Landlock and seccomp without namespaces, as in a container's default set-up",
     "C": "neither Landlock nor seccomp: programs are refused unless weak isolation is allowed",
@@ -23,9 +24,13 @@ class TierReport(Frozen):
     """Why the tier is not stronger; empty at tier A."""
 
 
-def detect_tier() -> TierReport:
-    """Start a server, run the canary in it, and end it: takes a fraction of a second."""
-    server = Server(allow_weak=True)
+def detect_tier(runtime: Runtime = "native") -> TierReport:
+    """Start a server, run the canary in it, and end it: takes a fraction of a second, or a second in a container.
+
+    Raises:
+        UserError: The runtime is `runsc`, and it is missing or cannot run here.
+    """
+    server = start_server(runtime, allow_weak=runtime == "native")
     try:
         server.wait_ready()
         return TierReport(tier=server.tier, meaning=MEANING[server.tier], reasons=server.reasons)

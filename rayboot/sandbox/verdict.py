@@ -17,7 +17,8 @@ Status = Literal[
     "crashed",
     "sandbox_error",
 ]
-Tier = Literal["A", "B", "C"]
+Tier = Literal["A", "B", "C", "runsc"]
+Runtime = Literal["native", "runsc"]
 
 
 class Limits(Frozen):

@@ -13,10 +13,14 @@ from typing import Any, Literal
 from . import kernel, landlock, leftovers, newroot, seccomp
 from .identity import private_uid
 
-Level = Literal["A", "B", "C"]
+Level = Literal["A", "B", "C", "runsc"]
+"""`runsc`: inside a gVisor container, which has Landlock's part, and no mount namespaces."""
+_ALONE = ("A", "runsc")
+"""Levels at which each program is in a pid namespace of its own."""
 Profile = Literal["python", "command"]
 """What runs in the cell: the fork server's own Python, or a command of another language, which may start processes."""
 
+_CONTAINER_UID = 65534
 _FILE_BYTES = {"python": 16 << 20, "command": 64 << 20}
 _WORK_OPTIONS = "size=64m,nr_inodes=4096,mode=700"
 _OPEN_FILES = {"python": 64, "command": 256}
@@ -47,7 +51,7 @@ class Isolation:
         Raises:
             OSError: The system does not offer this level.
         """
-        uid = private_uid()
+        uid = _CONTAINER_UID if level == "runsc" else private_uid()
         readable = newroot.readable_paths(readable)
         work = newroot.WORK_DIRECTORY if level == "A" else scratch
         if level == "A":
@@ -56,15 +60,15 @@ class Isolation:
             _mount_work_directory(uid, executes=False)
         elif uid is not None:
             os.chown(scratch, uid, uid)
-        rules = None if level == "C" else _rules(level, work, readable)
+        rules = None if level in ("C", "runsc") else _rules(level, work, readable)
         kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
         if level != "C":
             for commands in (False, True):
-                seccomp.prepared(commands, level == "A")
+                seccomp.prepared(commands, level in _ALONE)
         return cls(level, uid, work, rules, os.pipe())
 
     def fork(self) -> int:
-        return kernel.fork_into_pid_namespace() if self.level == "A" else os.fork()
+        return kernel.fork_into_pid_namespace() if self.level in _ALONE else os.fork()
 
     def enter(self, fds: list[int], limits: dict[str, Any], profile: Profile, executes: bool = False) -> None:
         """Isolate this process, for ever. `fds` become 0, 1, 2, ...; all other descriptors are closed.
@@ -87,7 +91,7 @@ class Isolation:
         _keep_only(fds)
         _set_limits(limits, profile, private_user=self.uid is not None or self.level == "A")
         if self.level != "C":
-            seccomp.restrict(os.getpid(), profile == "command", self.level == "A")
+            seccomp.restrict(os.getpid(), profile == "command", self.level in _ALONE)
 
     def _become_nobody(self) -> None:
         if self.uid is not None:
@@ -149,4 +153,5 @@ def _set_limits(limits: dict[str, Any], profile: Profile, private_user: bool) ->
     for kind, value in values.items():
         hard = resource.getrlimit(kind)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (value, value))
+        if hard:  # 0 is as low as can be; gVisor refuses to set some, which are 0 in its container
+            resource.setrlimit(kind, (value, value))

@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import sys
+from collections.abc import Mapping
 
 _VARIABLE = "RAYBOOT_PRELOAD"
 _LAZY = {"numpy": ("numpy.random", "numpy.linalg", "numpy.fft")}
@@ -46,6 +47,12 @@ def _locate(name: str) -> tuple[str, list[str]]:
     own = file.parent if spec.submodule_search_locations else file
     files = [own, own.with_name(f"{name}.libs")]  # shared libraries of a wheel
     return str(own.parent), [str(path) for path in files if path.exists()]
+
+
+def readable_of(variables: Mapping[str, str]) -> list[str]:
+    """What fork servers with these variables need to read."""
+    paths: list[str] = json.loads(variables.get(_VARIABLE, "{}")).get("paths", [])
+    return paths
 
 
 def import_all() -> None:

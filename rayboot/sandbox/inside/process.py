@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import socket
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import framing
+from . import exits, framing
 from .forkserver import ForkServer
 from .pump import Pump
 from .stops import Ended, Misbehaved, Stop, TooMuchOutput
@@ -58,17 +57,18 @@ class ChildProcess:
         self._closed = False
         self._exited = False
         self.usage: dict[str, Any] = {}
-        self._pidfd: int | None = None
+        self._exit_fd: int | None = None
         self._pipes: dict[int, str] = {}
         self.pid = self._spawn(request, fds or {})
-        self._pidfd = os.pidfd_open(self.pid)
+        if self._exit_fd is None:
+            self._exit_fd = os.pidfd_open(self.pid)
         pump.process_started(self.pid)
         self._register()
 
     def _register(self) -> None:
-        pidfd = self._pidfd
-        assert pidfd is not None
-        self._pump.register(pidfd, lambda event: self._on_exit(pidfd))
+        exit_fd = self._exit_fd
+        assert exit_fd is not None
+        self._pump.register(exit_fd, lambda event: self._on_exit(exit_fd))
         self._pump.register(self.channel.fileno(), self._on_channel)
         for fd in self._pipes:
             self._pump.register(fd, lambda event, fd=fd: self._on_output(fd))  # type: ignore[misc]
@@ -82,8 +82,9 @@ class ChildProcess:
         for fd in self._pipes:
             os.set_blocking(fd, False)
         passed = [stdin, out_end, err_end, theirs.fileno(), *([fds["program"]] if "program" in fds else [])]
+        self._exit_fd, *kept = exits.exit_pipe() or (None,)
         try:
-            answer = self._server.spawn(request, passed)
+            answer = self._server.spawn(request, [*passed, *kept])
             if _SYNTAX in answer:
                 raise syntax_stop(answer[_SYNTAX])
             return int(answer["pid"])
@@ -91,7 +92,7 @@ class ChildProcess:
             self._close()
             raise
         finally:
-            for fd in (null, out_end, err_end):
+            for fd in (null, out_end, err_end, *kept):
                 os.close(fd)
             theirs.close()
 
@@ -134,7 +135,7 @@ class ChildProcess:
 
     def move_to(self, pump: Pump, output: Output) -> None:
         """Belong to another job from now on."""
-        for fd in (*self._pipes, self.channel.fileno(), self._pidfd):
+        for fd in (*self._pipes, self.channel.fileno(), self._exit_fd):
             self._pump.unregister(fd)  # type: ignore[arg-type]
         self._pump, self._output = pump, output
         self._register()
@@ -178,10 +179,10 @@ class ChildProcess:
             self._pump.unregister(fd)
         self._output.add(self._pipes[fd], data)
 
-    def _on_exit(self, pidfd: int) -> None:
+    def _on_exit(self, exit_fd: int) -> None:
         """Everything that it wrote is in the kernel's buffers by now."""
         self._exited = True
-        self._pump.unregister(pidfd)
+        self._pump.unregister(exit_fd)
         self._drain()
 
     def _drain(self) -> None:
@@ -198,11 +199,11 @@ class ChildProcess:
 
     def end(self) -> dict[str, Any]:
         """Kill the process if it still runs, read the rest of its output, and say what it used."""
-        if self._pidfd is None:
+        if self._exit_fd is None:
             return self.usage
         try:
-            if not self._exited:  # its parent has not reaped it: the signal finds it, dead or not
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            if not self._exited:
+                exits.kill(self._exit_fd, self.pid)
             self._pump.process_ends(self.pid)
             self.usage = {**self._server.reap(self.pid), "killed": not self._exited}
             self._drain()
@@ -218,10 +219,10 @@ class ChildProcess:
         for fd in self._pipes:
             os.close(fd)
         self.channel.close()
-        if self._pidfd is not None:
-            self._pump.unregister(self._pidfd)
-            os.close(self._pidfd)
-            self._pidfd = None
+        if self._exit_fd is not None:
+            self._pump.unregister(self._exit_fd)
+            os.close(self._exit_fd)
+            self._exit_fd = None
 
 
 def syntax_stop(error: dict[str, Any]) -> Stop:

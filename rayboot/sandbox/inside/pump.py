@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -107,6 +108,21 @@ def _run_queue_delay(pid: int) -> float:
 _owner = os.getppid()
 
 
+_owner_channel: list[socket.socket] = []
+
+
+def watch_owner(channel: socket.socket) -> None:
+    """Take the end of this channel for the owner's end: in a container, its process is not to be seen."""
+    _owner_channel.append(channel)
+
+
+def _is_closed(channel: socket.socket) -> bool:
+    try:
+        return not channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+
+
 def exit_if_orphaned() -> None:
-    if os.getppid() != _owner:
+    if os.getppid() != _owner or any(map(_is_closed, _owner_channel)):
         sys.exit(0)

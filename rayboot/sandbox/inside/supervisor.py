@@ -13,26 +13,29 @@ from . import framing, leftovers
 from .canary import breaches
 from .forkserver import ForkServer
 from .kernel import PR_SET_CHILD_SUBREAPER, prctl
-from .pump import exit_if_orphaned
+from .pump import exit_if_orphaned, watch_owner
 from .run import run_job
 from .stops import ForkServerDied
 
 _FORK_SERVER_TRIES = 3
-_WEAKER = {"A": "B", "B": "C"}
+_WEAKER = {"A": "B", "B": "C", "runsc": "C"}
 
 
-def main(owner_fd: int, scratch: str) -> None:
+def main(owner_fd: int, scratch: str, level: str) -> None:
     """Find the strongest isolation that works, say so, then answer each job with a verdict until the owner closes.
 
-    `scratch` is an empty directory, for the programs of tiers that have no private one; it is removed at the end.
+    Args:
+        scratch: An empty directory, for the programs of tiers that have no private one; it is removed at the end.
+        level: The isolation to try first.
     """
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     prctl(
         "subreaper", PR_SET_CHILD_SUBREAPER, 1
     )  # programs that outlive their fork server are waited for here
     owner = socket.socket(fileno=owner_fd)
+    watch_owner(owner)
     try:
-        server, reasons = _strongest(scratch)
+        server, reasons = _strongest(level, scratch)
         with closing(server):
             framing.send(owner, {"tier": server.level, "reasons": reasons})
             _serve(owner, server)
@@ -40,8 +43,8 @@ def main(owner_fd: int, scratch: str) -> None:
         leftovers.remove(scratch)
 
 
-def _strongest(scratch: str) -> tuple[ForkServer, list[str]]:
-    level, reasons = "A", list[str]()
+def _strongest(level: str, scratch: str) -> tuple[ForkServer, list[str]]:
+    reasons: list[str] = []
     while True:
         server = ForkServer(level, scratch)
         problem = server.error or ("" if level == "C" else breaches(server))

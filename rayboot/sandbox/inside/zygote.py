@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from . import candidate, command, framing, judge, preload, script
 from .cell import Isolation, Profile
+from .exits import ExitPipes
 from .program import compile_program, describe_syntax_error
 
 _PRELOAD = """
@@ -21,7 +22,7 @@ abc argparse array bisect calendar cmath collections collections.abc contextlib 
 fractions functools heapq io itertools json math numbers operator os pprint queue random re statistics string struct sys
 textwrap threading time traceback types typing unicodedata warnings
 """
-_MAX_FDS = 5
+_MAX_FDS = 6
 _TAME_LENGTH = 100_000
 """Characters. Longer programs are compiled in their own process, under its limits."""
 
@@ -62,6 +63,7 @@ class _Zygote:
     def __init__(self, control: socket.socket, isolation: Isolation) -> None:
         self._control = control
         self._isolation = isolation
+        self._exits = ExitPipes()
         self._last: tuple[tuple[str, bool], CodeType] | None = None
 
     def serve(self) -> None:
@@ -86,7 +88,9 @@ class _Zygote:
                 return {"syntax_error": describe_syntax_error(error)}
             except (RecursionError, MemoryError):
                 pass  # the child will meet it too, under its own limits
+        end = self._exits.take(fds)
         pid = self._isolation.fork()
+        self._exits.forked(pid, end)
         if pid == 0:
             self._child(request, code, fds)
         return {"pid": pid}

@@ -1,0 +1,155 @@
+"""A server inside a gVisor container: a kernel of its own, in user space, between the programs and the machine's."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from rayboot.errors import RaybootError, UserError
+from rayboot.sandbox.inside import newroot, preload
+from rayboot.sandbox.inside.languages import readable_of_languages
+from rayboot.sandbox.server import BOOT, END_SECONDS, Server, interpreter_command
+from rayboot.sandbox.verdict import Runtime
+
+_OWN_FOLDER = "/server"
+"""In the container, open to its root alone: there lies the sandbox's own source."""
+_TOOLS = ("/usr", "/bin", "/etc/alternatives")
+_CAPABILITIES = [
+    f"CAP_{name}" for name in ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID", "SYS_ADMIN")
+]
+"""What the fork server needs to give each program a user and a pid namespace."""
+_EMPTY = {"type": "tmpfs", "source": "tmpfs", "options": ["ro", "mode=755"]}
+_RUN_AND_REMOVE = 'umask 022; "$@"; status=$?; rm -rf "$0"; exit $status'
+
+
+class ContainedServer(Server):
+    """As `Server`, in a container of its own that `runsc` runs. It ends when its channel does.
+
+    Raises:
+        UserError: There is no `runsc` (when made), or it cannot run here (`wait_ready`).
+    """
+
+    def _launch(self, channel: socket.socket) -> subprocess.Popen[bytes]:
+        runsc = shutil.which("runsc")
+        if runsc is None:
+            raise UserError(
+                "runtime runsc: there is no `runsc` on the PATH; install gVisor (Debian package runsc)"
+            )
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `_end`)
+        self._bundle = tempfile.mkdtemp(prefix="rayboot-runsc-")
+        _write_bundle(Path(self._bundle), self._environment)
+        options = [f"--root={self._bundle}/state", "--network=none", "--ignore-cgroups"]
+        container = [runsc, *options, "run", f"--bundle={self._bundle}", Path(self._bundle).name]
+        return subprocess.Popen(  # a shell around it removes the bundle, even when this process is killed
+            ["/bin/sh", "-c", _RUN_AND_REMOVE, self._bundle, *container],
+            cwd="/",
+            env=self._environment,
+            stdin=channel.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=self._complaints,
+            start_new_session=True,
+        )
+
+    def wait_ready(self) -> None:
+        try:
+            super().wait_ready()
+        except UserError:
+            raise
+        except RaybootError as error:
+            self._complaints.seek(0)
+            said = self._complaints.read().decode(errors="replace").strip() or str(error)
+            problem = said.splitlines()[-1]
+            raise UserError(
+                f"runtime runsc: gVisor (Debian package runsc; needs root) cannot run here: {problem}"
+            ) from error
+
+    def _end(self) -> None:
+        with suppress(OSError):  # closed alone, it would stay open for a thread that waits for a verdict
+            self._channel.shutdown(socket.SHUT_RDWR)
+        self._channel.close()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)  # the container's processes die with `runsc run`
+            self._process.wait()
+        self._complaints.close()
+        shutil.rmtree(self._bundle, ignore_errors=True)
+
+
+def start_server(runtime: Runtime, allow_weak: bool, preload: Mapping[str, str] | None = None) -> Server:
+    """A server, in a container or not. Inside one, weak isolation is never allowed: the container offers more."""
+    if runtime == "runsc":
+        return ContainedServer(allow_weak=False, preload=preload)
+    return Server(allow_weak, preload)
+
+
+def _write_bundle(bundle: Path, environment: dict[str, str]) -> None:
+    """An OCI bundle: what `runsc` runs, and what is to be seen inside."""
+    root = bundle / "rootfs"
+    (root / _OWN_FOLDER[1:]).mkdir(parents=True)
+    (root / _OWN_FOLDER[1:]).chmod(0o700)
+    root.chmod(0o755)
+    mounts = _mounts(environment)
+    if not any(mount["destination"].startswith("/tmp/") for mount in mounts):
+        (root / "tmp").symlink_to(newroot.WORK_DIRECTORY)
+    (bundle / "config.json").write_text(json.dumps(_specification(mounts, environment)))
+
+
+def _specification(mounts: list[dict[str, Any]], environment: dict[str, str]) -> dict[str, Any]:
+    python, *rest = interpreter_command(BOOT, f"{_OWN_FOLDER}/sandbox", "0", newroot.WORK_DIRECTORY, "runsc")
+    sets = ("bounding", "effective", "inheritable", "permitted")
+    process = {
+        "user": {"uid": 0, "gid": 0},
+        "args": [os.path.realpath(python), *rest],
+        "env": [f"{name}={value}" for name, value in environment.items()],
+        "cwd": "/",
+        "noNewPrivileges": True,
+        "capabilities": dict.fromkeys(sets, _CAPABILITIES),
+        "rlimits": [{"type": "RLIMIT_MSGQUEUE", "soft": 0, "hard": 0}],
+    }
+    namespaces = [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")]
+    return {
+        "ociVersion": "1.0.2",
+        "process": process,
+        "root": {"path": "rootfs", "readonly": True},
+        "hostname": "sandbox",
+        "mounts": mounts,
+        "linux": {"namespaces": namespaces},
+    }
+
+
+def _mounts(environment: dict[str, str]) -> list[dict[str, Any]]:
+    python = os.path.realpath(interpreter_command("")[0])
+    readable = newroot.readable_paths(
+        [*readable_of_languages(), *preload.readable_of(environment), python, *_TOOLS]
+    )
+    work = {"type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", "size=64m", "mode=700"]}
+    return [
+        *({"destination": path, **_EMPTY} for path in ("/proc", "/sys", "/dev/shm", "/dev/pts")),
+        {"destination": newroot.WORK_DIRECTORY, **work},
+        _bind(str(Path(__file__).parent), f"{_OWN_FOLDER}/sandbox"),
+        *(_bind(path, path) for path in _outermost(readable)),
+    ]
+
+
+def _outermost(paths: Iterable[str]) -> list[str]:
+    """Without those that lie below another."""
+    kept: list[str] = []
+    for path in sorted(set(paths)):
+        if not any(path.startswith(f"{other}/") for other in kept):
+            kept.append(path)
+    return kept
+
+
+def _bind(source: str, destination: str) -> dict[str, Any]:
+    real = os.path.realpath(source)
+    return {"destination": destination, "type": "bind", "source": real, "options": ["ro", "rbind"]}

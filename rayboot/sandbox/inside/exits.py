@@ -1,0 +1,61 @@
+"""Learning that a child of the fork server has ended: by a pidfd, or by a pipe where the kernel (gVisor) has none.
+
+The fork server keeps the pipe's end open until the child is dead: a program can neither close it nor write to it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+
+def _has_pidfds() -> bool:
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError:
+        return False
+    return True
+
+
+PIDFDS = _has_pidfds()
+
+
+def exit_pipe() -> tuple[int, ...]:
+    """A pipe, whose second end is for the fork server; nothing where pidfds make it needless."""
+    return () if PIDFDS else os.pipe()
+
+
+def kill(exit_fd: int, pid: int) -> None:
+    """Kill a child that its parent has not reaped: the signal finds it, dead or not."""
+    if PIDFDS:
+        signal.pidfd_send_signal(exit_fd, signal.SIGKILL)
+    else:
+        os.kill(pid, signal.SIGKILL)
+
+
+class ExitPipes:
+    """The fork server's ends of the pipes of its children; none where there are pidfds."""
+
+    def __init__(self) -> None:
+        self._ends: dict[int, int] = {}
+        if not PIDFDS:
+            signal.signal(signal.SIGCHLD, lambda number, frame: self._close_of_dead())
+
+    def take(self, fds: list[int]) -> int | None:
+        """Take the fork server's end from the descriptors that came for a child, of which it is the last."""
+        return None if PIDFDS else fds.pop()
+
+    def forked(self, pid: int, end: int | None) -> None:
+        """To be called on both sides of the fork, with what `take` gave."""
+        if end is None:
+            return
+        if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            return
+        self._ends[pid] = end
+        self._close_of_dead()
+
+    def _close_of_dead(self) -> None:
+        for pid in list(self._ends):
+            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                os.close(self._ends.pop(pid))
