@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import torch
-from huggingface_hub import constants
+from huggingface_hub import constants, snapshot_download
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import (
@@ -26,7 +27,8 @@ from transformers import (
 from transformers.utils import logging
 
 from rayboot.errors import UserError
-from rayboot.generation.model_directory import check_model, check_tokenizer, is_local
+from rayboot.generation.adapters import merged
+from rayboot.generation.model_directory import base_of, check_model, check_tokenizer, is_local
 
 
 def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
@@ -47,7 +49,8 @@ def encode(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
 
 
 def load_model(model: str, dtype: torch.dtype | str, device: torch.device) -> PreTrainedModel:
-    """A causal or encoder-decoder model, as its config says, ready to generate.
+    """A causal or encoder-decoder model, as its config says, ready to generate; of an adapter directory, its base
+    model with the adapter merged into the weights.
 
     Args:
         dtype: `"auto"` is the checkpoint's own.
@@ -56,14 +59,18 @@ def load_model(model: str, dtype: torch.dtype | str, device: torch.device) -> Pr
         UserError: The directory is incomplete, or its weights are not those of its config.
     """
     check_model(model)
+    if (base := base_of(model)) is not None:
+        ready = load_model(base, dtype, device)
+        with merged(ready, model):
+            pass
+        return ready
     config = _read(AutoConfig, model, "config")
     auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     loaded, report = _read(auto, model, "weights", config=config, dtype=dtype, output_loading_info=True)
     if report["missing_keys"]:
         # transformers would go on with random weights in these places.
         raise UserError(f"the weights of model {model} lack {_some(report['missing_keys'])}")
-    ready: PreTrainedModel = loaded.to(device).eval().requires_grad_(False)
-    return ready
+    return cast(PreTrainedModel, loaded.to(device).eval().requires_grad_(False))
 
 
 def load_weights(model: PreTrainedModel, checkpoint: str) -> None:
@@ -72,11 +79,20 @@ def load_weights(model: PreTrainedModel, checkpoint: str) -> None:
     All is checked before the first tensor changes: after an error the model is as it was. Tied weights may be in the
     checkpoint once, as `save_pretrained` writes them, or under each of their names.
 
+    Of an adapter directory it takes the base model's weights, with the adapter merged into them: what was merged
+    before is gone.
+
     Raises:
         UserError: The checkpoint is missing or broken, or holds the weights of another model.
     """
-    weights = read_weights(checkpoint)
+    base = base_of(checkpoint)
     targets = model.state_dict()
+    with nullcontext() if base is None else merged(model, checkpoint):
+        _copy_weights(checkpoint if base is None else _directory(base), targets)
+
+
+def _copy_weights(checkpoint: str, targets: Mapping[str, torch.Tensor]) -> None:
+    weights = read_weights(checkpoint)
     _check_fit(checkpoint, weights, targets)
     with torch.no_grad():
         for name, weight in weights.items():
@@ -146,6 +162,11 @@ def _read(auto: Any, model: str, what: str, **options: Any) -> Any:
             f"model {model} is neither a directory here nor a model that can be downloaded now: give a directory, "
             f"or download it first where there is a network, with `hf download {model}` ({reason})"
         ) from error
+
+
+def _directory(model: str) -> str:
+    """Where the files of a model are that has been loaded before."""
+    return model if is_local(model) else str(snapshot_download(model, local_files_only=True))
 
 
 @lru_cache(maxsize=1)

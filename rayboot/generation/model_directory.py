@@ -2,24 +2,58 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 from rayboot.errors import UserError
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
+ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 
 
 def check_model(model: str) -> None:
-    """Check that `model` is a complete Hugging Face model directory, or could be a name of the hub.
+    """Check that `model` is a complete Hugging Face model or adapter directory, or could be a name of the hub.
 
     Raises:
-        UserError: Neither, or the directory lacks its config, tokenizer or weights.
+        UserError: Neither, or the directory lacks its config, tokenizer or weights, or an adapter its base model.
     """
     if not is_local(model):
         return
     check_tokenizer(model)
+    base = base_of(model)
+    if base is None:
+        _check_config_and_weights(model)
+    elif is_local(base):
+        _check_config_and_weights(base)
+
+
+def base_of(model: str) -> str | None:
+    """The model that the adapter in directory `model` belongs to; None when `model` is no adapter directory.
+
+    Raises:
+        UserError: The adapter has no weights, names no base model, or one that is not there.
+    """
+    config = Path(model, ADAPTER_CONFIG)
+    if not config.is_file():
+        return None
+    if not Path(model, ADAPTER_WEIGHTS).is_file():
+        raise UserError(f"adapter directory {model} has no {ADAPTER_WEIGHTS}: give one as PEFT writes it")
+    try:
+        base = json.loads(config.read_text()).get("base_model_name_or_path")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{config} cannot be read: {error}") from error
+    if not base:
+        raise UserError(f"{config} names no base model: set its base_model_name_or_path")
+    try:
+        is_local(base)
+    except UserError as error:
+        raise UserError(f"{config} names a base model that is not there: {error}") from None
+    return str(base)
+
+
+def _check_config_and_weights(model: str) -> None:
     missing = [
         what
         for what, there in (

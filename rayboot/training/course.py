@@ -80,8 +80,8 @@ class RefitCourse(TrainerCallback):
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         curve = validation_curve(state.log_history)
         best = best_of(curve)
-        if state.is_world_process_zero and best is not None and best[0] == state.global_step:
-            save_weights(kwargs["model"], self._dtype, self._workspace.best)
+        if best is not None and best[0] == state.global_step:
+            save_weights(kwargs["model"], self._dtype, self._workspace.best, rank=args.process_index)
         if out_of_patience(curve, self._patience):
             control.should_training_stop = True
             control.should_save = False

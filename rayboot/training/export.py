@@ -11,18 +11,35 @@ from typing import Any
 import torch
 
 
-def save_weights(model: Any, dtype: torch.dtype, directory: Path) -> None:
-    """Write weights, config and generation config, in the start model's dtype, replacing what is there."""
+def save_weights(model: Any, dtype: torch.dtype, directory: Path, *, rank: int) -> None:
+    """Write weights, config and generation config, or an adapter, in `dtype`, replacing what is there.
+
+    Every worker calls it, because with ZeRO-3 each holds a part of the weights; the one of rank 0 writes.
+    """
+    is_adapter = hasattr(model, "peft_config")
+    tensors = _whole_tensors(model, trained_only=is_adapter)
+    if rank != 0:
+        return
+    state = {name: _cast(tensor, dtype) for name, tensor in tensors.items()}
     aside = directory.with_name(directory.name + ".new")
     shutil.rmtree(aside, ignore_errors=True)
-    state = {name: _cast(tensor, dtype) for name, tensor in model.state_dict().items()}
-    model.save_pretrained(aside, state_dict=state)
+    (_save_adapter if is_adapter else _save_model)(model, state, dtype, aside)
+    shutil.rmtree(directory, ignore_errors=True)
+    os.rename(aside, directory)
+
+
+def _save_model(model: Any, state: dict[str, torch.Tensor], dtype: torch.dtype, directory: Path) -> None:
+    model.save_pretrained(directory, state_dict=state)
     # It takes the model's dtype for that of the state, and writes that to the config.
     config = copy.deepcopy(model.config)
     config.dtype = dtype
-    config.save_pretrained(aside)
-    shutil.rmtree(directory, ignore_errors=True)
-    os.rename(aside, directory)
+    config.save_pretrained(directory)
+
+
+def _save_adapter(model: Any, state: dict[str, torch.Tensor], dtype: torch.dtype, directory: Path) -> None:
+    # The embeddings are the base model's: left to itself, PEFT would ask the hub whether they are.
+    model.save_pretrained(directory, state_dict=state, save_embedding_layers=False)
+    (directory / "README.md").unlink()  # a form to fill in
 
 
 def publish(directory: Path, tokenizer: Any, output: Path) -> None:
@@ -43,3 +60,26 @@ def publish(directory: Path, tokenizer: Any, output: Path) -> None:
 
 def _cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+
+def _whole_tensors(model: Any, *, trained_only: bool) -> dict[str, torch.Tensor]:
+    """Parameters and buffers by name, each whole. With ZeRO-3 all workers must call it, and each gets copies."""
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    if not any(hasattr(parameter, "ds_id") for parameter in parameters.values()):
+        state: dict[str, torch.Tensor] = model.state_dict()
+        return {name: state[name] for name in state if not trained_only or parameters[name].requires_grad}
+    return _gathered(model, parameters)
+
+
+def _gathered(model: Any, parameters: dict[str, Any]) -> dict[str, torch.Tensor]:
+    import deepspeed
+
+    whole: dict[int, torch.Tensor] = {}
+    for parameter in parameters.values():
+        # Tied weights have two names, and stay one tensor.
+        if id(parameter) not in whole:
+            with deepspeed.zero.GatheredParameters([parameter]):
+                whole[id(parameter)] = parameter.detach().cpu().clone()
+    persistent = model.state_dict().keys()
+    buffers = {name: buffer for name, buffer in model.named_buffers() if name in persistent}
+    return {**buffers, **{name: whole[id(parameter)] for name, parameter in parameters.items()}}

@@ -2,36 +2,81 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
+from rayboot.config.training import LoraConfig
 from rayboot.errors import UserError
+from rayboot.generation.adapters import merged
+from rayboot.generation.model_directory import base_of
+from rayboot.training import adapter
 
 
 class Policy:
-    """Loaded in float32 whatever the checkpoint's dtype: small updates vanish in 16 bits.
+    """A whole model to train, or a frozen one with an adapter to train.
 
-    Raises:
-        UserError: The directory holds no tokenizer or no model that can be read, or no end-of-sequence token.
+    What is trained is loaded in float32 whatever the checkpoint's dtype: small updates vanish in 16 bits.
     """
 
-    def __init__(self, directory: str) -> None:
+    def __init__(
+        self, directory: str, lora: LoraConfig | None = None, *, frozen_in_16_bits: bool = False
+    ) -> None:
+        """Args:
+            directory: A model, or an adapter on one. With `lora` training goes on with this adapter; without, with
+                the model and the adapter merged into it.
+            frozen_in_16_bits: Load weights that stay as they are in bfloat16, as autocast takes them anyway.
+
+        Raises:
+            UserError: The directory holds no tokenizer or no model that can be read, or no end-of-sequence token.
+        """
+        self._directory = directory
+        self._adapter = directory if base_of(directory) else None
+        self._base = base_of(directory) or directory
+        self._lora = lora
+        self._load_dtype = torch.bfloat16 if lora and frozen_in_16_bits else torch.float32
         try:
-            config = AutoConfig.from_pretrained(directory)
+            self._config = AutoConfig.from_pretrained(self._base)
             self.tokenizer: Any = AutoTokenizer.from_pretrained(directory)
-            kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-            self.model: Any = kind.from_pretrained(directory, dtype=torch.float32)
         except (OSError, ValueError, KeyError) as error:
             raise UserError(f"{directory}: cannot load the model: {error}") from error
         if self.tokenizer.eos_token_id is None:
             raise UserError(
                 f"{directory}: the tokenizer has no end-of-sequence token, and training needs one"
             )
-        self.encoder_decoder = bool(config.is_encoder_decoder)
-        self.dtype: torch.dtype = config.dtype or torch.float32
-        """The checkpoint's own dtype, in which the refitted one is written."""
+        self.encoder_decoder = bool(self._config.is_encoder_decoder)
+        self.dtype: torch.dtype = (None if lora else self._config.dtype) or torch.float32
+        """In which what was trained is written: the checkpoint's own dtype; an adapter's is float32."""
+
+    @cached_property
+    def model(self) -> Any:
+        """Read when it is first asked for: by then DeepSpeed may have taken over how weights are laid out.
+
+        Raises:
+            UserError: It cannot be read, or the recipe's adapter is not that of the directory.
+        """
+        kind = AutoModelForSeq2SeqLM if self.encoder_decoder else AutoModelForCausalLM
+        try:
+            model = kind.from_pretrained(self._base, dtype=self._load_dtype)
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"{self._directory}: cannot load the model: {error}") from error
+        if self._lora is None:
+            return model if self._adapter is None else self._with_merged_adapter(model)
+        if self._adapter is None:
+            return adapter.fresh(model, self._lora, self._base)
+        return adapter.continued(model, self._lora, self._adapter)
+
+    def _with_merged_adapter(self, model: Any) -> Any:
+        if is_deepspeed_zero3_enabled():  # type: ignore[no-untyped-call]
+            raise UserError(
+                f"{self._directory}: deepspeed: zero3 cannot begin with an adapter on a model; use deepspeed: zero2"
+            )
+        with merged(model, str(self._adapter)):
+            pass
+        return model.requires_grad_(True)
 
     @property
     def pad_token_id(self) -> int:
@@ -42,4 +87,4 @@ class Policy:
     @property
     def max_tokens(self) -> int | None:
         """Context for prompt and completion together; None where the model sets no such limit."""
-        return None if self.encoder_decoder else getattr(self.model.config, "max_position_embeddings", None)
+        return None if self.encoder_decoder else getattr(self._config, "max_position_embeddings", None)

@@ -12,11 +12,13 @@ import ray
 from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError, UserError
 from rayboot.failures import explain
+from rayboot.generation.model_directory import base_of
 from rayboot.training.desk import RefitDesk, Standing
 from rayboot.training.examples import count_rows, parquet_files
 from rayboot.training.fit import Fit
 from rayboot.training.job import ProgressListener, RefitJob, RefitResult
 from rayboot.training.workspace import Workspace
+from rayboot.training.zero import deepspeed_options
 
 POLL_SECONDS = 0.1
 
@@ -74,7 +76,7 @@ class Refitter:
             UserError: No readable model or example, or all examples are too long.
             RaybootError: Workers failed more often than `config.max_failures` allows; the message gives the cause.
         """
-        _check(job)
+        _check(job, config or self._config)
         self.start()
         ray.get(self._desk.post.remote(kind, job, config or self._config))
         self._busy = True
@@ -130,9 +132,10 @@ def refit(job: RefitJob, config: TrainingConfig, progress: ProgressListener | No
         return refitter.refit(job, progress)
 
 
-def _check(job: RefitJob) -> None:
+def _check(job: RefitJob, config: TrainingConfig) -> None:
     """Find what is wrong with the job before the workers begin."""
-    if not Path(job.start, "config.json").is_file():
+    deepspeed_options(config)
+    if base_of(job.start) is None and not Path(job.start, "config.json").is_file():
         raise UserError(
             f"{job.start}: a Hugging Face model directory was expected, and there is no config.json"
         )

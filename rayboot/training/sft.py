@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import ray.train
+from transformers import set_seed
 
 from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError, UserError
@@ -20,19 +21,31 @@ from rayboot.training.policy import Policy
 from rayboot.training.schedule import Schedule
 from rayboot.training.trainer import CompletionTrainer, training_arguments
 from rayboot.training.workspace import Workspace
+from rayboot.training.zero import deepspeed_options, deepspeed_process
 
 
 def train(job: RefitJob, config: TrainingConfig, progress: ProgressListener) -> dict[str, Any]:
     """Refit, publish the best checkpoint, and return RefitResult's fields."""
-    policy = Policy(job.start)
+    options = deepspeed_options(config)
+    with deepspeed_process(options, on_cpu=config.gpus_per_worker == 0):
+        return _train(job, config, options, progress)
+
+
+def _train(
+    job: RefitJob, config: TrainingConfig, options: dict[str, Any] | None, progress: ProgressListener
+) -> dict[str, Any]:
+    policy = Policy(job.start, config.lora, frozen_in_16_bits=config.bf16)
     training = _encoded(job.training_set, job, policy)
     validation = _encoded(job.validation_set, job, policy) if job.validation_set else None
     schedule = Schedule.plan(config, len(training.examples))
     workspace = Workspace(job)
     rank = ray.train.get_context().get_world_rank()
+    # Before the model is read: DeepSpeed's ZeRO-3 shares it out at once. And its adapter begins at random.
+    arguments = training_arguments(config, schedule, job.seed, str(workspace.scratch(rank)), options)
+    set_seed(job.seed)
     trainer = CompletionTrainer(
         policy,
-        training_arguments(config, schedule, job.seed, str(workspace.scratch(rank))),
+        arguments,
         TrainingOrder(training.examples, schedule, job.seed),
         validation.examples if validation else [],
     )
@@ -52,8 +65,11 @@ def train(job: RefitJob, config: TrainingConfig, progress: ProgressListener) -> 
         began = time.monotonic()
         trainer.train(resume_from_checkpoint=checkpoint)
         seconds = time.monotonic() - began
+    if validation is None:
+        save_weights(trainer.model, policy.dtype, workspace.best, rank=rank)
     if rank == 0:
-        _publish(job, policy, workspace, kept_best=validation is not None)
+        _publish(job, policy, workspace)
+    trainer.release()
     return {
         **_summary(trainer.state, schedule, training),
         "stopped_early": trainer.state.global_step < schedule.total_steps,
@@ -78,10 +94,8 @@ def _encoded(folder: str, job: RefitJob, policy: Policy) -> EncodedSet:
     return encoded
 
 
-def _publish(job: RefitJob, policy: Policy, workspace: Workspace, *, kept_best: bool) -> None:
-    if not kept_best:
-        save_weights(policy.model, policy.dtype, workspace.best)
-    elif not workspace.best.exists():
+def _publish(job: RefitJob, policy: Policy, workspace: Workspace) -> None:
+    if not workspace.best.exists():
         raise RaybootError(
             "the refit diverged: no validation loss was a number. A smaller training.lr may help"
         )

@@ -10,19 +10,29 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from rayboot.config.training import TrainingConfig
 from rayboot.training.batches import Collator, CompletionLoss
-from rayboot.training.examples import Encoded
+from rayboot.training.examples import IGNORED, Encoded
 from rayboot.training.order import TrainingOrder
 from rayboot.training.policy import Policy
 from rayboot.training.schedule import Schedule
 
-SCHEDULERS = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
+SCHEDULERS = {
+    "linear": "linear",
+    "cosine": "cosine",
+    "polynomial": "polynomial",
+    "constant": "constant_with_warmup",
+}
 """Names of the learning rate schedules in transformers."""
 
 
 def training_arguments(
-    config: TrainingConfig, schedule: Schedule, seed: int, scratch: str
+    config: TrainingConfig,
+    schedule: Schedule,
+    seed: int,
+    scratch: str,
+    deepspeed: dict[str, Any] | None = None,
 ) -> TrainingArguments:
     """Options of the Trainer. Logging, evaluating and saving are RefitCourse's: the Trainer's own are off."""
+    polynomial = {"power": config.power, "lr_end": 0.0} if config.schedule == "polynomial" else {}
     # Named only where wanted: the option is about to get another name in transformers.
     checkpointing: dict[str, Any] = {"gradient_checkpointing": True} if config.gradient_checkpointing else {}
     return TrainingArguments(
@@ -38,7 +48,9 @@ def training_arguments(
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
         lr_scheduler_type=SCHEDULERS[config.schedule],
+        lr_scheduler_kwargs=polynomial,
         warmup_steps=schedule.warmup_steps,
+        deepspeed=deepspeed,
         ddp_find_unused_parameters=False,
         remove_unused_columns=False,
         dataloader_pin_memory=config.gpus_per_worker > 0,
@@ -61,6 +73,9 @@ class CompletionTrainer(Trainer):
         self._loss = CompletionLoss(causal=not policy.encoder_decoder)
         # By length, so that little of a batch is padding. The sum over the set does not depend on the order.
         self._validation = sorted(validation, key=lambda example: len(example["input_ids"]))
+        # Filled up, so that every worker makes the same number of steps: with ZeRO-3 they make them together.
+        fill = -len(validation) % arguments.world_size
+        self._validation[:0] = [Encoded(input_ids=[0], labels=[IGNORED])] * fill
         self._training = training
         super().__init__(
             model=policy.model,
@@ -82,9 +97,15 @@ class CompletionTrainer(Trainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
+    def release(self) -> None:
+        """Give back what DeepSpeed holds of the model: the process goes on to others."""
+        engine: Any = self.deepspeed
+        if engine is not None:
+            engine.destroy()
+
     @torch.no_grad()
     def _validation_loss(self) -> float:
-        model: Any = self.model
+        model: Any = self.model_wrapped if self.is_deepspeed_enabled else self.model
         model.eval()
         sums = torch.zeros(2, dtype=torch.float64, device=self.args.device)
         share = self._validation[self.args.process_index :: self.args.world_size]
@@ -94,6 +115,6 @@ class CompletionTrainer(Trainer):
             labels = batch.pop("labels")
             with self.accelerator.autocast():
                 logits = model(**batch).logits
-            sums += torch.stack([self._loss.total(logits, labels), (labels != -100).sum()])
+            sums += torch.stack([self._loss.total(logits, labels), (labels != IGNORED).sum()])
         total, tokens = self.accelerator.reduce(sums).tolist()
         return float(total / tokens)

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import torch
 from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rayboot.training import RefitJob, RefitResult
+from rayboot.training.batches import Collator, CompletionLoss
+from rayboot.training.examples import Encoder, parquet_files, read_pairs
 
 MakeJob = Callable[..., RefitJob]
 
 
 def weights(checkpoint: str) -> dict[str, torch.Tensor]:
-    return load_file(Path(checkpoint) / "model.safetensors")
+    """Of a model, or of an adapter."""
+    [file] = Path(checkpoint).glob("*.safetensors")
+    return load_file(file)
 
 
 def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
@@ -23,3 +29,50 @@ def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
 
 def without_time(result: RefitResult) -> RefitResult:
     return result.model_copy(update={"fit_seconds": 0.0})
+
+
+def loss_of(checkpoint: str, examples: str) -> float:
+    """Mean loss of a token, computed one example at a time; of an adapter, by PEFT."""
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32).eval()
+    encoder = Encoder(
+        AutoTokenizer.from_pretrained(checkpoint),
+        encoder_decoder=False,
+        max_prompt_tokens=999,
+        max_completion_tokens=999,
+        max_tokens=None,
+    )
+    encoded = encoder.encode(read_pairs(parquet_files(examples)))
+    total = 0.0
+    for example in encoded.examples:
+        batch = Collator(0, None)([example])
+        labels = batch.pop("labels")
+        with torch.no_grad():
+            total += float(CompletionLoss(causal=True).total(model(**batch).logits, labels))
+    return total / encoded.tokens
+
+
+def newest_worker() -> psutil.Process:
+    """The Ray Train worker that was started last by this test's own Ray."""
+    family = psutil.Process().children(recursive=True)
+    workers = [process for process in family if "RayTrainWorker" in "".join(process.cmdline()[:1])]
+    return max(workers, key=psutil.Process.create_time)
+
+
+def has_checkpoint(job: RefitJob, run: str) -> bool:
+    return any(Path(job.storage, run).glob("checkpoint_*/state/trainer_state.json"))
+
+
+class KillWorkerOnce:
+    """Progress listener that kills the worker when a checkpoint is there."""
+
+    def __init__(self, job: RefitJob) -> None:
+        self._job = job
+        self.killed_at: int | None = None
+        self.steps_after: list[int] = []
+
+    def __call__(self, step: int, total: int, loss: float) -> None:
+        if self.killed_at is not None:
+            self.steps_after.append(step)
+        elif total / 4 < step < total and has_checkpoint(self._job, self._job.name):
+            newest_worker().kill()
+            self.killed_at = step

@@ -8,34 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from refit_helpers import MakeJob, same, weights, without_time
+from refit_helpers import MakeJob, loss_of, same, weights, without_time
 from support.tiny_models import tiny_llama
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 
 from rayboot.errors import RaybootError, UserError
 from rayboot.training import Refitter
-from rayboot.training.batches import Collator, CompletionLoss
-from rayboot.training.examples import Encoder, parquet_files, read_pairs
-
-
-def loss_of(checkpoint: str, examples: str) -> float:
-    """Mean loss of a token, computed one example at a time."""
-    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32).eval()
-    encoder = Encoder(
-        AutoTokenizer.from_pretrained(checkpoint),
-        encoder_decoder=False,
-        max_prompt_tokens=999,
-        max_completion_tokens=999,
-        max_tokens=None,
-    )
-    encoded = encoder.encode(read_pairs(parquet_files(examples)))
-    total = 0.0
-    for example in encoded.examples:
-        batch = Collator(0, None)([example])
-        labels = batch.pop("labels")
-        with torch.no_grad():
-            total += float(CompletionLoss(causal=True).total(model(**batch).logits, labels))
-    return total / encoded.tokens
+from rayboot.training.examples import parquet_files, read_pairs
 
 
 def test_a_refit_learns_and_leaves_a_checkpoint_that_can_be_used(

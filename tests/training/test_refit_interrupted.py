@@ -9,15 +9,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 import ray
 import torch
-from refit_helpers import MakeJob, same, weights, without_time
+from refit_helpers import KillWorkerOnce, MakeJob, newest_worker, same, weights, without_time
 
 from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError
-from rayboot.training import RefitJob, RefitResult, Refitter, refit
+from rayboot.training import RefitResult, Refitter, refit
 
 LONG = TrainingConfig(
     evaluations_per_epoch=1.5, batch_size=16, epochs=60, lr=3e-3, warmup_ratio=0.1, patience=None
@@ -25,33 +24,6 @@ LONG = TrainingConfig(
 """4 steps an epoch, and an evaluation every 2 or 3: checkpoints fall between epochs and in the middle of one."""
 
 STUBBORN = LONG.model_copy(update={"max_failures": 0})
-
-
-def newest_worker() -> psutil.Process:
-    """The Ray Train worker that was started last by this test's own Ray."""
-    family = psutil.Process().children(recursive=True)
-    workers = [process for process in family if "RayTrainWorker" in "".join(process.cmdline()[:1])]
-    return max(workers, key=psutil.Process.create_time)
-
-
-def has_checkpoint(job: RefitJob, run: str) -> bool:
-    return any(Path(job.storage, run).glob("checkpoint_*/state/trainer_state.json"))
-
-
-class KillWorkerOnce:
-    """Progress listener that kills the worker when a checkpoint is there."""
-
-    def __init__(self, job: RefitJob) -> None:
-        self._job = job
-        self.killed_at: int | None = None
-        self.steps_after: list[int] = []
-
-    def __call__(self, step: int, total: int, loss: float) -> None:
-        if self.killed_at is not None:
-            self.steps_after.append(step)
-        elif total / 4 < step < total and has_checkpoint(self._job, self._job.name):
-            newest_worker().kill()
-            self.killed_at = step
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,9 @@ def test_evaluations_are_spread_over_the_epochs_and_end_with_the_last_step() -> 
     assert plan(10, batch_size=10, epochs=3, evaluations_per_epoch=4).evaluations == {1, 2, 3}
 
 
-@pytest.mark.parametrize(("course", "after"), [("linear", 0.5), ("cosine", 0.5), ("constant", 1.0)])
+@pytest.mark.parametrize(
+    ("course", "after"), [("linear", 0.5), ("cosine", 0.5), ("polynomial", 0.25), ("constant", 1.0)]
+)
 def test_the_learning_rate_rises_and_then_follows_its_schedule(
     tmp_path: Path, course: str, after: float
 ) -> None:

@@ -1,0 +1,98 @@
+"""DeepSpeed's ZeRO: what it is told, and what a process that stays has to forget after it."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from rayboot.config.training import TrainingConfig
+from rayboot.errors import UserError
+
+STAGES = {"zero2": 2, "zero3": 3}
+
+
+def deepspeed_options(config: TrainingConfig) -> dict[str, Any] | None:
+    """DeepSpeed's own config; None where it is not wanted. "auto" is filled in by transformers, from its arguments.
+
+    Raises:
+        UserError: DeepSpeed is not installed, or the JSON cannot be read or asks for what does not work.
+    """
+    choice = config.deepspeed
+    if choice is None:
+        return None
+    if find_spec("deepspeed") is None:
+        raise UserError(f"training.deepspeed: {choice} needs DeepSpeed: install 'rayboot[deepspeed]'")
+    options = _preset(STAGES[choice]) if choice in STAGES else _read(choice)
+    if config.lora and options["zero_optimization"].get("stage") == 3:
+        raise UserError(f"{choice}: training.lora does not go with ZeRO stage 3; use stage 2")
+    return options
+
+
+@contextmanager
+def deepspeed_process(options: dict[str, Any] | None, *, on_cpu: bool) -> Iterator[None]:
+    """Prepare this process for DeepSpeed, and clear away afterwards what would reach into its next refit.
+
+    Raises:
+        UserError: The config contradicts the recipe.
+    """
+    if options is None:
+        yield
+        return
+    known = set(os.environ)
+    if on_cpu:
+        os.environ["DS_ACCELERATOR"] = "cpu"
+    if shutil.which("ninja") is None:
+        # DeepSpeed compiles small parts of itself, by a program that is installed with it.
+        os.environ["PATH"] += os.pathsep + os.path.dirname(sys.executable)
+    # Now, because the variables above count when it is imported, and on CPUs nothing else tells it of the workers.
+    import deepspeed
+
+    deepspeed.init_distributed(
+        dist_backend="gloo" if on_cpu else "nccl", auto_mpi_discovery=False, verbose=False
+    )
+    try:
+        yield
+    except ValueError as error:
+        if "DeepSpeed config values" not in str(error):
+            raise
+        values = "; ".join(line.strip("- ") for line in str(error).splitlines() if line.startswith("- "))
+        raise UserError(
+            f'training.deepspeed: not as the recipe says: {values}. Write "auto" for these'
+        ) from error
+    finally:
+        from transformers.integrations.deepspeed import unset_hf_deepspeed_config
+
+        unset_hf_deepspeed_config()  # type: ignore[no-untyped-call]
+        for name in set(os.environ) - known:
+            if name.startswith("ACCELERATE_"):
+                del os.environ[name]
+        gc.collect()
+
+
+def _preset(stage: int) -> dict[str, Any]:
+    return {
+        "zero_optimization": {"stage": stage},
+        "bf16": {"enabled": "auto"},
+        "gradient_clipping": "auto",
+        "gradient_accumulation_steps": "auto",
+        "train_batch_size": "auto",
+        "train_micro_batch_size_per_gpu": "auto",
+    }
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        options = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"training.deepspeed: {path} cannot be read: {error}") from error
+    if not isinstance(options, dict) or "zero_optimization" not in options:
+        raise UserError(f"training.deepspeed: {path} must be a JSON object with zero_optimization in it")
+    return options
