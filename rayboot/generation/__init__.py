@@ -5,23 +5,28 @@ from __future__ import annotations
 from rayboot.config.generation import GenerationConfig
 from rayboot.generation.base import (
     Completion,
+    EngineDied,
     GenerationRequest,
     GenerationResult,
     Generator,
     SamplingParams,
+    Sleeper,
     TokenCounter,
 )
-from rayboot.generation.model_directory import check_model
+from rayboot.generation.model_directory import check_model, check_tokenizer
 from rayboot.generation.token_counter import fast_token_counter
 
 __all__ = [
     "Completion",
+    "EngineDied",
     "GenerationRequest",
     "GenerationResult",
     "Generator",
     "SamplingParams",
+    "Sleeper",
     "TokenCounter",
     "check_model",
+    "check_tokenizer",
     "create_engine",
     "load_token_counter",
 ]
@@ -33,12 +38,26 @@ def create_engine(config: GenerationConfig, model: str) -> Generator:
     Torch and transformers are imported only for the engine that needs them.
 
     Raises:
-        UserError: `model` is no complete model directory and no model of the hub, or the recording is unusable.
+        UserError: `model` is no complete model directory and no model of the hub, the recording is unusable, or the
+            engine's package is not installed.
     """
     if config.recording is not None:
         from rayboot.generation.recorded import RecordedEngine
 
         return RecordedEngine(config.recording, config.latency)
+
+    if config.openai is not None:
+        from rayboot.generation.openai_engine import OpenAIEngine
+
+        return OpenAIEngine(config.openai)
+
+    if config.engine == "vllm":
+        from rayboot.generation import vllm_options
+
+        vllm_options.prepare(config)
+        from rayboot.generation.vllm_engine import VllmEngine
+
+        return VllmEngine(config, model)
 
     from rayboot.generation.transformers_engine import TransformersEngine
 

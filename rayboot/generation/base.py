@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
+from rayboot.errors import RaybootError
 from rayboot.problems.types import Frozen
 
 TokenCounter = Callable[[str], int]
@@ -51,6 +52,12 @@ class GenerationResult(Frozen):
     """Tokens of the prompt, counted once however many samples were drawn."""
     version: int
     """Version of the weights that wrote them."""
+    cached_tokens: int = 0
+    """Tokens of the prompt that the engine did not have to compute, over all samples."""
+
+
+class EngineDied(RaybootError):
+    """The engine is lost, and with it what was in flight: its process must be replaced."""
 
 
 class Generator(Protocol):
@@ -65,6 +72,7 @@ class Generator(Protocol):
 
         Raises:
             ValueError: A prompt and its completion do not fit the model's context.
+            EngineDied: See there.
         """
 
     async def publish(self, checkpoint: str, version: int) -> None:
@@ -72,3 +80,11 @@ class Generator(Protocol):
 
     async def close(self) -> None:
         """Give back memory and processes."""
+
+
+@runtime_checkable
+class Sleeper(Protocol):
+    """An engine that can leave its GPU to others."""
+
+    async def rest(self) -> None:
+        """Give back the GPU's memory until the next `publish`, after what is in flight."""

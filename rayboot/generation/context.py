@@ -8,8 +8,10 @@ from transformers import PreTrainedConfig
 class ContextLimit:
     """The model's context, from `max_position_embeddings`; models with relative positions (T5) have none."""
 
-    def __init__(self, config: PreTrainedConfig) -> None:
-        self._positions: int | None = getattr(config.get_text_config(), "max_position_embeddings", None)
+    def __init__(self, config: PreTrainedConfig, longest: int | None = None) -> None:
+        """`longest`: what the engine allows, where that is less."""
+        positions: int | None = getattr(config.get_text_config(), "max_position_embeddings", None)
+        self._positions = min((limit for limit in (positions, longest) if limit is not None), default=None)
         self._shared = not config.is_encoder_decoder
 
     def check(self, prompt_tokens: int, max_tokens: int, tag: str) -> None:

@@ -2,6 +2,7 @@
 
 from rayboot.rollout.attempt import SCHEMA, Attempt, attempts_table, derive_seed
 from rayboot.rollout.executor import SandboxExecutor, start_execution_pool
+from rayboot.rollout.meter import Throughput
 from rayboot.rollout.prompting import PromptSource
 from rayboot.rollout.replica import GenerationReplica, Weights, start_generation_pool
 from rayboot.rollout.stream import finished_problems, read_attempts, stream_rollout
@@ -16,6 +17,7 @@ __all__ = [
     "RolloutSettings",
     "RolloutWorker",
     "SandboxExecutor",
+    "Throughput",
     "Weights",
     "attempts_table",
     "derive_seed",

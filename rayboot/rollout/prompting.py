@@ -31,5 +31,10 @@ class PromptSource:
         count = load_token_counter(self.generation, localize(self.model))
         return PromptBuilder(count, self.max_prompt_tokens, self.examples)
 
+    @property
+    def continued(self) -> bool:
+        """Whether completions go on where prompts end; a chat model answers instead."""
+        return self.generation.openai is None or self.generation.openai.api == "completions"
+
     def __getstate__(self) -> dict[str, object]:
         return {key: value for key, value in self.__dict__.items() if key != "builder"}

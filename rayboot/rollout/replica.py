@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import ray
 
 from rayboot.config import GenerationConfig
-from rayboot.generation import GenerationRequest, GenerationResult, create_engine
+from rayboot.generation import EngineDied, GenerationRequest, GenerationResult, Sleeper, create_engine
+from rayboot.generation.usage import Usage
 from rayboot.pool import ActorPool
 from rayboot.problems.types import Frozen
+from rayboot.rollout.meter import Throughput, ThroughputMeter
 from rayboot.storage import localize
 
 
@@ -33,6 +37,7 @@ class GenerationReplica:
     def __init__(self, config: GenerationConfig, model: str) -> None:
         self._engine = create_engine(config, localize(model))
         self._publishing = asyncio.Lock()
+        self._meter = ThroughputMeter()
 
     async def ping(self) -> None:
         """Answer once the engine is ready."""
@@ -44,9 +49,33 @@ class GenerationReplica:
     async def generate(
         self, requests: Sequence[GenerationRequest], weights: Weights
     ) -> list[GenerationResult]:
-        """Answer the requests, in order, with exactly these weights."""
+        """Answer the requests, in order, with exactly these weights.
+
+        An engine that is lost takes the replica with it: Ray makes another, and the pool asks again.
+        """
         await self.publish(weights)
-        return await self._engine.generate(requests)
+        try:
+            with self._meter.busy():
+                results = await self._engine.generate(requests)
+        except EngineDied as error:
+            print(f"a generation replica ends: {error}", file=sys.stderr, flush=True)
+            os._exit(1)
+        self._meter.count(results)
+        return results
+
+    async def take_throughput(self) -> Throughput:
+        """What the replica has done since it was last asked."""
+        return self._meter.take()
+
+    async def rest(self) -> None:
+        """Leave the GPU to a refit until the next `publish`, if the engine can."""
+        if isinstance(self._engine, Sleeper):
+            await self._engine.rest()
+
+    async def usage(self) -> Usage | None:
+        """What the engine has asked of a provider, and what it cost; None for an engine that runs the model itself."""
+        spent: Usage | None = getattr(self._engine, "usage", None)
+        return spent
 
     async def publish(self, weights: Weights) -> int:
         """Take the weights, unless they are in use already; return the version in use."""

