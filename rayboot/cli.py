@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 problems_app = typer.Typer(no_args_is_help=True, help="Look at problems, or check their references.")
 app.add_typer(problems_app, name="problems")
+replay_app = typer.Typer(no_args_is_help=True, help="Look into a run's replay buffer.")
+app.add_typer(replay_app, name="replay")
 
 SPEC_HELP = (
     "mbpp:PATH, humaneval:PATH, mbxp:PATH, apps:PATH, jsonl:PATH or quickstart, with /SPLIT at the end."
@@ -160,6 +162,23 @@ def check(dataset: Spec, timeout: Timeout = 10.0, workers: Workers = 0, allow_we
     if without := len(checks) - len(run_checks):
         display.console.print(f"{without} problems have no reference")
     raise typer.Exit(1 if failing else 0)
+
+
+@replay_app.command("show")
+def show_replay(
+    run: Annotated[str, typer.Argument(help="Run directory, or its URI.")],
+    problem: Annotated[str | None, typer.Option(help="Print this problem's verified programs.")] = None,
+) -> None:
+    """Say what the replay buffer of a run holds: the verified programs of its rollouts."""
+    from rayboot import display
+    from rayboot.replay import buffer_overview, problem_programs, show_overview, show_programs
+
+    shown = (
+        show_overview(buffer_overview(run))
+        if problem is None
+        else show_programs(problem_programs(run, problem))
+    )
+    display.console.print(shown)
 
 
 @app.command()

@@ -34,12 +34,16 @@ class History:
             seconds["fit"] = training["fit_seconds"]
         common = {
             "training_examples": training_set["examples"] if training_set else {},
+            "replayed_examples": training_set["replayed"] if training_set else {},
+            "dropped_examples": training_set["dropped"] if training_set else {},
             "seconds": seconds,
             **({f"training/{key}": training[key] for key in TRAINING_KEYS} if training else {}),
         }
-        splits = {**(rollout["splits"] if rollout else {}), **evaluation["splits"]}
         rows = [
-            {"iteration": iteration, "split": split, **metrics, **common} for split, metrics in splits.items()
+            {"iteration": iteration, "split": split, **metrics, "generation": stage["generation"], **common}
+            for stage in (rollout, evaluation)
+            if stage is not None
+            for split, metrics in stage["splits"].items()
         ]
         self.rows += rows
         self._run.write_metrics(self.rows)

@@ -16,7 +16,7 @@ from rayboot.bootstrap import bootstrap
 from rayboot.cluster import connected, required_resources
 from rayboot.config import Recipe
 from rayboot.errors import UserError
-from rayboot.generation import check_model
+from rayboot.generation import check_model, check_tokenizer
 from rayboot.history import History
 from rayboot.observer import Observer
 from rayboot.problems import Problem, load_problems, shared
@@ -26,7 +26,9 @@ from rayboot.report import write_html, write_tensorboard
 from rayboot.run import RunDirectory
 from rayboot.stages import Stages
 from rayboot.storage import is_remote
+from rayboot.training.zero import deepspeed_options
 
+TOKENIZER_FILES = ["*.json", "*.model", "*.txt", "*.jinja"]
 PACKAGES = ("ray", "torch", "transformers", "pyarrow", "pydantic")
 
 
@@ -50,6 +52,8 @@ def run_recipe(recipe: Recipe, observer: Observer, resume: bool = False) -> Outc
         UserError: Something in the recipe, the problems or the model is wrong; found before any actor starts.
         RaybootError: A stage failed. What is finished is kept, and `resume` goes on from there.
     """
+    recipe.require_weights()
+    deepspeed_options(recipe.training)
     problems = load_splits(recipe)
     pretrained = pretrained_directory(recipe.policy.model)
     with connected(required_resources(recipe)):
@@ -112,11 +116,20 @@ def pretrained_directory(model: str) -> str:
     return os.path.abspath(model) if os.path.isdir(model) else _download(model)
 
 
-def _download(name: str) -> str:
+def tokenizer_directory(model: str) -> str:
+    """As `pretrained_directory`, for an engine that asks a server: only the tokenizer is used, to budget prompts."""
+    model = resolve_model(model)
+    if is_remote(model):
+        return model
+    check_tokenizer(model)
+    return os.path.abspath(model) if os.path.isdir(model) else _download(model, TOKENIZER_FILES)
+
+
+def _download(name: str, files: list[str] | None = None) -> str:
     from huggingface_hub import snapshot_download
 
     try:
-        return str(snapshot_download(name))
+        return str(snapshot_download(name, allow_patterns=files))
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(

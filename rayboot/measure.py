@@ -13,13 +13,13 @@ import yaml
 from rayboot.cluster import connected, required_resources
 from rayboot.config import Recipe, recipe_from
 from rayboot.errors import UserError
-from rayboot.launch import facts, pretrained_directory
+from rayboot.launch import facts, pretrained_directory, tokenizer_directory
 from rayboot.observer import Observer
 from rayboot.problems import load_problems
 from rayboot.run import RunDirectory, Summary
 from rayboot.stages import Stages
 
-BORROWED = ("policy", "generation", "sandbox", "mode", "seed")
+BORROWED = ("policy", "generation", "sandbox", "training", "mode", "seed")
 """What a measurement of a run takes over from the run's own recipe."""
 
 
@@ -29,7 +29,8 @@ def measure(
     """Sample, verify and repair once.
 
     Args:
-        model: Model directory, hub name, `quickstart`, or a run directory: its best iteration's checkpoint.
+        model: Model directory, hub name, `quickstart`, or a run directory: its best iteration's checkpoint. With
+            engine openai only its tokenizer is used.
         dataset: SPEC of the problems.
         overrides: Recipe options, such as `evaluation.samples=10`.
         out: New folder for the attempts and the metrics; None keeps none.
@@ -44,7 +45,9 @@ def measure(
         raise UserError(f"{out} exists: give a new folder to --out")
     with tempfile.TemporaryDirectory(prefix="rayboot-") as temporary:
         recipe = _recipe(model, dataset, overrides, out or Path(temporary, "evaluation"))
-        pretrained = pretrained_directory(recipe.policy.model)
+        served = recipe.generation.engine == "openai"
+        directory = tokenizer_directory if served else pretrained_directory
+        pretrained = directory(recipe.policy.model)
         few_shot = load_problems(recipe.problems.few_shot) if recipe.problems.few_shot else []
         problems = load_problems(dataset)[: recipe.problems.limit]
         with connected(required_resources(recipe)):

@@ -19,10 +19,11 @@ from rayboot.generation import SamplingParams
 from rayboot.observer import Observer
 from rayboot.pool import ActorPool
 from rayboot.problems import Problem
-from rayboot.replay import build_reference_set, build_training_set
+from rayboot.replay import CurationJob, build_reference_set, build_training_set, contaminated
 from rayboot.rollout import (
     PromptSource,
     RolloutSettings,
+    Throughput,
     Weights,
     derive_seed,
     read_attempts,
@@ -80,21 +81,25 @@ class Stages:
         return self._attempts(iteration, "evaluation", splits, policy, options, options.repair_rounds)
 
     def curate(self, iteration: int) -> Summary:
-        """Make the iteration's training set. The summary: `examples` by kind."""
+        """Make the iteration's training set. The summary: `examples`, `replayed` and `dropped`, as `Counts`."""
+        options = self._recipe.curation
+        learned = range(1 if options.replay else iteration, iteration + 1)
+        rollouts = [self._run.folder(number, "rollout") for number in learned]
 
         def work(folder: str) -> Summary:
-            storage, options = self._run.storage, self._recipe.curation
             with named("curation"), self._observer.stage(iteration, "curate"):
-                ids = [problem.id for problem in self._problems["train"]]
-                if self._recipe.mode == "finetune":
-                    counts = build_reference_set(ids, iteration, self._known, self._prompts, storage, folder)
-                else:
-                    first = 1 if options.replay else iteration
-                    rollouts = [self._run.folder(i, "rollout") for i in range(first, iteration + 1)]
-                    counts = build_training_set(
-                        ids, rollouts, iteration, options, self._known, self._prompts, storage, folder
-                    )
-            return {"examples": dict(sorted(counts.items()))}
+                job = CurationJob(
+                    iteration=iteration,
+                    seed=self._recipe.seed,
+                    options=options,
+                    prompts=self._prompts,
+                    problems=self._known,
+                    storage=self._run.storage,
+                    folder=folder,
+                    rollouts=rollouts if self._recipe.mode != "finetune" else (),
+                    contaminated=self._contaminated,
+                )
+                return build_training_set([problem.id for problem in self._problems["train"]], job).summary()
 
         return self._run.once(iteration, "training_set", work)
 
@@ -104,6 +109,7 @@ class Stages:
         def work(folder: str) -> Summary:
             run, recipe = self._run, self._recipe
             validation = self._validation_set() if recipe.training.patience else None
+            self._rest()
             with self._observer.stage(iteration, "refit") as progress, run.scratch(folder) as output:
                 result = self._refitter.refit(
                     RefitJob(
@@ -143,6 +149,16 @@ class Stages:
     def _known(self) -> Any:
         """ObjectRef of all problems by id."""
         return ray.put({problem.id: problem for problems in self._problems.values() for problem in problems})
+
+    @cached_property
+    def _contaminated(self) -> frozenset[str]:
+        """Training problems too much like those that are measured, if the recipe asks."""
+        words = self._recipe.curation.decontaminate
+        if words is None:
+            return frozenset()
+        return contaminated(
+            self._problems["train"], [*self._problems["validation"], *self._problems["test"]], words
+        )
 
     @cached_property
     def _generation(self) -> ActorPool:
@@ -190,6 +206,7 @@ class Stages:
             pools = (self._generation, self._execution)
             with named(stage), self._observer.stage(iteration, stage) as progress:
                 publishing = self._publish(policy)
+                self._generation.broadcast("take_throughput")  # what came before is not this stage's
                 stream_rollout(
                     [(problem.id, split) for split in splits for problem in self._problems[split]],
                     settings,
@@ -202,15 +219,22 @@ class Stages:
                     folder=folder,
                     progress=progress,
                 )
+            throughput = sum(self._generation.broadcast("take_throughput"), Throughput())
             table = read_attempts(run.storage, folder, METRIC_COLUMNS)
             ks = recipe.evaluation.k if stage == "evaluation" else (1,)
             by_split = {split: table.filter(pc.field("split") == split) for split in splits}
             return {
                 "splits": {split: attempt_metrics(rows, ks) for split, rows in by_split.items()},
                 "publish_seconds": publishing,
+                "generation": throughput.model_dump(),
             }
 
         return run.once(iteration, stage, work)
+
+    def _rest(self) -> None:
+        """Have the engines leave the GPU to the refit, if they share one."""
+        if self._recipe.generation.vllm.sleep and "_generation" in self.__dict__:
+            self._generation.broadcast("rest")
 
     def _publish(self, policy: Weights) -> float:
         """Have every replica take the weights, and make sure that it did; the seconds that it took."""

@@ -8,20 +8,23 @@ from rayboot.config.sections import (
     EvaluationConfig,
     PolicyConfig,
     ProblemsConfig,
+    ReplayConfig,
     RolloutConfig,
     SandboxConfig,
 )
-from rayboot.config.training import TrainingConfig
+from rayboot.config.training import LoraConfig, TrainingConfig
 
 __all__ = [
     "CurationConfig",
     "EvaluationConfig",
     "GenerationConfig",
+    "LoraConfig",
     "Mode",
     "OpenAIConfig",
     "PolicyConfig",
     "ProblemsConfig",
     "Recipe",
+    "ReplayConfig",
     "RolloutConfig",
     "SandboxConfig",
     "TrainingConfig",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -43,10 +44,12 @@ class OpenAIConfig(Section):
     """`chat` sends the prompt as a user's message; `completions` as text to go on with, as policies are prompted."""
     api_key_env: str = "OPENAI_API_KEY"
     """Environment variable that holds the key. The key itself is never part of a recipe or a run."""
+    chat_token_limit: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
+    """What the chat API calls the limit on a completion's tokens; some servers know only the old name."""
     max_concurrency: int = Field(default=32, ge=1)
-    """Requests under way at once."""
+    """Requests of each replica under way at once."""
     requests_per_minute: int | None = Field(default=None, ge=1)
-    """Requests begun in a minute at most."""
+    """Requests of each replica begun in a minute at most, repetitions included. They are evenly spaced."""
     timeout: float = Field(default=120.0, gt=0.0)
     """Seconds for one request."""
     max_retries: int = Field(default=6, ge=0)
@@ -56,6 +59,18 @@ class OpenAIConfig(Section):
     """Price of a million prompt tokens, in any currency."""
     output_price: float = Field(default=0.0, ge=0.0)
     """Price of a million completion tokens."""
+
+    @model_validator(mode="after")
+    def _holds_no_secret(self) -> OpenAIConfig:
+        # A message of this validator quotes nothing: what is wrong may be the key itself.
+        if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#@]*)?", self.base_url):
+            raise ValueError(
+                "base_url must be like http://127.0.0.1:8000/v1, without user, password or query: a key belongs "
+                "in the environment variable that api_key_env names"
+            )
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.api_key_env):
+            raise ValueError("api_key_env must be the name of an environment variable, never the key itself")
+        return self
 
 
 class GenerationConfig(Section):

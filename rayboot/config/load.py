@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from rayboot.config.recipe import Recipe
+from rayboot.config.section import section_of
 from rayboot.errors import UserError
 
 
@@ -19,9 +20,12 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
     Raises:
         UserError: The file cannot be read, is not a YAML mapping, or breaks the schema; the message names the
-            file, each wrong key and, for an unknown key, the nearest valid one.
+            file, each wrong key and, for an unknown key, the nearest valid one. Or the engine is one for
+            evaluation alone.
     """
-    return recipe_from(_read_mapping(Path(path)), overrides, str(path))
+    recipe = recipe_from(_read_mapping(Path(path)), overrides, str(path))
+    recipe.require_weights()
+    return recipe
 
 
 def recipe_from(data: dict[str, Any], overrides: Sequence[str], where: str) -> Recipe:
@@ -66,7 +70,9 @@ def _apply_override(data: dict[str, Any], override: str) -> None:
         raise UserError(f"override {key}: {text!r} is not valid YAML: {error}") from None
     *sections, name = key.split(".")
     for section in sections:
-        data = data.setdefault(section, {})
+        if data.get(section) is None:
+            data[section] = {}
+        data = data[section]
         if not isinstance(data, dict):
             raise UserError(f"override {key}: {section} is a value, not a section")
     data[name] = value
@@ -105,7 +111,6 @@ def _nearest(location: tuple[int | str, ...]) -> str | None:
 def _valid_keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, type]]:
     for name, field in model.model_fields.items():
         key = prefix + (field.alias or name)
-        annotation = field.annotation
         yield key, object
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            yield from _valid_keys(annotation, key + ".")
+        if section := section_of(field):
+            yield from _valid_keys(section, key + ".")

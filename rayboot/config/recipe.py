@@ -17,6 +17,7 @@ from rayboot.config.sections import (
     SandboxConfig,
 )
 from rayboot.config.training import TrainingConfig
+from rayboot.errors import UserError
 
 Mode = Literal["finetune", "plain", "simple", "full"]
 
@@ -55,13 +56,42 @@ class Recipe(Section):
                 if given:
                     raise ValueError(f"{option} has no effect in mode {self.mode}: there are no repairs")
         if self.mode == "finetune":
-            if self.curation.replay:
-                raise ValueError("curation.replay has no effect in mode finetune: nothing is sampled")
+            for option in ("replay", "max_per_problem", "max_reference_share"):
+                if getattr(self.curation, option) is not None:
+                    raise ValueError(
+                        f"curation.{option} has no effect in mode finetune: each problem teaches its reference"
+                    )
             if not self.curation.reference_fallback:
                 raise ValueError(
                     "mode finetune trains on references: curation.reference_fallback must be true"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _adapters_have_takers(self) -> Recipe:
+        lora, most = self.training.lora, self.generation.vllm.max_lora_rank
+        if self.generation.engine == "vllm" and lora is not None and (most is None or most < lora.rank):
+            raise ValueError(
+                f"training.lora makes adapters of rank {lora.rank}: "
+                f"set generation.vllm.max_lora_rank to {lora.rank} or more"
+            )
+        return self
+
+    def require_weights(self) -> None:
+        """Check that the engine takes the weights of a refit, as every run needs that is not a mere evaluation.
+
+        Raises:
+            UserError: It asks a server, whose weights are not the recipe's, or makes room for adapters in vain.
+        """
+        if self.training.lora is None and self.generation.vllm.max_lora_rank is not None:
+            raise UserError(
+                "generation.vllm.max_lora_rank has no effect without adapters: set training.lora, or leave it out"
+            )
+        if self.generation.engine == "openai":
+            raise UserError(
+                "generation.engine: openai cannot take the weights that a run trains: use transformers or vllm; "
+                "rayboot evaluate measures a policy that is served elsewhere"
+            )
 
     @property
     def repair_rounds(self) -> int:

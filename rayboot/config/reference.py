@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, get_args
 
@@ -9,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from rayboot.config.recipe import Recipe
+from rayboot.config.section import section_of
 
 HEAD = """# Recipes
 
@@ -27,19 +29,11 @@ def reference() -> str:
 
 def _tables(model: type[BaseModel], prefix: str) -> Iterator[str]:
     """The model's own options, then those of the sections below it."""
-    sections = {name: found for name, field in model.model_fields.items() if (found := _section(field))}
+    sections = {name: found for name, field in model.model_fields.items() if (found := section_of(field))}
     yield from _table(model, skip=set(sections))
     for name, section in sections.items():
         yield from (f"\n## {prefix}{name}\n", f"{_one_line(section.__doc__)}\n")
         yield from _tables(section, f"{prefix}{name}.")
-
-
-def _section(field: FieldInfo) -> type[BaseModel] | None:
-    """The section that a field holds, or may hold."""
-    for kind in (field.annotation, *get_args(field.annotation)):
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return kind
-    return None
 
 
 def _table(model: type[BaseModel], skip: set[str]) -> Iterator[str]:
@@ -61,7 +55,7 @@ def _values(annotation: Any) -> str:
     if choices and all(isinstance(choice, str) for choice in choices):
         return ", ".join(f"`{choice}`" for choice in choices)
     text = getattr(annotation, "__name__", "") if isinstance(annotation, type) else str(annotation)
-    return text.replace("|", "or").replace("None", "null").replace("tuple[int, ...]", "list of int")
+    return re.sub(r"tuple\[(\w+), \.\.\.\]", r"list of \1", text.replace("|", "or").replace("None", "null"))
 
 
 def _default(field: FieldInfo) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from rayboot.config.section import Section
@@ -78,6 +80,31 @@ class SandboxConfig(Section):
     """MiB that one program may use."""
     allow_weak: bool = False
     """Run even where neither namespaces nor Landlock and seccomp are to be had (tier C)."""
+    runtime: Literal["native", "runsc"] = "native"
+    """`runsc` runs programs in gVisor containers: some 15 times slower, and with a kernel of their own."""
+
+
+class ReplayConfig(Section):
+    """Verified programs of earlier iterations, each once, beside this iteration's. Without this section, or with null,
+    nothing is replayed; with `{}` all."""
+
+    strategy: Literal["all", "uniform", "recency", "hardest"] = "all"
+    """What is replayed when `size` does not let all: a `uniform` draw, the newest first (`recency`), or those of the
+    problems least solved in all iterations so far (`hardest`)."""
+    size: int | None = Field(default=None, ge=1)
+    """Replayed examples of one training set at most; null goes with strategy `all`."""
+    max_per_problem: int | None = Field(default=None, ge=1)
+    """Replayed examples of one problem at most, newest first."""
+
+    @model_validator(mode="after")
+    def _a_choice_needs_a_bound(self) -> ReplayConfig:
+        if self.strategy == "all" and self.size is not None:
+            raise ValueError(
+                "size goes with strategy: uniform, recency or hardest, which say what to leave out"
+            )
+        if self.strategy != "all" and self.size is None:
+            raise ValueError(f"strategy: {self.strategy} needs size: without a bound all is replayed")
+        return self
 
 
 class CurationConfig(Section):
@@ -85,12 +112,31 @@ class CurationConfig(Section):
 
     reference_fallback: bool = True
     """Teach the reference on the last prompt of a problem that was never solved."""
+    max_reference_share: float | None = Field(default=None, gt=0.0, lt=1.0)
+    """Share of a training set that references may have; a random draw of them is kept."""
     reinforce_first_prompt: bool = False
     """Teach a passing repair on the first prompt too."""
-    replay: bool = False
-    """Add verified solutions and repairs of earlier iterations."""
+    replay: ReplayConfig | None = None
+    """Learn from verified programs of earlier iterations, too; null: from this iteration's alone."""
     max_per_problem: int | None = Field(default=None, ge=1)
     """Examples of one problem at most, newest first."""
+    decontaminate: int | None = Field(default=None, ge=1)
+    """Leave out training problems that share so many words in a row, such as 13, with the statement of a validation
+    or test problem; a statement with fewer words counts as a whole. null: leave out none."""
+
+    @model_validator(mode="after")
+    def _bounds_have_an_effect(self) -> CurationConfig:
+        if self.max_reference_share is not None and not self.reference_fallback:
+            raise ValueError(
+                "max_reference_share has no effect without references: reference_fallback is false"
+            )
+        replayed = self.replay.max_per_problem if self.replay else None
+        if self.max_per_problem is not None and replayed is not None and replayed >= self.max_per_problem:
+            raise ValueError(
+                f"replay.max_per_problem = {replayed} has no effect: max_per_problem = {self.max_per_problem} "
+                "bounds replayed examples too"
+            )
+        return self
 
 
 class EvaluationConfig(Section):

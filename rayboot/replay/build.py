@@ -2,117 +2,113 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, get_args
+from typing import Any
 
-import pyarrow.compute as pc
+import pyarrow as pa
+import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 import ray
 import ray.data
 
 from rayboot.config import CurationConfig
-from rayboot.problems.types import Problem
-from rayboot.replay.curate import curate_problem, reference_example
-from rayboot.replay.examples import Kind, TrainingExample, examples_table
-from rayboot.rollout import Attempt, PromptSource, read_attempts
+from rayboot.replay.buffer import ReplayBuffer
+from rayboot.replay.candidates import make_candidates
+from rayboot.replay.counts import Counts, count
+from rayboot.replay.examples import SCHEMA
+from rayboot.replay.job import CurationJob
+from rayboot.replay.sampling import RANK_SCHEMA, Cut
+from rayboot.rollout import PromptSource
 from rayboot.storage import Storage
 
 PROBLEMS_PER_FILE = 512
-COUNTED = (*get_args(Kind), "replay")
+CANDIDATES = "candidates"
+"""Folder beside the training set's files, gone when they are made. A task writes to another file than it reads, so
+that it can be done again."""
 
-MakeExamples = Callable[[Sequence[Problem]], list[TrainingExample]]
+Chunk = dict[str, Any]
+"""A part of a training set: its `file`, the `ids` of its problems, and the `files` with attempts on them."""
+Work = Callable[[CurationJob, Chunk], Counts]
 
 
-def build_training_set(
-    ids: Sequence[str],
-    rollouts: Sequence[str],
-    iteration: int,
-    options: CurationConfig,
-    problems: Any,
-    prompts: PromptSource,
-    storage: Storage,
-    folder: str,
-) -> Counter[str]:
-    """Curate the attempts of `rollouts` and write the training set below `folder`.
+def build_training_set(ids: Sequence[str], job: CurationJob) -> Counts:
+    """Write the training set of these problems below the job's folder; files and rows are in the order of ids.
 
-    Args:
-        ids: The training problems.
-        rollouts: Names of rollout folders below `storage`: this iteration's, and with the replay buffer on those of
-            earlier iterations, whose verified programs are the buffer.
-        problems: ObjectRef of a mapping from id to `Problem`.
-
-    Returns:
-        Number of examples by kind; replayed ones count as `replay`.
+    Each task curates the attempts on so many problems. A bound on the whole set needs a second round: the first writes
+    candidates with their ranks, from which follows the last rank to keep.
     """
-
-    def make(chunk: Sequence[Problem]) -> list[TrainingExample]:
-        attempts = _attempts_by_problem(storage, rollouts, chunk)
-        return [
-            example
-            for problem in chunk
-            for example in curate_problem(
-                problem, attempts.get(problem.id, []), iteration, options, prompts.builder
-            )
-        ]
-
-    return _build(ids, iteration, problems, make, storage, folder)
+    job.storage.remove(job.folder)
+    job.storage.make_folder(job.folder)
+    chunks = _chunks(sorted(ids), job)
+    if not job.sampler.bounded:
+        return _total(chunks, job, _write_examples)
+    job.storage.make_folder(f"{job.folder}/{CANDIDATES}")
+    dropped = _total(chunks, job, _write_candidates)
+    kept = _total(chunks, job, partial(_write_kept, cut=_cut(job)))
+    job.storage.remove(f"{job.folder}/{CANDIDATES}")
+    return dropped + kept
 
 
 def build_reference_set(
     ids: Sequence[str], iteration: int, problems: Any, prompts: PromptSource, storage: Storage, folder: str
-) -> Counter[str]:
-    """Write the references of the problems on their first prompts: the baseline's training set, or validation's."""
-
-    def make(chunk: Sequence[Problem]) -> list[TrainingExample]:
-        examples = (reference_example(problem, iteration, prompts.builder) for problem in chunk)
-        return [example for example in examples if example is not None]
-
-    return _build(ids, iteration, problems, make, storage, folder)
+) -> Counts:
+    """Write the references of the problems on their first prompts, as for validation."""
+    job = CurationJob(iteration, 0, CurationConfig(), prompts, problems, storage, folder)
+    return build_training_set(ids, job)
 
 
-def _build(
-    ids: Sequence[str], iteration: int, problems: Any, make: MakeExamples, storage: Storage, folder: str
-) -> Counter[str]:
-    """Make the examples of so many problems at a time, a file each; files and rows are in the order of ids."""
-    storage.remove(folder)  # an interrupted run's leavings
-    storage.make_folder(folder)
-    ordered = sorted(ids)
-    chunks = [
-        {
-            "file": f"{folder}/{start // PROBLEMS_PER_FILE:05d}.parquet",
-            "ids": ordered[start : start + PROBLEMS_PER_FILE],
-        }
-        for start in range(0, len(ordered), PROBLEMS_PER_FILE)
+def _chunks(ids: Sequence[str], job: CurationJob) -> list[Chunk]:
+    parts = [ids[start : start + PROBLEMS_PER_FILE] for start in range(0, len(ids), PROBLEMS_PER_FILE)]
+    found = ray.get(_locate.remote(job.storage, job.rollouts, parts))
+    return [
+        {"file": f"{number:05d}.parquet", "ids": part, "files": files}
+        for number, (part, files) in enumerate(zip(parts, found, strict=True))
     ]
-    # The reference travels inside a list: bare, it would be resolved for each task.
-    write = partial(_write_chunk, problems=[problems], make=make, storage=storage, iteration=iteration)
-    written = ray.data.from_items(chunks, override_num_blocks=len(chunks)).map(write).take_all()
-    counts: Counter[str] = Counter()
-    for row in written:
-        counts.update({kind: row[kind] for kind in row if row[kind]})
-    return counts
 
 
-def _write_chunk(
-    row: dict[str, Any], problems: list[Any], make: MakeExamples, storage: Storage, iteration: int
-) -> dict[str, int]:
-    known: Mapping[str, Problem] = ray.get(problems[0])
-    examples = make([known[id] for id in row["ids"]])
-    with storage.fs.open_output_stream(storage.path(row["file"])) as stream:
-        pq.write_table(examples_table(examples), stream)
-    counts = Counter("replay" if example.iteration < iteration else example.kind for example in examples)
-    return {kind: counts[kind] for kind in COUNTED}
+@ray.remote(num_cpus=0)
+def _locate(storage: Storage, rollouts: Sequence[str], parts: Sequence[Sequence[str]]) -> list[list[str]]:
+    """In a task, so that the driver needs no memory for it."""
+    return ReplayBuffer.of(storage, rollouts).locate(parts)
 
 
-def _attempts_by_problem(
-    storage: Storage, rollouts: Sequence[str], problems: Sequence[Problem]
-) -> dict[str, list[Attempt]]:
-    wanted = pc.field("problem_id").isin([problem.id for problem in problems])
-    rows = [row for rollout in rollouts for row in read_attempts(storage, rollout, where=wanted).to_pylist()]
-    rows.sort(key=itemgetter("problem_id"))
-    grouped = groupby(rows, key=itemgetter("problem_id"))
-    return {id: [Attempt.model_validate(row) for row in group] for id, group in grouped}
+def _total(chunks: list[Chunk], job: CurationJob, work: Work) -> Counts:
+    """The work done for every chunk, in a task each."""
+
+    def counted(chunk: Chunk) -> dict[str, str]:
+        return {"counts": work(job, chunk).model_dump_json()}
+
+    rows = ray.data.from_items(chunks, override_num_blocks=len(chunks)).map(counted).take_all()
+    return sum((Counts.model_validate_json(row["counts"]) for row in rows), Counts())
+
+
+def _write_examples(job: CurationJob, chunk: Chunk) -> Counts:
+    table, dropped = make_candidates(job, chunk["ids"], chunk["files"])
+    _write(job, chunk["file"], table.select(SCHEMA.names))
+    return count(table, job.iteration, dropped)
+
+
+def _write_candidates(job: CurationJob, chunk: Chunk) -> Counts:
+    table, dropped = make_candidates(job, chunk["ids"], chunk["files"])
+    _write(job, f"{CANDIDATES}/{chunk['file']}", table)
+    return Counts(dropped=+dropped)
+
+
+def _cut(job: CurationJob) -> Cut:
+    folder = job.storage.path(f"{job.folder}/{CANDIDATES}")
+    candidates = pads.dataset(folder, format="parquet", filesystem=job.storage.fs)
+    return job.sampler.cut(candidates.to_table(columns=["kind", "iteration", *RANK_SCHEMA.names]))
+
+
+def _write_kept(job: CurationJob, chunk: Chunk, cut: Cut) -> Counts:
+    path = job.storage.path(f"{job.folder}/{CANDIDATES}/{chunk['file']}")
+    candidates = pq.read_table(path, filesystem=job.storage.fs, partitioning=None)
+    table, dropped = job.sampler.keep(candidates, cut)
+    _write(job, chunk["file"], table.select(SCHEMA.names))
+    return count(table, job.iteration, dropped)
+
+
+def _write(job: CurationJob, file: str, table: pa.Table) -> None:
+    with job.storage.fs.open_output_stream(job.storage.path(f"{job.folder}/{file}")) as stream:
+        pq.write_table(table, stream)

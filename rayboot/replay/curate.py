@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-import io
-import tokenize
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import NamedTuple
 
 from rayboot.config import CurationConfig
 from rayboot.problems.types import Problem
 from rayboot.prompts import PromptBuilder
+from rayboot.replay.buffer import distinct_programs
 from rayboot.replay.examples import TrainingExample
+from rayboot.replay.programs import normalised
 from rayboot.rollout import Attempt
+
+
+class Curated(NamedTuple):
+    """Examples, and how many others were left out."""
+
+    examples: list[TrainingExample]
+    dropped: Counter[str]
+    """By reason. `duplicate`: this iteration has the same program on the same prompt. `replay_duplicate`: this
+    iteration, or one between, has the same program. Other reasons are named after the option that says so."""
 
 
 def curate_problem(
@@ -19,8 +31,8 @@ def curate_problem(
     iteration: int,
     options: CurationConfig,
     prompts: PromptBuilder,
-) -> list[TrainingExample]:
-    """The examples that one problem adds to a training set.
+) -> Curated:
+    """The examples that one problem offers to a training set.
 
     Args:
         problem: The problem that all attempts are for.
@@ -30,20 +42,23 @@ def curate_problem(
         prompts: Turns programs into completions.
 
     Returns:
-        Newest first, without two examples of the same prompt and program, at most `max_per_problem`. Replayed
-        examples are verified programs only; the reference is taught when this iteration did not solve the problem.
+        Newest first, at most `max_per_problem`. The reference is taught when this iteration did not solve the problem.
+        Replayed examples are verified programs only, and none that this iteration wrote too.
     """
     ordered = sorted(attempts, key=lambda attempt: (-attempt.iteration, attempt.sample, attempt.round))
-    examples = [
-        example
-        for attempt in ordered
-        if attempt.passed
-        for example in _verified(problem, attempt, options, prompts)
-    ]
     fresh = [attempt for attempt in ordered if attempt.iteration == iteration]
-    if options.reference_fallback and not any(attempt.passed for attempt in fresh):
-        examples = _reference(problem, fresh, prompts) + examples
-    return _distinct(examples)[: options.max_per_problem]
+    earlier = [attempt for attempt in ordered if attempt.iteration < iteration and attempt.passed]
+    examples, dropped = _taught(problem, fresh, options, prompts)
+    if options.replay is not None:
+        known = [attempt.program for attempt in fresh if attempt.passed]
+        replayed, duplicates = _replayed(problem, earlier, known, examples, options, prompts)
+        kept = replayed[: options.replay.max_per_problem]
+        dropped["replay_duplicate"] = duplicates
+        dropped["replay_max_per_problem"] = len(replayed) - len(kept)
+        examples = [*examples, *kept]
+    bounded = examples[: options.max_per_problem]
+    dropped["max_per_problem"] = len(examples) - len(bounded)
+    return Curated(bounded, dropped)
 
 
 def reference_example(problem: Problem, iteration: int, prompts: PromptBuilder) -> TrainingExample | None:
@@ -60,6 +75,35 @@ def reference_example(problem: Problem, iteration: int, prompts: PromptBuilder) 
         prompt=prompt,
         completion=prompts.target(problem, problem.references[0]),
     )
+
+
+def _taught(
+    problem: Problem, fresh: Sequence[Attempt], options: CurationConfig, prompts: PromptBuilder
+) -> Curated:
+    """What this iteration's own attempts teach."""
+    solved = [attempt for attempt in fresh if attempt.passed]
+    if options.reference_fallback and not solved:
+        return Curated(_reference(problem, fresh, prompts), Counter())
+    examples = [example for attempt in solved for example in _verified(problem, attempt, options, prompts)]
+    distinct = _distinct(examples)
+    return Curated(distinct, Counter(duplicate=len(examples) - len(distinct)))
+
+
+def _replayed(
+    problem: Problem,
+    earlier: Sequence[Attempt],
+    known: Iterable[str],
+    taught: Sequence[TrainingExample],
+    options: CurationConfig,
+    prompts: PromptBuilder,
+) -> tuple[list[TrainingExample], int]:
+    """Examples of the distinct earlier programs that are neither known nor taught, and how many others there were."""
+    origin = attrgetter("iteration", "sample", "round")
+    new = {origin(attempt) for attempt in distinct_programs(earlier, known)}
+    offered = [example for attempt in earlier for example in _verified(problem, attempt, options, prompts)]
+    candidates = (example for example in offered if origin(example) in new)
+    replayed = _distinct([*taught, *candidates])[len(taught) :]
+    return replayed, len(offered) - len(replayed)
 
 
 def _verified(
@@ -104,17 +148,3 @@ def _distinct(examples: Iterable[TrainingExample]) -> list[TrainingExample]:
     for example in examples:
         distinct.setdefault((example.prompt, normalised(example.completion)), example)
     return list(distinct.values())
-
-
-def normalised(program: str) -> str:
-    """A program without comments and with uniform spacing: equal for programs that differ in nothing else."""
-    try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(program).readline))
-    except (
-        tokenize.TokenError,
-        SyntaxError,
-    ):  # another language, or a completion that is a part of a program
-        return " ".join(program.split())
-    skipped = (tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER)
-    layout = {tokenize.INDENT: "<indent>", tokenize.DEDENT: "<dedent>"}
-    return " ".join(layout.get(token.type, token.string) for token in tokens if token.type not in skipped)

@@ -54,6 +54,8 @@ def _table(rows: Sequence[Row], best: int) -> str:
         "attempts",
         "tokens",
         "training examples",
+        "replayed from",
+        "left out",
         "seconds",
     )
     lines = ["<tr>" + "".join(f"<th>{word}</th>" for word in head) + "</tr>"]
@@ -67,6 +69,8 @@ def _table(rows: Sequence[Row], best: int) -> str:
             row["attempts"],
             f"{row['prompt_tokens'] + row['completion_tokens']:,}",
             _parts(row["training_examples"]),
+            _parts({f"iteration {number}": count for number, count in row["replayed_examples"].items()}),
+            _parts(row["dropped_examples"]),
             _parts({stage: round(seconds, 1) for stage, seconds in row["seconds"].items()}),
         )
         kind = ' class="best"' if row["iteration"] == best and row["split"] != "train" else ""

@@ -75,6 +75,30 @@ def test_an_option_that_would_have_no_effect_is_refused(write, override: str) ->
         load_recipe(write(MINIMAL), [override, "mode=plain"])
 
 
+SERVED = "generation.engine=openai generation.openai.base_url=http://here/v1 generation.openai.model=m"
+
+
+def test_a_run_needs_an_engine_that_takes_weights(write) -> None:
+    with pytest.raises(UserError, match=r"openai cannot take the weights .* use transformers or vllm"):
+        load_recipe(write(MINIMAL), SERVED.split())
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("generation.openai.api_key_env=sk-4f9a", "api_key_env must be the name of an environment variable"),
+        ("generation.openai.base_url=https://sk-4f9a@here/v1", "base_url must be like http"),
+        ("generation.openai.base_url=https://here/v1?key=sk-4f9a", "base_url must be like http"),
+        ("generation.openai.base_url=sk-4f9a", "base_url must be like http"),
+    ],
+)
+def test_a_key_in_a_recipe_is_refused_and_not_repeated(write, override: str, told: str) -> None:
+    with pytest.raises(UserError) as error:
+        load_recipe(write(MINIMAL), [*SERVED.split(), override])
+    assert told in str(error.value)
+    assert "sk-4f9a" not in str(error.value)
+
+
 def test_modes_decide_repair_rounds_and_feedback(write) -> None:
     seen = {
         mode: (recipe.repair_rounds, recipe.feedback)

@@ -59,9 +59,8 @@ def uninterrupted(
     ("stage", "stop", "code"),
     [
         ("rollout", signal.SIGKILL, -9),
-        ("checkpoint", signal.SIGKILL, -9),
+        ("checkpoint", signal.SIGINT, 130),
         ("evaluation", signal.SIGKILL, -9),
-        ("rollout", signal.SIGINT, 130),
     ],
 )
 def test_a_stopped_run_goes_on_and_ends_with_the_same_metrics(

@@ -94,22 +94,16 @@ def test_a_second_round_repairs_the_repair(build: Build) -> None:
     assert stages.curate(1)["examples"] == {"solution": 1, "repair": 2, "reference": 3}
 
 
-def test_without_the_reference_fallback_only_verified_programs_are_learned(build: Build) -> None:
-    stages, _ = build(curation={"reference_fallback": False})
+def test_options_of_curation_reach_it(build: Build) -> None:
+    stages, run = build(curation={"reinforce_first_prompt": True, "reference_fallback": False})
     stages.rollout(1, stages.pretrained)
-    assert stages.curate(1)["examples"] == {"solution": 1, "repair": 1}
-
-
-def test_a_repair_can_be_learned_on_the_first_prompt_too(build: Build) -> None:
-    stages, run = build(curation={"reinforce_first_prompt": True})
-    stages.rollout(1, stages.pretrained)
-    stages.curate(1)
+    assert stages.curate(1)["examples"] == {"solution": 1, "repair": 1, "repair_on_first_prompt": 1}
     assert prompts_of(run)["own/3"] == [("repair", True), ("repair_on_first_prompt", False)]
 
 
-@pytest.mark.parametrize(("replay", "replayed"), [(True, 2), (False, 0)])
+@pytest.mark.parametrize(("replay", "replayed"), [({}, 2), ({"strategy": "recency", "size": 1}, 1)])
 def test_the_replay_buffer_adds_verified_programs_of_earlier_iterations(
-    build: Build, replay: bool, replayed: int, monkeypatch: pytest.MonkeyPatch
+    build: Build, replay: dict[str, Any], replayed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stages, run = build(curation={"replay": replay}, iterations=2)
     stages.rollout(1, stages.pretrained)
@@ -123,18 +117,14 @@ def test_the_replay_buffer_adds_verified_programs_of_earlier_iterations(
         monkeypatch.setitem(ANSWERS, f"train/own/{number}/0", RIGHT[number])
     second, run = build(curation={"replay": replay}, iterations=2)
     second.rollout(2, Weights(checkpoint="none", version=1))
-    examples = second.curate(2)["examples"]
-    assert examples.get("replay", 0) == replayed
+    made = second.curate(2)
+    examples = made["examples"]
+    assert examples["replay"] == replayed
+    assert made["replayed"] == {"1": replayed}
+    assert made["dropped"] == ({"replay_size": 1} if replayed == 1 else {})
     assert examples["solution"] == 2
     assert examples["reference"] == 4
     assert prompts_of(run, 2)["own/5"] == [("solution", False)]
-
-
-def test_the_cap_bounds_the_examples_of_a_problem(build: Build) -> None:
-    stages, run = build(curation={"reinforce_first_prompt": True, "max_per_problem": 1})
-    stages.rollout(1, stages.pretrained)
-    stages.curate(1)
-    assert {len(examples) for examples in prompts_of(run).values()} == {1}
 
 
 def test_a_rollout_with_weights_older_than_the_replicas_is_refused(build: Build) -> None:

@@ -7,7 +7,7 @@ import pytest
 from rayboot.config import CurationConfig
 from rayboot.problems import AssertTest, Problem
 from rayboot.prompts import PromptBuilder
-from rayboot.replay import TrainingExample, curate_problem, normalised, reference_example
+from rayboot.replay import Curated, TrainingExample, curate_problem, normalised, reference_example
 from rayboot.rollout import Attempt
 
 PROBLEM = Problem(
@@ -50,6 +50,10 @@ def attempt(
 
 
 def curate(*attempts: Attempt, **options: object) -> list[TrainingExample]:
+    return curated(*attempts, **options).examples
+
+
+def curated(*attempts: Attempt, **options: object) -> Curated:
     return curate_problem(PROBLEM, attempts, 2, CurationConfig.model_validate(options), PROMPTS)
 
 
@@ -112,8 +116,50 @@ def test_the_same_program_on_the_same_prompt_is_learned_once() -> None:
 
 def test_replayed_programs_come_after_the_fresh_ones_and_do_not_stand_for_a_solution() -> None:
     old = attempt("passed", program="def double(x): return sum([x, x])", iteration=1)
-    assert kinds(curate(old, attempt("failed"))) == [("reference", "first"), ("solution", "first")]
-    assert [example.iteration for example in curate(old, attempt("passed"))] == [2, 1]
+    assert kinds(curate(old, attempt("failed"), replay={})) == [("reference", "first"), ("solution", "first")]
+    assert [example.iteration for example in curate(old, attempt("passed"), replay={})] == [2, 1]
+
+
+def test_without_replay_earlier_programs_are_not_learned() -> None:
+    assert curate(attempt("passed", iteration=1), attempt("failed"), reference_fallback=False) == []
+
+
+def test_a_program_is_replayed_once_whatever_prompts_it_answered() -> None:
+    first = attempt("passed", iteration=0)
+    reworded = attempt("passed", 1, program="def double(x): return x+x  # twice\n", iteration=1)
+    [example] = curate(first, reworded, replay={}, reference_fallback=False)
+    assert (example.iteration, example.kind) == (1, "repair")
+    assert curated(first, reworded, replay={}).dropped["replay_duplicate"] == 1
+
+
+def test_a_program_that_this_iteration_wrote_is_not_replayed() -> None:
+    old = attempt("passed", 1, iteration=1)
+    examples, dropped = curated(old, attempt("passed"), replay={})
+    assert kinds(examples) == [("solution", "first")]
+    assert dropped["replay_duplicate"] == 1
+
+
+def test_the_newest_of_a_problems_earlier_programs_are_replayed_up_to_the_cap() -> None:
+    old = [attempt("passed", program=f"def double(x): return {i} + x * 2 - {i}", iteration=i) for i in (0, 1)]
+    examples, dropped = curated(*old, attempt("passed"), replay={"max_per_problem": 1})
+    assert [example.iteration for example in examples] == [2, 1]
+    assert dropped["replay_max_per_problem"] == 1
+
+
+def test_both_examples_of_a_reinforced_repair_are_replayed() -> None:
+    old = attempt("passed", 1, iteration=1)
+    examples = curate(
+        old, attempt("failed"), replay={}, reinforce_first_prompt=True, reference_fallback=False
+    )
+    assert kinds(examples) == [("repair", "repair"), ("repair_on_first_prompt", "first")]
+
+
+def test_what_is_left_out_is_counted() -> None:
+    same = [attempt("passed", sample=sample) for sample in range(3)]
+    other = attempt("passed", program="def double(x):\n    return x * 2", sample=3)
+    examples, dropped = curated(*same, other, max_per_problem=1)
+    assert len(examples) == 1
+    assert +dropped == {"duplicate": 2, "max_per_problem": 1}
 
 
 def test_failing_attempts_are_never_learned() -> None:
@@ -127,13 +173,14 @@ def test_the_newest_are_kept_when_a_problem_has_too_many(cap: int) -> None:
         attempt("passed", program=f"def double(x): return x * 2 + {i} - {i}", sample=i, iteration=1)
         for i in range(3)
     ]
-    examples = curate(*old, attempt("passed"), max_per_problem=cap)
+    examples = curate(*old, attempt("passed"), max_per_problem=cap, replay={})
     assert len(examples) == cap
     assert examples[0].iteration == 2
 
 
 def test_layout_and_comments_do_not_tell_programs_apart_but_structure_does() -> None:
     assert normalised("x = 1  # one") == normalised("x=1")
+    assert normalised("if a:\n    b()\n\n") == normalised("if a:\n    b()")
     assert normalised("if a:\n    b()\nc()") != normalised("if a:\n    b()\n    c()")
     assert normalised("not \t python (((") == normalised("not python (((")
 

@@ -21,6 +21,8 @@ def row(iteration: int, split: str, solved: float) -> dict[str, Any]:
         "prompt_tokens": 1000,
         "completion_tokens": 234,
         "training_examples": {"solution": 5, "reference": 15} if iteration else {},
+        "replayed_examples": {"1": 7} if iteration == 2 else {},
+        "dropped_examples": {"replay_size": 3} if iteration == 2 else {},
         "seconds": {"evaluation": 1.5},
     }
 
@@ -52,6 +54,13 @@ def test_the_report_is_one_page_with_the_curve_and_every_row(tmp_path: Path) -> 
     assert page.cells.count("1,234") == len(ROWS)
     assert page.points == 2 * len(ROWS)  # pass@1 and repair@1
     assert page.links == []
+
+
+def test_the_report_says_what_was_replayed_and_what_was_left_out(tmp_path: Path) -> None:
+    write_html(Storage(str(tmp_path)), "run", ROWS, best=2)
+    page = Reader()
+    page.feed((tmp_path / "report.html").read_text())
+    assert page.cells.count("iteration 1 7") == page.cells.count("replay size 3") == 2
 
 
 def test_tensorboard_has_each_number_once_however_often_it_is_written(tmp_path: Path) -> None:

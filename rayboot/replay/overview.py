@@ -1,0 +1,161 @@
+"""What `rayboot replay show` tells of a run: what its replay buffer holds, and what was replayed of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+
+from rayboot.config import Recipe, ReplayConfig, recipe_from
+from rayboot.errors import UserError
+from rayboot.problems.types import Frozen
+from rayboot.replay.buffer import ReplayBuffer, solve_rates
+from rayboot.replay.programs import normalised
+from rayboot.rollout import Attempt
+from rayboot.run import RunDirectory
+from rayboot.storage import Storage
+
+Kind = Literal["solution", "repair"]
+
+KINDS: dict[Kind, pc.Expression] = {"solution": pc.field("round") == 0, "repair": pc.field("round") > 0}
+HARDEST = 10
+
+
+class Part(Frozen):
+    """One kind of an iteration's programs."""
+
+    iteration: int
+    kind: Kind
+    attempts: int
+    verified: int
+    distinct: int
+    """Verified programs of a problem that differ in more than comments and layout."""
+    new: int
+    """Those of them that no part before has."""
+    problems: int
+    """Problems with a verified program."""
+
+
+class Hard(Frozen):
+    """A problem that was solved."""
+
+    problem_id: str
+    solve_rate: float
+    """Share of all attempts, repairs included, that passed."""
+    programs: int
+    """Distinct ones."""
+
+
+class Overview(Frozen):
+    """The replay buffer of a run, over all rollouts that are done."""
+
+    parts: tuple[Part, ...]
+    programs: int
+    """Distinct ones, over all problems."""
+    capped: int
+    """The same with no more than `max_per_problem` of each problem."""
+    problems: int
+    solved: int
+    hardest: tuple[Hard, ...]
+    """Of the solved problems those with the lowest solve rates, lowest first."""
+    options: ReplayConfig | None
+    """As the recipe has them."""
+    replayed: dict[int, dict[str, int]]
+    """For each training set that is done, its replayed examples by the iteration that they come from."""
+
+
+def buffer_overview(uri: str) -> Overview:
+    """Look into the buffer of the run at a path or URI.
+
+    Raises:
+        UserError: There is no run, or no rollout of it is done.
+    """
+    run, recipe, iterations = _open(uri)
+    programs: dict[str, set[str]] = defaultdict(set)
+    parts: list[Part] = []
+    made: list[pa.Table] = []
+    for iteration in iterations:
+        buffer = ReplayBuffer.of(run.storage, [run.folder(iteration, "rollout")])
+        attempts = buffer.attempts(pc.field("status") != "skipped", ["problem_id", "round", "status"])
+        verified = buffer.attempts(pc.field("status") == "passed", ["problem_id", "round", "program"])
+        made.append(attempts.select(["problem_id", "status"]))
+        for kind, condition in KINDS.items():
+            tried, passed = attempts.filter(condition), verified.filter(condition)
+            parts.append(_part(iteration, kind, tried.num_rows, passed, programs))
+    rates = solve_rates(pa.concat_tables(made))
+    solved = sorted((rate, id) for id, rate in rates.items() if rate > 0)
+    options = recipe.curation.replay
+    cap = options and options.max_per_problem
+    done = {number: run.summary(number, "training_set") for number in iterations}
+    return Overview(
+        parts=tuple(part for part in parts if part.attempts),
+        programs=sum(map(len, programs.values())),
+        capped=sum(min(len(known), cap or len(known)) for known in programs.values()),
+        problems=len(rates),
+        solved=len(solved),
+        hardest=tuple(
+            Hard(problem_id=id, solve_rate=rate, programs=len(programs[id])) for rate, id in solved[:HARDEST]
+        ),
+        options=options,
+        replayed={number: summary["replayed"] for number, summary in done.items() if summary is not None},
+    )
+
+
+def problem_programs(uri: str, problem: str) -> list[Attempt]:
+    """The verified attempts on one problem, oldest first.
+
+    Args:
+        uri: The run.
+        problem: A problem's id, or what follows its last slash.
+
+    Raises:
+        UserError: There is no run, or it never tried the problem, or never solved it.
+    """
+    run, _, iterations = _open(uri)
+    buffer = ReplayBuffer.of(run.storage, [run.folder(number, "rollout") for number in iterations])
+    tried = sorted(set(buffer.attempts(pc.scalar(True), ["problem_id"])["problem_id"].to_pylist()))
+    matching = [id for id in tried if problem in (id, id.rpartition("/")[2])]
+    if not matching:
+        raise UserError(f"{uri} has no attempt on a problem {problem}; its ids are like {tried[0]}")
+    where = pc.field("problem_id").isin(matching[:1]) & (pc.field("status") == "passed")
+    found = [Attempt.model_validate(row) for row in buffer.attempts(where).to_pylist()]
+    if not found:
+        raise UserError(f"{uri} has no verified program for {matching[0]}: it was tried and never solved")
+    return sorted(found, key=lambda attempt: (attempt.iteration, attempt.sample, attempt.round))
+
+
+def _open(uri: str) -> tuple[RunDirectory, Recipe, list[int]]:
+    """The run, its recipe, and the iterations whose rollouts are done."""
+    run = RunDirectory(Storage(uri))
+    if not (run.storage.exists("recipe.yaml") and run.storage.exists("iterations")):
+        raise UserError(
+            f"{uri} is no run directory: give one that rayboot run has made, such as runs/quickstart"
+        )
+    recipe = recipe_from(yaml.safe_load(run.storage.read_text("recipe.yaml")), [], f"{uri}/recipe.yaml")
+    numbers = range(1, recipe.iterations + 1)
+    done = [number for number in numbers if run.summary(number, "rollout") is not None]
+    if not done:
+        raise UserError(f"{uri} has no finished rollout, so that its replay buffer is empty")
+    return run, recipe, done
+
+
+def _part(iteration: int, kind: Kind, attempts: int, verified: pa.Table, known: dict[str, set[str]]) -> Part:
+    """Count one kind of an iteration's programs; they are added to those known."""
+    mine: dict[str, set[str]] = defaultdict(set)
+    for row in verified.to_pylist():
+        mine[row["problem_id"]].add(normalised(row["program"]))
+    new = sum(len(programs - known[id]) for id, programs in mine.items())
+    for id, programs in mine.items():
+        known[id] |= programs
+    return Part(
+        iteration=iteration,
+        kind=kind,
+        attempts=attempts,
+        verified=verified.num_rows,
+        distinct=sum(map(len, mine.values())),
+        new=new,
+        problems=len(mine),
+    )
