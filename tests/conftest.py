@@ -16,7 +16,7 @@ def ray_session() -> Iterator[None]:
 
     ray.init(
         "local",
-        num_cpus=4,
+        num_cpus=8,  # pools that stay for a whole session must leave room for the next test's
         include_dashboard=False,
         log_to_driver=False,
         logging_level="error",

@@ -143,6 +143,7 @@ def evaluate(out: Path, model: str, *overrides: str, **environment: str) -> dict
     return {name: value for name, value in row.items() if name not in ("model", "seconds")}
 
 
+@pytest.mark.long
 def test_an_evaluation_of_a_served_policy_is_that_of_the_policy_here(
     server: VllmServer, tmp_path: Path
 ) -> None:

@@ -60,7 +60,7 @@ def uninterrupted(
     [
         ("rollout", signal.SIGKILL, -9),
         ("checkpoint", signal.SIGINT, 130),
-        ("evaluation", signal.SIGKILL, -9),
+        pytest.param("evaluation", signal.SIGKILL, -9, marks=pytest.mark.long),
     ],
 )
 def test_a_stopped_run_goes_on_and_ends_with_the_same_metrics(

@@ -53,9 +53,10 @@ async def by_pool(pool: ActorPool, weights: Weights) -> list[str]:
 
 
 def engine_cores() -> list[psutil.Process]:
-    """vLLM's processes below the Ray of these tests."""
+    """vLLM's processes below the replicas of these tests' Ray."""
     below = psutil.Process().children(recursive=True)
-    return [each for each in below if "EngineCore" in each.name()]
+    replicas = [each for each in below if "GenerationReplica" in each.name()]
+    return [child for each in replicas for child in each.children() if "EngineCore" in child.name()]
 
 
 async def test_a_lost_engine_loses_no_request(pool: ActorPool, tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ def test_a_refit_whose_driver_is_killed_goes_on_and_ends_with_the_same_weights(
     assert same(weights(job.output), uninterrupted[1])
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_too_often_is_reported_and_the_next_refit_has_new_workers(
     ray_session: None, make_job: MakeJob
 ) -> None:

@@ -65,7 +65,7 @@ def test_each_way_of_sharing_gives_the_losses_and_weights_of_the_others(
     assert losses(again) == losses(alone)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_refit_whose_worker_is_killed_goes_on_from_its_checkpoint(
     pair: Refitter, make_job: MakeJob
 ) -> None:

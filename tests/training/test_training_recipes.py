@@ -44,10 +44,6 @@ def test_vllm_makes_room_for_the_adapters_that_training_makes() -> None:
             "generation.engine=vllm training.lora.rank=16 generation.vllm.max_lora_rank=8",
             "set generation.vllm.max_lora_rank to 16 or more",
         ),
-        (
-            "generation.engine=vllm generation.vllm.max_lora_rank=8",
-            "max_lora_rank has no effect without adapters: set training.lora, or leave it out",
-        ),
         ("training.lora={} training.deepspeed=zero3", "use deepspeed: zero2"),
         ("training.deepspeed=zero9", "zero2, zero3 or the path of a .json file"),
         ("training.power=3", "power goes with schedule: polynomial"),
@@ -58,6 +54,12 @@ def test_what_cannot_be_is_told_with_what_to_set(overrides: str, told: str) -> N
     with pytest.raises(UserError) as error:
         recipe(*overrides.split())
     assert told in str(error.value)
+
+
+def test_a_run_makes_no_room_for_adapters_in_vain() -> None:
+    evaluated = recipe("generation.engine=vllm", "generation.vllm.max_lora_rank=8")
+    with pytest.raises(UserError, match="max_lora_rank has no effect without adapters"):
+        evaluated.require_weights()
 
 
 def test_without_deepspeed_the_extra_that_brings_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
