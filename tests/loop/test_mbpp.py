@@ -30,7 +30,7 @@ def test_each_training_problem_is_sampled_repaired_and_taught_once(ray_session: 
             "runs": str(tmp_path),
             "iterations": 1,
             "problems": {"train": f"mbpp:{MBPP}/train", "validation": f"mbpp:{MBPP}/prompt"},
-            "policy": {"model": "quickstart", "max_prompt_tokens": 512, "max_completion_tokens": 32},
+            "policy": {"model": "quickstart", "max_prompt_tokens": 512, "max_completion_tokens": 64},
             "generation": {"batch_size": 64, "cpus": 1},
             "sandbox": {"timeout": 5, "cpus": 0.5},
             "training": {"epochs": 0.2, "lr": 1e-4, "batch_size": 24},
