@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from statistics import median
 from typing import Any
 
 import pyarrow.parquet as pq
+from figures import machine, ratio
 from wide_model import widen
 
 from rayboot.config import GenerationConfig
@@ -50,19 +50,15 @@ def main() -> None:
                 seconds = in_own_process(way, model, folder, options)
                 rates[way].append(counted["tokens"] * options.epochs / seconds)
     result = {
-        "machine": {"cores": os.cpu_count(), "kernel": platform.release()},
+        "machine": machine(),
         "parameters": parameters,
         **counted,
         "tokens/s": {way: median(values) for way, values in rates.items()},
-        **{f"rayboot / {way}": _ratio(rates["rayboot"], rates[way]) for way in RUN if way != "rayboot"},
+        **{f"rayboot / {way}": ratio(rates["rayboot"], rates[way]) for way in RUN if way != "rayboot"},
     }
     if options.out:
         options.out.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
-
-
-def _ratio(ours: list[float], theirs: list[float]) -> float:
-    return median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
 def write_examples(options: argparse.Namespace, model: str, folder: Path) -> dict[str, int]:

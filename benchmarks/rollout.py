@@ -14,8 +14,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import platform
 import tempfile
 import time
 from pathlib import Path
@@ -23,6 +21,7 @@ from statistics import median
 from typing import Any
 
 import ray
+from figures import machine, ratio
 from wide_model import widen
 
 from rayboot.cluster import connected
@@ -191,12 +190,7 @@ def measure(bench: Bench, repeats: int) -> dict[str, Any]:
         for name in rates:
             seconds, tokens = getattr(bench, name)()
             rates[name].append(tokens / seconds)
-    ratios = {
-        f"rayboot / {name}": median(
-            ours / theirs for ours, theirs in zip(rates["rayboot"], rates[name], strict=True)
-        )
-        for name in ("engine", "phases")
-    }
+    ratios = {f"rayboot / {name}": ratio(rates["rayboot"], rates[name]) for name in ("engine", "phases")}
     return {
         "tokens/s": {name: median(values) for name, values in rates.items()},
         **ratios,
@@ -210,7 +204,7 @@ def facts(options: argparse.Namespace, parameters: int | None) -> dict[str, Any]
         {name for node in ray.nodes() for name in node["Resources"] if "accelerator_type" in name}
     )
     return {
-        "machine": {"cores": os.cpu_count(), "kernel": platform.release(), "devices": devices},
+        "machine": {**machine(), "devices": devices},
         "parameters": parameters,
         **{name: value for name, value in vars(options).items() if name not in ("out", "parameters")},
     }

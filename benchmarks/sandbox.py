@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from statistics import median
 from typing import Any
 
 import sandbox_layers
+from figures import machine, ratio
 from sandbox_peers import HARNESSES, HOW_TO_GET_THEM, missing
 from sandbox_programs import Program, humaneval, mbpp
 
@@ -68,15 +68,6 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def machine() -> dict[str, Any]:
-    return {
-        "cores": os.cpu_count(),
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "load": round(os.getloadavg()[0], 1),
-    }
-
-
 def against_peers(names: list[str], programs: list[Program], cores: int, repeats: int) -> dict[str, Any]:
     """Programs a second of each harness, and how much faster rayboot is (median of the repeats' own ratios)."""
     rates: dict[str, list[float]] = {name: [] for name in names}
@@ -87,8 +78,7 @@ def against_peers(names: list[str], programs: list[Program], cores: int, repeats
                 rates[name].append(_rate(len(programs), lambda run=run: all(run(programs)), name))  # type: ignore[misc]
     figures: dict[str, Any] = {f"{name}, programs/s": median(rates[name]) for name in names}
     for name in names[1:]:
-        pairs = zip(rates["rayboot"], rates[name], strict=True)
-        figures[f"rayboot / {name}"] = median(ours / theirs for ours, theirs in pairs)
+        figures[f"rayboot / {name}"] = ratio(rates["rayboot"], rates[name])
     return figures
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -109,23 +109,23 @@ def pretrained_directory(model: str) -> str:
     Raises:
         UserError: There is no such model.
     """
-    model = resolve_model(model)
-    if is_remote(model):
-        return model
-    check_model(model)
-    return os.path.abspath(model) if os.path.isdir(model) else _download(model)
+    return _directory(model, check_model)
 
 
 def tokenizer_directory(model: str) -> str:
     """As `pretrained_directory`, for an engine that asks a server: only the tokenizer is used, to budget prompts."""
+    return _directory(model, check_tokenizer, TOKENIZER_FILES)
+
+
+def _directory(model: str, check: Callable[[str], None], files: list[str] | None = None) -> str:
     model = resolve_model(model)
     if is_remote(model):
         return model
-    check_tokenizer(model)
-    return os.path.abspath(model) if os.path.isdir(model) else _download(model, TOKENIZER_FILES)
+    check(model)
+    return os.path.abspath(model) if os.path.isdir(model) else _download(model, files)
 
 
-def _download(name: str, files: list[str] | None = None) -> str:
+def _download(name: str, files: list[str] | None) -> str:
     from huggingface_hub import snapshot_download
 
     try:

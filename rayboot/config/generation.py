@@ -114,6 +114,8 @@ class GenerationConfig(Section):
         if self.engine == "vllm":
             if self.dtype == "float64":
                 raise ValueError("engine: vllm has no float64; use float32, bfloat16, float16 or auto")
+            if self.vllm.sleep and not self.gpus:
+                raise ValueError("vllm.sleep gives a GPU back: it needs gpus above 0")
             if self.gpus < 1 and self.vllm.tensor_parallel > 1:
                 raise ValueError("vllm.tensor_parallel needs as many whole GPUs: set gpus")
             if self.gpus >= 1 and self.gpus != self.vllm.tensor_parallel:

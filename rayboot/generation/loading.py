@@ -7,7 +7,6 @@ import ssl
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, cast
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -28,7 +27,7 @@ from transformers.utils import logging
 
 from rayboot.errors import UserError
 from rayboot.generation.adapters import merged
-from rayboot.generation.model_directory import base_of, check_model, check_tokenizer, is_local
+from rayboot.generation.model_directory import base_of, check_model, check_tokenizer, is_local, weight_files
 
 
 def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
@@ -105,13 +104,8 @@ def read_weights(checkpoint: str) -> dict[str, torch.Tensor]:
     Raises:
         UserError: There is no such directory, no such file in it, or one that cannot be read.
     """
-    files = sorted(Path(checkpoint).glob("*.safetensors"))
-    if not files:
-        raise UserError(
-            f"checkpoint {checkpoint} has no safetensors file: give a directory as save_pretrained writes it"
-        )
     weights: dict[str, torch.Tensor] = {}
-    for file in files:
+    for file in weight_files(checkpoint):
         try:
             weights.update(load_file(file))
         except (OSError, SafetensorError) as error:

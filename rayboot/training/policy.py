@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -34,15 +36,14 @@ class Policy:
             UserError: The directory holds no tokenizer or no model that can be read, or no end-of-sequence token.
         """
         self._directory = directory
-        self._adapter = directory if base_of(directory) else None
-        self._base = base_of(directory) or directory
+        base = base_of(directory)
+        self._adapter = directory if base else None
+        self._base = base or directory
         self._lora = lora
         self._load_dtype = torch.bfloat16 if lora and frozen_in_16_bits else torch.float32
-        try:
+        with self._reading():
             self._config = AutoConfig.from_pretrained(self._base)
             self.tokenizer: Any = AutoTokenizer.from_pretrained(directory)
-        except (OSError, ValueError, KeyError) as error:
-            raise UserError(f"{directory}: cannot load the model: {error}") from error
         if self.tokenizer.eos_token_id is None:
             raise UserError(
                 f"{directory}: the tokenizer has no end-of-sequence token, and training needs one"
@@ -59,15 +60,20 @@ class Policy:
             UserError: It cannot be read, or the recipe's adapter is not that of the directory.
         """
         kind = AutoModelForSeq2SeqLM if self.encoder_decoder else AutoModelForCausalLM
-        try:
+        with self._reading():
             model = kind.from_pretrained(self._base, dtype=self._load_dtype)
-        except (OSError, ValueError, KeyError) as error:
-            raise UserError(f"{self._directory}: cannot load the model: {error}") from error
         if self._lora is None:
             return model if self._adapter is None else self._with_merged_adapter(model)
         if self._adapter is None:
             return adapter.fresh(model, self._lora, self._base)
         return adapter.continued(model, self._lora, self._adapter)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"{self._directory}: cannot load the model: {error}") from error
 
     def _with_merged_adapter(self, model: Any) -> Any:
         if is_deepspeed_zero3_enabled():  # type: ignore[no-untyped-call]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from support.own_attempts import own_attempt
 from support.small_runs import problem
 
 from rayboot.config import Recipe
@@ -25,21 +26,7 @@ def show(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def attempt(iteration: int, number: int, status: str, round: int = 0, program: str = PROGRAM) -> Attempt:
-    id = f"own/{number}"
-    return Attempt.model_validate(
-        {
-            "attempt_id": f"train/{id}/0/{round}",
-            "parent_id": None,
-            "iteration": iteration,
-            "split": "train",
-            "problem_id": id,
-            "benchmark": "own",
-            "sample": 0,
-            "round": round,
-            "program": program,
-            "status": status,
-        }
-    )
+    return own_attempt(number, iteration, status, round, program=program)
 
 
 @pytest.fixture

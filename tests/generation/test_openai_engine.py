@@ -20,7 +20,7 @@ from support.canned_server import (
     completions,
     refusal,
 )
-from support.served import KEY, VARIABLE, answered, config, engine, request
+from support.served import KEY, SOON, answered, config, engine, request
 
 from rayboot.config.generation import GenerationConfig, OpenAIConfig
 from rayboot.errors import UserError
@@ -29,14 +29,7 @@ from rayboot.generation.openai_messages import share_out
 from rayboot.generation.rate_limit import RateLimit
 from rayboot.rollout.replica import GenerationReplica
 
-SOON = {"Retry_After": "0.02"}
-"""A test need not wait for the client's own pauses."""
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, KEY)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-someone-else")
+pytestmark = pytest.mark.usefixtures("teachers_key")
 
 
 async def test_a_request_says_all_that_decides_its_samples() -> None:

@@ -22,18 +22,11 @@ from support.canned_server import (
     page,
     refusal,
 )
-from support.served import KEY, VARIABLE, answered, config, engine, request
+from support.served import KEY, SOON, answered, config, engine, request
 
 from rayboot.errors import RaybootError, UserError
 
-SOON = {"Retry_After": "0.02"}
-"""A test need not wait for the client's own pauses."""
-
-
-@pytest.fixture(autouse=True)
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, KEY)
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-someone-else")
+pytestmark = pytest.mark.usefixtures("teachers_key")
 
 
 async def failure(answer: Answer, **options: Any) -> tuple[Exception, CannedServer]:

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
+from support.own_attempts import own_attempt
 
 from rayboot.config import GenerationConfig
-from rayboot.problems import AssertTest, Problem
 from rayboot.rollout import Attempt, PromptSource, attempts_table
 from rayboot.storage import Storage
 
@@ -17,38 +17,13 @@ PROMPTS = PromptSource(GenerationConfig(engine="recorded", recording="none.jsonl
 """Prompts without a tokenizer to load."""
 
 
-def make_problem(number: int) -> Problem:
-    return Problem(
-        id=f"own/{number}",
-        benchmark="own",
-        statement=f"Write a function to multiply by {number}.",
-        entry_point="f",
-        tests=(AssertTest(code=f"assert f(2) == {2 * number}", public=True),),
-        references=(f"def f(x):\n    return {number} * x",),
-    )
-
-
 def make_attempt(
     problem: int, iteration: int, status: str, round: int = 0, program: int = 0, sample: int = 0
 ) -> Attempt:
     """An attempt with the program of that number."""
-    id = f"own/{problem}"
     text = f"def f(x):\n    return {problem} * x + {program} - {program}"
-    return Attempt.model_validate(
-        {
-            "attempt_id": f"train/{id}/{sample}/{round}",
-            "parent_id": None,
-            "iteration": iteration,
-            "split": "train",
-            "problem_id": id,
-            "benchmark": "own",
-            "sample": sample,
-            "round": round,
-            "prompt": f"# Prompt {round} of {id}\n",
-            "program": text,
-            "status": status,
-        }
-    )
+    prompt = f"# Prompt {round} of own/{problem}\n"
+    return own_attempt(problem, iteration, status, round, sample, prompt=prompt, program=text)
 
 
 def write_rollouts(storage: Storage, attempts: Iterable[Attempt], iterations: int) -> list[str]:

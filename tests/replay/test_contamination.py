@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from replay_helpers import make_problem
+from support.own_problems import make_problem
 
 from rayboot.problems import Problem
 from rayboot.replay import contaminated

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from support.own_attempts import own_attempt
 
 from rayboot.config import CurationConfig
 from rayboot.problems import AssertTest, Problem
@@ -24,29 +27,10 @@ REPAIR = PROMPTS.repair(PROBLEM, "def double(x):\n    return x", "wrong")
 
 
 def attempt(
-    status: str, round: int = 0, program: str = "def double(x): return x + x", **changes: object
+    status: str, round: int = 0, program: str = "def double(x): return x + x", **changes: Any
 ) -> Attempt:
-    prompt = FIRST if round == 0 else REPAIR
-    values = {
-        "iteration": 2,
-        "sample": 0,
-        "prompt": prompt,
-        "program": program,
-        "completion": program,
-        **changes,
-    }
-    return Attempt.model_validate(
-        {
-            "attempt_id": f"train/own/1/{values['sample']}/{round}",
-            "parent_id": None,
-            "split": "train",
-            "problem_id": "own/1",
-            "benchmark": "own",
-            "round": round,
-            "status": status,
-            **values,
-        }
-    )
+    fields = {"prompt": FIRST if round == 0 else REPAIR, "program": program, "completion": program, **changes}
+    return own_attempt(1, fields.pop("iteration", 2), status, round, fields.pop("sample", 0), **fields)
 
 
 def curate(*attempts: Attempt, **options: object) -> list[TrainingExample]:

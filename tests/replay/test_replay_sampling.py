@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from replay_helpers import PROMPTS, make_attempt, make_problem, some_attempts
+from replay_helpers import PROMPTS, make_attempt, some_attempts
+from support.own_problems import make_problem
 
 from rayboot.config import CurationConfig
 from rayboot.replay import Sampler, TrainingExample, curate_problem, normalised

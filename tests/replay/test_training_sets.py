@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow.dataset as pads
 import pytest
 import ray
-from replay_helpers import PROMPTS, make_attempt, make_problem, write_rollouts
+from replay_helpers import PROMPTS, make_attempt, write_rollouts
+from support.own_problems import make_problem
 
 from rayboot.config import CurationConfig
 from rayboot.replay import Counts, CurationJob, ReplayBuffer, build, build_training_set

@@ -12,6 +12,8 @@ from rayboot.generation.openai_engine import OpenAIEngine
 
 KEY = "sk-test-8f2d71c9"
 VARIABLE = "A_TEACHERS_KEY"
+SOON = {"Retry_After": "0.02"}
+"""A test need not wait for the client's own pauses."""
 
 
 def config(server: CannedServer, **options: Any) -> OpenAIConfig:

@@ -1,0 +1,26 @@
+"""Attempts on the problems of `own_problems`, as a rollout would have written them."""
+
+from __future__ import annotations
+
+from rayboot.rollout import Attempt
+
+
+def own_attempt(
+    problem: int, iteration: int, status: str, round: int = 0, sample: int = 0, **fields: object
+) -> Attempt:
+    """`fields`: whatever else the row shall have, such as `program`."""
+    id = f"own/{problem}"
+    return Attempt.model_validate(
+        {
+            "attempt_id": f"train/{id}/{sample}/{round}",
+            "parent_id": None,
+            "iteration": iteration,
+            "split": "train",
+            "problem_id": id,
+            "benchmark": "own",
+            "sample": sample,
+            "round": round,
+            "status": status,
+            **fields,
+        }
+    )
