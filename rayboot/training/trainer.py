@@ -9,7 +9,7 @@ from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from rayboot.config.training import TrainingConfig
-from rayboot.training.batches import Collator, CompletionLoss
+from rayboot.training.batches import Collator, CompletionLoss, can_limit_logits
 from rayboot.training.examples import IGNORED, Encoded
 from rayboot.training.order import TrainingOrder
 from rayboot.training.policy import Policy
@@ -69,7 +69,8 @@ class CompletionTrainer(Trainer):
         self, policy: Policy, arguments: TrainingArguments, training: TrainingOrder, validation: list[Encoded]
     ) -> None:
         shift = policy.model.prepare_decoder_input_ids_from_labels if policy.encoder_decoder else None
-        self._collate = Collator(policy.pad_token_id, shift)
+        limits_logits = not policy.encoder_decoder and can_limit_logits(policy.model)
+        self._collate = Collator(policy.pad_token_id, shift, limits_logits=limits_logits)
         self._loss = CompletionLoss(causal=not policy.encoder_decoder)
         # By length, so that little of a batch is padding. The sum over the set does not depend on the order.
         self._validation = sorted(validation, key=lambda example: len(example["input_ids"]))

@@ -44,7 +44,7 @@ def loss_of(checkpoint: str, examples: str) -> float:
     encoded = encoder.encode(read_pairs(parquet_files(examples)))
     total = 0.0
     for example in encoded.examples:
-        batch = Collator(0, None)([example])
+        batch = Collator(0)([example])
         labels = batch.pop("labels")
         with torch.no_grad():
             total += float(CompletionLoss(causal=True).total(model(**batch).logits, labels))

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 import torch
 
-from rayboot.training.batches import Collator, CompletionLoss
-from rayboot.training.examples import Encoder
+from rayboot.config.training import LoraConfig
+from rayboot.training.batches import Collator, CompletionLoss, can_limit_logits
+from rayboot.training.examples import IGNORED, Encoded, Encoder
 from rayboot.training.policy import Policy
 
 PAIRS = [("def f(a):\n", "return a\n"), ("x", "y = 1 # and more than the other\n"), ("print", "(1)")]
 
 
-def batch_of(policy: Policy) -> dict[str, torch.Tensor]:
+def batch_of(
+    policy: Policy, pairs: Sequence[tuple[str, str]] = PAIRS, limits_logits: bool = False
+) -> dict[str, Any]:
     encoder = Encoder(
         policy.tokenizer,
         encoder_decoder=policy.encoder_decoder,
@@ -19,7 +25,9 @@ def batch_of(policy: Policy) -> dict[str, torch.Tensor]:
         max_tokens=None,
     )
     shift = policy.model.prepare_decoder_input_ids_from_labels if policy.encoder_decoder else None
-    return Collator(policy.pad_token_id, shift)(encoder.encode(PAIRS).examples)
+    return Collator(policy.pad_token_id, shift, limits_logits=limits_logits)(
+        encoder.encode(list(pairs)).examples
+    )
 
 
 @pytest.mark.parametrize("model", ["llama", "t5"])
@@ -56,3 +64,35 @@ def test_padding_does_not_change_the_loss(model: str, request: pytest.FixtureReq
         apart = apart + loss.total(policy.model(**inputs).logits, row_labels)
 
     torch.testing.assert_close(together, apart)
+
+
+def test_the_logits_of_prompts_are_not_computed_and_the_loss_is_the_same(llama: str) -> None:
+    policy = Policy(llama)
+    policy.model.eval()
+    loss = CompletionLoss(causal=True)
+    pairs = [("# a task in words\n" + prompt, completion) for prompt, completion in PAIRS]
+    batch = batch_of(policy, pairs)
+    labels = batch.pop("labels")
+    everything = policy.model(**batch).logits
+
+    limited = batch_of(policy, pairs, limits_logits=can_limit_logits(policy.model))
+    del limited["labels"]
+    logits = policy.model(**limited).logits
+
+    assert logits.shape[1] < everything.shape[1]
+    torch.testing.assert_close(loss.total(logits, labels), loss.total(everything, labels))
+
+
+def test_an_adapter_does_not_hide_that_its_model_limits_logits(llama: str) -> None:
+    adapted = Policy(llama, LoraConfig(rank=2))
+
+    assert can_limit_logits(adapted.model)
+
+
+def test_a_batch_that_teaches_nothing_has_no_loss(llama: str) -> None:
+    policy = Policy(llama)
+    filler = Encoded(input_ids=[0], labels=[IGNORED])
+    batch = Collator(policy.pad_token_id, limits_logits=True)([filler])
+    labels = batch.pop("labels")
+
+    assert CompletionLoss(causal=True).total(policy.model(**batch).logits, labels) == 0
