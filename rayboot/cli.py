@@ -71,6 +71,33 @@ def run(
 
 
 @app.command()
+def experiment(
+    file: Annotated[Path, typer.Argument(help="A YAML file: name, recipe, arms, seeds.")],
+    overrides: Overrides = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the runs, and what they ask of Ray.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep finished runs, and go on with the others.")
+    ] = False,
+) -> None:
+    """Run a recipe in several arms, each with the same seeds, and compare them in one table."""
+    from rayboot import display
+    from rayboot.config import load_experiment
+    from rayboot.experiment import planned, run_experiment
+
+    grid = load_experiment(file)
+    runs = planned(grid, file, overrides or [])
+    if dry_run:
+        display.planned_runs(runs)
+        return
+    with _resumable(), display.only_ours():
+        outcome = run_experiment(grid, runs, display.Terminal(), resume, display.begin_run)
+    display.markdown(outcome.tables)
+    display.console.print(f"results    {outcome.folder}", soft_wrap=True)
+
+
+@app.command()
 def evaluate(
     model: Annotated[
         str, typer.Argument(help="Hugging Face model directory, or a run directory: its best iteration.")
@@ -224,16 +251,22 @@ def _run(recipe_name: str, overrides: list[str], resume: bool, dry_run: bool) ->
         return
     from rayboot.launch import run_recipe
 
+    with _resumable(), display.only_ours():
+        outcome = run_recipe(recipe, display.Terminal(), resume)
+    display.curve(outcome.rows, outcome.best_iteration)
+    for name in ("report", "checkpoint", "metrics"):
+        display.console.print(f"{name:<11}{getattr(outcome, name)}", soft_wrap=True)
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Ctrl-C ends the block with a message, not with a traceback."""
     try:
-        with display.only_ours():
-            outcome = run_recipe(recipe, display.Terminal(), resume)
+        yield
     except KeyboardInterrupt:
         raise Stopped(
             "stopped. What is finished is kept; the same command with --resume goes on from there"
         ) from None
-    display.curve(outcome.rows, outcome.best_iteration)
-    for name in ("report", "checkpoint", "metrics"):
-        display.console.print(f"{name:<11}{getattr(outcome, name)}", soft_wrap=True)
 
 
 def _quickstart_name(overrides: list[str], resume: bool) -> str:

@@ -10,10 +10,12 @@ from typing import Any
 
 from rich.bar import Bar
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from rayboot.cluster import local_ray_folder
+from rayboot.cluster import local_ray_folder, required_resources
+from rayboot.config import PlannedRun
 from rayboot.doctor import Finding
 from rayboot.observer import Progress as Report
 
@@ -88,6 +90,23 @@ def curve(rows: Sequence[dict[str, Any]], best: int) -> None:
                 f"iteration {row['iteration']}", Bar(1.0, 0.0, share, width=50), f"{share:.1%}{mark}"
             )
     console.print(table)
+
+
+def planned_runs(runs: Sequence[PlannedRun]) -> None:
+    """What an experiment would do."""
+    for run in runs:
+        asked = listed(required_resources(run.recipe))
+        console.print(f"{run.recipe.runs}/{run.recipe.name}  asks of Ray: {asked}", soft_wrap=True)
+
+
+def begin_run(number: int, total: int, run: PlannedRun) -> None:
+    """A heading above a run of an experiment."""
+    console.rule(f"run {number} of {total}: {run.arm}, seed {run.seed}", align="left")
+
+
+def markdown(text: str) -> None:
+    """Markdown, drawn."""
+    console.print(Markdown(text))
 
 
 def metrics_table(title: str, metrics: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Recipes: pydantic models of everything that a run can be told. Imports neither Ray nor torch."""
 
+from rayboot.config.experiment import Experiment, PlannedRun, load_experiment, plan_runs
 from rayboot.config.generation import GenerationConfig, OpenAIConfig, VllmConfig
 from rayboot.config.load import load_recipe, recipe_from, recipe_yaml
 from rayboot.config.recipe import Mode, Recipe
@@ -17,10 +18,12 @@ from rayboot.config.training import LoraConfig, TrainingConfig
 __all__ = [
     "CurationConfig",
     "EvaluationConfig",
+    "Experiment",
     "GenerationConfig",
     "LoraConfig",
     "Mode",
     "OpenAIConfig",
+    "PlannedRun",
     "PolicyConfig",
     "ProblemsConfig",
     "Recipe",
@@ -29,7 +32,9 @@ __all__ = [
     "SandboxConfig",
     "TrainingConfig",
     "VllmConfig",
+    "load_experiment",
     "load_recipe",
+    "plan_runs",
     "recipe_from",
     "recipe_yaml",
 ]

@@ -23,7 +23,9 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
             file, each wrong key and, for an unknown key, the nearest valid one. Or the engine is one for
             evaluation alone.
     """
-    recipe = recipe_from(_read_mapping(Path(path)), overrides, str(path))
+    recipe = recipe_from(
+        read_mapping(Path(path), "recipe", "name, problems and policy"), overrides, str(path)
+    )
     recipe.require_weights()
     return recipe
 
@@ -39,7 +41,7 @@ def recipe_from(data: dict[str, Any], overrides: Sequence[str], where: str) -> R
     try:
         return Recipe.model_validate(data)
     except ValidationError as error:
-        lines = "\n".join(f"  {line}" for line in _explain(error))
+        lines = "\n".join(f"  {line}" for line in explain(error, Recipe))
         raise UserError(f"{where}: the recipe is not valid:\n{lines}") from None
 
 
@@ -48,15 +50,20 @@ def recipe_yaml(recipe: Recipe) -> str:
     return yaml.safe_dump(recipe.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
 
 
-def _read_mapping(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path, what: str, keys: str) -> dict[str, Any]:
+    """A YAML file's mapping. What it should be and its main keys are for the messages.
+
+    Raises:
+        UserError: The file cannot be read, or is not a YAML mapping.
+    """
     try:
         data = yaml.safe_load(path.read_text())
     except OSError as error:
-        raise UserError(f"{path}: the recipe cannot be read: {error.strerror}") from None
+        raise UserError(f"{path}: the {what} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(data, dict):
-        raise UserError(f"{path}: a recipe is a YAML mapping, with keys such as name, problems and policy")
+        raise UserError(f"{path}: a YAML mapping was expected, with keys such as {keys}")
     return data
 
 
@@ -78,11 +85,12 @@ def _apply_override(data: dict[str, Any], override: str) -> None:
     data[name] = value
 
 
-def _explain(error: ValidationError) -> Iterator[str]:
+def explain(error: ValidationError, schema: type[BaseModel]) -> Iterator[str]:
+    """What breaks the schema, a line each, that names the key."""
     for issue in error.errors(include_url=False):
         key = ".".join(str(part) for part in issue["loc"])
         if issue["type"] == "extra_forbidden":
-            near = _nearest(issue["loc"])
+            near = _nearest(issue["loc"], schema)
             yield f"{key}: unknown key" + (f"; did you mean {near}?" if near else "")
         elif issue["type"] == "missing":
             yield f"{key}: required, but not given"
@@ -93,10 +101,10 @@ def _explain(error: ValidationError) -> Iterator[str]:
             yield f"{key}: {message}{given}" if key else message
 
 
-def _nearest(location: tuple[int | str, ...]) -> str | None:
-    """The valid key most like the unknown one: in its own section first, then anywhere in the recipe."""
+def _nearest(location: tuple[int | str, ...], schema: type[BaseModel]) -> str | None:
+    """The valid key most like the unknown one: in its own section first, then anywhere in the file."""
     *sections, unknown = (str(part) for part in location)
-    valid = dict(_valid_keys(Recipe))
+    valid = dict(_valid_keys(schema))
     here = ".".join(sections)
     siblings = [key for key in valid if key.rpartition(".")[0] == here]
     by_name = {key.rpartition(".")[2]: key for key in siblings}

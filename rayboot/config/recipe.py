@@ -21,11 +21,13 @@ from rayboot.errors import UserError
 
 Mode = Literal["finetune", "plain", "simple", "full"]
 
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
 
 class Recipe(Section):
     """Everything that decides a run."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=NAME_PATTERN)
     """Name of the run's directory under `runs`."""
     runs: str = "runs"
     """Folder, or URI such as `s3://bucket/runs`, that holds the run directories. On a cluster all nodes must see it."""
@@ -48,8 +50,8 @@ class Recipe(Section):
     def _options_have_an_effect(self) -> Recipe:
         if self.mode in ("plain", "finetune"):
             without_effect = {
-                "rollout.repair_rounds": "repair_rounds" in self.rollout.model_fields_set
-                and self.rollout.repair_rounds > 0,
+                # The default, which a resolved recipe spells out, is no wish of anyone's.
+                "rollout.repair_rounds": self.rollout.repair_rounds > 1,
                 "curation.reinforce_first_prompt": self.curation.reinforce_first_prompt,
             }
             for option, given in without_effect.items():

@@ -1,0 +1,114 @@
+"""The table of an experiment: arms by what their runs reached, over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
+from typing import Any
+
+from rayboot.evaluation.across_seeds import paired_by_seed
+from rayboot.evaluation.intervals import Interval
+from rayboot.problems.types import Frozen
+
+STAGES = ("rollout", "curate", "refit", "evaluation")
+"""Stages whose seconds add up to an iteration's; other entries are parts of these."""
+
+
+class RunResult(Frozen):
+    """One run, by its best iteration as validation chose it."""
+
+    arm: str
+    seed: int
+    best_iteration: int
+    split: str
+    """What was measured: `test`, or `validation` where there is no test set."""
+    pass_at_1: float
+    repair_at_1: float
+    curve: tuple[float, ...]
+    """pass@1 of each iteration, the pretrained model's first."""
+    seconds: float
+    """Of all stages of all iterations."""
+    tokens: int
+    """Prompt and completion tokens of all attempts, evaluation included."""
+
+
+def run_result(arm: str, seed: int, rows: Sequence[Mapping[str, Any]], best_iteration: int) -> RunResult:
+    """The result of a run, from the rows of its metrics.jsonl."""
+    split = "test" if any(row["split"] == "test" for row in rows) else "validation"
+    measured = {row["iteration"]: row for row in rows if row["split"] == split}
+    best = measured[best_iteration]
+    return RunResult(
+        arm=arm,
+        seed=seed,
+        best_iteration=best_iteration,
+        split=split,
+        pass_at_1=best["pass@1"],
+        repair_at_1=best["repair@1"],
+        curve=tuple(measured[iteration]["pass@1"] for iteration in sorted(measured)),
+        seconds=sum(row["seconds"].get(stage, 0.0) for row in measured.values() for stage in STAGES),
+        tokens=sum(row["prompt_tokens"] + row["completion_tokens"] for row in rows),
+    )
+
+
+def grid_tables(results: Sequence[RunResult], baseline: str) -> str:
+    """Markdown: a row for each arm, with paired differences to the baseline, and pass@1 by iteration."""
+    arms = list(dict.fromkeys(result.arm for result in results))
+    by_arm = {arm: [result for result in results if result.arm == arm] for arm in arms}
+    seeds, split = len(by_arm[arms[0]]), results[0].split
+    lines = [
+        f"Means over {seeds} seeds, ± their standard deviation, on {split} at the iteration that validation chose. "
+        f"Differences to {baseline} are paired by seed, with Student's 95 % interval.",
+        "",
+        "| arm | pass@1 | repair@1 | seconds | tokens | pass@1 difference | repair@1 difference | seconds difference |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for arm, runs in by_arm.items():
+        cells = [
+            arm,
+            _share([run.pass_at_1 for run in runs]),
+            _share([run.repair_at_1 for run in runs]),
+            _number([run.seconds for run in runs]),
+            _number([float(run.tokens) for run in runs]),
+            *(_difference(runs, by_arm[baseline], name) for name in ("pass_at_1", "repair_at_1", "seconds")),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", *_curves(by_arm)]) + "\n"
+
+
+def _curves(by_arm: Mapping[str, Sequence[RunResult]]) -> list[str]:
+    last = max(len(run.curve) for runs in by_arm.values() for run in runs)
+    lines = [
+        "| pass@1 after iteration | " + " | ".join(map(str, range(last))) + " |",
+        "|---" * (last + 1) + "|",
+    ]
+    for arm, runs in by_arm.items():
+        points = [[run.curve[number] for run in runs if number < len(run.curve)] for number in range(last)]
+        lines.append(f"| {arm} | " + " | ".join(_share(each) if each else "" for each in points) + " |")
+    return lines
+
+
+def _difference(ours: Sequence[RunResult], theirs: Sequence[RunResult], name: str) -> str:
+    if ours is theirs:
+        return "baseline"
+    difference = paired_by_seed(*({run.seed: getattr(run, name) for run in runs} for runs in (ours, theirs)))
+    return _signed(difference, "seconds" if name == "seconds" else "share")
+
+
+def _signed(interval: Interval, unit: str) -> str:
+    scale, digits = (100, 1) if unit == "share" else (1, 0)
+    mean, low, high = (
+        f"{scale * value:+.{digits}f}" for value in (interval.mean, interval.low, interval.high)
+    )
+    return f"{mean} [{low}, {high}]"
+
+
+def _share(values: Sequence[float]) -> str:
+    return f"{100 * fmean(values):.1f} % ± {100 * _deviation(values):.1f}"
+
+
+def _number(values: Sequence[float]) -> str:
+    return f"{fmean(values):,.0f} ± {_deviation(values):,.0f}"
+
+
+def _deviation(values: Sequence[float]) -> float:
+    return stdev(values) if len(values) > 1 else 0.0
