@@ -95,7 +95,9 @@ class GenerationConfig(Section):
     recording: str | None = None
     """JSONL file that the `recorded` engine replays."""
     latency: float = Field(default=0.0, ge=0.0)
-    """Seconds that the `recorded` engine takes for a request."""
+    """Seconds that the `recorded` engine takes for a completion, on average."""
+    latency_spread: float = Field(default=0.0, ge=0.0)
+    """How much those seconds differ: the standard deviation of their logarithm. 0: not at all."""
 
     @model_validator(mode="after")
     def _options_belong_to_the_engine(self) -> GenerationConfig:
@@ -103,6 +105,8 @@ class GenerationConfig(Section):
             raise ValueError("recording goes with engine: recorded, and is required there")
         if self.latency and self.engine != "recorded":
             raise ValueError("latency goes with engine: recorded")
+        if self.latency_spread and not self.latency:
+            raise ValueError("latency_spread goes with latency, which it spreads")
         if (self.engine == "openai") != (self.openai is not None):
             raise ValueError("openai goes with engine: openai, and is required there")
         if self.engine != "vllm" and self.vllm != VllmConfig():

@@ -44,7 +44,7 @@ def create_engine(config: GenerationConfig, model: str) -> Generator:
     if config.recording is not None:
         from rayboot.generation.recorded import RecordedEngine
 
-        return RecordedEngine(config.recording, config.latency)
+        return RecordedEngine(config)
 
     if config.openai is not None:
         from rayboot.generation.openai_engine import OpenAIEngine

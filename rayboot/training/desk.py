@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ConfigDict
@@ -22,11 +23,17 @@ class Assignment(Frozen):
     config: TrainingConfig
 
 
+WAIT_SECONDS = 1.0
+"""Longest time that the desk keeps someone waiting for news."""
+
+
 class Standing(Frozen):
     """How a refit goes."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
+    news: int = 0
+    """Counts the changes."""
     progress: tuple[int, int, float] | None = None
     """Steps done, steps in all, latest training loss."""
     fields: dict[str, Any] | None = None
@@ -51,7 +58,7 @@ class RefitDesk:
         number = self._assignment.number + 1 if self._assignment else 1
         async with self._changed:
             self._assignment = Assignment(number=number, kind=kind, job=job, config=config)
-            self._standing = Standing()
+            self._standing = Standing(news=self._standing.news + 1)
             self._changed.notify_all()
 
     async def take(self, rank: int, after: int) -> Assignment | None:
@@ -61,19 +68,23 @@ class RefitDesk:
         if self._closed:
             return None
         if rank == 0:
-            self._update(starts=self._standing.starts + 1)
+            await self._update(starts=self._standing.starts + 1)
         return self._assignment
 
     async def note(self, step: int, total: int, loss: float) -> None:
-        self._update(progress=(step, total, loss))
+        await self._update(progress=(step, total, loss))
 
     async def finish(self, fields: dict[str, Any]) -> None:
-        self._update(fields=fields)
+        await self._update(fields=fields)
 
     async def fail(self, error: RaybootError) -> None:
-        self._update(error=error)
+        await self._update(error=error)
 
-    async def standing(self) -> Standing:
+    async def standing(self, seen: int) -> Standing:
+        """How the refit goes, as soon as there is more than `seen` news; without any, as it went."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WAIT_SECONDS), self._changed:
+                await self._changed.wait_for(lambda: self._standing.news > seen)
         return self._standing
 
     async def close(self) -> None:
@@ -86,8 +97,10 @@ class RefitDesk:
         unfinished = self._standing.fields is None and self._standing.error is None
         return self._assignment is not None and self._assignment.number > after and unfinished
 
-    def _update(self, **changes: Any) -> None:
-        self._standing = self._standing.model_copy(update=changes)
+    async def _update(self, **changes: Any) -> None:
+        async with self._changed:
+            self._standing = self._standing.model_copy(update={"news": self._standing.news + 1, **changes})
+            self._changed.notify_all()
 
 
 class ProgressNotes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -19,8 +18,6 @@ from rayboot.training.fit import Fit
 from rayboot.training.job import ProgressListener, RefitJob, RefitResult
 from rayboot.training.workspace import Workspace
 from rayboot.training.zero import deepspeed_options
-
-POLL_SECONDS = 0.1
 
 CLOSE_SECONDS = 10.0
 """Longest wait for workers that are sent home; ones that are still starting take longer, and are left to it."""
@@ -111,10 +108,10 @@ class Refitter:
 
     def _follow(self, progress: ProgressListener | None) -> Standing:
         assert self._fit is not None
-        shown = None
+        standing, shown = Standing(), None
         while True:
             alive = self._fit.is_alive()
-            standing: Standing = ray.get(self._desk.standing.remote())
+            standing = ray.get(self._desk.standing.remote(standing.news))
             if progress is not None and standing.progress not in (None, shown):
                 shown = standing.progress
                 progress(*shown)
@@ -123,7 +120,6 @@ class Refitter:
             if not alive:
                 error = self._fit.error or RaybootError("its workers left before it was finished")
                 return standing.model_copy(update={"error": explain("the refit", error)})
-            time.sleep(POLL_SECONDS)
 
 
 def refit(job: RefitJob, config: TrainingConfig, progress: ProgressListener | None = None) -> RefitResult:

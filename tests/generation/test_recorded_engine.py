@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from math import log
 from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
 
 import pytest
 
 from rayboot.config.generation import GenerationConfig
 from rayboot.errors import UserError
 from rayboot.generation import GenerationRequest, SamplingParams, create_engine, load_token_counter
+from rayboot.generation.recorded import completion_seconds
 
 ROWS = """{"tag": "MBPP/11/0", "completions": ["def f(x): return x", "def f(x): pass", "nothing"]}
 
@@ -16,10 +20,10 @@ ROWS = """{"tag": "MBPP/11/0", "completions": ["def f(x): return x", "def f(x): 
 """
 
 
-def recording(tmp_path: Path, text: str = ROWS, latency: float = 0.0) -> GenerationConfig:
+def recording(tmp_path: Path, text: str = ROWS, **options: Any) -> GenerationConfig:
     path = tmp_path / "recording.jsonl"
     path.write_text(text, encoding="utf-8")
-    return GenerationConfig(engine="recorded", recording=str(path), latency=latency)
+    return GenerationConfig(engine="recorded", recording=str(path), **options)
 
 
 def request(tag: str = "", prompt: str = "any prompt", samples: int = 1) -> GenerationRequest:
@@ -63,6 +67,32 @@ async def test_requests_overlap(tmp_path: Path) -> None:
     assert 0.1 <= time.perf_counter() - before < 1.0
 
 
+async def test_only_so_many_completions_as_the_batch_holds_take_their_time_at_once(tmp_path: Path) -> None:
+    engine = create_engine(recording(tmp_path, latency=0.1, batch_size=5), "")
+    before = time.perf_counter()
+    await engine.generate([request("MBPP/11/0", samples=20)])
+    assert 0.4 <= time.perf_counter() - before < 1.5
+
+
+def test_the_seconds_of_a_completion_follow_from_its_seed_and_average_to_the_latency() -> None:
+    seconds = [completion_seconds(seed, latency=2.0, spread=0.5) for seed in range(10_000)]
+
+    assert completion_seconds(7, 2.0, 0.5) == seconds[7]
+    assert fmean(seconds) == pytest.approx(2.0, rel=0.02)
+    assert stdev(map(log, seconds)) == pytest.approx(0.5, rel=0.05)
+    assert completion_seconds(7, 2.0, 0.0) == 2.0
+
+
+async def test_requests_that_are_not_named_draw_from_the_row_without_a_name(tmp_path: Path) -> None:
+    engine = create_engine(recording(tmp_path, ROWS + '{"completions": ["a", "b", "c"]}\n'), "")
+
+    [other] = await engine.generate([request("MBPP/99/1").model_copy(update={"seeds": (7, 3, 7, 5)})])
+    [named] = await engine.generate([request("MBPP/11/0")])
+
+    assert [completion.text for completion in other.completions] == ["b", "a", "b", "c"]
+    assert named.completions[0].text == "def f(x): return x"
+
+
 async def test_results_carry_the_published_version(tmp_path: Path) -> None:
     engine = create_engine(recording(tmp_path), "")
     await engine.publish("no checkpoint is read", 3)
@@ -76,7 +106,6 @@ async def test_results_carry_the_published_version(tmp_path: Path) -> None:
         ('{"tag": "a"}', "line 1: completions"),
         ('{"tag": "a", "completions": []}', "line 1: completions"),
         ('{"tag": "a", "prompt": "b", "completions": ["c"]}', "either tag or prompt"),
-        ('{"completions": ["c"]}', "either tag or prompt"),
         ('{"tag": "a", "completions": ["c"', "line 1"),
         ('{"tag": "a", "completions": ["c"], "text": ""}', "line 1: text"),
     ],
