@@ -36,7 +36,7 @@ def measure(
         out: New folder for the attempts and the metrics; None keeps none.
 
     Returns:
-        pass@k, repair@k, tokens and the like, as a row of metrics.jsonl.
+        pass@k, repair@k, tokens and the like, as a row of metrics.jsonl; with engine openai its cost, too.
 
     Raises:
         UserError: The model, the run, the SPEC, an option or the folder is wrong.
@@ -60,9 +60,12 @@ def measure(
                 observer,
             )
             try:
-                metrics: Summary = stages.evaluate(0, stages.pretrained)["splits"]["test"]
+                evaluation = stages.evaluate(0, stages.pretrained)
             finally:
                 stages.close()
+        metrics: Summary = evaluation["splits"]["test"]
+        if served:
+            metrics |= {name: evaluation["generation"][name] for name in ("retries", "cost")}
         run.write_metrics([{"model": model, "dataset": dataset, **metrics}])
     return metrics
 

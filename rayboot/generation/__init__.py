@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rayboot.config.generation import GenerationConfig
 from rayboot.generation.base import (
+    Billed,
     Completion,
     EngineDied,
     GenerationRequest,
@@ -17,6 +18,7 @@ from rayboot.generation.model_directory import check_model, check_tokenizer
 from rayboot.generation.token_counter import fast_token_counter
 
 __all__ = [
+    "Billed",
     "Completion",
     "EngineDied",
     "GenerationRequest",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 from rayboot.errors import RaybootError
+from rayboot.generation.usage import Usage
 from rayboot.problems.types import Frozen
 
 TokenCounter = Callable[[str], int]
@@ -88,3 +89,12 @@ class Sleeper(Protocol):
 
     async def rest(self) -> None:
         """Give back the GPU's memory until the next `publish`, after what is in flight."""
+
+
+@runtime_checkable
+class Billed(Protocol):
+    """An engine that asks a provider, who wants to be paid."""
+
+    @property
+    def usage(self) -> Usage:
+        """What was asked since the engine's start, and what it cost."""

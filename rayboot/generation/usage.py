@@ -6,18 +6,18 @@ from rayboot.problems.types import Frozen
 
 
 class Usage(Frozen):
-    """What one engine has asked of a provider so far."""
+    """What was asked of a provider, and what it cost; nothing, where an engine runs the model itself."""
 
-    requests: int
+    requests: int = 0
     """API requests, without their repetitions. A request for a prompt is several where the server gives one sample
     at a time."""
-    retries: int
+    retries: int = 0
     """Repetitions, after a rate limit, a server's error or a lost connection."""
-    prompt_tokens: int
+    prompt_tokens: int = 0
     """As the server counts and bills them: a prompt once for each of its requests."""
-    completion_tokens: int
+    completion_tokens: int = 0
     """With those of samples that no one kept, and those that a model thought and did not show."""
-    cost: float
+    cost: float = 0.0
     """Tokens at the recipe's prices, in its currency."""
 
 

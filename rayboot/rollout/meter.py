@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rayboot.generation import GenerationResult
+from rayboot.generation.usage import Usage
 from rayboot.problems.types import Frozen
 
 
@@ -23,6 +24,10 @@ class Throughput(Frozen):
     """Completions that took too long."""
     busy_seconds: float = 0.0
     """Time in which a request was under way, over all replicas."""
+    retries: int = 0
+    """Requests that a provider was asked again."""
+    cost: float = 0.0
+    """What a provider's tokens cost, at the recipe's prices."""
 
     def __add__(self, other: Throughput) -> Throughput:
         return Throughput(
@@ -35,6 +40,7 @@ class ThroughputMeter:
 
     def __init__(self) -> None:
         self._total = Throughput()
+        self._billed = Usage()
         self._under_way = 0
         self._began = 0.0
 
@@ -61,7 +67,10 @@ class ThroughputMeter:
             aborted=sum(completion.finish_reason == "abort" for completion in completions),
         )
 
-    def take(self) -> Throughput:
-        """The figures since the last time."""
-        total, self._total = self._total, Throughput()
+    def take(self, billed: Usage) -> Throughput:
+        """The figures since the last time. `billed`: the engine's usage since its start."""
+        asked = Throughput(
+            retries=billed.retries - self._billed.retries, cost=billed.cost - self._billed.cost
+        )
+        total, self._total, self._billed = self._total + asked, Throughput(), billed
         return total

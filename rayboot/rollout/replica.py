@@ -12,7 +12,7 @@ from typing import Any
 import ray
 
 from rayboot.config import GenerationConfig
-from rayboot.generation import EngineDied, GenerationRequest, GenerationResult, Sleeper, create_engine
+from rayboot.generation import Billed, EngineDied, GenerationRequest, GenerationResult, Sleeper, create_engine
 from rayboot.generation.usage import Usage
 from rayboot.pool import ActorPool
 from rayboot.problems.types import Frozen
@@ -65,17 +65,13 @@ class GenerationReplica:
 
     async def take_throughput(self) -> Throughput:
         """What the replica has done since it was last asked."""
-        return self._meter.take()
+        billed = self._engine.usage if isinstance(self._engine, Billed) else Usage()
+        return self._meter.take(billed)
 
     async def rest(self) -> None:
         """Leave the GPU to a refit until the next `publish`, if the engine can."""
         if isinstance(self._engine, Sleeper):
             await self._engine.rest()
-
-    async def usage(self) -> Usage | None:
-        """What the engine has asked of a provider, and what it cost; None for an engine that runs the model itself."""
-        spent: Usage | None = getattr(self._engine, "usage", None)
-        return spent
 
     async def publish(self, weights: Weights) -> int:
         """Take the weights, unless they are in use already; return the version in use."""

@@ -6,7 +6,6 @@ import asyncio
 import subprocess
 import sys
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +26,7 @@ from rayboot.errors import UserError
 from rayboot.generation.openai_engine import OpenAIEngine
 from rayboot.generation.openai_messages import share_out
 from rayboot.generation.rate_limit import RateLimit
-from rayboot.rollout.replica import GenerationReplica
+from rayboot.rollout.replica import GenerationReplica, Weights
 
 pytestmark = pytest.mark.usefixtures("teachers_key")
 
@@ -172,16 +171,17 @@ async def test_accounting_adds_up() -> None:
     assert usage.cost == pytest.approx((14 * 3 + 8 * 15) / 1e6)
 
 
-async def test_a_replica_tells_what_its_engine_has_used(tmp_path: Path) -> None:
-    recording = tmp_path / "recording.jsonl"
-    recording.write_text('{"tag": "a", "completions": ["b"]}\n')
-    free = GenerationReplica(GenerationConfig(engine="recorded", recording=str(recording)), "")
+async def test_a_replica_tells_what_its_engine_has_cost_since_it_was_last_asked() -> None:
     async with canned_server(as_many_as_asked) as server:
-        paid = GenerationReplica(GenerationConfig(engine="openai", openai=config(server)), "")
-        usage = await paid.usage()
-        assert usage is not None
-        assert usage.requests == 0
-    assert await free.usage() is None
+        prices = {"input_price": 3.0, "output_price": 15.0}
+        replica = GenerationReplica(GenerationConfig(engine="openai", openai=config(server, **prices)), "")
+        weights = Weights(checkpoint="", version=0)
+        for _ in range(2):
+            [result] = await replica.generate([request(1)], weights)
+            told = await replica.take_throughput()
+            paid = result.prompt_tokens * 3.0 + result.completions[0].tokens * 15.0
+            assert told.cost == pytest.approx(paid / 1e6)
+        assert (await replica.take_throughput()).cost == 0
 
 
 async def test_without_a_key_another_providers_key_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
