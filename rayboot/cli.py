@@ -27,7 +27,8 @@ replay_app = typer.Typer(no_args_is_help=True, help="Look into a run's replay bu
 app.add_typer(replay_app, name="replay")
 
 SPEC_HELP = (
-    "mbpp:PATH, humaneval:PATH, mbxp:PATH, apps:PATH, jsonl:PATH or quickstart, with /SPLIT at the end."
+    "NAME:PATH, NAME:hub or NAME:hub:OWNER/NAME[:CONFIG], with /SPLIT at the end; or quickstart. NAME is mbpp, "
+    "humaneval, mbxp, apps, humanevalpack, quixbugs, bigcodebench or jsonl (docs/benchmarks-data.md)."
 )
 Spec = Annotated[str, typer.Argument(help=SPEC_HELP)]
 SpecOption = Annotated[str, typer.Option(help=SPEC_HELP)]
@@ -206,6 +207,21 @@ def show_replay(
         else show_programs(problem_programs(run, problem))
     )
     display.console.print(shown)
+
+
+@app.command()
+def report(
+    runs: Annotated[list[str], typer.Argument(help="Run directories, or their URIs; several are compared.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File to write; by default report.html, of one run in its folder, of several here."),
+    ] = None,
+) -> None:
+    """Write one HTML page that says what happened in a run, or compares several."""
+    from rayboot import display
+    from rayboot.report import report_runs
+
+    display.console.print(report_runs(runs, out), soft_wrap=True, markup=False)
 
 
 @app.command()

@@ -22,7 +22,7 @@ from rayboot.observer import Observer
 from rayboot.problems import Problem, load_problems, shared
 from rayboot.problems.types import Frozen
 from rayboot.recipes import resolve_model
-from rayboot.report import write_html, write_tensorboard
+from rayboot.report import write_report, write_tensorboard
 from rayboot.run import RunDirectory
 from rayboot.stages import Stages
 from rayboot.storage import is_remote
@@ -66,7 +66,7 @@ def run_recipe(recipe: Recipe, observer: Observer, resume: bool = False) -> Outc
         finally:
             stages.close()
     run.storage.write_text("run.json", json.dumps({**known, "best_iteration": best}, indent=2) + "\n")
-    write_html(run.storage, recipe.name, history.rows, best)
+    write_report(run.storage)
     write_tensorboard(run.storage, history.rows)
     return Outcome(
         best_iteration=best,

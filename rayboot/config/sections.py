@@ -10,8 +10,9 @@ from rayboot.config.section import Section
 
 
 class ProblemsConfig(Section):
-    """Where the problems come from. A SPEC is `mbpp:PATH`, `humaneval:PATH`, `mbxp:PATH`, `apps:PATH`, `jsonl:PATH`
-    or `quickstart`, with `/SPLIT` behind it where there are splits."""
+    """Where the problems come from. A SPEC is `NAME:PATH`, `NAME:hub` (the Hugging Face hub) or
+    `NAME:hub:OWNER/NAME[:CONFIG]`, with `/SPLIT` behind it where there are splits, or `quickstart`. NAME is `mbpp`,
+    `humaneval`, `mbxp`, `apps`, `humanevalpack`, `quixbugs`, `bigcodebench` or `jsonl`."""
 
     train: str
     """SPEC of the problems that the model samples and learns from."""
@@ -56,6 +57,14 @@ class RolloutConfig(Section):
     """More than 1: beam search; needs temperature 0 and one sample."""
     repair_rounds: int = Field(default=1, ge=0)
     """Repairs of a failing attempt; round r repairs the program of round r - 1. Mode `plain` does none."""
+    repair: Literal["fixed", "adaptive"] = "fixed"
+    """`fixed`: all samples at once, and every failing one is repaired. `adaptive`: one attempt after another until one
+    passes; a bandit that learns from the iteration before decides whether to sample again, to repair or to stop, and
+    `samples` and `repair_rounds` are the most."""
+    max_problem_tokens: int | None = Field(default=None, ge=1)
+    """Tokens, prompts included, that one problem is expected to cost at most; goes with `repair: adaptive`."""
+    min_yield: float | None = Field(default=None, gt=0.0)
+    """A problem is given up when fewer passing programs are expected for 1,000 tokens; goes with `repair: adaptive`."""
     workers: int = Field(default=1, ge=1)
     """Ray Data actors that carry problems from sampling to their last repair."""
     problems_in_flight: int = Field(default=128, ge=1)
@@ -64,6 +73,13 @@ class RolloutConfig(Section):
     @model_validator(mode="after")
     def _draws_that_differ(self) -> RolloutConfig:
         _check_draws(self.samples, self.temperature, self.num_beams)
+        return self
+
+    @model_validator(mode="after")
+    def _limits_have_an_effect(self) -> RolloutConfig:
+        for option in ("max_problem_tokens", "min_yield"):
+            if self.repair == "fixed" and getattr(self, option) is not None:
+                raise ValueError(f"{option} goes with repair: adaptive")
         return self
 
 

@@ -1,6 +1,6 @@
 """What a run leaves for people to look at."""
 
-from rayboot.report.html import write_html
 from rayboot.report.tensorboard import write_tensorboard
+from rayboot.report.write import report_runs, write_report
 
-__all__ = ["write_html", "write_tensorboard"]
+__all__ = ["report_runs", "write_report", "write_tensorboard"]

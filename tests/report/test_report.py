@@ -1,73 +1,169 @@
-"""What a run leaves to look at says what was measured."""
+"""The report of a run says what happened, whatever the run's mode and however far it came."""
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
+import json
+import re
+import shutil
 from pathlib import Path
-from typing import Any
 
-from rayboot.report import write_html, write_tensorboard
-from rayboot.storage import Storage
+import pytest
+from made_runs import Page, make_run
 
+from rayboot.errors import UserError
+from rayboot.report import report_runs
 
-def row(iteration: int, split: str, solved: float) -> dict[str, Any]:
-    return {
-        "iteration": iteration,
-        "split": split,
-        "pass@1": solved,
-        "repair@1": solved + 0.1,
-        "problems": 20,
-        "attempts": 30,
-        "prompt_tokens": 1000,
-        "completion_tokens": 234,
-        "training_examples": {"solution": 5, "reference": 15} if iteration else {},
-        "replayed_examples": {"1": 7} if iteration == 2 else {},
-        "dropped_examples": {"replay_size": 3} if iteration == 2 else {},
-        "seconds": {"evaluation": 1.5},
-    }
+ALL = [
+    "summary",
+    "learning",
+    "training-sets",
+    "repairs",
+    "cost",
+    "throughput",
+    "hardest",
+    "attempts",
+    "numbers",
+]
 
 
-ROWS = [row(i, split, 0.2 + 0.2 * i) for i in range(3) for split in ("validation", "test")]
+def page_of(*runs: Path) -> Page:
+    return Page(Path(report_runs([str(run) for run in runs], runs[0].parent / "page.html")).read_text())
 
 
-class Reader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.cells: list[str] = []
-        self.links: list[str] = []
-        self.points = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.points += tag == "circle"
-        self.links += [value or "" for name, value in attrs if name in ("src", "href")]
-
-    def handle_data(self, data: str) -> None:
-        self.cells.append(data)
-
-
-def test_the_report_is_one_page_with_the_curve_and_every_row(tmp_path: Path) -> None:
-    write_html(Storage(str(tmp_path)), "a <run>", ROWS, best=2)
-    page = Reader()
-    page.feed((tmp_path / "report.html").read_text())
-    assert "a <run>" in page.cells
-    assert any("test pass@1: 20.0% before, 60.0% at iteration 2" in cell for cell in page.cells)
-    assert page.cells.count("1,234") == len(ROWS)
-    assert page.points == 2 * len(ROWS)  # pass@1 and repair@1
-    assert page.links == []
+def test_the_summary_says_from_what_to_what(tmp_path: Path) -> None:
+    page = page_of(make_run(tmp_path))
+    assert "small trains the model models/tiny for 2 iterations on 12 training problems" in page.text
+    assert "measures it on 6 validation and 8 test problems" in page.text
+    # 2 of 8 test problems before, 6 of 8 after; the change is paired by problem
+    assert re.search(r"solved 25\.0% \[[\d.]+, [\d.]+\] of the test problems", page.text)
+    assert re.search(
+        r"after iteration 2, which validation chose, it solves 75\.0% .*a change of \+50\.0 \[\+\S+, \+\S+\] points",
+        page.text,
+    )
+    assert "4 of its solutions" not in page.text
+    assert "All stages together took 2 min 32 s" in page.text
 
 
-def test_the_report_says_what_was_replayed_and_what_was_left_out(tmp_path: Path) -> None:
-    write_html(Storage(str(tmp_path)), "run", ROWS, best=2)
-    page = Reader()
-    page.feed((tmp_path / "report.html").read_text())
-    assert page.cells.count("iteration 1 7") == page.cells.count("replay size 3") == 2
+def test_the_page_has_every_part_and_loads_nothing(tmp_path: Path) -> None:
+    page = page_of(make_run(tmp_path))
+    assert page.sections == ALL
+    assert all(link.startswith(("#", "data:")) for link in page.links)
+    assert "http" not in page.source.replace("http-equiv", "")
 
 
-def test_tensorboard_has_each_number_once_however_often_it_is_written(tmp_path: Path) -> None:
-    storage = Storage(str(tmp_path))
-    for _ in range(2):
-        write_tensorboard(storage, ROWS)
-    [events] = (tmp_path / "tensorboard").iterdir()
-    content = events.read_bytes()
-    assert content.count(b"test/pass_1") == 3
-    assert content.count(b"test/training_examples/solution") == 2
+def test_every_chart_says_in_words_what_it_shows(tmp_path: Path) -> None:
+    charts = page_of(make_run(tmp_path)).charts
+    assert (
+        "Test problems: pass@1 from 25.0% at iteration 0 to 75.0% at iteration 2; repair@1 from" in charts[0]
+    )
+    assert any("iteration 1: solution 4, repair 3, reference 5" in chart for chart in charts)
+    assert any(
+        re.search(r"training rollout, iteration 1: .*1 NameError to repaired", chart) for chart in charts
+    )
+    assert any("Time: iteration 0: evaluation 2.0 s; iteration 1: rollout 3.0 s" in chart for chart in charts)
+
+
+def test_the_hardest_problems_are_those_least_solved(tmp_path: Path) -> None:
+    text = page_of(make_run(tmp_path)).text
+    measured = text[text.index("Measured problems") : text.index("Training problems 7 of 12")]
+    assert "1 of 14 were never solved" in measured  # test/7; the repair of the last iteration solves test/6
+    ids = re.findall(r"(?:test|validation)/\d", measured)
+    assert ids[:3] == ["test/7", "test/5", "test/6"]
+    assert "Multiply by 7." in measured
+    assert "# Solution" not in measured
+
+
+def test_an_unfinished_run_says_how_far_it_has_come(tmp_path: Path) -> None:
+    page = page_of(make_run(tmp_path, iterations=1, planned=3))
+    assert "It is unfinished: 1 of 3 iterations have been measured, and none has been chosen yet" in page.text
+    assert "after iteration 1, the latest, it solves" in page.text
+    assert page.sections == ALL
+
+
+def test_a_run_that_has_measured_nothing_says_so(tmp_path: Path) -> None:
+    run = make_run(tmp_path, iterations=0, planned=2)
+    (run / "metrics.jsonl").unlink()
+    shutil.rmtree(run / "iterations")
+    page = page_of(run)
+    assert "Nothing has been measured yet" in page.text
+    assert page.sections == ["summary", "numbers"]
+
+
+def test_a_run_that_only_measured_the_pretrained_model_claims_no_change(tmp_path: Path) -> None:
+    text = page_of(make_run(tmp_path, iterations=0, planned=2)).text
+    assert "The pretrained model solves 25.0%" in text
+    assert "change" not in text
+
+
+def test_finetuning_has_no_rollouts_and_plain_has_no_repairs(tmp_path: Path) -> None:
+    page = page_of(make_run(tmp_path, "baseline", mode="finetune"))
+    assert "nothing is sampled" in page.text
+    assert not any("training rollout" in chart for chart in page.charts)
+    page = page_of(make_run(tmp_path, "plain", mode="plain"))
+    assert any(
+        re.search(r"training rollout, iteration 1: .*to no repair tried", chart) for chart in page.charts
+    )
+    assert "repairs turned" not in page.text
+
+
+def test_a_change_that_may_be_chance_is_called_so(tmp_path: Path) -> None:
+    assert "which may be chance" in page_of(make_run(tmp_path, better=0)).text
+
+
+def test_a_run_whose_refits_did_no_good_is_told_as_such(tmp_path: Path) -> None:
+    text = page_of(make_run(tmp_path, better=0, best=0)).text
+    assert "of the test problems at the first attempt; no refit did better on validation" in text
+    assert "change" not in text
+
+
+def test_rows_of_an_older_run_without_its_attempts_still_give_a_page(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    known = ("iteration", "split", "pass@1", "repair@1", "problems")
+    old = [{key: row[key] for key in known} for row in rows]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in old))
+    for folder in run.glob("iterations/*/*/"):
+        shutil.rmtree(folder)
+    page = page_of(run)
+    assert "solved 25.0% of the test problems" in page.text
+    assert "a change of +50.0 points" in page.text
+    assert page.sections == ["summary", "learning", "numbers"]
+
+
+def test_a_measurement_by_itself_has_a_report_too(tmp_path: Path) -> None:
+    run = make_run(tmp_path, iterations=0)
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    row = {key: value for key, value in rows[1].items() if key not in ("iteration", "split")}
+    (run / "metrics.jsonl").write_text(json.dumps({"model": "m", "dataset": "own/test", **row}) + "\n")
+    assert "small measures the model m on own/test. It solves 25.0%" in page_of(run).text
+
+
+def test_several_runs_are_compared_side_by_side(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path, "one"), make_run(tmp_path, "two", mode="simple", better=1)]
+    page = page_of(*runs)
+    assert "pass@1, test problems: one from 25.0%" in page.charts[0]
+    assert "; two from 25.0% at iteration 0 to 50.0% at iteration 2" in page.charts[0]
+    assert "against one" in page.text
+    assert re.search(r"-25\.0 \[-\S+, [+-]\S+\]", page.text)  # two is that much worse, paired by problem
+    assert page.attempts["runs"] == ["one", "two"]
+
+
+def test_runs_of_one_name_are_told_apart_by_their_paths(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / "a"), make_run(tmp_path / "b")]
+    assert page_of(*runs).attempts["runs"] == [str(run) for run in runs]
+
+
+def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is no run directory: give one that rayboot run has made"):
+        report_runs([str(tmp_path)])
+    run = str(make_run(tmp_path))
+    with pytest.raises(UserError, match="is named twice"):
+        report_runs([run, run])
+    with pytest.raises(UserError, match="is a folder: give the name of a file"):
+        report_runs([run], tmp_path)
+
+
+def test_the_page_of_one_run_lies_in_its_folder(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    assert report_runs([str(run)]) == str(run / "report.html")
+    assert (run / "report.html").read_text().startswith("<!DOCTYPE html>")

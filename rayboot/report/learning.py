@@ -1,0 +1,105 @@
+"""The section on what the model can do: pass@1 and repair@1 over iterations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rayboot.report.curves import STYLES, Point, Series, curve_chart, swatch
+from rayboot.report.figure import Figure, Key, Section, Table
+from rayboot.report.outcomes import Measures, interval
+from rayboot.report.read import SPLITS, RunRecord
+from rayboot.report.words import ABSENT, percent
+
+METRICS = ("pass@1", "repair@1")
+ROLES = {
+    "test": "test problems",
+    "validation": "validation problems",
+    "train": "training problems",
+}
+
+
+def learning_section(runs: Sequence[RunRecord], measured: Sequence[Measures]) -> Section | None:
+    """A panel for each split; of several runs, a panel for each split and metric, with a line for each run."""
+    several = len(runs) > 1
+    panels: list[tuple[str, list[Series]]] = []
+    for split in SPLITS:
+        lines = {
+            metric: [
+                Series(run.label if several else metric, _style(number if several else column), found)
+                for number, run in enumerate(runs)
+                if (found := _points(run, measured[number], split, metric))
+            ]
+            for column, metric in enumerate(METRICS)
+        }
+        if several:
+            panels += [(f"{metric}, {ROLES[split]}", lines[metric]) for metric in METRICS]
+        else:
+            panels.append(
+                (_sentence(ROLES[split]), [series for metric in METRICS for series in lines[metric]])
+            )
+    figures = [
+        Figure(
+            title, curve_chart(title, series, None if several else _chosen(runs[0], title)), _table(series)
+        )
+        for title, series in panels
+        if series
+    ]
+    if not figures:
+        return None
+    names = [run.label for run in runs] if several else METRICS
+    return Section(
+        id="learning",
+        title="What the model can do",
+        text=(
+            "pass@1 is the share of problems that a first attempt solves; repair@1 counts a problem as solved, too, "
+            "when a repair of the failing attempt passes. Iteration 0 is the pretrained model; training problems are "
+            "tried by the policy that an iteration begins with. Bands are 95% intervals, by the bootstrap over "
+            "problems: where the mean might lie with other problems of the same kind."
+        ),
+        figures=figures,
+        legend=[Key(name, swatch(_style(number))) for number, name in enumerate(names)],
+    )
+
+
+def _chosen(run: RunRecord, title: str) -> int | None:
+    """The iteration to mark: it was not chosen by what the policy before it did on training problems."""
+    return None if title == _sentence(ROLES["train"]) else run.best
+
+
+def _points(run: RunRecord, measured: Measures, split: str, metric: str) -> list[Point]:
+    """With intervals where the attempts are still there."""
+    points = []
+    for iteration in run.iterations:
+        row = run.row(iteration, split)
+        if row is None or metric not in row:
+            continue
+        values = measured.get((iteration, split))
+        known = interval((values.at_first if metric == "pass@1" else values.repaired) if values else None)
+        bounds = (known.low, known.high) if known else (None, None)
+        points.append(Point(iteration, row[metric], *bounds))
+    return points
+
+
+def _table(series: Sequence[Series]) -> Table:
+    iterations = sorted({point.iteration for one in series for point in one.points})
+    cells = {(one.name, point.iteration): point for one in series for point in one.points}
+    return Table(
+        ["iteration", *(one.name for one in series)],
+        [[str(n), *(_cell(cells.get((one.name, n))) for one in series)] for n in iterations],
+    )
+
+
+def _cell(point: Point | None) -> str:
+    if point is None:
+        return ABSENT
+    if point.low is None or point.high is None:
+        return percent(point.mean)
+    return f"{percent(point.mean)} [{100 * point.low:.1f}, {100 * point.high:.1f}]"
+
+
+def _style(number: int) -> str:
+    return f"c{number % STYLES}"
+
+
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:]

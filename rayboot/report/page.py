@@ -1,0 +1,87 @@
+"""The report: one page that needs nothing but a browser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from rayboot import __version__
+from rayboot.report.attempts import sample_attempts
+from rayboot.report.composition import composition_section
+from rayboot.report.cost import cost_section, throughput_section
+from rayboot.report.figure import Table
+from rayboot.report.hardest import Hardest, hardest
+from rayboot.report.learning import learning_section
+from rayboot.report.outcomes import Chain, Measures, measures, read_chains
+from rayboot.report.read import RunRecord
+from rayboot.report.repairs import repairs_section
+from rayboot.report.rows import comparison_table, iterations_table, rows_table
+from rayboot.report.summary import Story, Tile, story, tiles
+
+ROLES = {"Measured": ("test", "validation"), "Training": ("train",)}
+"""Splits whose problems are ranked together."""
+
+
+class Overview(NamedTuple):
+    """What the page says of one run by itself."""
+
+    label: str
+    story: Story
+    tiles: Sequence[Tile]
+    hardest: Sequence[tuple[str, Hardest]]
+    """By the name of the problems' role."""
+    rows: Table
+    iterations: Table
+    recipe: str
+    facts: str
+
+
+def render(runs: Sequence[RunRecord]) -> str:
+    """The page of one run, or of several compared."""
+    chains = [read_chains(run) for run in runs]
+    measured = [measures(its) for its in chains]
+    overviews = [_overview(*its) for its in zip(runs, chains, measured, strict=True)]
+    sections = [
+        learning_section(runs, measured),
+        composition_section(runs),
+        repairs_section(runs, chains),
+        cost_section(runs),
+        throughput_section(runs, chains),
+    ]
+    hard = [problem.problem_id for one in overviews for _, found in one.hardest for problem in found.problems]
+    return _template().render(
+        title=" · ".join(run.label for run in runs),
+        version=__version__,
+        runs=overviews,
+        comparison=comparison_table(runs, measured) if len(runs) > 1 else None,
+        sections=[section for section in sections if section],
+        attempts=sample_attempts(runs, chains, hard),
+    )
+
+
+def _overview(run: RunRecord, chains: Sequence[Chain], measured: Measures) -> Overview:
+    ranked = [(role, hardest(run, chains, splits)) for role, splits in ROLES.items()]
+    return Overview(
+        label=run.label,
+        story=story(run, measured, chains),
+        tiles=tiles(run, measured),
+        hardest=[(role, found) for role, found in ranked if found.problems],
+        rows=rows_table(run),
+        iterations=iterations_table(run),
+        recipe=run.recipe_text,
+        facts=json.dumps(run.facts, indent=2),
+    )
+
+
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("rayboot.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html")

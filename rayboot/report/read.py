@@ -1,0 +1,115 @@
+"""What a run's folder says of it: the recipe, the facts, the metrics, and which attempts are there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.fs as pafs
+import yaml
+
+from rayboot.errors import UserError
+from rayboot.rollout import read_attempts
+from rayboot.run import RunDirectory
+from rayboot.storage import Storage
+
+Row = dict[str, Any]
+
+SPLITS = ("test", "validation", "train")
+"""In the order in which a reader wants them."""
+STAGES = ("rollout", "evaluation")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run, as far as it has come."""
+
+    label: str
+    """What the page calls it: unique among the runs of a report."""
+    directory: RunDirectory
+    recipe: dict[str, Any]
+    """As written; not validated, so that a run of another version can be read."""
+    recipe_text: str
+    facts: dict[str, Any]
+    rows: tuple[Row, ...]
+    """Those of metrics.jsonl, each with an iteration and a split."""
+
+    @property
+    def best(self) -> int | None:
+        """The iteration that validation chose; None while the run is unfinished."""
+        return self.facts.get("best_iteration")
+
+    @property
+    def iterations(self) -> list[int]:
+        """Those that have been measured."""
+        return sorted({row["iteration"] for row in self.rows})
+
+    def row(self, iteration: int, split: str) -> Row | None:
+        found = (row for row in self.rows if (row["iteration"], row["split"]) == (iteration, split))
+        return next(found, None)
+
+    @property
+    def headline_split(self) -> str | None:
+        """The split whose numbers stand for the run: test, or else validation; None when nothing is measured."""
+        measured = {row["split"] for row in self.rows}
+        return next((split for split in SPLITS[:2] if split in measured), None)
+
+    def attempts(
+        self, columns: Sequence[str], where: pc.Expression | None = None
+    ) -> Iterator[tuple[int, pa.Table]]:
+        """Iteration and attempts of every rollout and evaluation that is done and still there, in order."""
+        run = self.directory
+        for iteration in _iterations(run.storage):
+            for stage in STAGES:
+                folder = run.folder(iteration, stage)
+                if run.summary(iteration, stage) is not None and run.storage.exists(folder):
+                    yield iteration, read_attempts(run.storage, folder, list(columns), where)
+
+
+def read_runs(uris: Sequence[str]) -> list[RunRecord]:
+    """The runs at paths or URIs; those of one name are called by their paths.
+
+    Raises:
+        UserError: One is no run directory, or is named twice.
+    """
+    storages = [Storage(uri) for uri in uris]
+    places = [storage.uri("") for storage in storages]
+    if twice := [place for place in places if places.count(place) > 1]:
+        raise UserError(f"{twice[0]} is named twice: give each run once")
+    names = [place.rpartition("/")[2] for place in places]
+    labels = [name if names.count(name) == 1 else place for name, place in zip(names, places, strict=True)]
+    return [read_run(storage, label) for storage, label in zip(storages, labels, strict=True)]
+
+
+def read_run(storage: Storage, label: str) -> RunRecord:
+    """One run.
+
+    Raises:
+        UserError: The folder is no run directory.
+    """
+    if not (storage.exists("recipe.yaml") and storage.exists("run.json")):
+        raise UserError(
+            f"{storage.uri('')} is no run directory: give one that rayboot run has made, such as runs/quickstart"
+        )
+    recipe = storage.read_text("recipe.yaml")
+    lines = storage.read_text("metrics.jsonl").splitlines() if storage.exists("metrics.jsonl") else []
+    return RunRecord(
+        label=label,
+        directory=RunDirectory(storage),
+        recipe=yaml.safe_load(recipe),
+        recipe_text=recipe,
+        facts=json.loads(storage.read_text("run.json")),
+        # The one row of `rayboot evaluate` says neither: there is one model, and one set of problems.
+        rows=tuple({"iteration": 0, "split": "test", **json.loads(line)} for line in lines),
+    )
+
+
+def _iterations(storage: Storage) -> list[int]:
+    if not storage.exists("iterations"):
+        return []
+    infos = storage.fs.get_file_info(pafs.FileSelector(storage.path("iterations")))
+    return sorted(int(info.base_name) for info in infos if info.base_name.isdigit())

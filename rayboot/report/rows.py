@@ -1,0 +1,137 @@
+"""Tables of all numbers: a run's rows, and several runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rayboot.report.effort import total_seconds, total_tokens
+from rayboot.report.figure import Table
+from rayboot.report.outcomes import Measures, difference, interval
+from rayboot.report.read import Row, RunRecord
+from rayboot.report.summary import change_at_best, chosen_iteration
+from rayboot.report.words import ABSENT, compact, count, duration, percent, percent_interval, plain, points
+
+REFIT = (
+    "iteration",
+    "training examples",
+    "replayed from",
+    "left out",
+    "steps",
+    "loss",
+    "validation loss",
+    "seconds",
+)
+COMPARED = (
+    "run",
+    "mode",
+    "split",
+    "iteration 0",
+    "chosen",
+    "pass@1",
+    "repair@1",
+    "time",
+    "tokens",
+    "change",
+)
+MEASURED = ("problems", "attempts", "skipped", "prompt_tokens", "completion_tokens")
+
+
+def rows_table(run: RunRecord) -> Table:
+    """What each row of metrics.jsonl measured; a key that a row does not have is a dash."""
+    metrics = list(
+        dict.fromkeys(key for row in run.rows for key in row if key.startswith(("pass@", "repair@")))
+    )
+    return Table(
+        ["iteration", "split", *metrics, *map(plain, MEASURED)],
+        [
+            [
+                str(row["iteration"]),
+                row["split"],
+                *(_percent(row, metric) for metric in metrics),
+                *(count(row[key]) if key in row else ABSENT for key in MEASURED),
+            ]
+            for row in run.rows
+        ],
+    )
+
+
+def iterations_table(run: RunRecord) -> Table:
+    """What each iteration learned from, and how the refit went."""
+    last = {row["iteration"]: row for row in run.rows}
+    return Table(REFIT, [_refit_cells(row) for _, row in sorted(last.items())])
+
+
+def comparison_table(runs: Sequence[RunRecord], measured: Sequence[Measures]) -> Table:
+    """A row for each run: from what to what, at what cost, and how far from the first run."""
+    first = _at_first(runs[0], measured[0])
+    rows = [
+        [*_run_cells(run, values), _against(first, _at_first(run, values)) if number else ABSENT]
+        for number, (run, values) in enumerate(zip(runs, measured, strict=True))
+    ]
+    return Table([*COMPARED, f"against {runs[0].label}"], rows)
+
+
+def _at_first(run: RunRecord, measured: Measures) -> dict[str, float]:
+    """What the chosen iteration solves of each problem at the first attempt; empty where that is not known."""
+    if run.headline_split is None:
+        return {}
+    values = measured.get((chosen_iteration(run), run.headline_split))
+    return values.at_first if values else {}
+
+
+def _against(first: dict[str, float], other: dict[str, float]) -> str:
+    change = difference(first, other)
+    return points(change) if change else ABSENT
+
+
+def _run_cells(run: RunRecord, measured: Measures) -> list[str]:
+    split = run.headline_split
+    if split is None:
+        return [run.label, str(run.recipe.get("mode", ABSENT)), *[ABSENT] * 8]
+    chosen = chosen_iteration(run)
+    return [
+        run.label,
+        str(run.recipe.get("mode", ABSENT)),
+        split,
+        _share(run, measured, run.iterations[0], "pass@1"),
+        f"{chosen}" + (" (unfinished)" if run.best is None else ""),
+        _share(run, measured, chosen, "pass@1"),
+        _share(run, measured, chosen, "repair@1"),
+        duration(total_seconds(run)),
+        compact(total_tokens(run)),
+        change_at_best(run, measured) or ABSENT,
+    ]
+
+
+def _share(run: RunRecord, measured: Measures, iteration: int, metric: str) -> str:
+    values = measured.get((iteration, run.headline_split or ""))
+    known = interval((values.at_first if metric == "pass@1" else values.repaired) if values else None)
+    row = run.row(iteration, run.headline_split or "") or {}
+    return percent_interval(known) if known else _percent(row, metric)
+
+
+def _refit_cells(row: Row) -> list[str]:
+    replayed = {f"iteration {number}": amount for number, amount in row.get("replayed_examples", {}).items()}
+    steps = row.get("training/steps")
+    return [
+        str(row["iteration"]),
+        _parts(row.get("training_examples", {})),
+        _parts(replayed),
+        _parts(row.get("dropped_examples", {})),
+        ABSENT if steps is None else count(steps),
+        _loss(row.get("training/train_loss")),
+        _loss(row.get("training/best_validation_loss")),
+        ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in row.get("seconds", {}).items()) or ABSENT,
+    ]
+
+
+def _loss(value: float | None) -> str:
+    return ABSENT if value is None else f"{value:.4f}"
+
+
+def _percent(row: Row, metric: str) -> str:
+    return percent(row[metric]) if metric in row else ABSENT
+
+
+def _parts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{plain(name)} {count(value)}" for name, value in counts.items()) or ABSENT
