@@ -1,6 +1,6 @@
 """Problems and their tests; one adapter a benchmark."""
 
-from rayboot.problems.load import load_problems
+from rayboot.problems.load import load_examples, load_problems
 from rayboot.problems.overlap import Overlap, shared
 from rayboot.problems.types import AssertTest, CallTest, Problem, ScriptTest, StdioTest, Test
 
@@ -12,6 +12,7 @@ __all__ = [
     "ScriptTest",
     "StdioTest",
     "Test",
+    "load_examples",
     "load_problems",
     "shared",
 ]

@@ -6,19 +6,34 @@ Read from the original folders, or from JSON Lines with the columns of the hub's
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from rayboot.errors import UserError
-from rayboot.problems.apps_examples import publish_examples
+from rayboot.problems.apps_calls import cut_calls, named_examples, printed_calls
+from rayboot.problems.apps_examples import cut_examples
+from rayboot.problems.apps_tests import Published, publish
 from rayboot.problems.rows import Row, RowModel, read_rows
-from rayboot.problems.types import CallTest, Problem, StdioTest, Test
+from rayboot.problems.types import CallTest, Frozen, Problem, StdioTest
 
 SPLITS = ("train", "validation", "test")
+
+PRELUDE = """
+import sys, time, itertools, collections, math, fractions, random, heapq, bisect, string, re, functools, operator, copy
+import numpy as np
+from itertools import accumulate, product, permutations, combinations
+from collections import Counter, OrderedDict, deque, defaultdict, ChainMap
+from functools import lru_cache, reduce
+from math import sqrt, sin, cos, tan, ceil, fabs, floor, gcd, exp, log, log2
+from typing import List, Tuple, Dict, Optional, Set
+from heapq import heapify, heappop, heappush, heappushpop, heapreplace, merge, nlargest, nsmallest
+""".strip()
+"""What the official harness imports before each program, and a little that LeetCode and Codewars import, too."""
 
 
 class AppsRow(RowModel):
@@ -42,6 +57,16 @@ class InputOutput(RowModel):
     fn_name: str | None = None
 
 
+class StatementExamples(Frozen):
+    """How many examples a problem's statement had, by what became of them: see `Published`."""
+
+    id: str
+    split: str
+    public: int
+    broken: int
+    unknown: int
+
+
 def load(path: Path) -> list[Problem]:
     """All problems that have tests: of a JSON Lines file, of one problem's folder, or of all problem folders in `path`.
 
@@ -52,8 +77,9 @@ def load(path: Path) -> list[Problem]:
             id that an earlier one has.
     """
     problems: dict[str, Problem] = {}
-    for row in _folder_rows(path) if path.is_dir() else _file_rows(path):
-        problem = _problem(row)
+    for row in _rows(path):
+        with _named(row):
+            problem = to_problem(AppsRow.model_validate(row.data))
         if problem is None:
             continue
         if problem.id in problems:
@@ -64,34 +90,68 @@ def load(path: Path) -> list[Problem]:
     return list(problems.values())
 
 
+def load_examples(path: Path) -> list[StatementExamples]:
+    """What became of the examples in the statements of a file or folder, problem by problem.
+
+    Raises:
+        UserError: A row is malformed.
+    """
+    counts = []
+    for row in _rows(path):
+        with _named(row):
+            valid = AppsRow.model_validate(row.data)
+            _, public, broken, unknown = _Parts.of(valid).published
+        counts.append(
+            StatementExamples(id=_id(valid), split=valid.split, public=public, broken=broken, unknown=unknown)
+        )
+    return counts
+
+
 def to_problem(row: AppsRow) -> Problem | None:
-    """A row as a problem; None if it has no tests, as some rows of APPS."""
-    pairs = InputOutput.model_validate(_parsed(row.input_output, "input_output") or {})
-    tests = _tests(pairs, row.question)
-    if not tests:
+    """A row as a problem, without examples in its statement; None if it has no tests, as some rows of APPS."""
+    statement, entry_point, published = _Parts.of(row)
+    if not published.tests:
         return None
-    number = str(row.problem_id)
-    number = str(int(number)) if number.isdecimal() else number  # folders have 0001, rows 1
     return Problem(
-        id="/".join(filter(None, ("APPS", row.split, number))),
+        id=_id(row),
         benchmark="apps",
         split=row.split,
         difficulty=row.difficulty,
-        statement=row.question.strip(),
+        statement=statement,
         starter_code=row.starter_code,
-        entry_point=pairs.fn_name or "",
-        tests=tuple(tests),
+        entry_point=entry_point,
+        tests=tuple(published.tests),
+        prelude=PRELUDE,
         references=tuple(_parsed(row.solutions, "solutions") or ()),
     )
 
 
-def _tests(pairs: InputOutput, statement: str) -> Sequence[Test]:
-    if len(pairs.inputs) != len(pairs.outputs):
-        raise ValueError(f"input_output has {len(pairs.inputs)} inputs, but {len(pairs.outputs)} outputs")
-    both = list(zip(pairs.inputs, pairs.outputs, strict=True))
-    if pairs.fn_name is None:
-        return publish_examples(statement, [StdioTest(stdin=_text(i), stdout=_text(o)) for i, o in both])
-    return [CallTest(args=i, expected=o) for i, o in both if _is_portable([i, o])]
+def _id(row: AppsRow) -> str:
+    number = str(row.problem_id)
+    number = str(int(number)) if number.isdecimal() else number  # folders have 0001, rows 1
+    return "/".join(filter(None, ("APPS", row.split, number)))
+
+
+class _Parts(NamedTuple):
+    """What a row's examples and its tests make of each other."""
+
+    statement: str
+    entry_point: str
+    published: Published
+
+    @classmethod
+    def of(cls, row: AppsRow) -> _Parts:
+        pairs = InputOutput.model_validate(_parsed(row.input_output, "input_output") or {})
+        if len(pairs.inputs) != len(pairs.outputs):
+            raise ValueError(f"input_output has {len(pairs.inputs)} inputs, but {len(pairs.outputs)} outputs")
+        both = list(zip(pairs.inputs, pairs.outputs, strict=True))
+        statement, examples = cut_examples(row.question)
+        if pairs.fn_name is None:
+            stdio = [StdioTest(stdin=_text(i), stdout=_text(o)) for i, o in both]
+            return cls(statement, "", publish(examples, stdio))
+        calls = [*named_examples(examples), *printed_calls(row.question, pairs.fn_name)]
+        tests = [CallTest(args=i, expected=o) for i, o in both if _is_portable([i, o])]
+        return cls(cut_calls(statement, pairs.fn_name), pairs.fn_name, publish(calls, tests))
 
 
 def _text(lines: Any) -> str:
@@ -116,9 +176,15 @@ def _parsed(text: str, name: str) -> Any:
         raise ValueError(f"{name} is not JSON ({error})") from None
 
 
-def _problem(row: Row) -> Problem | None:
+def _rows(path: Path) -> Iterator[Row]:
+    return _folder_rows(path) if path.is_dir() else _file_rows(path)
+
+
+@contextmanager
+def _named(row: Row) -> Iterator[None]:
+    """Errors in a row name it."""
     try:
-        return to_problem(AppsRow.model_validate(row.data))
+        yield
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise UserError(

@@ -1,4 +1,7 @@
-"""HumanEval (Chen et al. 2021, arXiv 2107.03374): 164 Python functions to complete, in `HumanEval.jsonl.gz`."""
+"""HumanEval (Chen et al. 2021, arXiv 2107.03374): 164 Python functions to complete, in `HumanEval.jsonl.gz`.
+
+HumanEval+ (Liu et al. 2023, arXiv 2305.01210) has the same columns on the hub; its tests need NumPy.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ class HumanEvalRow(RowModel):
     task_id: str
     prompt: str
     entry_point: str
-    canonical_solution: str
+    canonical_solution: str = ""
     test: str
 
 
@@ -37,7 +40,7 @@ def to_problem(row: HumanEvalRow) -> Problem:
         starter_code=row.prompt,
         entry_point=row.entry_point,
         tests=(*public, hidden),
-        references=(row.prompt + row.canonical_solution,),
+        references=(row.prompt + row.canonical_solution,) if row.canonical_solution else (),
     )
 
 
@@ -46,11 +49,11 @@ def example_asserts(row: HumanEvalRow) -> list[str]:
 
     A wrong, inexact or misread example can therefore never fail a program that passes the official test.
     """
-    checked = {ast.dump(test).replace("'candidate'", repr(row.entry_point)) for test in _asserted(row.test)}
+    checked = {ast.dump(test).replace("'candidate'", repr(row.entry_point)) for test in asserted(row.test)}
     asserts: dict[str, str] = {}
     for call, value in _examples(row):
         code = f"assert {call} == {value}"
-        for test in _asserted(code):
+        for test in asserted(code):
             if ast.dump(test) in checked:
                 asserts.setdefault(ast.dump(test), code)
     return list(asserts.values())
@@ -67,7 +70,8 @@ def _examples(row: HumanEvalRow) -> Iterator[tuple[str, str]]:
             yield line.strip()[3:].strip(), below.strip()
 
 
-def _asserted(code: str) -> list[ast.expr]:
+def asserted(code: str) -> list[ast.expr]:
+    """What the assert statements of some Python assert; nothing, if it is none."""
     try:
         return [node.test for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Assert)]
     except (SyntaxError, ValueError):

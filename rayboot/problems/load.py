@@ -2,74 +2,109 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
-from pathlib import Path
 
 from rayboot.errors import UserError
-from rayboot.problems import apps, humaneval, mbpp, mbxp, own, quickstart
+from rayboot.problems import (
+    apps,
+    bigcodebench,
+    humaneval,
+    humanevalpack,
+    mbpp,
+    mbxp,
+    own,
+    quickstart,
+    quixbugs,
+)
+from rayboot.problems.apps import StatementExamples
+from rayboot.problems.hub import HubDataset
+from rayboot.problems.spec import Benchmark, load_spec, of_split, unknown
 from rayboot.problems.types import Problem
 
-Adapter = Callable[[Path], list[Problem]]
-"""All problems of a benchmark's file or folder, whatever their split."""
-
-ADAPTERS: dict[str, Adapter] = {
-    "mbpp": mbpp.load,
-    "humaneval": humaneval.load,
-    "mbxp": mbxp.load,
-    "apps": apps.load,
-    "jsonl": own.load,
+BENCHMARKS: dict[str, Benchmark[Problem]] = {
+    "mbpp": Benchmark(
+        mbpp.load,
+        "MBPP's mbpp.jsonl or sanitized-mbpp.json",
+        HubDataset(repository="google-research-datasets/mbpp", config="full"),
+    ),
+    "humaneval": Benchmark(
+        humaneval.load, "HumanEval's HumanEval.jsonl.gz", HubDataset(repository="openai/openai_humaneval")
+    ),
+    "mbxp": Benchmark(
+        mbxp.load,
+        "a file of MBXP or multilingual HumanEval, such as mbjp_release_v1.2.jsonl",
+        HubDataset(repository="mxeval/mbxp", config="python", splits=("test",)),
+    ),
+    "apps": Benchmark(
+        apps.load,
+        "APPS' folder, or a file train.jsonl or test.jsonl with the hub's columns",
+        HubDataset(
+            repository="codeparrot/apps",
+            config="all",
+            splits=("train", "test"),
+            files="hf://datasets/{repository}/{split}.jsonl",
+        ),
+    ),
+    "humanevalpack": Benchmark(
+        humanevalpack.load,
+        "HumanEvalPack's humanevalpack.jsonl of one language",
+        HubDataset(
+            repository="bigcode/humanevalpack",
+            config="python",
+            splits=("test",),
+            files="hf://datasets/{repository}/data/{config}/data/humanevalpack.jsonl",
+        ),
+    ),
+    "quixbugs": Benchmark(quixbugs.load, "a clone of https://github.com/jkoppel/QuixBugs"),
+    "bigcodebench": Benchmark(
+        bigcodebench.load,
+        "BigCodeBench's BigCodeBench.jsonl.gz",
+        HubDataset(repository="bigcode/bigcodebench", splits=("v0.1.4",)),
+    ),
+    "jsonl": Benchmark(own.load, "a JSON Lines file of problems (docs/problems.md)"),
 }
 PACKAGED: dict[str, Callable[[], list[Problem]]] = {"quickstart": quickstart.packaged}
+ELSEWHERE = ("swebench", "defects4j")
+"""Benchmarks of whole repositories: their tasks are no problems that the sandbox could judge."""
+
+
+def load_examples(spec: str) -> list[StatementExamples]:
+    """What became of the examples in the statements of a SPEC's problems; none for benchmarks other than APPS.
+
+    Raises:
+        UserError: As `load_problems`.
+    """
+    if not spec.startswith("apps:"):
+        return []
+    usual = BENCHMARKS["apps"]
+    return load_spec(spec, {"apps": Benchmark(apps.load_examples, usual.files, usual.hub)})
 
 
 def load_problems(spec: str) -> list[Problem]:
     """The problems that a SPEC names, in the order of their file.
 
-    A SPEC is `mbpp:PATH`, `humaneval:PATH`, `mbxp:PATH`, `apps:PATH`, `jsonl:PATH` or `quickstart`, with `/SPLIT`
-    behind it where there are splits. PATH is a JSON Lines file, plain or gzipped, or for APPS a folder; a file whose
-    path is the whole PATH goes before a split.
+    A SPEC is `NAME:PATH`, `NAME:hub` (the Hugging Face hub), `NAME:hub:OWNER/NAME[:CONFIG]`, or `quickstart`, with
+    `/SPLIT` behind it where there are splits. NAME is `mbpp`, `humaneval`, `mbxp`, `apps`, `humanevalpack`, `quixbugs`,
+    `bigcodebench` or `jsonl`. PATH is a JSON Lines file, a JSON array or Parquet, plain or gzipped, or for APPS and
+    QuixBugs a folder; a file whose path is the whole PATH goes before a split.
 
     Raises:
-        UserError: The SPEC names no known benchmark, file or split, or the file has bad rows.
+        UserError: The SPEC names no known benchmark, file, data set or split, or there are bad rows.
     """
-    name, colon, location = spec.partition(":")
+    name, colon, _ = spec.partition(":")
     if not colon:
         name, _, split = spec.partition("/")
-        if name in ADAPTERS:
-            raise UserError(f"{spec}: {name} needs the path of its file: {name}:PATH")
-        if name not in PACKAGED:
-            raise UserError(_unknown(name))
-        return _of_split(PACKAGED[name](), split, spec)
-    if name in PACKAGED:
+    if name in ELSEWHERE:
+        raise UserError(
+            f"{spec}: {name} is judged by its own harness and not by the sandbox: "
+            "see rayboot.problems.repository and docs/benchmarks-data.md"
+        )
+    if colon and name in PACKAGED:
         raise UserError(f"{spec}: {name} comes with rayboot and takes no path: write {name} or {name}/SPLIT")
-    if name not in ADAPTERS:
-        raise UserError(_unknown(name))
-    if not location:
+    if colon:
+        return load_spec(spec, BENCHMARKS, PACKAGED)
+    if name in BENCHMARKS:
         raise UserError(f"{spec}: {name} needs the path of its file: {name}:PATH")
-    path, split = _path_and_split(location)
-    return _of_split(ADAPTERS[name](path), split, spec)
-
-
-def _path_and_split(location: str) -> tuple[Path, str]:
-    path = Path(location).expanduser()
-    if not path.exists() and path.parent.is_file():
-        return path.parent, path.name
-    return path, ""
-
-
-def _of_split(problems: list[Problem], split: str, spec: str) -> list[Problem]:
-    if not split:
-        return problems
-    splits = sorted({problem.split for problem in problems} - {""})
-    if split in splits:
-        return [problem for problem in problems if problem.split == split]
-    known = f"those that exist are {', '.join(splits)}" if splits else "these problems have no splits"
-    raise UserError(f"{spec}: there is no split {split}; {known}")
-
-
-def _unknown(name: str) -> str:
-    known = [*ADAPTERS, *PACKAGED]
-    near = difflib.get_close_matches(name, known, n=2)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
-    return f"unknown benchmark {name!r}: {hint}"
+    if name not in PACKAGED:
+        raise UserError(unknown(name, [*BENCHMARKS, *PACKAGED]))
+    return of_split(PACKAGED[name](), split, spec)

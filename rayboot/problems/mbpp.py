@@ -1,4 +1,8 @@
-"""MBPP (Austin et al. 2021, arXiv 2108.07732): 974 short Python problems, in the original `mbpp.jsonl`."""
+"""MBPP (Austin et al. 2021, arXiv 2108.07732): 974 short Python problems, in `mbpp.jsonl`.
+
+Or the 427 of the sanitized version, in `sanitized-mbpp.json`. MBPP+ (Liu et al. 2023, arXiv 2305.01210) has the columns
+of the latter on the hub, and more tests.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import ast
 import builtins
 import re
 from pathlib import Path
+
+from pydantic import AliasChoices, Field
 
 from rayboot.problems.rows import RowModel, problems_from_rows
 from rayboot.problems.types import AssertTest, Problem
@@ -23,10 +29,15 @@ class MbppRow(RowModel):
     """A row; `challenge_test_list` is not read, as the paper's own evaluation does not use it."""
 
     task_id: int
-    text: str
+    text: str = Field(validation_alias=AliasChoices("text", "prompt"))
+    """`prompt` in the sanitized version."""
     code: str
     test_list: list[str]
     test_setup_code: str = ""
+    test_imports: tuple[str, ...] = ()
+    """In place of `test_setup_code` in the sanitized version."""
+    test: str = ""
+    """MBPP+'s own test, of many inputs; it needs NumPy."""
 
 
 def load(path: Path) -> list[Problem]:
@@ -42,14 +53,15 @@ def to_problem(
     tests = [
         AssertTest(code=unix_lines(test), public=number == 0) for number, test in enumerate(row.test_list)
     ]
+    more = [AssertTest(code=row.test)] if row.test else []
     return Problem(
         id=f"{prefix}/{row.task_id}",
         benchmark=benchmark,
         split=_split(row.task_id) if split is None else split,
         statement=unix_lines(row.text).strip(),
         entry_point=called_function(tests[0].code, reference) if tests else "",
-        tests=tuple(tests),
-        setup_code=unix_lines(row.test_setup_code),
+        tests=(*tests, *more),
+        setup_code=unix_lines("\n".join([*row.test_imports, row.test_setup_code])),
         references=(reference,),
     )
 

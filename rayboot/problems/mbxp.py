@@ -26,7 +26,7 @@ class MbxpRow(RowModel):
     task_id: str
     language: Language
     prompt: str
-    description: str
+    description: str | None = None
     entry_point: str
     test: str
     canonical_solution: str | None = None
@@ -45,7 +45,7 @@ def to_problem(row: MbxpRow) -> Problem:
         benchmark="multilingual_humaneval" if humaneval else "mbxp",
         split="" if humaneval else _split(row.task_id),
         language=row.language,
-        statement=inspect.cleandoc(row.description).strip(),
+        statement=inspect.cleandoc(row.prompt if row.description is None else row.description).strip(),
         starter_code=row.prompt,
         entry_point=row.entry_point,
         tests=_python_tests(row) if row.language == "python" else (ScriptTest(code=row.test),),

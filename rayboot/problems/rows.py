@@ -1,21 +1,16 @@
-"""JSON Lines files, plain or gzipped, read row by row, with errors that name the file and the line."""
+"""Rows of a file, and how they become problems, with errors that name the file and the line."""
 
 from __future__ import annotations
 
 import difflib
-import gzip
-import json
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from rayboot.errors import UserError
-from rayboot.problems.types import Problem
-
-GZIP_MAGIC = b"\x1f\x8b"
+from rayboot.problems.files import read_objects
 
 
 class Row(NamedTuple):
@@ -29,33 +24,45 @@ class Row(NamedTuple):
 
 
 class RowModel(BaseModel):
-    """The fields of a benchmark's row that are read; others are ignored."""
+    """The fields of a benchmark's row that are read; others are ignored, and a null is a field that is missing."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, data: Any) -> Any:
+        return (
+            {key: value for key, value in data.items() if value is not None}
+            if isinstance(data, dict)
+            else data
+        )
+
+
+class HasId(Protocol):
+    """A problem, or a task."""
+
+    @property
+    def id(self) -> str:
+        """Unique in its file."""
+
 
 RowType = TypeVar("RowType", bound=BaseModel)
+Value = TypeVar("Value", bound=HasId)
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a JSON Lines file.
+    """The rows of a file: JSON Lines, a JSON array or Parquet.
 
     Raises:
         UserError: The file is missing, truncated or empty, or a line is not a JSON object.
     """
-    rows = 0
-    for line_number, line in enumerate(_lines(path), start=1):
-        if line.strip():
-            where = f"{path} line {line_number}"
-            yield Row(rows, where, _object(line, where))
-            rows += 1
-    if rows == 0:
-        raise UserError(f"{path} is empty: expected one JSON object a line")
+    for number, (where, data) in enumerate(read_objects(path)):
+        yield Row(number, where, data)
 
 
 def problems_from_rows(
-    path: Path, row_type: type[RowType], to_problem: Callable[[RowType], Problem]
-) -> list[Problem]:
+    path: Path, row_type: type[RowType], to_problem: Callable[[RowType], Value]
+) -> list[Value]:
     """The problems of a file with one problem a row.
 
     Raises:
@@ -76,41 +83,6 @@ def problems_from_rows(
         lines_by_id[problem.id] = row.where
         problems.append(problem)
     return problems
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as file:
-            packed = file.read(2) == GZIP_MAGIC
-            file.seek(0)
-            yield from _unpacked(file) if packed else file
-    except FileNotFoundError:
-        raise UserError(f"no such file: {path}") from None
-    except IsADirectoryError:
-        raise UserError(f"{path} is a folder: expected a JSON Lines file") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"{path} is truncated or damaged: {error}. Download it again") from None
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
-
-
-def _unpacked(file: BinaryIO) -> Iterator[bytes]:
-    with gzip.open(file) as unpacked:
-        yield from unpacked
-
-
-def _object(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        data = json.loads(line.strip())
-    except UnicodeDecodeError:
-        raise UserError(f"{where} is not UTF-8 text") from None
-    except json.JSONDecodeError as error:
-        raise UserError(
-            f"{where} is not JSON ({error.msg}, column {error.colno}): is the file cut off?"
-        ) from None
-    if not isinstance(data, dict):
-        raise UserError(f"{where} is not a JSON object: expected one between braces")
-    return data
 
 
 def _describe(error: ValidationError, row_type: type[BaseModel]) -> str:

@@ -76,6 +76,8 @@ class Problem(Frozen):
     """All must pass. Public tests come first: they are sorted so when the problem is made."""
     setup_code: str = ""
     """Code that runs after the program and before the tests."""
+    prelude: str = ""
+    """Python import statements, one a line. A program may use the names that they bind as if it began with them."""
     references: tuple[str, ...] = ()
     """Solutions known to be right, best first."""
     buggy_code: str = ""

@@ -28,6 +28,8 @@ class Job(Frozen):
     language: Language = "python"
     setup_code: str = ""
     """Public code that runs after the program and before the tests."""
+    prelude: str = ""
+    """Import statements that a Python program need not write itself."""
     entry_point: str = ""
     """Name of the function that the tests call; `call` tests need it."""
     limits: Limits | None = None
@@ -41,6 +43,7 @@ class Job(Frozen):
             tests=problem.tests,
             language=problem.language,
             setup_code=problem.setup_code,
+            prelude=problem.prelude,
             entry_point=problem.entry_point,
         )
 

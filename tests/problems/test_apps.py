@@ -1,15 +1,16 @@
-"""APPS: folders and rows as problems, the examples of a statement, and all given solutions in the sandbox."""
+"""APPS: folders and rows as problems, and all given solutions in the sandbox."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rayboot.errors import UserError
-from rayboot.problems import CallTest, Problem, StdioTest, load_problems
+from rayboot.problems import CallTest, Problem, StdioTest, apps, load_problems
 from rayboot.sandbox import Job, Sandbox
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -40,6 +41,15 @@ Output
 -----Note-----
 Easy.
 """
+STATEMENT = """Double the number.
+
+-----Input-----
+One integer.
+
+-----Output-----
+Print one integer.
+
+Easy."""
 PAIRS = {"inputs": ["1\n", "7\n", "5\n"], "outputs": ["2\n", "14\n", "10\n"]}
 SOLUTION = "print(int(input()) * 2)"
 
@@ -58,19 +68,17 @@ def load(tmp_path: Path, *rows: dict[str, Any], name: str = "rows.jsonl") -> lis
     return load_problems(f"apps:{path}")
 
 
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(workers=2) as sandbox:
+        yield sandbox
+
+
 def folder(path: Path, **files: str) -> Path:
     path.mkdir(parents=True)
     for name, text in {"question.txt": QUESTION, "input_output.json": json.dumps(PAIRS), **files}.items():
         (path / name).write_text(text)
     return path
-
-
-def public(problem: Problem) -> list[tuple[str, str]]:
-    return [(test.stdin, test.stdout) for test in problem.public_tests if isinstance(test, StdioTest)]
-
-
-def words(pairs: list[tuple[str, str]]) -> list[tuple[list[str], list[str]]]:
-    return [(stdin.split(), stdout.split()) for stdin, stdout in pairs]
 
 
 def test_a_row_becomes_a_problem_whose_examples_are_public(tmp_path: Path) -> None:
@@ -80,12 +88,13 @@ def test_a_row_becomes_a_problem_whose_examples_are_public(tmp_path: Path) -> No
             benchmark="apps",
             split="test",
             difficulty="interview",
-            statement=QUESTION.strip(),
+            statement=STATEMENT,
             tests=(
                 StdioTest(stdin="1\n", stdout="2\n", public=True),
                 StdioTest(stdin="5\n", stdout="10\n", public=True),
                 StdioTest(stdin="7\n", stdout="14\n"),
             ),
+            prelude=apps.PRELUDE,
             references=(SOLUTION,),
         )
     ]
@@ -119,15 +128,14 @@ def test_tests_given_as_lists_of_lines_are_joined(tmp_path: Path) -> None:
     assert problem.tests == (StdioTest(stdin="1\n2", stdout="3\n4"),)
 
 
-def test_a_row_with_a_function_s_name_has_calls(tmp_path: Path) -> None:
+def test_a_row_with_a_function_s_name_has_calls(tmp_path: Path, sandbox: Sandbox) -> None:
     pairs = {"fn_name": "add", "inputs": [[1, 2], [[3], [4]]], "outputs": [3, [[3, 4]]]}
     solution = "class Solution:\n    def add(self, a, b):\n        return a + b"
     (problem,) = load(tmp_path, row(input_output=pairs, solutions=[solution]))
     assert problem.entry_point == "add"
     assert problem.tests == (CallTest(args=(1, 2), expected=3), CallTest(args=([3], [4]), expected=[[3, 4]]))
-    with Sandbox() as sandbox:
-        assert sandbox.run(solution, problem.tests, entry_point="add").passed
-        assert not sandbox.run(solution.replace("+", "or"), problem.tests, entry_point="add").passed
+    assert sandbox.run(solution, problem.tests, entry_point="add").passed
+    assert not sandbox.run(solution.replace("+", "or"), problem.tests, entry_point="add").passed
 
 
 def test_a_call_with_an_integer_too_long_for_json_is_left_out(tmp_path: Path) -> None:
@@ -144,30 +152,67 @@ def test_problems_without_tests_are_left_out(tmp_path: Path) -> None:
         load(tmp_path, *rows[:2])
 
 
+def test_a_program_may_leave_out_what_the_official_harness_imports(tmp_path: Path, sandbox: Sandbox) -> None:
+    solution = "class Solution:\n    def top(self, a: List[int]) -> int:\n        return sqrt(heapq.nlargest(1, a)[0])"
+    call = {"fn_name": "top", "inputs": [[[1, 4]]], "outputs": [2]}
+    stdio = "print(Counter(input().split())['1'] + gcd(4, 6) - 1)"
+    rows = [
+        row(problem_id=1, input_output=call, solutions=[solution]),
+        row(problem_id=2, input_output={"inputs": ["1 1"], "outputs": ["3"]}, solutions=[stdio]),
+        row(problem_id=3, solutions=["gcd = 2\nprint(int(input()) * gcd)"]),
+        row(problem_id=4, solutions=["print(int(input()) * nothing)"]),
+    ]
+    jobs = [Job.of(problem, problem.references[0]) for problem in load(tmp_path, *rows)]
+    verdicts = sandbox.run_many(jobs)
+    alone = sandbox.run_job(jobs[0].model_copy(update={"prelude": ""}))
+    assert [verdict.passed for verdict in verdicts] == [True, True, True, False]
+    assert verdicts[3].message == "name 'nothing' is not defined"
+    assert alone.message == "name 'List' is not defined"
+
+
+def test_keys_of_an_argument_are_numbers_where_all_can_be(tmp_path: Path, sandbox: Sandbox) -> None:
+    pairs = {"fn_name": "f", "inputs": [[{"1": 5}], [{"a": 5}]], "outputs": [{"1": 10}, [{"a": 10}]]}
+    (problem,) = load(tmp_path, row(input_output=pairs))
+    program = "def f(d):\n    return {1: d[1] * 2} if 1 in d else {'a': d['a'] * 2}"
+    assert sandbox.run_job(Job.of(problem, program)).passed
+
+
 @pytest.mark.parametrize(
-    "example",
+    ("result", "expected", "same"),
     [
-        "-----Example-----\nInput\n1\n\nOutput\n2\n\n-----Note-----\nTwice 1.",
-        "-----Sample Input-----\n1\n\n-----Sample Output-----\n2\n\nTwice 1 is 2.",
-        "-----Examples-----\nSample Input 1:\n1\nSample Output 1:\n2",
-        "-----Example Input-----\n1\n-----Example Output-----\n2\n\n-----Explanation-----\nTwice 1.",
-        "-----Sample Input:-----\n 1 \n-----Sample Output:-----\n2 ",
-        "-----Example-----\nInput:\n1\n\nOutput:\n2",
+        ("2 / 3", 0.66667, True),
+        ("[(1, 2.0)]", [[1, 2]], True),
+        ("'x'", ["x"], True),
+        ("{1: (2,)}", {"1": [2]}, True),
+        ("2 / 3", 0.667, False),
+        ("100000001", 100000002, False),
+        ("[2, 1]", [1, 2], False),
+        ("'1'", 1, False),
+        ("float('nan')", 1.5, False),
     ],
 )
-def test_examples_are_found_in_every_usual_form(tmp_path: Path, example: str) -> None:
-    (problem,) = load(tmp_path, row(question=f"Double it.\n\n-----Input-----\nA number.\n\n{example}"))
-    assert public(problem) == [("1\n", "2\n")]
-    assert problem.statement.endswith(example.rstrip())
+def test_results_of_calls_are_compared_as_data(
+    result: str, expected: Any, same: bool, sandbox: Sandbox
+) -> None:
+    verdict = sandbox.run(
+        f"def f():\n    return {result}", [CallTest(args=(), expected=expected)], entry_point="f"
+    )
+    assert verdict.passed is same
 
 
 @pytest.mark.parametrize(
-    "example", ["Input\n1\n\nOutput\n3", "Input\n2\n\nOutput\n4", "Output\n2\n\nInput\n1"]
+    "program",
+    [
+        "try:\n    print(int(input()) * 2)\n    return\nexcept:\n    print('no')",
+        "for _ in [1, 2]:\n    print(int(input()) * 2)\n    return",
+        "import sys, threading\nsys.setrecursionlimit(10**6)\nthreading.stack_size(2**27)\n"
+        "t = threading.Thread(target=lambda: print(int(input()) * 2))\nt.start()\nt.join()",
+        "n = 0\nwhile True:\n    try:\n        n += int(input()) * 2\n    except EOFError:\n        break\nprint(n)",
+        "import io, os\nprint(int(io.BytesIO(os.read(0, os.fstat(0).st_size)).readline()) * 2)",
+    ],
 )
-def test_an_example_that_is_none_of_the_tests_is_not_public(tmp_path: Path, example: str) -> None:
-    (problem,) = load(tmp_path, row(question=f"Double it.\n\n-----Example-----\n{example}\n"))
-    assert public(problem) == []
-    assert len(problem.tests) == 3
+def test_programs_may_do_what_contestants_do(program: str, sandbox: Sandbox) -> None:
+    assert sandbox.run(program, [StdioTest(stdin="4\n", stdout="8\n")]).passed
 
 
 @pytest.mark.parametrize(
@@ -198,25 +243,13 @@ def test_a_folder_without_problems_is_refused(tmp_path: Path) -> None:
 
 
 @needs_apps
-def test_all_given_solutions_pass() -> None:
+def test_all_given_solutions_pass(sandbox: Sandbox) -> None:
     problems = load_problems(f"apps:{TRAIN}")
     jobs = {
-        f"{problem.id} {number}": Job(program=program, tests=problem.tests)
+        f"{problem.id} {number}": Job.of(problem, program)
         for problem in problems
         for number, program in enumerate(problem.references)
     }
     assert len(jobs) == 35
-    with Sandbox(workers=2) as sandbox:
-        verdicts = sandbox.run_many(list(jobs.values()))
+    verdicts = sandbox.run_many(list(jobs.values()))
     assert not {name for name, verdict in zip(jobs, verdicts, strict=True) if not verdict.passed}
-
-
-@needs_apps
-@pytest.mark.parametrize(("split", "path", "count"), [("train", TRAIN, 3), ("test", TEST, 10)])
-def test_public_tests_are_the_examples_that_dr_boot_cut_out(split: str, path: Path, count: int) -> None:
-    cut_out = json.loads((DATA / "drboot" / f"example_test_cases_{split}.json").read_text())
-    problems = load_problems(f"apps:{path}")
-    assert len(problems) == count
-    for problem in problems:
-        pairs = cut_out[problem.id.rpartition("/")[2]]
-        assert words(public(problem)) == words(list(zip(pairs["inputs"], pairs["outputs"], strict=True)))

@@ -30,7 +30,12 @@ def file(tmp_path: Path, *rows: object) -> Path:
     ("spec", "message"),
     [
         ("mbp:x.jsonl", "unknown benchmark 'mbp': did you mean mbxp or mbpp"),
-        ("swebench:x.jsonl", "known are mbpp, humaneval, mbxp, apps, jsonl, quickstart"),
+        (
+            "sicp:x.jsonl",
+            "known are mbpp, humaneval, mbxp, apps, humanevalpack, quixbugs, bigcodebench, jsonl, qui",
+        ),
+        ("swebench:x.jsonl", "swebench is judged by its own harness and not by the sandbox"),
+        ("defects4j", "defects4j is judged by its own harness and not by the sandbox"),
         ("quickstrat", "did you mean quickstart"),
         ("mbpp", "mbpp needs the path of its file: mbpp:PATH"),
         ("mbpp:", "mbpp needs the path of its file: mbpp:PATH"),

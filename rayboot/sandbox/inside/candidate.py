@@ -15,6 +15,7 @@ from types import CodeType, FunctionType, ModuleType, TracebackType
 from typing import Any, TypeGuard
 
 from . import framing
+from .prelude import provide
 from .program import FILE, compile_program, describe_syntax_error
 from .values import decode, encode, opaque, short_repr, shorten, without_addresses
 
@@ -22,7 +23,7 @@ MODULE_NAME = "program"
 
 
 def load(
-    code: CodeType | str, name: str, is_script: bool
+    code: CodeType | str, name: str, prelude: str, is_script: bool
 ) -> tuple[CodeType | None, dict[str, Any], dict[str, object]]:
     """The compiled program, the namespace to run it in, and what is wrong with its syntax."""
     module = ModuleType(name)
@@ -33,17 +34,19 @@ def load(
             code = compile_program(code, is_script)
         except Exception as error:
             return None, {}, describe_syntax_error(error)
+    if prelude:
+        provide(prelude, code, module.__dict__)
     return code, module.__dict__, {}
 
 
-def serve(channel: Any, code: CodeType | str, setup_code: str) -> None:
+def serve(channel: Any, code: CodeType | str, prelude: str, setup_code: str) -> None:
     """Run the program as a module (its `__name__` is not `__main__`), then answer requests until the channel closes.
 
     It says `["syntax", ...]`, `["raised", ...]` or `["ready"]` first. A message to it is a list of requests
     `[number, what, ...]`; it sends one reply to each, `[number, "ok", value, changed arguments]` or
     `[number, "raised", exception, {}]`.
     """
-    compiled, namespace, syntax_error = load(code, MODULE_NAME, is_script=False)
+    compiled, namespace, syntax_error = load(code, MODULE_NAME, prelude, is_script=False)
     if compiled is None:
         framing.send(channel, ["syntax", syntax_error])
         return

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .asserts import Question, analyse
-from .compare import answers, same_result
+from .compare import answers, same_result, with_whole_keys
 from .job import Job, Outcome, outcome_of_stop
 from .judge import outcome_of_exception
 from .process import ChildProcess, Output, syntax_stop
@@ -182,7 +182,7 @@ def _plans(request: dict[str, Any]) -> dict[int, _Plan]:
 def _request(step: _Step) -> list[Any]:
     if isinstance(step, Question):
         return ["eval", step.code]
-    return ["global", step.name, [encode(arg, opaque) for arg in step.args]]
+    return ["global", step.name, [encode(with_whole_keys(arg), opaque) for arg in step.args]]
 
 
 def _call_source(call: _Call) -> str:

@@ -35,6 +35,7 @@ class Job:
             "role": role,
             "program": "" if role == "judge" else self.request["program"],
             "setup_code": self.request["setup_code"] if role == "candidate" else "",
+            "prelude": self.request.get("prelude", ""),
             "compile_inside": self._compile_inside,
             "limits": self.limits,
         }

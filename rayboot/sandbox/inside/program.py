@@ -27,6 +27,15 @@ class _ReturnToExit(ast.NodeTransformer):
     def visit_Return(self, node: ast.Return) -> ast.AST:
         return ast.copy_location(ast.Raise(ast.Name("SystemExit", ast.Load()), None), node)
 
+    def visit_Try(self, node: ast.Try) -> ast.AST:
+        """No handler of the program's takes a `return` for an error."""
+        returns = any(isinstance(inner, ast.Return) for part in node.body for inner in ast.walk(part))
+        self.generic_visit(node)
+        if returns and node.handlers:
+            pass_on = ast.ExceptHandler(ast.Name("SystemExit", ast.Load()), None, [ast.Raise()])
+            node.handlers.insert(0, ast.copy_location(pass_on, node.handlers[0]))
+        return node
+
     def _leave(self, node: ast.AST) -> ast.AST:
         return node
 

@@ -13,9 +13,9 @@ from . import framing
 from .candidate import describe, flush, load
 
 
-def run(channel: Any, code: CodeType | str) -> None:
+def run(channel: Any, code: CodeType | str, prelude: str) -> None:
     """Run the program as `__main__`. Says `["syntax", ...]`, `["raised", ...]` or nothing, then exits as it would."""
-    compiled, namespace, syntax_error = load(code, "__main__", is_script=True)
+    compiled, namespace, syntax_error = load(code, "__main__", prelude, is_script=True)
     if compiled is None:
         framing.send(channel, ["syntax", syntax_error])
         os._exit(1)

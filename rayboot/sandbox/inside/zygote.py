@@ -114,9 +114,10 @@ class _Zygote:
             elif request["role"] == "command":
                 command.run(socket.socket(fileno=3), request)
             elif request["role"] == "script":
-                script.run(socket.socket(fileno=3), code or request["program"])
+                script.run(socket.socket(fileno=3), code or request["program"], request["prelude"])
             else:
-                candidate.serve(socket.socket(fileno=3), code or request["program"], request["setup_code"])
+                code = code or request["program"]
+                candidate.serve(socket.socket(fileno=3), code, request["prelude"], request["setup_code"])
         finally:
             os._exit(1)
 

@@ -1,0 +1,106 @@
+"""HumanEvalPack (Muennighoff et al. 2023, arXiv 2308.07124): HumanEval's problems, each with a wrong program to repair.
+
+One file `humanevalpack.jsonl` a language, all in the same format. The task is HumanEvalFix with docstrings: the wrong
+program is the problem's `buggy_code`, and the tests stay hidden but for examples.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from rayboot.problems.humaneval import asserted
+from rayboot.problems.humanevalpack_go import go_head, go_test
+from rayboot.problems.rows import RowModel, problems_from_rows
+from rayboot.problems.types import AssertTest, Language, Problem, ScriptTest, Test
+
+LANGUAGES: dict[str, Language] = {
+    "Python": "python",
+    "JavaScript": "javascript",
+    "Java": "java",
+    "Go": "go",
+}
+"""By what stands before the slash of a `task_id`. The benchmark has C++ and Rust, too."""
+
+PRELUDE = """
+import math, re, sys, copy, datetime, itertools, collections, heapq, statistics, functools, hashlib, string, numpy
+import numpy as np
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, Union
+from collections import ChainMap, Counter, OrderedDict, defaultdict, deque, namedtuple
+""".strip()
+"""What the official harness (bigcode-evaluation-harness, `humanevalpack.py`) puts before each Python program."""
+
+# console.assert prints and goes on; the official harness takes whatever is printed there for a failure.
+_JAVASCRIPT_ASSERT = """const console = {...globalThis.console, assert(ok) {
+  if (!ok) throw new Error("an assertion failed");
+}};
+"""
+
+
+class HumanEvalPackRow(RowModel):
+    """A row."""
+
+    task_id: str
+    prompt: str
+    docstring: str
+    canonical_solution: str
+    buggy_solution: str
+    test: str
+    example_test: str = ""
+    entry_point: str
+
+
+def load(path: Path) -> list[Problem]:
+    """All problems of the file. Only Python's have public tests: the examples that the test asserts, too."""
+    return problems_from_rows(path, HumanEvalPackRow, to_problem)
+
+
+def to_problem(row: HumanEvalPackRow) -> Problem:
+    """A row as a problem, whose program goes on where the starter code (the prompt) ends."""
+    name = row.task_id.partition("/")[0]
+    if name not in LANGUAGES:
+        raise ValueError(f"task_id: rayboot does not run {name}, but {', '.join(LANGUAGES)}")
+    language = LANGUAGES[name]
+    right, wrong = row.canonical_solution, row.buggy_solution
+    before_right = before_wrong = row.prompt
+    if language == "go":
+        before_right, before_wrong = go_head(row.prompt, right), go_head(row.prompt, wrong)
+    return Problem(
+        id=row.task_id,
+        benchmark="humanevalpack",
+        language=language,
+        statement=row.docstring.strip(),
+        starter_code=before_right,
+        entry_point=row.entry_point,
+        tests=_tests(row, language),
+        prelude=PRELUDE if language == "python" else "",
+        references=(before_right + right,),
+        buggy_code=before_wrong + wrong,
+    )
+
+
+def _tests(row: HumanEvalPackRow, language: Language) -> tuple[Test, ...]:
+    match language:
+        case "python":
+            examples = [AssertTest(code=code, public=True) for code in _examples(row)]
+            return (*examples, AssertTest(code=row.test.strip()))
+        case "javascript":
+            return (ScriptTest(code=_JAVASCRIPT_ASSERT + row.test),)
+        case "java":
+            return (ScriptTest(code=_java_test(row)),)
+        case _:
+            return (ScriptTest(code=go_test(row.test)),)
+
+
+def _examples(row: HumanEvalPackRow) -> list[str]:
+    """The asserts of the example test that are in the test, too: so none can fail a program that passes the latter."""
+    checked = {ast.dump(test) for test in asserted(row.test)}
+    shown = {ast.dump(test): test for test in asserted(row.example_test)}
+    return [f"assert {ast.unparse(test)}" for key, test in shown.items() if key in checked]
+
+
+def _java_test(row: HumanEvalPackRow) -> str:
+    """The test with the imports of the prompt, above which it stands in the official harness."""
+    imports = " ".join(re.findall(r"^import [^;]+;", row.prompt, re.MULTILINE))
+    return f"{imports} {row.test}".replace("new AssertionError()", 'new AssertionError("failed to pass")')

@@ -1,0 +1,119 @@
+"""QuixBugs (Lin et al. 2017): 40 Python programs, each with a bug in one line; a clone of github.com/jkoppel/QuixBugs.
+
+Read are `python_programs` (wrong), `correct_python_programs`, `json_testcases` (a test a line: arguments, result), and
+the functions of `python_testcases/test_*.py`, with its `node.py`, for programs on graphs and linked lists.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from rayboot.errors import UserError
+from rayboot.problems.types import AssertTest, Problem
+
+# What the benchmark's own tests do, in python_testcases, where it is more than `call == expected`.
+_COMPARISONS = {
+    "flatten": "list({call}) == {expected}",
+    "hanoi": "{call} == {tuples}",
+    "kheapsort": "list({call}) == {expected}",
+    "sqrt": "abs({call} - {expected}) <= {last}",
+}
+_SLOW = {"knapsack": [6404180], "levenshtein": ["amanaplanacanalpanama"]}
+"""First arguments of the tests that the benchmark itself skips: minutes and more for a right program."""
+
+
+def load(path: Path) -> list[Problem]:
+    """All problems of the clone. The first test of each is public, the others are hidden.
+
+    Raises:
+        UserError: It is not a clone of QuixBugs; a program has no tests, or a file is not what it should be.
+    """
+    programs = sorted((path / "python_programs").glob("*.py"))
+    programs = [file for file in programs if file.stem != "node" and not file.stem.endswith("_test")]
+    if not programs:
+        raise UserError(f"{path}: expected a clone of QuixBugs, with the folder python_programs")
+    return [_problem(path, file.stem) for file in programs]
+
+
+def _problem(root: Path, name: str) -> Problem:
+    buggy, statement = _code_and_text(root / "python_programs" / f"{name}.py")
+    reference, _ = _code_and_text(root / "correct_python_programs" / f"{name}.py")
+    cases = root / "json_testcases" / f"{name}.json"
+    asserts = root / "python_testcases" / f"test_{name}.py"
+    if cases.exists():
+        tests, setup = list(_asserts(name, cases)), ""
+    else:
+        tests, setup = list(_functions(asserts)), _read(root / "python_testcases" / "node.py")
+    if not tests:
+        raise UserError(f"{cases if cases.exists() else asserts}: no tests")
+    return Problem(
+        id=f"QuixBugs/{name}",
+        benchmark="quixbugs",
+        statement=statement,
+        entry_point=name,
+        tests=tuple(AssertTest(code=code, public=number == 0) for number, code in enumerate(tests)),
+        setup_code=setup,
+        references=(reference,),
+        buggy_code=buggy,
+    )
+
+
+def _code_and_text(path: Path) -> tuple[str, str]:
+    """The code of a program, and the text below it: what it should do, or other solutions."""
+    source = _read(path)
+    texts = [node for node in _parsed(path, source).body if isinstance(node, ast.Expr)]
+    match texts[-1:]:
+        case [ast.Expr(value=ast.Constant(value=str() as text), lineno=line)]:
+            return "\n".join(source.splitlines()[: line - 1]).strip() + "\n", text.strip()
+    return source.strip() + "\n", ""
+
+
+def _asserts(name: str, path: Path) -> Iterator[str]:
+    for number, line in enumerate(_read(path).splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            given, expected = json.loads(line)
+        except ValueError as error:
+            raise UserError(f"{path} line {number}: expected [arguments, result] ({error})") from None
+        args = given if isinstance(given, list) else [given]
+        if args[:1] == _SLOW.get(name):
+            continue
+        comparison = _COMPARISONS.get(name, "{call} == {expected}").format(
+            call=f"{name}({', '.join(map(repr, args))})",
+            expected=repr(expected),
+            tuples=[tuple(item) for item in expected] if name == "hanoi" else None,
+            last=repr(args[-1]) if args else None,
+        )
+        yield f"assert {comparison}"
+
+
+def _functions(path: Path) -> Iterator[str]:
+    """Each test function with what stands outside of functions, but for imports and the choice of the program."""
+    body = _parsed(path, _read(path)).body
+    functions = [node for node in body if isinstance(node, ast.FunctionDef)]
+    shared = [
+        node for node in body if not isinstance(node, ast.FunctionDef | ast.Import | ast.ImportFrom | ast.If)
+    ]
+    for function in functions:
+        if function.name.startswith("test"):
+            yield "\n".join([*map(ast.unparse, [*shared, function]), f"{function.name}()"])
+
+
+def _parsed(path: Path, source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except SyntaxError as error:
+        raise UserError(f"{path} line {error.lineno} is not Python: {error.msg}") from None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UserError(f"no such file: {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path}: {error}") from None

@@ -1,0 +1,110 @@
+"""Defects4J (Just et al. 2014): bugs of Java projects, in a clone of github.com/rjust/defects4j.
+
+Read are, for each project of `framework/projects`, `active-bugs.csv` (id, commits, report), `trigger_tests/ID` (the
+tests that fail, with stack traces) and `patches/ID.src.patch`, which leads from the fixed to the buggy version. The
+harness is the command `defects4j`: `checkout -p Lang -v 1b`, `compile` and `test`, which writes the failing tests to
+`failing_tests` (`framework/bin/d4j/d4j-test`).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from rayboot.errors import UserError
+from rayboot.problems.repository.patch import reversed_patch
+from rayboot.problems.repository.types import Outcome, Prediction, RepositoryTask, Status
+
+_FRAMES = 3
+"""Lines of a stack trace that a statement shows of the project's own code."""
+_COLUMNS = {"bug.id": "BugID", "revision.id.buggy": "BuggyCommit", "report.url": "IssueURL"}
+"""Names of the columns in `active-bugs.csv`, and what they were called in Defects4J 1."""
+
+
+def load(path: Path) -> list[RepositoryTask]:
+    """All active bugs of a clone, of its `framework/projects`, or of one project there.
+
+    Raises:
+        UserError: It is none of these, or a bug's files are missing.
+    """
+    for root in (path, path / "framework" / "projects"):
+        tables = sorted([*root.glob("active-bugs.csv"), *root.glob("*/active-bugs.csv")])
+        if tables:
+            return [task for table in tables for task in _project(table)]
+    raise UserError(f"{path}: expected a clone of Defects4J, with framework/projects/PROJECT/active-bugs.csv")
+
+
+def write_patches(folder: Path, predictions: Iterable[Prediction]) -> None:
+    """A file `ID.patch` for each bug, for `git apply` in a checkout of the buggy version. Empty patches get no file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in predictions:
+        if each.patch:
+            (folder / f"{each.task_id}.patch").write_text(each.patch, encoding="utf-8")
+
+
+def read_results(folder: Path, tasks: Sequence[RepositoryTask]) -> list[Outcome]:
+    """Whether each bug is repaired, by the file `failing_tests` of `defects4j test`.
+
+    It is looked for as `folder/ID/failing_tests`, or as `folder/ID`. A bug is repaired where no test fails. The command
+    empties the file before it runs: keep it only where it ended well. A bug without a file has not been run.
+    """
+    return [Outcome(task_id=task.id, status=_status(folder / task.id)) for task in tasks]
+
+
+def failing_tests(text: str) -> list[str]:
+    """The tests that a file `failing_tests` lists: `CLASS::METHOD`, or `CLASS` where the whole class failed."""
+    return re.findall(r"^--- (\S+)", text, re.MULTILINE)
+
+
+def _status(path: Path) -> Status:
+    for file in (path / "failing_tests", path):
+        if file.is_file():
+            return "unresolved" if failing_tests(_read(file)) else "resolved"
+    return "not_run"
+
+
+def _project(table: Path) -> Iterator[RepositoryTask]:
+    folder = table.parent
+    for row in csv.DictReader(_read(table).splitlines()):
+        bug, commit, report = (row.get(new) or row.get(old) or "" for new, old in _COLUMNS.items())
+        if not bug or not commit:
+            raise UserError(f"{table}: expected the columns {', '.join(_COLUMNS)}, not {', '.join(row)}")
+        failures = _read(folder / "trigger_tests" / bug)
+        yield RepositoryTask(
+            id=f"{folder.name}-{bug}",
+            benchmark="defects4j",
+            repository=folder.name,
+            base_commit=commit,
+            language="java",
+            statement=_statement(failures, report),
+            failing_tests=tuple(failing_tests(failures)),
+            reference_patch=reversed_patch(_read(folder / "patches" / f"{bug}.src.patch")),
+        )
+
+
+def _statement(failures: str, report: str) -> str:
+    """The failing tests, each with its message and the first lines of the project's own in the stack trace."""
+    shown: list[str] = []
+    package, frames = "", 0
+    for line in failures.splitlines():
+        if line.startswith("--- "):
+            package, frames = ".".join(line[4:].partition("::")[0].split(".")[:-1][:3]), 0
+            shown.append(line[4:])
+        elif not re.match(r"\s*at ", line):
+            shown.append(f"    {line}".rstrip())
+        elif package in line and frames < _FRAMES:
+            frames += 1
+            shown.append(f"    {line.strip()}")
+    source = [f"Report: {report}"] if report.startswith("http") else []
+    return "\n".join(["These tests fail:", *shown, *source])
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode(
+            errors="replace"
+        )  # line ends as they are: a patch has those of its files
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
