@@ -23,6 +23,7 @@ from rayboot.problems import Problem, load_problems, shared
 from rayboot.problems.types import Frozen
 from rayboot.recipes import resolve_model
 from rayboot.report import write_report, write_tensorboard
+from rayboot.rollout import PromptSource
 from rayboot.run import RunDirectory
 from rayboot.stages import Stages
 from rayboot.storage import is_remote
@@ -56,6 +57,7 @@ def run_recipe(recipe: Recipe, observer: Observer, resume: bool = False) -> Outc
     deepspeed_options(recipe.training)
     problems = load_splits(recipe)
     pretrained = pretrained_directory(recipe.policy.model)
+    PromptSource.of(recipe, pretrained, problems["few_shot"])  # refuses templates before anything is started
     with connected(required_resources(recipe)):
         known = facts(recipe)
         run = RunDirectory.open(recipe, resume, known)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from rayboot.config.generation import GenerationConfig
+from rayboot.config.prompts import PromptsConfig
 from rayboot.config.section import Section
 from rayboot.config.sections import (
     CurationConfig,
@@ -39,6 +40,7 @@ class Recipe(Section):
     above is wrong." `plain`: no repair. `finetune`: no sampling either; train on the references (the baseline)."""
     problems: ProblemsConfig
     policy: PolicyConfig
+    prompts: PromptsConfig = PromptsConfig()
     generation: GenerationConfig = GenerationConfig()
     rollout: RolloutConfig = RolloutConfig()
     sandbox: SandboxConfig = SandboxConfig()

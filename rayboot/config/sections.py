@@ -96,6 +96,8 @@ class SandboxConfig(Section):
     """MiB that one program may use."""
     allow_weak: bool = False
     """Run even where neither namespaces nor Landlock and seccomp are to be had (tier C)."""
+    preload: tuple[str, ...] = ()
+    """Modules beside the standard library that Python programs and tests may import, such as `numpy`."""
     runtime: Literal["native", "runsc"] = "native"
     """`runsc` runs programs in gVisor containers: some 15 times slower, and with a kernel of their own."""
 

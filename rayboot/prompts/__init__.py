@@ -2,6 +2,21 @@
 
 from rayboot.prompts.builder import PromptBuilder
 from rayboot.prompts.feedback import SIMPLE, FeedbackMode, feedback_text
-from rayboot.prompts.template import PromptTemplate, template_for
+from rayboot.prompts.library import TemplateLibrary, template_name
+from rayboot.prompts.style import ChatStyle, Message, PlainStyle, Render
+from rayboot.prompts.template import ChatTemplate, PromptTemplate
 
-__all__ = ["SIMPLE", "FeedbackMode", "PromptBuilder", "PromptTemplate", "feedback_text", "template_for"]
+__all__ = [
+    "SIMPLE",
+    "ChatStyle",
+    "ChatTemplate",
+    "FeedbackMode",
+    "Message",
+    "PlainStyle",
+    "PromptBuilder",
+    "PromptTemplate",
+    "Render",
+    "TemplateLibrary",
+    "feedback_text",
+    "template_name",
+]

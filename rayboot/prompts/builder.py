@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from rayboot.errors import UserError
 from rayboot.problems.types import Problem
-from rayboot.prompts.completion import unfenced
 from rayboot.prompts.feedback import cut_middle
-from rayboot.prompts.show import lines, show_test
-from rayboot.prompts.template import PromptTemplate, template_for
+from rayboot.prompts.library import TemplateLibrary
+from rayboot.prompts.style import PlainStyle, Style, Wrong, program_of
+from rayboot.prompts.template import PromptTemplate
 
 
 class PromptBuilder:
@@ -17,10 +17,10 @@ class PromptBuilder:
 
     Args:
         count_tokens: Tokens of a text, as the model's tokenizer counts them.
-        max_tokens: Tokens of a prompt at most.
+        max_tokens: Tokens of a prompt at most; of a chat, with all that its template adds.
         examples: Few-shot examples, shown in this order, each with its first reference. A problem is never
             shown as its own example.
-        template: Used for every problem in place of its benchmark's own.
+        style: Plain text with the packaged templates, if not given.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class PromptBuilder:
         count_tokens: Callable[[str], int],
         max_tokens: int,
         examples: Sequence[Problem] = (),
-        template: PromptTemplate | None = None,
+        style: Style | None = None,
     ) -> None:
         for example in examples:
             if not example.references:
@@ -36,15 +36,15 @@ class PromptBuilder:
         self._count_tokens = count_tokens
         self._max_tokens = max_tokens
         self._examples = tuple(examples)
-        self._template = template
+        self._style = style or PlainStyle(TemplateLibrary())
 
     def template(self, problem: Problem) -> PromptTemplate:
         """The template that this problem's prompts are made with."""
-        return self._template or template_for(problem.benchmark)
+        return self._style.templates(problem)
 
     def first(self, problem: Problem) -> str | None:
         """The prompt for a solution, with as many examples as fit; None if it does not fit without any."""
-        return self._with_examples(problem, self._first(problem))
+        return self._with_examples(problem, None)
 
     def repair(self, problem: Problem, program: str, feedback: str) -> str | None:
         """The prompt for a repair of `program`.
@@ -52,14 +52,14 @@ class PromptBuilder:
         Too long, it loses its examples (the last one first), then the program's tail, then the feedback's
         middle; None if it does not fit then.
         """
-        completion = self.target(problem, program)[: self.template(problem).max_program_chars]
+        completion = self._style.shown(problem, program)[: self.template(problem).max_program_chars]
 
         def text(program_chars: int, feedback_chars: int) -> str:
-            return self._repair(problem, completion[:program_chars], cut_middle(feedback, feedback_chars))
+            wrong = Wrong(completion[:program_chars], cut_middle(feedback, feedback_chars))
+            return self._style.compose(problem, (), wrong)
 
-        whole = text(len(completion), len(feedback))
         return (
-            self._with_examples(problem, whole)
+            self._with_examples(problem, Wrong(completion, feedback))
             or self._longest(lambda size: text(size, len(feedback)), len(completion))
             or self._longest(lambda size: text(0, size), len(feedback))
         )
@@ -68,44 +68,18 @@ class PromptBuilder:
         """The whole program in a completion: without fences, after the starter code where it continues that.
 
         A completion that defines the whole function again can follow the starter code as well: of two
-        definitions Python keeps the later.
+        definitions Python keeps the later. In other languages it is taken for the whole program.
         """
-        before = problem.starter_code if self.template(problem).continues else ""
-        code = unfenced(completion, before, problem.entry_point).rstrip()
-        if not before:
-            return code.lstrip("\r\n")
-        return before + code if code[:1].isspace() else lines(before) + code
+        return program_of(problem, completion, self.template(problem).continues)
 
     def target(self, problem: Problem, program: str) -> str:
         """The completion that a model should write for `program`: what `program()` turns into it again."""
-        before = problem.starter_code if self.template(problem).continues else ""
-        if before and program.startswith(before):
-            return program[len(before) :].rstrip()
-        return program.rstrip().lstrip("\r\n")
+        return self._style.target(problem, program)
 
-    def _first(self, problem: Problem) -> str:
-        return self.template(problem).first.format(
-            statement=problem.statement,
-            starter_code=lines(problem.starter_code),
-            tests=lines("\n".join(show_test(problem, test) for test in problem.public_tests)),
-        )
-
-    def _repair(self, problem: Problem, completion: str, feedback: str) -> str:
-        return self.template(problem).repair.format(
-            first=self._first(problem),
-            program=completion,
-            feedback=feedback,
-            starter_code=lines(problem.starter_code),
-        )
-
-    def _example(self, problem: Problem) -> str:
-        solution = self.target(problem, problem.references[0])
-        return self.template(problem).example.format(first=self._first(problem), solution=solution)
-
-    def _with_examples(self, problem: Problem, prompt: str) -> str | None:
-        examples = [self._example(example) for example in self._examples if example.id != problem.id]
+    def _with_examples(self, problem: Problem, wrong: Wrong | None) -> str | None:
+        examples = [example for example in self._examples if example.id != problem.id]
         for shown in range(len(examples), -1, -1):
-            text = "".join(examples[:shown]) + prompt
+            text = self._style.compose(problem, examples[:shown], wrong)
             if self._fits(text):
                 return text
         return None

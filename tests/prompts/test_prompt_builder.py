@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rayboot.errors import UserError
 from rayboot.problems import AssertTest, CallTest, Problem, StdioTest
-from rayboot.prompts import PromptBuilder, PromptTemplate, template_for
+from rayboot.prompts import ChatStyle, Message, PromptBuilder, TemplateLibrary
 
 
 def count_words(text: str) -> int:
@@ -44,6 +46,11 @@ def increment() -> Problem:
     )
 
 
+def rendered(chat: Sequence[Message]) -> str:
+    """A chat template that is easy to read."""
+    return "".join(f"<{message['role']}>{message['content']}</>" for message in chat) + "<assistant>"
+
+
 def builder(max_tokens: int = 10_000, **options: object) -> PromptBuilder:
     return PromptBuilder(count_words, max_tokens, **options)  # type: ignore[arg-type]
 
@@ -71,7 +78,7 @@ def test_humaneval_begins_with_the_signature_and_its_completion_goes_on_from_the
     problem = increment()
     assert builder().first(problem) == problem.starter_code
     assert builder().program(problem, "    return x + 1\n") == problem.references[0].rstrip()
-    assert template_for("humaneval").stop == ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
+    assert builder().template(problem).stop == ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 
 
 def test_examples_come_first_each_with_its_solution_and_never_the_problem_itself() -> None:
@@ -134,6 +141,40 @@ def test_the_budget_takes_the_last_example_then_the_programs_tail_then_the_feedb
     assert list(dict.fromkeys(seen)) == ["++++", "-+++", "--++", "---+", "----", "nothing"]
 
 
+def test_a_chat_asks_answers_and_asks_again() -> None:
+    style = ChatStyle(TemplateLibrary(), rendered, "Be right.")
+    prompts = builder(examples=[double(id="mbpp/2", statement="Twice.")], style=style)
+    ask = (
+        "\nassert double(2) == 4\nThe function is called double.\n\n"
+        "Answer with the whole program, in python, in one fenced block.</>"
+    )
+    shot = f"<user>Twice.{ask}<assistant>```python\ndef double(x):\n    return 2 * x\n```</>"
+    first = f"<system>Be right.</>{shot}<user>Write a function to double a number.{ask}"
+    assert prompts.first(double()) == f"{first}<assistant>"
+    assert prompts.repair(double(), "def double(x):\n    return x\n", "Wrong.") == (
+        f"{first}<assistant>```python\ndef double(x):\n    return x\n```</>"
+        "<user>Wrong.\n\nAnswer with the whole program again, in one fenced block.</><assistant>"
+    )
+
+
+def test_a_chat_answers_with_the_whole_program_where_plain_text_goes_on() -> None:
+    problem = increment()
+    prompts = builder(style=ChatStyle(TemplateLibrary(), rendered))
+    assert f"```python\n{problem.starter_code}```" in (prompts.first(problem) or "")
+    answer = f"```python\n{problem.references[0]}```"
+    assert prompts.target(problem, problem.references[0]) == answer
+    for completion in (answer, f"Sure!\n\n{answer}\nIt adds one.", "```\n    return x + 1\n```"):
+        assert prompts.program(problem, completion) == problem.references[0].rstrip()
+
+
+def test_a_wrong_program_to_repair_is_part_of_the_first_prompt() -> None:
+    problem = double(benchmark="quixbugs", buggy_code="def double(x):\n    return x\n")
+    assert builder().first(problem) == (
+        "# Task\nWrite a function to double a number.\nassert double(2) == 4\n"
+        "# Wrong program\ndef double(x):\n    return x\n# Right program\n"
+    )
+
+
 def test_a_statement_that_does_not_fit_gives_no_prompt() -> None:
     assert builder(5).first(double()) is None
     assert builder(5).repair(double(), "x", "Wrong.") is None
@@ -146,47 +187,32 @@ def test_a_statement_that_does_not_fit_gives_no_prompt() -> None:
     budget=st.integers(min_value=0, max_value=400),
     shots=st.integers(min_value=0, max_value=3),
     continues=st.booleans(),
+    chat=st.booleans(),
 )
 def test_every_prompt_keeps_the_whole_statement_and_the_budget(
-    statement: str, program: str, feedback: str, budget: int, shots: int, continues: bool
+    statement: str, program: str, feedback: str, budget: int, shots: int, continues: bool, chat: bool
 ) -> None:
     problem = double(statement=statement)
     if continues:
         problem = double(statement=statement, starter_code=f"# {statement}\n", benchmark="humaneval")
     examples = [double(id=f"e{i}", benchmark=problem.benchmark) for i in range(shots)]
-    prompts = PromptBuilder(len, budget, examples)
+    style = ChatStyle(TemplateLibrary(), rendered, "Be right.") if chat else None
+    prompts = PromptBuilder(len, 3 * budget, examples, style)
     for prompt in (prompts.first(problem), prompts.repair(problem, program, feedback)):
         if prompt is not None:
             assert statement in prompt
-            assert len(prompt) <= budget
+            assert len(prompt) <= 3 * budget
 
 
-@given(st.text(alphabet="ab:\n \t", max_size=40), st.booleans())
-def test_the_target_of_a_program_is_the_completion_that_gives_it_back(body: str, continues: bool) -> None:
+@given(st.text(alphabet="ab:\n \t", max_size=40), st.booleans(), st.booleans())
+def test_the_target_of_a_program_is_the_completion_that_gives_it_back(
+    body: str, continues: bool, chat: bool
+) -> None:
     problem = increment() if continues else double()
-    program = builder().program(problem, body)
-    assert builder().program(problem, builder().target(problem, program)) == program
+    prompts = builder(style=ChatStyle(TemplateLibrary(), rendered) if chat else None)
+    program = prompts.program(problem, body)
+    assert prompts.program(problem, prompts.target(problem, program)) == program
 
 
 def test_the_target_of_humanevals_reference_is_its_canonical_solution() -> None:
     assert builder().target(increment(), increment().references[0]) == "    return x + 1"
-
-
-def test_a_template_of_ones_own_is_used_for_every_problem() -> None:
-    template = PromptTemplate(first="{starter_code}Q: {statement}\nA: ", stop=("\nQ:",))
-    prompts = builder(template=template)
-    assert prompts.first(double()) == "Q: Write a function to double a number.\nA: "
-    assert prompts.template(increment()).stop == ("\nQ:",)
-
-
-@pytest.mark.parametrize(
-    ("piece", "text", "message"),
-    [
-        ("first", "{statment}", "unknown placeholders .'statment'."),
-        ("first", "# Solution", "lacks the placeholder .statement."),
-        ("repair", "{first}{feedback}", "lacks the placeholder .program."),
-    ],
-)
-def test_a_template_with_wrong_placeholders_is_refused(piece: str, text: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        PromptTemplate.model_validate({piece: text})
