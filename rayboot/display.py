@@ -110,11 +110,15 @@ def markdown(text: str) -> None:
 
 
 def metrics_table(title: str, metrics: Mapping[str, Any]) -> None:
-    """One number a line."""
+    """One number a line, with its interval where `metrics["intervals"]` has one."""
     console.print(title, soft_wrap=True)
     table = Table(show_header=False)
+    intervals = metrics.get("intervals", {})
     for name, value in metrics.items():
-        table.add_row(name, f"{value:.4f}" if isinstance(value, float) else f"{value:,}")
+        if name != "intervals":
+            shown = f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
+            low, high = intervals.get(name, (None, None))
+            table.add_row(name, shown if low is None else f"{shown} \\[{low:.4f}, {high:.4f}]")
     console.print(table)
 
 

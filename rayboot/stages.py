@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.compute as pc
 import ray
 
+from rayboot.allocation import AdaptiveAllocation, Arms
 from rayboot.config import EvaluationConfig, Recipe, RolloutConfig
 from rayboot.errors import RaybootError
 from rayboot.evaluation import attempt_metrics
@@ -26,6 +27,7 @@ from rayboot.rollout import (
     Throughput,
     Weights,
     derive_seed,
+    learned_arms,
     read_attempts,
     start_execution_pool,
     start_generation_pool,
@@ -62,17 +64,13 @@ class Stages:
         self._problems = problems
         self._observer = observer
         self.pretrained = Weights(checkpoint=pretrained, version=0)
-        self._prompts = PromptSource(
-            recipe.generation,
-            pretrained,
-            recipe.policy.max_prompt_tokens,
-            tuple(problems["few_shot"][: recipe.problems.shots]),
-        )
+        self._prompts = PromptSource.of(recipe, pretrained, problems["few_shot"])
 
     def rollout(self, iteration: int, policy: Weights) -> Summary:
         """Sample, verify and repair every training problem with the policy. The summary: metrics of `train`."""
-        options = self._recipe.rollout
-        return self._attempts(iteration, "rollout", ["train"], policy, options, self._recipe.repair_rounds)
+        options, rounds = self._recipe.rollout, self._recipe.repair_rounds
+        allocation = self._allocation(iteration)
+        return self._attempts(iteration, "rollout", ["train"], policy, options, rounds, allocation)
 
     def evaluate(self, iteration: int, policy: Weights) -> Summary:
         """Measure the policy on validation and test problems. The summary: metrics of each split."""
@@ -185,6 +183,7 @@ class Stages:
         policy: Weights,
         options: RolloutConfig | EvaluationConfig,
         repair_rounds: int,
+        allocation: AdaptiveAllocation | None = None,
     ) -> Summary:
         recipe, run = self._recipe, self._run
         settings = RolloutSettings(
@@ -200,6 +199,7 @@ class Stages:
                 max_tokens=recipe.policy.max_completion_tokens,
             ),
             weights=policy,
+            allocation=allocation,
         )
 
         def work(folder: str) -> Summary:
@@ -230,6 +230,15 @@ class Stages:
             }
 
         return run.once(iteration, stage, work)
+
+    def _allocation(self, iteration: int) -> AdaptiveAllocation | None:
+        """The adaptive policy of a rollout, with what the one before has taught; None where repair is fixed."""
+        options = self._recipe.rollout
+        if options.repair == "fixed":
+            return None
+        before = self._run.folder(iteration - 1, "rollout")
+        arms = learned_arms(self._run.storage, before) if iteration > 1 else Arms()
+        return AdaptiveAllocation(arms, options.min_yield or 0.0, options.max_problem_tokens)
 
     def _rest(self) -> None:
         """Have the engines leave the GPU to the refit, if they share one."""

@@ -24,3 +24,16 @@ def pass_at_k(n: int, c: int, k: int) -> float:
     for i in range(n - c + 1, n + 1):
         all_fail *= 1.0 - k / i
     return 1.0 - all_fail
+
+
+def fractional_pass_at_k(n: int, c: int, k: float) -> float:
+    """pass@k for a number of samples that is not whole: a draw of the whole number below or above, k on average.
+
+    So is a budget turned into samples when it does not buy a whole number of them.
+
+    Raises:
+        ValueError: `k` is not between 0 and `n`, or `c` is not.
+    """
+    whole = min(int(k), n - 1)
+    below = pass_at_k(n, c, whole) if whole else 0.0
+    return below + (k - whole) * (pass_at_k(n, c, whole + 1) - below)

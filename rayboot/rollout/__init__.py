@@ -2,6 +2,7 @@
 
 from rayboot.rollout.attempt import SCHEMA, Attempt, attempts_table, derive_seed
 from rayboot.rollout.executor import SandboxExecutor, start_execution_pool
+from rayboot.rollout.experience import learned_arms
 from rayboot.rollout.meter import Throughput
 from rayboot.rollout.prompting import PromptSource
 from rayboot.rollout.replica import GenerationReplica, Weights, start_generation_pool
@@ -22,6 +23,7 @@ __all__ = [
     "attempts_table",
     "derive_seed",
     "finished_problems",
+    "learned_arms",
     "read_attempts",
     "start_execution_pool",
     "start_generation_pool",

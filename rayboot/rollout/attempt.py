@@ -8,6 +8,7 @@ from typing import Literal
 
 import pyarrow as pa
 
+from rayboot.allocation import Step
 from rayboot.problems.types import Frozen
 from rayboot.sandbox.verdict import Status, Verdict
 
@@ -62,6 +63,11 @@ class Attempt(Frozen):
     def verdict(self) -> Verdict:
         """The verdict that the row was made with; none was given for a skipped attempt."""
         return Verdict.model_validate({name: getattr(self, name) for name in Verdict.model_fields})
+
+    @property
+    def step(self) -> Step:
+        """What an allocation policy sees of it."""
+        return Step.model_validate({name: getattr(self, name) for name in Step.model_fields})
 
 
 _ARROW = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}

@@ -22,7 +22,9 @@ class SandboxExecutor:
 
     def __init__(self, config: SandboxConfig) -> None:
         limits = Limits(timeout=config.timeout, memory=config.memory_mb << 20)
-        self._sandbox = Sandbox(math.ceil(config.cpus), limits, config.allow_weak, runtime=config.runtime)
+        self._sandbox = Sandbox(
+            math.ceil(config.cpus), limits, config.allow_weak, preload=config.preload, runtime=config.runtime
+        )
         self._known: dict[Any, Mapping[str, Problem]] = {}
 
     def ping(self) -> None:

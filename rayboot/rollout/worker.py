@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 import ray
 
+from rayboot.allocation import AdaptiveAllocation, Arm
 from rayboot.generation import Completion, GenerationRequest, GenerationResult, SamplingParams
 from rayboot.pool import ActorPool, ReplicaFailure
 from rayboot.problems.types import Frozen, Problem
@@ -30,6 +32,9 @@ class RolloutSettings(Frozen):
     feedback: Literal["simple", "full"]
     params: SamplingParams
     weights: Weights
+    allocation: AdaptiveAllocation | None = None
+    """Decides after each failure what comes next; `samples` and `repair_rounds` are then the most. None: all
+    samples at once, and every failing one is repaired."""
 
 
 class RolloutWorker:
@@ -75,37 +80,82 @@ class RolloutWorker:
         prompt = self._prompts.first(problem)
         if prompt is None:
             return [self._attempt(problem, split, sample, 0) for sample in range(settings.samples)]
-        seeds = [self._seed(problem, split, sample, 0) for sample in range(settings.samples)]
-        result = await self._generate(problem, prompt, seeds, tag=f"{split}/{problem.id}/0")
+        if settings.allocation is not None:
+            return await self._allotted(problem, split, prompt, settings.allocation)
+        firsts = await self._sample(problem, split, prompt, range(settings.samples))
+        chains = await asyncio.gather(*(self._chain(problem, first) for first in firsts))
+        return [attempt for chain in chains for attempt in chain]
+
+    async def _allotted(
+        self, problem: Problem, split: str, prompt: str, allocation: AdaptiveAllocation
+    ) -> list[Attempt]:
+        """One attempt after another, as the policy decides, until one passes."""
+        settings = self._settings
+        random = np.random.default_rng(
+            derive_seed(settings.seed, settings.iteration, split, problem.id, "allocation")
+        )
+        attempts = await self._sample(problem, split, prompt, [0])
+        while not attempts[-1].passed and (possible := self._possible(attempts[-1])):
+            history = [attempt.step for attempt in attempts if attempt.status != "skipped"]
+            action = allocation.decide(history, possible, random)
+            if action == "stop":
+                break
+            if action == "repair":
+                attempts.append(await self._repair(problem, attempts[-1]))
+            else:
+                attempts += await self._sample(problem, split, prompt, [attempts[-1].sample + 1])
+        return attempts
+
+    def _possible(self, last: Attempt) -> list[Arm]:
+        """What can be done after an attempt."""
+        possible: list[Arm] = ["sample"] if last.sample + 1 < self._settings.samples else []
+        if last.status != "skipped" and last.round < self._settings.repair_rounds:
+            possible.append("repair")
+        return possible
+
+    async def _sample(
+        self, problem: Problem, split: str, prompt: str, samples: Sequence[int]
+    ) -> list[Attempt]:
+        """First attempts with these numbers."""
+        seeds = [self._seed(problem, split, sample, 0) for sample in samples]
+        tag = f"{split}/{problem.id}/0" + (f"/{samples[0]}" if samples[0] else "")
+        result = await self._generate(problem, prompt, seeds, tag)
         programs = [self._prompts.program(problem, completion.text) for completion in result.completions]
         verdicts = await self._verify(problem, programs)
-        chains = []
-        for sample, (completion, verdict) in enumerate(zip(result.completions, verdicts, strict=True)):
-            attempt = self._attempt(problem, split, sample, 0)
-            first = _answered(attempt, prompt, result, completion, programs[sample], seeds[sample], verdict)
-            chains.append(self._repair(problem, first))
-        return [attempt for chain in await asyncio.gather(*chains) for attempt in chain]
+        return [
+            _answered(
+                self._attempt(problem, split, sample, 0), prompt, result, completion, program, seed, verdict
+            )
+            for sample, completion, program, seed, verdict in zip(
+                samples, result.completions, programs, seeds, verdicts, strict=True
+            )
+        ]
 
-    async def _repair(self, problem: Problem, first: Attempt) -> list[Attempt]:
-        """The chain of a first attempt: repairs of the latest program until one passes or the rounds are up."""
+    async def _chain(self, problem: Problem, first: Attempt) -> list[Attempt]:
+        """A first attempt and its repairs: of the latest program until one passes or the rounds are up."""
         chain = [first]
-        for number in range(1, self._settings.repair_rounds + 1):
-            last = chain[-1]
-            if last.passed or last.status == "skipped":
-                break
-            feedback = feedback_text(problem, last.verdict, self._settings.feedback)
-            attempt = self._attempt(problem, last.split, last.sample, number, parent=last.attempt_id)
-            prompt = self._prompts.repair(problem, last.program, feedback)
-            if prompt is not None:
-                seed = self._seed(problem, last.split, last.sample, number)
-                tag = f"{last.split}/{problem.id}/{number}"
-                result = await self._generate(problem, prompt, [seed], tag)
-                [completion] = result.completions
-                program = self._prompts.program(problem, completion.text)
-                [verdict] = await self._verify(problem, [program])
-                attempt = _answered(attempt, prompt, result, completion, program, seed, verdict)
-            chain.append(attempt)
+        while (
+            not chain[-1].passed
+            and chain[-1].status != "skipped"
+            and len(chain) <= self._settings.repair_rounds
+        ):
+            chain.append(await self._repair(problem, chain[-1]))
         return chain
+
+    async def _repair(self, problem: Problem, last: Attempt) -> Attempt:
+        """The repair of a failing attempt; skipped when its prompt does not fit."""
+        number = last.round + 1
+        attempt = self._attempt(problem, last.split, last.sample, number, parent=last.attempt_id)
+        feedback = feedback_text(problem, last.verdict, self._settings.feedback)
+        prompt = self._prompts.repair(problem, last.program, feedback)
+        if prompt is None:
+            return attempt
+        seed = self._seed(problem, last.split, last.sample, number)
+        result = await self._generate(problem, prompt, [seed], tag=f"{last.split}/{problem.id}/{number}")
+        [completion] = result.completions
+        program = self._prompts.program(problem, completion.text)
+        [verdict] = await self._verify(problem, [program])
+        return _answered(attempt, prompt, result, completion, program, seed, verdict)
 
     async def _generate(
         self, problem: Problem, prompt: str, seeds: Sequence[int], tag: str

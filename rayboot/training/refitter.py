@@ -108,7 +108,8 @@ class Refitter:
 
     def _follow(self, progress: ProgressListener | None) -> Standing:
         assert self._fit is not None
-        standing, shown = Standing(), None
+        standing: Standing = Standing()
+        shown = None
         while True:
             alive = self._fit.is_alive()
             standing = ray.get(self._desk.standing.remote(standing.news))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rayboot.allocation import AdaptiveAllocation
 from rayboot.config import GenerationConfig, RolloutConfig, SandboxConfig
 from rayboot.generation import SamplingParams
 from rayboot.problems import Problem
@@ -56,6 +57,7 @@ def stream(tmp_path: Path, ray_session: None):
         samples: int = 1,
         repair_rounds: int = 1,
         feedback: str = "full",
+        allocation: AdaptiveAllocation | None = None,
         **engine: Any,
     ) -> Streamed:
         generation = recording(tmp_path / "recording.jsonl", answers).model_copy(update=engine)
@@ -73,6 +75,7 @@ def stream(tmp_path: Path, ray_session: None):
             feedback=feedback,
             params=SamplingParams(temperature=0.0 if samples == 1 else 1.0, max_tokens=100),
             weights=Weights(checkpoint="none", version=0),
+            allocation=allocation,
         )
         storage, progress = Storage(str(tmp_path)), []
         storage.make_folder("rollout")

@@ -1,0 +1,47 @@
+"""Ratios of sums over problems, such as verified solutions for each token, with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rayboot.evaluation.intervals import RESAMPLES, Interval
+
+
+def ratio_interval(
+    amounts: Sequence[float],
+    bases: Sequence[float],
+    *,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval | None:
+    """Sum of `amounts` over sum of `bases`, one of each for a problem, with its problem-level bootstrap interval.
+
+    Resamples whose bases sum to 0 say nothing and are left out; None when the bases themselves do.
+
+    Raises:
+        ValueError: There are no problems, or not as many amounts as bases.
+    """
+    pairs = np.asarray(list(zip(amounts, bases, strict=True)), dtype=float)
+    if not len(pairs):
+        raise ValueError("an interval needs at least one value")
+    if not pairs[:, 1].sum():
+        return None
+    drawn = np.random.default_rng(seed).integers(len(pairs), size=(resamples, len(pairs)))
+    sums = pairs[drawn].sum(axis=1)
+    sums = sums[sums[:, 1] != 0]
+    low, high = np.quantile(sums[:, 0] / sums[:, 1], [(1 - level) / 2, (1 + level) / 2])
+    amount, base = pairs.sum(axis=0)
+    return Interval(mean=float(amount / base), low=float(low), high=float(high))
+
+
+def ratio_values(amounts: Sequence[float], bases: Sequence[float]) -> list[float]:
+    """One value for each problem, whose mean is the ratio of the sums: what a paired comparison of two ratios takes.
+
+    The value is the ratio plus the problem's influence on it (the delta method): how much the ratio would move if
+    there were more problems like this one.
+    """
+    ratio, base = sum(amounts) / sum(bases), sum(bases) / len(bases)
+    return [ratio + (a - ratio * b) / base for a, b in zip(amounts, bases, strict=True)]

@@ -1,0 +1,20 @@
+"""What earlier rollouts teach an adaptive one."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from rayboot.allocation import Arms, Step
+from rayboot.rollout.stream import read_attempts
+from rayboot.storage import Storage
+
+FIELDS = list(Step.model_fields)
+
+
+def learned_arms(storage: Storage, folder: str) -> Arms:
+    """The arms that a rollout's attempts teach; problem by problem, in the order of samples and rounds."""
+    rows = read_attempts(storage, folder, FIELDS).to_pylist()
+    return Arms.learned(
+        [Step(**{name: row[name] for name in FIELDS}) for row in problem]
+        for _, problem in groupby(rows, key=lambda row: (row["split"], row["problem_id"]))
+    )
