@@ -99,6 +99,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", disk], check=True)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_full_disk_ends_with_one_message_and_the_run_goes_on_when_there_is_room(
     uninterrupted: tuple[Path, list[dict[str, Any]]], small_disk: Path

@@ -71,6 +71,7 @@ refit(job, TrainingConfig.model_validate_json(sys.argv[3]), die)
 """
 
 
+@pytest.mark.long
 def test_a_refit_whose_driver_is_killed_goes_on_and_ends_with_the_same_weights(
     uninterrupted: tuple[RefitResult, dict[str, torch.Tensor]], make_job: MakeJob, t5: str
 ) -> None:
