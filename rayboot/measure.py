@@ -13,13 +13,11 @@ import yaml
 from rayboot.cluster import connected, required_resources
 from rayboot.config import Recipe, recipe_from
 from rayboot.errors import UserError
-from rayboot.evaluation import metric_intervals
 from rayboot.launch import facts, pretrained_directory, tokenizer_directory
 from rayboot.observer import Observer
 from rayboot.problems import load_problems
-from rayboot.rollout import read_attempts
 from rayboot.run import RunDirectory, Summary
-from rayboot.stages import METRIC_COLUMNS, Stages
+from rayboot.stages import Stages
 
 BORROWED = ("policy", "generation", "sandbox", "training", "mode", "seed")
 """What a measurement of a run takes over from the run's own recipe."""
@@ -38,8 +36,7 @@ def measure(
         out: New folder for the attempts and the metrics; None keeps none.
 
     Returns:
-        pass@k, repair@k, tokens and the like, as a row of metrics.jsonl, with the 95 % intervals of the rates; with
-        engine openai its cost, too.
+        pass@k, repair@k, tokens and the like, as a row of metrics.jsonl; with engine openai its cost, too.
 
     Raises:
         UserError: The model, the run, the SPEC, an option or the folder is wrong.
@@ -67,9 +64,6 @@ def measure(
             finally:
                 stages.close()
         metrics: Summary = evaluation["splits"]["test"]
-        attempts = read_attempts(run.storage, run.folder(0, "evaluation"), METRIC_COLUMNS)
-        intervals = metric_intervals(attempts, recipe.evaluation.k)
-        metrics["intervals"] = {name: [interval.low, interval.high] for name, interval in intervals.items()}
         if served:
             metrics |= {name: evaluation["generation"][name] for name in ("retries", "cost")}
         run.write_metrics([{"model": model, "dataset": dataset, **metrics}])

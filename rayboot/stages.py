@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import ray
 
 from rayboot.allocation import AdaptiveAllocation, Arms
 from rayboot.config import EvaluationConfig, Recipe, RolloutConfig
 from rayboot.errors import RaybootError
-from rayboot.evaluation import attempt_metrics
+from rayboot.evaluation import attempt_metrics, chains, metric_intervals
 from rayboot.failures import named
 from rayboot.generation import SamplingParams
 from rayboot.observer import Observer
@@ -38,7 +39,7 @@ from rayboot.run import RunDirectory, Summary
 from rayboot.storage import localize
 from rayboot.training import RefitJob, Refitter
 
-METRIC_COLUMNS = ["problem_id", "split", "sample", "round", "status", "prompt_tokens", "completion_tokens"]
+METRIC_COLUMNS = ["split", *chains.COLUMNS]
 
 
 class Stages:
@@ -224,7 +225,7 @@ class Stages:
             ks = recipe.evaluation.k if stage == "evaluation" else (1,)
             by_split = {split: table.filter(pc.field("split") == split) for split in splits}
             return {
-                "splits": {split: attempt_metrics(rows, ks) for split, rows in by_split.items()},
+                "splits": {split: _measured(rows, ks) for split, rows in by_split.items()},
                 "publish_seconds": publishing,
                 "generation": throughput.model_dump(),
             }
@@ -267,3 +268,12 @@ class Stages:
 
         self._run.once(0, "validation_set", work)
         return self._run.uri(0, "validation_set")
+
+
+def _measured(attempts: pa.Table, ks: Sequence[int]) -> Summary:
+    """The numbers of a split, and where the rates among them may lie."""
+    intervals = metric_intervals(attempts, ks).items()
+    return {
+        **attempt_metrics(attempts, ks),
+        "intervals": {name: [interval.low, interval.high] for name, interval in intervals},
+    }

@@ -40,6 +40,8 @@ def write_tensorboard(storage: Storage, rows: Iterable[dict[str, Any]]) -> None:
 
 def _scalars(row: dict[str, Any]) -> Iterable[tuple[str, float]]:
     for name, value in row.items():
+        if name == "intervals":  # no scalars
+            continue
         if name == "generation":  # of one stage: the rollout's in a row of train, the evaluation's in others
             stage = "rollout" if row["split"] == "train" else "evaluation"
             yield from ((f"{stage}/{part}", number) for part, number in value.items())

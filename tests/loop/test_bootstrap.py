@@ -45,6 +45,9 @@ def test_metrics_have_a_row_for_every_iteration_and_split(finished: tuple[Path, 
         )
         assert {"training_examples", "seconds"} <= set(row)
         assert 0 <= row["pass@1"] <= row["repair@1"] <= 1
+        for rate in ("pass@1", "repair@1"):
+            low, high = row["intervals"][rate]
+            assert low <= row[rate] <= high
     assert rows[2]["training_examples"] == {"reference": 6}
     assert set(rows[2]["seconds"]) == {"rollout", "curate", "refit", "evaluation", "publish", "fit"}
 
