@@ -41,7 +41,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         model, parameters = resolve_model(options.model), None
         if options.parameters:
-            parameters = widen(model, Path(folder, "model"), options.parameters)
+            parameters = widen(model, Path(folder, "model"), options.parameters, options.vocabulary)
             model = str(Path(folder, "model"))
         counted = write_examples(options, model, Path(folder))
         rates: dict[str, list[float]] = {way: [] for way in RUN}
@@ -52,6 +52,7 @@ def main() -> None:
     result = {
         "machine": machine(),
         "parameters": parameters,
+        "vocabulary": options.vocabulary,
         **counted,
         "tokens/s": {way: median(values) for way, values in rates.items()},
         **{f"rayboot / {way}": ratio(rates["rayboot"], rates[way]) for way in RUN if way != "rayboot"},
@@ -196,6 +197,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--model", default="quickstart", help="directory, hub name, or quickstart")
     parser.add_argument("--parameters", type=int, help="widen the model to so many")
+    parser.add_argument("--vocabulary", type=int, default=0, help="and let it know so many tokens")
     parser.add_argument("--problems", default="quickstart/train", help="SPEC")
     parser.add_argument("--count", type=int, default=200, help="problems")
     parser.add_argument("--epochs", type=int, default=1)

@@ -24,6 +24,10 @@ from rayboot.storage import Storage
 PROBLEMS_PER_BLOCK = 16
 """Problems that travel and are written together: what a killed rollout may lose, for each block under way."""
 
+BLOCKS_AHEAD = 2
+"""Blocks that a worker has, for each that its problems in flight fill: those of the next start when single ones end, and
+none waits for its block's slowest."""
+
 
 def stream_rollout(
     problems: Iterable[tuple[str, str]],
@@ -66,9 +70,9 @@ def stream_rollout(
         num_cpus=0,
         compute=ray.data.ActorPoolStrategy(
             size=streaming.workers,
-            max_concurrent_calls_per_actor=max(1, streaming.problems_in_flight // per_block),
+            max_concurrent_calls_per_actor=BLOCKS_AHEAD * max(1, streaming.problems_in_flight // per_block),
         ),
-        fn_constructor_args=(settings, prompts, [known], pools, tally),
+        fn_constructor_args=(settings, prompts, [known], pools, tally, streaming.problems_in_flight),
     )
     with watched(tally, len(wanted), progress):
         stream.write_parquet(

@@ -51,6 +51,7 @@ class RolloutWorker:
         problems: Sequence[Any],
         pools: tuple[ActorPool, ActorPool],
         tally: Any,
+        in_flight: int,
     ) -> None:
         """Args:
         settings: What to sample and repair.
@@ -58,6 +59,7 @@ class RolloutWorker:
         problems: ObjectRef of a mapping from id to `Problem`, in a list.
         pools: Of generation replicas and of sandbox executors.
         tally: Handle of the `Tally` that is told of each finished problem.
+        in_flight: Problems under way at once, at most.
         """
         self._settings = settings
         self._references = problems
@@ -66,14 +68,19 @@ class RolloutWorker:
         self._continues = prompts.continued
         self._generation, self._execution = pools
         self._tally = tally
+        self._places = asyncio.Semaphore(in_flight)
 
     async def __call__(self, batch: pa.Table) -> AsyncIterator[pa.Table]:
         """Yield each problem's attempts as one table, as problems finish. Columns in: problem_id, split."""
-        rollouts = [self._rollout(row["problem_id"], row["split"]) for row in batch.to_pylist()]
+        rollouts = [self._placed(row["problem_id"], row["split"]) for row in batch.to_pylist()]
         for rollout in asyncio.as_completed(rollouts):
             attempts = await rollout
             self._tally.add.remote(1)
             yield attempts_table(attempts)
+
+    async def _placed(self, problem_id: str, split: str) -> list[Attempt]:
+        async with self._places:
+            return await self._rollout(problem_id, split)
 
     async def _rollout(self, problem_id: str, split: str) -> list[Attempt]:
         problem, settings = self._problems[problem_id], self._settings
