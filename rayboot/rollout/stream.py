@@ -25,8 +25,8 @@ PROBLEMS_PER_BLOCK = 16
 """Problems that travel and are written together: what a killed rollout may lose, for each block under way."""
 
 BLOCKS_AHEAD = 2
-"""Blocks that a worker has, for each that its problems in flight fill: those of the next start when single ones end, and
-none waits for its block's slowest."""
+"""Blocks that a worker has, for each that its problems in flight fill: problems of the next start when single ones end,
+and none waits for the slowest of a block."""
 
 
 def stream_rollout(
