@@ -94,6 +94,7 @@ def test_options_without_an_effect_are_refused(options: list[str], message: str)
     assert message in str(result.exception)
 
 
+@pytest.mark.long
 def test_both_ways_spend_the_same_live(tmp_path: Path, ray_session: None) -> None:
     tiny_llama(tmp_path / "model")
     problems = tmp_path / "problems.jsonl"

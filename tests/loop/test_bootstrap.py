@@ -82,6 +82,7 @@ def test_resuming_a_finished_run_changes_nothing_and_gives_the_same_outcome(
     assert before == {path: path.stat().st_mtime_ns for path in (run / "iterations").rglob("*")}
 
 
+@pytest.mark.long
 def test_the_same_seed_writes_the_same_attempts_whatever_the_number_of_replicas(
     finished: tuple[Path, Outcome],
 ) -> None:

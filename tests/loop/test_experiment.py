@@ -13,6 +13,7 @@ from rayboot.experiment import planned, run_experiment
 from rayboot.observer import Silent
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_an_experiment_runs_its_grid_once_and_compares_the_arms(tmp_path: Path, ray_session: None) -> None:
     recipe = tmp_path / "recipe.yaml"

@@ -59,7 +59,7 @@ def uninterrupted(
     ("stage", "stop", "code"),
     [
         ("rollout", signal.SIGKILL, -9),
-        ("checkpoint", signal.SIGINT, 130),
+        pytest.param("checkpoint", signal.SIGINT, 130, marks=pytest.mark.long),
         pytest.param("evaluation", signal.SIGKILL, -9, marks=pytest.mark.long),
     ],
 )

@@ -80,6 +80,7 @@ def test_a_rollout_teaches_the_next_one(stream) -> None:
     assert ("sample",) not in arms.tried
 
 
+@pytest.mark.long
 def test_a_recipe_makes_its_rollouts_adaptive(tmp_path: Path, ray_session: None) -> None:
     rollout = {"repair": "adaptive", "samples": 3, "temperature": 1.0, "max_problem_tokens": 400}
     recipe = small_recipe(tmp_path, rollout=rollout)

@@ -86,6 +86,7 @@ def test_a_refit_that_diverges_says_so(refitter: Refitter, make_job: MakeJob) ->
         refitter.refit(make_job(), config=options(lr=1e30, max_grad_norm=1e30))
 
 
+@pytest.mark.long
 def test_two_workers_learn_what_one_learns(refitter: Refitter, make_job: MakeJob) -> None:
     config = options(workers=2, cpus_per_worker=0.5)
     alone, together, again = make_job("alone"), make_job("together"), make_job("again")

@@ -40,6 +40,7 @@ def test_an_encoder_decoder_goes_through_the_whole_loop(ray_session: None, tmp_p
     assert not set(before) & set(after)
 
 
+@pytest.mark.long
 def test_adapters_go_through_the_whole_loop_one_iterations_to_the_next(
     ray_session: None, tmp_path: Path
 ) -> None:
