@@ -117,7 +117,10 @@ def test_a_long_run_loses_nothing_and_grows_nowhere() -> None:
     counts, early, late = soak(PROGRAMS)
     assert counts.total() == PROGRAMS
     assert late.processes == early.processes == 2
-    assert late.descriptors == early.descriptors
+    assert late.descriptors.keys() == early.descriptors.keys()
+    for role, number in late.descriptors.items():
+        # Fewer may be: the owner is the process of all tests, and what earlier ones left is collected now and then.
+        assert number <= early.descriptors[role], role
     for role, size in late.resident.items():
         assert size < _MORE * early.resident[role], role
 
