@@ -71,7 +71,9 @@ class Bench:
         self._known = ray.put({problem.id: problem for problem in self._problems})
         self._tally = start_tally()
         self._generation = start_generation_pool(generation, model)
-        self._execution = start_execution_pool(SandboxConfig(cpus=options.cpus, timeout=options.timeout))
+        self._execution = start_execution_pool(
+            SandboxConfig(cpus=options.sandbox_cpus, timeout=options.timeout)
+        )
         for pool in (self._generation, self._execution):
             pool.broadcast("ping")
         self._attempts: list[dict[str, Any]] = []
@@ -185,7 +187,7 @@ def main() -> None:
         if options.parameters:
             parameters = widen(model, Path(folder), options.parameters)
             model = folder
-        with connected({"CPU": 2 * options.cpus + 1, "GPU": options.gpus}):
+        with connected({"CPU": options.cpus + options.sandbox_cpus + 1, "GPU": options.gpus}):
             bench = Bench(options, model)
             bench.rayboot(problems=min(16, options.count))  # imports, caches
             result = {**facts(options, parameters), **measure(bench, options.repeats)}
@@ -257,7 +259,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--in-flight", type=int, default=256, help="problems under way at once")
     parser.add_argument("--timeout", type=float, default=5.0, help="seconds for a program")
     parser.add_argument("--test-seconds", type=float, default=0.0, help="added to every program's tests")
-    parser.add_argument("--cpus", type=float, default=1.0, help="of the engine, and of the sandbox")
+    parser.add_argument("--cpus", type=float, default=1.0, help="of the engine")
+    parser.add_argument("--sandbox-cpus", type=float, default=1.0, help="programs that run at once")
     parser.add_argument("--gpus", type=float, default=0.0)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, help="write the figures as JSON")

@@ -13,6 +13,11 @@ from rayboot.errors import UserError
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """The ranks that vLLM makes room for."""
 
+ONE_PROCESS = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
+"""On GPUs the default of a model on one device. On CPUs vLLM puts the model into a process of its own, to bind its
+threads to cores, and it and the scheduler's process wait for each other in busy loops: two cores for the work of one,
+which rollouts need for their sandboxes. "uni" would be replaced; the name of its class is not."""
+
 
 def prepare(config: GenerationConfig) -> None:
     """Make sure that vLLM is there, and set what it takes from the environment alone. What the user set stays.
@@ -53,6 +58,8 @@ def engine_options(config: GenerationConfig, model: str) -> dict[str, Any]:
     if options.max_lora_rank is not None:
         rank = next(rank for rank in LORA_RANKS if rank >= options.max_lora_rank)
         found |= {"enable_lora": True, "max_lora_rank": rank, "max_loras": 1}
+    if on_cpu and options.tensor_parallel == 1 and os.environ.get("VLLM_CPU_OMP_THREADS_BIND") == "nobind":
+        found["distributed_executor_backend"] = ONE_PROCESS
     if not on_cpu:
         found |= {
             "gpu_memory_utilization": options.gpu_memory_utilization,
