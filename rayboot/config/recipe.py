@@ -81,6 +81,16 @@ class Recipe(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _beams_have_an_engine(self) -> Recipe:
+        for name, section in (("rollout", self.rollout), ("evaluation", self.evaluation)):
+            if section.num_beams > 1 and self.generation.engine in ("vllm", "openai"):
+                raise ValueError(
+                    f"{name}.num_beams: engine {self.generation.engine} has no beam search: "
+                    "set it to 1, or generation.engine to transformers"
+                )
+        return self
+
     def require_weights(self) -> None:
         """Check that the engine takes the weights of a refit, as every run needs that is not a mere evaluation.
 

@@ -31,6 +31,9 @@ class TrainingConfig(Section):
     """Train and export an adapter instead of all weights; null: full fine-tuning."""
     workers: int = Field(default=1, ge=1)
     """Ray Train workers (data parallel)."""
+    min_workers: int | None = Field(default=None, ge=1)
+    """Elastic: a refit begins with as many workers as there is room for, from so many up to `workers`, and goes on with
+    those that there is room for when one is lost; null: always `workers`."""
     cpus_per_worker: float = Field(default=1.0, gt=0.0)
     """CPUs that each worker asks of Ray; also its number of torch threads, rounded up."""
     gpus_per_worker: float = Field(default=0.0, ge=0.0)
@@ -72,6 +75,16 @@ class TrainingConfig(Section):
             raise ValueError(
                 f"batch_size {self.batch_size} is not a multiple of workers x micro_batch_size "
                 f"= {self.workers} x {micro}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _elastic_workers(self) -> TrainingConfig:
+        if self.min_workers is not None and self.min_workers > self.workers:
+            raise ValueError(f"min_workers {self.min_workers} is more than workers {self.workers}")
+        if self.min_workers is not None and self.deepspeed:
+            raise ValueError(
+                "min_workers does not go with deepspeed, whose checkpoints belong to one number of workers"
             )
         return self
 

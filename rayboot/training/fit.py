@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.util.placement_group import placement_group, remove_placement_group
 
 from rayboot.config.training import TrainingConfig
 from rayboot.training import worker
 
+ROOM_SECONDS = 3.0
+"""Longest wait for room for one more elastic worker: what lost ones held comes free with a delay."""
 START_ATTEMPTS = 10
 """Times that Ray Train waits a minute for the workers' CPUs and GPUs before the refit fails."""
 
@@ -22,9 +25,10 @@ class Fit(threading.Thread):
     In the main thread it would replace the handler of Ctrl-C, and never put it back.
     """
 
-    def __init__(self, config: TrainingConfig, storage: str, name: str, desk: Any) -> None:
+    def __init__(self, config: TrainingConfig, workers: int, storage: str, name: str, desk: Any) -> None:
         super().__init__(name=f"fit-{name}", daemon=True)
         self._config = config
+        self.workers = workers
         self._storage = storage
         self._run_name = name
         self._desk = desk
@@ -43,27 +47,47 @@ class Fit(threading.Thread):
         from ray.train.torch import TorchTrainer
 
         _tune_ray_train()
-        resources = {"CPU": self._config.cpus_per_worker}
-        if self._config.gpus_per_worker:
-            resources["GPU"] = self._config.gpus_per_worker
         return TorchTrainer(
             worker.serve,
             train_loop_config={"desk": self._desk, "cpus": self._config.cpus_per_worker},
             scaling_config=ScalingConfig(
-                num_workers=self._config.workers,
+                num_workers=self.workers,
                 use_gpu=self._config.gpus_per_worker > 0,
-                resources_per_worker=resources,
+                resources_per_worker=worker_resources(self._config),
             ),
             run_config=RunConfig(
                 name=self._run_name,
                 storage_path=str(Path(self._storage).absolute()),
                 failure_config=FailureConfig(
-                    max_failures=self._config.max_failures,
+                    # Elastic workers are started anew by the refitter, which sees how many there is room for.
+                    max_failures=0 if self._config.min_workers else self._config.max_failures,
                     controller_failure_limit=START_ATTEMPTS,  # type: ignore[call-arg]
                 ),
                 checkpoint_config=CheckpointConfig(num_to_keep=1),
             ),
         )
+
+
+def worker_resources(config: TrainingConfig) -> dict[str, float]:
+    """What a worker asks of Ray."""
+    gpus = {"GPU": config.gpus_per_worker} if config.gpus_per_worker else {}
+    return {"CPU": config.cpus_per_worker, **gpus}
+
+
+def room_for_workers(config: TrainingConfig) -> int:
+    """Workers that the cluster has room for now, beside all that run there: `min_workers` at least, `workers` at most.
+
+    Ray Train's own elastic policy counts what nodes have, not what is free: it would count the engines' GPUs as well.
+    """
+    if config.min_workers is None:
+        return config.workers
+    for count in range(config.workers, config.min_workers, -1):
+        group = placement_group([worker_resources(config)] * count)
+        there = group.wait(ROOM_SECONDS)
+        remove_placement_group(group)
+        if there:
+            return count
+    return config.min_workers
 
 
 def _tune_ray_train() -> None:

@@ -12,9 +12,10 @@ from rayboot.training.schedule import Schedule
 class TrainingOrder(Dataset[Encoded]):
     """All batches of a refit, one after the other: each epoch a new permutation of the examples.
 
-    The last batch of an epoch is filled up with examples that teach nothing, so that every worker gets its equal
-    share and no example counts twice. Within a batch examples come by length: a micro-batch then holds little
-    padding, and the step, which is the sum over the batch, stays the same.
+    A batch with fewer examples than the workers have places for, as the last of an epoch, is filled up with examples
+    that teach nothing, so that every worker gets its equal share and no example counts twice. Within a batch examples
+    come by length: a micro-batch then holds little padding, and the step, which is the sum over the batch, stays the
+    same.
     """
 
     def __init__(self, examples: list[Encoded], schedule: Schedule, seed: int) -> None:
@@ -27,7 +28,7 @@ class TrainingOrder(Dataset[Encoded]):
             for start in range(0, len(order), schedule.batch_size):
                 batch = order[start : start + schedule.batch_size]
                 batch = batch[np.argsort(lengths[batch], kind="stable")]
-                fill = np.full(schedule.batch_size - len(batch), -1)
+                fill = np.full(schedule.places - len(batch), -1)
                 batches.append(np.concatenate([fill, batch]))
         self._order = np.concatenate(batches[: schedule.total_steps])
 

@@ -14,7 +14,7 @@ from rayboot.failures import explain
 from rayboot.generation.model_directory import base_of
 from rayboot.training.desk import RefitDesk, Standing
 from rayboot.training.examples import count_rows, parquet_files
-from rayboot.training.fit import Fit
+from rayboot.training.fit import Fit, room_for_workers
 from rayboot.training.job import ProgressListener, RefitJob, RefitResult
 from rayboot.training.workspace import Workspace
 from rayboot.training.zero import deepspeed_options
@@ -51,8 +51,7 @@ class Refitter:
             self._leaving = None
         if self._fit is None or not self._fit.is_alive():
             self._desk = ray.remote(num_cpus=0)(RefitDesk).remote()
-            self._fit = Fit(self._config, self._storage, self._name, self._desk)
-            self._fit.start()
+            self._hire()
 
     def refit(
         self,
@@ -74,6 +73,8 @@ class Refitter:
             RaybootError: Workers failed more often than `config.max_failures` allows; the message gives the cause.
         """
         _check(job, config or self._config)
+        if self._could_grow():
+            self.close()
         self.start()
         ray.get(self._desk.post.remote(kind, job, config or self._config))
         self._busy = True
@@ -106,10 +107,22 @@ class Refitter:
     ) -> None:
         self.close()
 
+    def _hire(self) -> None:
+        """Start workers, who take what is on the desk."""
+        self._fit = Fit(self._config, room_for_workers(self._config), self._storage, self._name, self._desk)
+        self._fit.start()
+
+    def _could_grow(self) -> bool:
+        """Whether elastic workers are fewer than there is room for."""
+        if self._fit is None or self._fit.workers == self._config.workers:
+            return False
+        more = self._config.workers - self._fit.workers
+        return room_for_workers(self._config.model_copy(update={"workers": more, "min_workers": 0})) > 0
+
     def _follow(self, progress: ProgressListener | None) -> Standing:
         assert self._fit is not None
         standing: Standing = Standing()
-        shown = None
+        shown, failures = None, 0
         while True:
             alive = self._fit.is_alive()
             standing = ray.get(self._desk.standing.remote(standing.news))
@@ -118,7 +131,10 @@ class Refitter:
                 progress(*shown)
             if standing.fields is not None or standing.error is not None:
                 return standing
-            if not alive:
+            if not alive and self._config.min_workers and failures < self._config.max_failures:
+                failures += 1
+                self._hire()
+            elif not alive:
                 error = self._fit.error or RaybootError("its workers left before it was finished")
                 return standing.model_copy(update={"error": explain("the refit", error)})
 

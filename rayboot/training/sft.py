@@ -37,9 +37,10 @@ def _train(
     policy = Policy(job.start, config.lora, frozen_in_16_bits=config.bf16)
     training = _encoded(job.training_set, job, policy)
     validation = _encoded(job.validation_set, job, policy) if job.validation_set else None
-    schedule = Schedule.plan(config, len(training.examples))
+    context = ray.train.get_context()
+    schedule = Schedule.plan(config, len(training.examples), context.get_world_size())
     workspace = Workspace(job)
-    rank = ray.train.get_context().get_world_rank()
+    rank = context.get_world_rank()
     # Before the model is read: DeepSpeed's ZeRO-3 shares it out at once. And its adapter begins at random.
     arguments = training_arguments(config, schedule, job.seed, str(workspace.scratch(rank)), options)
     set_seed(job.seed)

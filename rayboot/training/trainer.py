@@ -43,7 +43,7 @@ def training_arguments(
         max_steps=schedule.total_steps,
         per_device_train_batch_size=schedule.micro_batch_size,
         gradient_accumulation_steps=schedule.accumulation,
-        optim="adamw_torch",
+        optim="adamw_torch_fused",
         learning_rate=config.lr,
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,

@@ -62,6 +62,7 @@ def test_numbers_in_scientific_notation_are_numbers(write) -> None:
         ("training.micro_batch_size=7", "not a multiple"),
         ("problems.shots=2", "shots needs few_shot"),
         ("rollout.num_beams=4 rollout.temperature=1", "num_beams > 1 needs temperature 0"),
+        ("evaluation.num_beams=4 generation.engine=vllm", "engine vllm has no beam search: set it to 1"),
         ("iterations=0", "iterations: Input should be greater than or equal to 1"),
         ("name=a/b", "name: String should match pattern"),
     ],

@@ -8,12 +8,13 @@ from rayboot.training.schedule import Schedule
 EXAMPLES = [Encoded(input_ids=[n] * (1 + n % 3), labels=[n] * (1 + n % 3)) for n in range(1, 11)]
 
 
-def batches(seed: int = 0, epochs: float = 2) -> list[list[Encoded]]:
+def batches(seed: int = 0, epochs: float = 2, workers: int = 1) -> list[list[Encoded]]:
     """Batches of 4."""
-    schedule = Schedule.plan(TrainingConfig(batch_size=4, epochs=epochs), len(EXAMPLES))
+    schedule = Schedule.plan(TrainingConfig(batch_size=4, epochs=epochs), len(EXAMPLES), workers)
     order = TrainingOrder(EXAMPLES, schedule, seed)
     rows = [order[position] for position in range(len(order))]
-    return [rows[start : start + 4] for start in range(0, len(rows), 4)]
+    size = schedule.places
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
 def taught(batch: list[Encoded]) -> list[int]:
@@ -30,6 +31,11 @@ def test_each_epoch_teaches_every_example_once() -> None:
 def test_batches_are_all_full_so_that_workers_can_share_them() -> None:
     assert [len(batch) for batch in batches()] == [4] * 6
     assert [len(taught(batch)) for batch in batches()] == [4, 4, 2] * 2
+
+
+def test_any_number_of_workers_is_taught_the_same_batches() -> None:
+    assert [len(batch) for batch in batches(workers=3)] == [6] * 6
+    assert [taught(batch) for batch in batches(workers=3)] == [taught(batch) for batch in batches()]
 
 
 def test_a_part_of_an_epoch_ends_where_its_steps_end() -> None:

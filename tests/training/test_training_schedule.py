@@ -14,7 +14,8 @@ from rayboot.training.trainer import training_arguments
 
 
 def plan(examples: int, **options: object) -> Schedule:
-    return Schedule.plan(TrainingConfig.model_validate(options), examples)
+    config = TrainingConfig.model_validate(options)
+    return Schedule.plan(config, examples, config.workers)
 
 
 def test_an_epoch_has_a_step_for_each_batch_begun() -> None:
@@ -28,6 +29,13 @@ def test_workers_and_micro_batches_share_a_step() -> None:
     schedule = plan(100, batch_size=24, workers=2, micro_batch_size=3)
     assert (schedule.micro_batch_size, schedule.accumulation) == (3, 4)
     assert plan(100, batch_size=24, workers=2).micro_batch_size == 12
+
+
+def test_workers_whose_number_does_not_divide_a_batch_have_places_left() -> None:
+    config = TrainingConfig(batch_size=16, workers=4, min_workers=1)
+    schedule = Schedule.plan(config, 100, workers=3)
+    assert (schedule.micro_batch_size, schedule.accumulation, schedule.places) == (6, 1, 18)
+    assert Schedule.plan(config, 100, workers=2).places == 16
 
 
 def test_evaluations_are_spread_over_the_epochs_and_end_with_the_last_step() -> None:
@@ -44,7 +52,7 @@ def test_the_learning_rate_rises_and_then_follows_its_schedule(
     tmp_path: Path, course: str, after: float
 ) -> None:
     config = TrainingConfig.model_validate({"lr": 1.0, "warmup_ratio": 0.5, "epochs": 8, "schedule": course})
-    schedule = Schedule.plan(config, 24)
+    schedule = Schedule.plan(config, 24, workers=1)
     parameter = torch.nn.Linear(1, 1)
     trainer = Trainer(model=parameter, args=training_arguments(config, schedule, 0, str(tmp_path)))
     trainer.create_optimizer_and_scheduler(schedule.total_steps)

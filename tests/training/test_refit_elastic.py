@@ -1,0 +1,82 @@
+"""Workers that come and go: a refit takes those that there is room for."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import ray
+from refit_helpers import MakeJob
+
+from rayboot.config.training import TrainingConfig
+from rayboot.training.fit import room_for_workers
+
+
+def test_there_are_as_many_workers_as_there_is_room_for(ray_session: None) -> None:
+    free = ray.available_resources()["CPU"]
+    config = TrainingConfig(workers=3, min_workers=1, batch_size=3, cpus_per_worker=int(free) // 2)
+    assert room_for_workers(config) == 2
+    assert room_for_workers(config.model_copy(update={"min_workers": 3})) == 3
+    assert room_for_workers(config.model_copy(update={"min_workers": None})) == 3
+
+
+NODES = """
+import json, sys
+from pathlib import Path
+import ray
+from ray.cluster_utils import Cluster
+from rayboot.config.training import TrainingConfig
+from rayboot.training import RefitJob, Refitter
+
+jobs = [RefitJob.model_validate_json(text) for text in sys.argv[2:]]
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+nodes = [cluster.add_node(num_cpus=1)]
+cluster.wait_for_nodes()
+ray.init(cluster.address, log_to_driver=False, logging_level="error")
+after = []
+
+def lose(step, total, loss):
+    if not nodes:
+        after.append(step)
+    elif total / 4 < step and any(Path(jobs[0].storage, "elastic").glob("checkpoint_*/state/trainer_state.json")):
+        cluster.remove_node(nodes.pop(), allow_graceful=False)
+
+with Refitter(TrainingConfig.model_validate_json(sys.argv[1]), jobs[0].storage, "elastic") as refitter:
+    workers, results = [], []
+    for number, job in enumerate(jobs):
+        if number == 2:
+            cluster.add_node(num_cpus=1)
+            cluster.wait_for_nodes()
+        results.append(refitter.refit(job, lose if number == 0 else None).model_dump())
+        workers.append(refitter._fit.workers if refitter._fit else None)
+print(json.dumps({"results": results, "workers": workers, "after": after}))
+"""
+
+
+@pytest.mark.long
+def test_a_refit_goes_on_without_a_lost_node_and_the_next_takes_the_new_one(
+    make_job: MakeJob, llama: str
+) -> None:
+    config = TrainingConfig(
+        workers=2, min_workers=1, batch_size=16, epochs=40, lr=3e-3, warmup_ratio=0.1, patience=None
+    )
+    jobs = [make_job(f"job-{number}", checkpoint_seconds=0) for number in range(3)]
+    done = subprocess.run(
+        [sys.executable, "-c", NODES, config.model_dump_json(), *(job.model_dump_json() for job in jobs)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
+    )
+    told = json.loads(done.stdout.splitlines()[-1])
+    disturbed, alone, together = told["results"]
+
+    assert min(told["after"]) > 1, "it began again instead of going on"
+    assert told["workers"] == [None, 1, 2]  # workers that were lost once are sent home after the refit
+    assert disturbed["steps"] == alone["steps"] == together["steps"]
+    for result in (disturbed, together):
+        assert result["train_loss"] == pytest.approx(alone["train_loss"], rel=1e-3)
+        assert result["best_validation_loss"] == pytest.approx(alone["best_validation_loss"], rel=1e-3)
