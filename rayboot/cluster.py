@@ -34,10 +34,10 @@ def required_resources(recipe: Recipe) -> Resources:
     """
     generation, sandbox, training = recipe.generation, recipe.sandbox, recipe.training
     pools = generation.replicas * generation.cpus + sandbox.executors * sandbox.cpus
-    refit = training.workers * training.cpus_per_worker
+    workers = training.min_workers or training.workers
     return {
-        "CPU": pools + refit + DATA_TASKS_CPUS,
-        "GPU": generation.replicas * generation.gpus + training.workers * training.gpus_per_worker,
+        "CPU": pools + workers * training.cpus_per_worker + DATA_TASKS_CPUS,
+        "GPU": generation.replicas * generation.gpus + workers * training.gpus_per_worker,
     }
 
 
@@ -131,5 +131,6 @@ def _calm_ray_data() -> None:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.verbose_progress = False
+    context.memory_usage_poll_interval_s = None  # else a thread for each block under way
     for name in ("ray.data", "ray.train", "ray.tune"):
         logging.getLogger(name).setLevel(logging.ERROR)

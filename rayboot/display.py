@@ -17,6 +17,7 @@ from rich.table import Table
 from rayboot.cluster import local_ray_folder, required_resources
 from rayboot.config import PlannedRun
 from rayboot.doctor import Finding
+from rayboot.metric_rows import engine_tokens, headline_split
 from rayboot.observer import Progress as Report
 
 console = Console(file=sys.stdout, highlight=False)
@@ -37,9 +38,10 @@ class Terminal:
         for name in ("split", "problems", "pass@1", "repair@1", "attempts", "tokens"):
             table.add_column(name, justify="left" if name == "split" else "right")
         for row in rows:
-            tokens = row["prompt_tokens"] + row["completion_tokens"]
             shares = (f"{row[key]:.1%}" for key in ("pass@1", "repair@1"))
-            table.add_row(row["split"], str(row["problems"]), *shares, str(row["attempts"]), f"{tokens:,}")
+            table.add_row(
+                row["split"], str(row["problems"]), *shares, str(row["attempts"]), f"{engine_tokens(row):,}"
+            )
         console.print(table)
         if rows[0]["training_examples"]:
             console.print("training examples:", listed(rows[0]["training_examples"]))
@@ -80,7 +82,7 @@ def bar(title: str) -> Iterator[Report]:
 
 def curve(rows: Sequence[dict[str, Any]], best: int) -> None:
     """Greedy pass@1 of every iteration as bars, on test where there is one."""
-    split = "test" if any(row["split"] == "test" for row in rows) else "validation"
+    split = headline_split(rows)
     table = Table(box=None, show_header=False, title=f"pass@1 on {split}", title_justify="left")
     for row in rows:
         if row["split"] == split:

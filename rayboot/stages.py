@@ -15,7 +15,7 @@ import ray
 from rayboot.allocation import AdaptiveAllocation, Arms
 from rayboot.config import EvaluationConfig, Recipe, RolloutConfig
 from rayboot.errors import RaybootError
-from rayboot.evaluation import attempt_metrics, chains, metric_intervals
+from rayboot.evaluation import CHAIN_COLUMNS, attempt_metrics, chains_by_problem, metric_intervals
 from rayboot.failures import named
 from rayboot.generation import SamplingParams
 from rayboot.observer import Observer
@@ -39,7 +39,7 @@ from rayboot.run import RunDirectory, Summary
 from rayboot.storage import localize
 from rayboot.training import RefitJob, Refitter
 
-METRIC_COLUMNS = ["split", *chains.COLUMNS]
+METRIC_COLUMNS = ["split", *CHAIN_COLUMNS]
 
 
 class Stages:
@@ -272,8 +272,9 @@ class Stages:
 
 def _measured(attempts: pa.Table, ks: Sequence[int]) -> Summary:
     """The numbers of a split, and where the rates among them may lie."""
-    intervals = metric_intervals(attempts, ks).items()
+    chains = chains_by_problem(attempts)
+    intervals = metric_intervals(chains, ks).items()
     return {
-        **attempt_metrics(attempts, ks),
+        **attempt_metrics(chains, ks),
         "intervals": {name: [interval.low, interval.high] for name, interval in intervals},
     }

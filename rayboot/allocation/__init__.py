@@ -4,9 +4,10 @@ from rayboot.allocation.adaptive import AdaptiveAllocation
 from rayboot.allocation.arms import Arms
 from rayboot.allocation.base import Action, Allocation, Arm
 from rayboot.allocation.fixed import EitherAtRandom, RepairFirst, SampleAgain
-from rayboot.allocation.step import Step
+from rayboot.allocation.step import SKIPPED, Step
 
 __all__ = [
+    "SKIPPED",
     "Action",
     "AdaptiveAllocation",
     "Allocation",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rayboot.problems.types import Frozen
 
 SKIPPED = "skipped"
+"""Status of what stands for an attempt never made, because no prompt fitted the token budget."""
 
 
 class Step(Frozen):
@@ -13,7 +14,7 @@ class Step(Frozen):
     round: int
     """0 is a first attempt, 1.. are repairs."""
     status: str
-    """The verdict's status; `skipped` for an attempt never made, because no prompt fitted."""
+    """The verdict's status, or `SKIPPED`."""
     error_type: str = ""
     failing_test: int | None = None
     prompt_tokens: int = 0

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 
 from rayboot.compare.pool import Source
 from rayboot.errors import UserError
-from rayboot.evaluation.chains import COLUMNS
+from rayboot.evaluation.chains import CHAIN_COLUMNS
 from rayboot.storage import Storage
 
-READ = [*COLUMNS, "split", "weights_version"]
+READ = [*CHAIN_COLUMNS, "split", "weights_version"]
 
 
 def recorded_sources(folder: str) -> list[Source]:

@@ -9,10 +9,10 @@ from rayboot.evaluation.breakdown import (
     pass_values,
     rounds_curve,
 )
-from rayboot.evaluation.chains import Chain, chains_by_problem, solved_by
+from rayboot.evaluation.chains import CHAIN_COLUMNS, Chain, chains_by_problem, solved_by
 from rayboot.evaluation.check import ReferenceCheck, check_references
 from rayboot.evaluation.intervals import Interval, bootstrap_interval
-from rayboot.evaluation.metrics import attempt_metrics, mean_pass_at_k
+from rayboot.evaluation.metrics import attempt_metrics
 from rayboot.evaluation.paired import Paired, paired, paired_by_problem
 from rayboot.evaluation.pass_at_k import fractional_pass_at_k, pass_at_k
 from rayboot.evaluation.ratios import ratio_interval, ratio_values
@@ -21,6 +21,7 @@ from rayboot.evaluation.summary import metric_intervals, pass_at_k_interval
 from rayboot.evaluation.verify import VerifiedSolution, solutions_pass_at_k, verify
 
 __all__ = [
+    "CHAIN_COLUMNS",
     "Chain",
     "Interval",
     "Paired",
@@ -36,7 +37,6 @@ __all__ = [
     "compilation_rate",
     "error_transitions",
     "fractional_pass_at_k",
-    "mean_pass_at_k",
     "metric_intervals",
     "paired",
     "paired_by_problem",

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from rayboot.allocation import SKIPPED
 from rayboot.errors import UserError
 
 TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -35,7 +36,7 @@ def bleu_values(
     scores: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         known = references.get(row["problem_id"])
-        if known and row["round"] == round and row["status"] != "skipped":
+        if known and row["round"] == round and row["status"] != SKIPPED:
             score = metric.sentence_score(_spaced(row["program"]), [_spaced(program) for program in known])
             scores[row["problem_id"]].append(score.score)
     return {problem: fmean(values) for problem, values in scores.items()}

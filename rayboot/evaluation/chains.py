@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from rayboot.allocation import Step
 
-COLUMNS = (
+CHAIN_COLUMNS = (
     "problem_id",
     "sample",
     "round",
@@ -21,19 +21,25 @@ COLUMNS = (
     "completion_tokens",
 )
 
-Attempts: TypeAlias = "Iterable[Mapping[str, Any]] | pa.Table"
-"""Rows with at least `COLUMNS`, of one rollout or evaluation, in any order."""
 Chain = tuple[Step, ...]
 """In the order of rounds; only the last may have passed, or be one that was skipped."""
+Attempts: TypeAlias = "Iterable[Mapping[str, Any]] | pa.Table | Mapping[str, list[Chain]]"
+"""Rows of one rollout or evaluation, in any order, with those of `CHAIN_COLUMNS` that a figure needs; or the same as
+`chains_by_problem` gives it, for several figures."""
 
 
 def chains_by_problem(attempts: Attempts) -> dict[str, list[Chain]]:
     """The chains of each problem, in the order of their samples."""
-    rows = attempts.select(list(COLUMNS)).to_pylist() if isinstance(attempts, pa.Table) else attempts
+    if isinstance(attempts, Mapping):
+        return dict(attempts)
+    if isinstance(attempts, pa.Table):
+        attempts = attempts.select(
+            [name for name in attempts.column_names if name in CHAIN_COLUMNS]
+        ).to_pylist()
     steps: dict[str, dict[int, list[Step]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
+    for row in attempts:
         steps[row["problem_id"]][row["sample"]].append(
-            Step(**{name: row[name] for name in COLUMNS if name not in ("problem_id", "sample")})
+            Step.model_validate({name: row[name] for name in Step.model_fields if name in row})
         )
     return {
         problem: [tuple(sorted(chain, key=lambda step: step.round)) for _, chain in sorted(samples.items())]

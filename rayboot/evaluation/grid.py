@@ -8,10 +8,8 @@ from typing import Any
 
 from rayboot.evaluation.across_seeds import paired_by_seed
 from rayboot.evaluation.intervals import Interval
+from rayboot.metric_rows import engine_tokens, headline_split, stage_seconds
 from rayboot.problems.types import Frozen
-
-STAGES = ("rollout", "curate", "refit", "evaluation")
-"""Stages whose seconds add up to an iteration's; other entries are parts of these."""
 
 
 class RunResult(Frozen):
@@ -34,7 +32,7 @@ class RunResult(Frozen):
 
 def run_result(arm: str, seed: int, rows: Sequence[Mapping[str, Any]], best_iteration: int) -> RunResult:
     """The result of a run, from the rows of its metrics.jsonl."""
-    split = "test" if any(row["split"] == "test" for row in rows) else "validation"
+    split = headline_split(rows) or "validation"
     measured = {row["iteration"]: row for row in rows if row["split"] == split}
     best = measured[best_iteration]
     return RunResult(
@@ -45,8 +43,8 @@ def run_result(arm: str, seed: int, rows: Sequence[Mapping[str, Any]], best_iter
         pass_at_1=best["pass@1"],
         repair_at_1=best["repair@1"],
         curve=tuple(measured[iteration]["pass@1"] for iteration in sorted(measured)),
-        seconds=sum(row["seconds"].get(stage, 0.0) for row in measured.values() for stage in STAGES),
-        tokens=sum(row["prompt_tokens"] + row["completion_tokens"] for row in rows),
+        seconds=sum(sum(stage_seconds(row).values()) for row in measured.values()),
+        tokens=sum(map(engine_tokens, rows)),
     )
 
 

@@ -35,16 +35,25 @@ def bootstrap_interval(
     Raises:
         ValueError: There are no values.
     """
-    if not values:
-        raise ValueError("an interval needs at least one value")
     array = np.asarray(values, dtype=float)
-    means = _resampled_means(array, resamples, seed)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(mean=float(array.mean()), low=float(low), high=float(high))
+    means = resampled(array, resamples, seed).mean(axis=1)
+    return percentile_interval(float(array.mean()), means, level)
 
 
-def _resampled_means(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    random = np.random.default_rng(seed)
-    drawn = random.integers(len(values), size=(resamples, len(values)))
-    means: np.ndarray = values[drawn].mean(axis=1)
-    return means
+def resampled(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:
+    """So many times as many values, drawn with replacement, in rows.
+
+    Raises:
+        ValueError: There are no values.
+    """
+    if not len(values):
+        raise ValueError("an interval needs at least one value")
+    drawn = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
+    found: np.ndarray = values[drawn]
+    return found
+
+
+def percentile_interval(value: float, resamples: np.ndarray, level: float) -> Interval:
+    """The value, with the range that holds this share of its resamples."""
+    low, high = np.quantile(resamples, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(mean=value, low=float(low), high=float(high))

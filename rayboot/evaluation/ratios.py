@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rayboot.evaluation.intervals import RESAMPLES, Interval
+from rayboot.evaluation.intervals import RESAMPLES, Interval, percentile_interval, resampled
 
 
 def ratio_interval(
@@ -25,16 +25,12 @@ def ratio_interval(
         ValueError: There are no problems, or not as many amounts as bases.
     """
     pairs = np.asarray(list(zip(amounts, bases, strict=True)), dtype=float)
-    if not len(pairs):
-        raise ValueError("an interval needs at least one value")
-    if not pairs[:, 1].sum():
-        return None
-    drawn = np.random.default_rng(seed).integers(len(pairs), size=(resamples, len(pairs)))
-    sums = pairs[drawn].sum(axis=1)
-    sums = sums[sums[:, 1] != 0]
-    low, high = np.quantile(sums[:, 0] / sums[:, 1], [(1 - level) / 2, (1 + level) / 2])
+    sums = resampled(pairs, resamples, seed).sum(axis=1)
     amount, base = pairs.sum(axis=0)
-    return Interval(mean=float(amount / base), low=float(low), high=float(high))
+    if not base:
+        return None
+    sums = sums[sums[:, 1] != 0]
+    return percentile_interval(float(amount / base), sums[:, 0] / sums[:, 1], level)
 
 
 def ratio_values(amounts: Sequence[float], bases: Sequence[float]) -> list[float]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from statistics import fmean
 
 from rayboot.evaluation.batches import BATCH, Progress, run_in_batches
-from rayboot.evaluation.metrics import mean_pass_at_k
+from rayboot.evaluation.pass_at_k import pass_at_k
 from rayboot.evaluation.solutions import Solution
 from rayboot.problems.types import Frozen
 from rayboot.sandbox import Job, Sandbox
@@ -51,4 +52,5 @@ def solutions_pass_at_k(
     for solution, result in zip(solutions, results, strict=True):
         outcomes[solution.problem.id].append(result.status == "passed")
     fewest = min(map(len, outcomes.values()), default=0)
-    return {f"pass@{k}": mean_pass_at_k(outcomes.values(), k) for k in ks if k <= fewest}
+    counts = [(len(passed), sum(passed)) for passed in outcomes.values()]
+    return {f"pass@{k}": fmean(pass_at_k(n, c, k) for n, c in counts) for k in ks if k <= fewest}

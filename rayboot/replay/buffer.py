@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 import pyarrow.fs as pafs
 
+from rayboot.allocation import SKIPPED
 from rayboot.replay.programs import normalised
 from rayboot.rollout import SCHEMA, Attempt
 from rayboot.storage import Storage
@@ -44,7 +45,7 @@ class ReplayBuffer:
 
     def solve_rates(self, ids: Sequence[str]) -> dict[str, float]:
         """For each of these problems, the share of all attempts made, repairs included, that passed."""
-        where = pc.field("problem_id").isin(ids) & (pc.field("status") != "skipped")
+        where = pc.field("problem_id").isin(ids) & (pc.field("status") != SKIPPED)
         return solve_rates(self.attempts(where, ["problem_id", "status"]))
 
     def locate(self, chunks: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -125,7 +125,7 @@ def _verified(
 
 def _reference(problem: Problem, fresh: Sequence[Attempt], prompts: PromptBuilder) -> list[TrainingExample]:
     """The reference on the last prompt of the first chain, which is a repair prompt where there was a repair."""
-    asked = [attempt for attempt in fresh if attempt.sample == 0 and attempt.status != "skipped"]
+    asked = [attempt for attempt in fresh if attempt.sample == 0 and attempt.made]
     if not asked or not problem.references:
         return []
     last = asked[-1]

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
+from rayboot.allocation import SKIPPED
 from rayboot.config import Recipe, ReplayConfig, recipe_from
 from rayboot.errors import UserError
 from rayboot.problems.types import Frozen
@@ -79,7 +80,7 @@ def buffer_overview(uri: str) -> Overview:
     made: list[pa.Table] = []
     for iteration in iterations:
         buffer = ReplayBuffer.of(run.storage, [run.folder(iteration, "rollout")])
-        attempts = buffer.attempts(pc.field("status") != "skipped", ["problem_id", "round", "status"])
+        attempts = buffer.attempts(pc.field("status") != SKIPPED, ["problem_id", "round", "status"])
         verified = buffer.attempts(pc.field("status") == "passed", ["problem_id", "round", "program"])
         made.append(attempts.select(["problem_id", "status"]))
         for kind, condition in KINDS.items():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from rayboot.metric_rows import STAGES
 from rayboot.report.bars import ONE, Bar, Unit, bar_chart, box
 from rayboot.report.curves import Series, curve_chart, swatch
 from rayboot.report.effort import (
     SPLITS_OF,
-    STAGES,
     attempt_rate,
     engine_rate,
     seconds_by_stage,

@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from rayboot.metric_rows import HEADLINE_SPLITS, STAGES, engine_tokens, stage_seconds
 from rayboot.report.curves import Point, Series
 from rayboot.report.outcomes import Chain
-from rayboot.report.read import RunRecord
+from rayboot.report.read import SPLITS, RunRecord
 
-STAGES = ("rollout", "curate", "refit", "evaluation")
-MEASURED = ("test", "validation")
-SPLITS_OF = {"rollout": ("train",), "evaluation": MEASURED}
+SPLITS_OF = {"rollout": ("train",), "evaluation": HEADLINE_SPLITS}
 
 
 def seconds_by_stage(run: RunRecord, iteration: int) -> dict[str, float]:
-    """Wall-clock seconds. Publishing and the start of engines are part of the stage that waits for them."""
-    for split in ("train", *MEASURED):
-        if row := run.row(iteration, split):
-            seconds = row.get("seconds", {})
-            return {stage: seconds[stage] for stage in STAGES if stage in seconds}
-    return {}
+    """Wall-clock seconds of an iteration."""
+    rows = (run.row(iteration, split) for split in SPLITS)  # all of an iteration say the same
+    return next((stage_seconds(row) for row in rows if row), {})
 
 
 def tokens_by_stage(run: RunRecord, iteration: int) -> dict[str, float]:
@@ -29,8 +25,8 @@ def tokens_by_stage(run: RunRecord, iteration: int) -> dict[str, float]:
     for stage, splits in SPLITS_OF.items():
         for split in splits:
             if (row := run.row(iteration, split)) and "completion_tokens" in row:
-                tokens[stage] += row["prompt_tokens"] + row["completion_tokens"]
-    for split in MEASURED:
+                tokens[stage] += engine_tokens(row)
+    for split in HEADLINE_SPLITS:
         if (row := run.row(iteration, split)) and "training/tokens" in row:
             tokens["refit"] = row["training/tokens"]
     return {stage: tokens[stage] for stage in STAGES if stage in tokens}

@@ -8,11 +8,11 @@ from itertools import groupby
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from rayboot.allocation import SKIPPED
 from rayboot.evaluation.intervals import Interval, bootstrap_interval
 from rayboot.report.read import RunRecord
 
 COLUMNS = ("split", "problem_id", "sample", "round", "status", "error_type")
-SKIPPED = "skipped"
 
 NAMES = {
     "failed": "wrong answer",

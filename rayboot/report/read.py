@@ -13,15 +13,17 @@ import pyarrow.fs as pafs
 import yaml
 
 from rayboot.errors import UserError
+from rayboot.metric_rows import HEADLINE_SPLITS, headline_split
 from rayboot.rollout import read_attempts
 from rayboot.run import RunDirectory
 from rayboot.storage import Storage
 
 Row = dict[str, Any]
 
-SPLITS = ("test", "validation", "train")
+SPLITS = (*HEADLINE_SPLITS, "train")
 """In the order in which a reader wants them."""
-STAGES = ("rollout", "evaluation")
+WITH_ATTEMPTS = ("rollout", "evaluation")
+"""Stages that write attempts."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,8 @@ class RunRecord:
 
     @property
     def headline_split(self) -> str | None:
-        """The split whose numbers stand for the run: test, or else validation; None when nothing is measured."""
-        measured = {row["split"] for row in self.rows}
-        return next((split for split in SPLITS[:2] if split in measured), None)
+        """The split whose numbers stand for the run; None when nothing is measured."""
+        return headline_split(self.rows)
 
     def attempts(
         self, columns: Sequence[str], where: pc.Expression | None = None
@@ -64,7 +65,7 @@ class RunRecord:
         """Iteration and attempts of every rollout and evaluation that is done and still there, in order."""
         run = self.directory
         for iteration in _iterations(run.storage):
-            for stage in STAGES:
+            for stage in WITH_ATTEMPTS:
                 folder = run.folder(iteration, stage)
                 if run.summary(iteration, stage) is not None and run.storage.exists(folder):
                     yield iteration, read_attempts(run.storage, folder, list(columns), where)

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from rayboot.report.outcomes import SKIPPED, Chain
+from rayboot.allocation import SKIPPED
+from rayboot.report.outcomes import Chain
 from rayboot.report.svg import element, picture
 from rayboot.report.words import count, percent
 

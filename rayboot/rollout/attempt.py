@@ -8,7 +8,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from rayboot.allocation import Step
+from rayboot.allocation import SKIPPED, Step
 from rayboot.problems.types import Frozen
 from rayboot.sandbox.verdict import Status, Verdict
 
@@ -58,6 +58,11 @@ class Attempt(Frozen):
     @property
     def passed(self) -> bool:
         return self.status == "passed"
+
+    @property
+    def made(self) -> bool:
+        """Whether anything was generated."""
+        return self.status != SKIPPED
 
     @property
     def verdict(self) -> Verdict:

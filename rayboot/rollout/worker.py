@@ -103,7 +103,7 @@ class RolloutWorker:
         )
         attempts = await self._sample(problem, split, prompt, [0])
         while not attempts[-1].passed and (possible := self._possible(attempts[-1])):
-            history = [attempt.step for attempt in attempts if attempt.status != "skipped"]
+            history = [attempt.step for attempt in attempts if attempt.made]
             action = allocation.decide(history, possible, random)
             if action == "stop":
                 break
@@ -116,7 +116,7 @@ class RolloutWorker:
     def _possible(self, last: Attempt) -> list[Arm]:
         """What can be done after an attempt."""
         possible: list[Arm] = ["sample"] if last.sample + 1 < self._settings.samples else []
-        if last.status != "skipped" and last.round < self._settings.repair_rounds:
+        if last.made and last.round < self._settings.repair_rounds:
             possible.append("repair")
         return possible
 
@@ -141,11 +141,7 @@ class RolloutWorker:
     async def _chain(self, problem: Problem, first: Attempt) -> list[Attempt]:
         """A first attempt and its repairs: of the latest program until one passes or the rounds are up."""
         chain = [first]
-        while (
-            not chain[-1].passed
-            and chain[-1].status != "skipped"
-            and len(chain) <= self._settings.repair_rounds
-        ):
+        while chain[-1].made and not chain[-1].passed and len(chain) <= self._settings.repair_rounds:
             chain.append(await self._repair(problem, chain[-1]))
         return chain
 
