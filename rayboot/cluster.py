@@ -15,6 +15,7 @@ from typing import Any
 import ray
 import ray.data
 from ray._common.utils import get_ray_address_file
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from rayboot.config import Recipe
 from rayboot.errors import UserError
@@ -30,7 +31,8 @@ DATA_TASKS_CPUS = 1.0
 def required_resources(recipe: Recipe) -> Resources:
     """CPUs and GPUs that the recipe's actors ask of Ray at the same time, at most.
 
-    The pools and the training workers keep theirs throughout; Ray Data's own tasks run beside them.
+    The pools and the training workers keep theirs throughout; Ray Data's own tasks run beside them. Of elastic workers
+    the least number counts.
     """
     generation, sandbox, training = recipe.generation, recipe.sandbox, recipe.training
     pools = generation.replicas * generation.cpus + sandbox.executors * sandbox.cpus
@@ -63,6 +65,13 @@ def connected(required: Resources) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def start_beside_driver(kind: type) -> Any:
+    """Start an actor that needs next to nothing, on the driver's node: it is lost with the driver alone."""
+    node = ray.get_runtime_context().get_node_id()
+    here = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
+    return ray.remote(kind).options(num_cpus=0, scheduling_strategy=here).remote()
 
 
 def _join_or_start(required: Resources) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import ray
 
+from rayboot.cluster import start_beside_driver
+
 
 class Tally:
     """A Ray actor that counts the finished problems of one rollout after the other."""
@@ -28,7 +30,7 @@ class Tally:
 
 def start_tally() -> Any:
     """Start the actor."""
-    return ray.remote(Tally).options(num_cpus=0).remote()
+    return start_beside_driver(Tally)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 import ray
 
+from rayboot.cluster import start_beside_driver
 from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError, UserError
 from rayboot.failures import explain
@@ -50,7 +51,7 @@ class Refitter:
             self._leaving.join()
             self._leaving = None
         if self._fit is None or not self._fit.is_alive():
-            self._desk = ray.remote(num_cpus=0)(RefitDesk).remote()
+            self._desk = start_beside_driver(RefitDesk)
             self._hire()
 
     def refit(

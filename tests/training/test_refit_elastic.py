@@ -33,9 +33,9 @@ from rayboot.training import RefitJob, Refitter
 
 jobs = [RefitJob.model_validate_json(text) for text in sys.argv[2:]]
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+ray.init(cluster.address, log_to_driver=False, logging_level="error")  # before there is a node to be lost
 nodes = [cluster.add_node(num_cpus=1)]
 cluster.wait_for_nodes()
-ray.init(cluster.address, log_to_driver=False, logging_level="error")
 after = []
 
 def lose(step, total, loss):
