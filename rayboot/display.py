@@ -38,15 +38,22 @@ class Terminal:
         for name in ("split", "problems", "pass@1", "repair@1", "attempts", "tokens"):
             table.add_column(name, justify="left" if name == "split" else "right")
         for row in rows:
-            shares = (f"{row[key]:.1%}" for key in ("pass@1", "repair@1"))
+            shares = (_share(row, name) for name in ("pass@1", "repair@1"))
             table.add_row(
                 row["split"], str(row["problems"]), *shares, str(row["attempts"]), f"{engine_tokens(row):,}"
             )
         console.print(table)
-        if rows[0]["training_examples"]:
-            console.print("training examples:", listed(rows[0]["training_examples"]))
+        for name in ("training_examples", "dropped_examples"):
+            if rows[0][name]:
+                console.print(f"{name.replace('_', ' ')}:", listed(rows[0][name]))
         seconds = {name: f"{value:.1f}" for name, value in rows[0]["seconds"].items()}
         console.print("seconds:", listed(seconds), end="\n\n")
+
+
+def _share(row: Mapping[str, Any], name: str) -> str:
+    """A rate in percent, with its interval."""
+    low, high = row["intervals"][name]
+    return rf"{row[name]:.1%} \[{100 * low:.1f}, {100 * high:.1f}]"
 
 
 @contextmanager
@@ -87,10 +94,8 @@ def curve(rows: Sequence[dict[str, Any]], best: int) -> None:
     for row in rows:
         if row["split"] == split:
             mark = "  best by validation" if row["iteration"] == best else ""
-            share = row["pass@1"]
-            table.add_row(
-                f"iteration {row['iteration']}", Bar(1.0, 0.0, share, width=50), f"{share:.1%}{mark}"
-            )
+            drawn = Bar(1.0, 0.0, row["pass@1"], width=50)
+            table.add_row(f"iteration {row['iteration']}", drawn, _share(row, "pass@1") + mark)
     console.print(table)
 
 

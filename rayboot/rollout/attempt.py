@@ -85,9 +85,11 @@ SCHEMA = pa.schema(
 """Columns of a rollout's Parquet files: the fields of `Attempt`."""
 
 
-def attempts_table(attempts: Sequence[Attempt]) -> pa.Table:
-    """The whole rollout of one problem as a table; each row learns how many there are."""
-    rows = [{**attempt.model_dump(), "rollout_size": len(attempts)} for attempt in attempts]
+def attempts_table(*rollouts: Sequence[Attempt]) -> pa.Table:
+    """Whole rollouts, each of one problem, as a table; each row learns how many its problem has."""
+    rows = [
+        {**attempt.model_dump(), "rollout_size": len(rollout)} for rollout in rollouts for attempt in rollout
+    ]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 

@@ -71,16 +71,18 @@ class RolloutWorker:
         self._places = asyncio.Semaphore(in_flight)
 
     async def __call__(self, batch: pa.Table) -> AsyncIterator[pa.Table]:
-        """Yield each problem's attempts as one table, as problems finish. Columns in: problem_id, split."""
-        rollouts = [self._placed(row["problem_id"], row["split"]) for row in batch.to_pylist()]
-        for rollout in asyncio.as_completed(rollouts):
-            attempts = await rollout
-            self._tally.add.remote(1)
-            yield attempts_table(attempts)
+        """Yield the attempts on a block's problems. Columns in: problem_id, split.
+
+        As one table: Ray Data would keep one for each problem until the block is whole, at a cost for each.
+        """
+        rollouts = (self._placed(row["problem_id"], row["split"]) for row in batch.to_pylist())
+        yield attempts_table(*await asyncio.gather(*rollouts))
 
     async def _placed(self, problem_id: str, split: str) -> list[Attempt]:
         async with self._places:
-            return await self._rollout(problem_id, split)
+            attempts = await self._rollout(problem_id, split)
+        self._tally.add.remote(1)
+        return attempts
 
     async def _rollout(self, problem_id: str, split: str) -> list[Attempt]:
         problem, settings = self._problems[problem_id], self._settings

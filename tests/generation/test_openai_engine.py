@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from itertools import pairwise
+import time
 from typing import Any
 
 import pytest
@@ -142,10 +142,11 @@ async def test_no_more_requests_are_under_way_than_allowed() -> None:
 async def test_requests_keep_to_the_rate_limit_and_retries_count() -> None:
     async with canned_server(as_many_as_asked, refusal(429, **SOON)) as server:
         asking = engine(server, requests_per_minute=600)
+        began = time.monotonic()
         await asyncio.gather(*(asking.generate([request()]) for _ in range(6)))
     assert len(server.times) == 7
-    assert min(after - before for before, after in pairwise(sorted(server.times))) > 0.07
-    assert server.times[-1] - server.times[0] > 0.58
+    # None comes before its turn; a busy machine may make them later.
+    assert all(came - began > 0.095 * turn for turn, came in enumerate(sorted(server.times)))
 
 
 async def test_the_rate_limit_is_fair() -> None:
