@@ -45,6 +45,11 @@ class Refitter:
         self._leaving: Fit | None = None
         self._busy = False
 
+    @property
+    def workers(self) -> int:
+        """Workers that are there, or are starting."""
+        return 0 if self._fit is None else self._fit.workers
+
     def start(self) -> None:
         """Start the workers, and do not wait for them: what comes before the first refit can go on meanwhile."""
         if self._leaving is not None:

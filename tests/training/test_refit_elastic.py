@@ -12,6 +12,7 @@ import ray
 from refit_helpers import MakeJob
 
 from rayboot.config.training import TrainingConfig
+from rayboot.training import Refitter
 from rayboot.training.fit import room_for_workers
 
 
@@ -23,7 +24,30 @@ def test_there_are_as_many_workers_as_there_is_room_for(ray_session: None) -> No
     assert room_for_workers(config.model_copy(update={"min_workers": None})) == 3
 
 
-NODES = """
+@ray.remote
+class Occupant:
+    """Takes up room."""
+
+    def ping(self) -> None: ...
+
+
+@pytest.mark.long
+def test_workers_join_when_there_is_room_for_them(ray_session: None, make_job: MakeJob) -> None:
+    free = ray.available_resources()["CPU"]
+    config = TrainingConfig(workers=2, min_workers=1, batch_size=16, epochs=2, cpus_per_worker=free // 2)
+    occupant = Occupant.options(num_cpus=free - free // 2).remote()
+    ray.get(occupant.ping.remote())
+    with Refitter(config, make_job().storage, "elastic") as refitter:
+        alone = refitter.refit(make_job("alone"))
+        assert refitter.workers == 1
+        ray.kill(occupant)
+        together = refitter.refit(make_job("together"))
+        assert refitter.workers == 2
+    assert together.train_loss == pytest.approx(alone.train_loss, rel=1e-3)
+    assert together.best_validation_loss == pytest.approx(alone.best_validation_loss, rel=1e-3)
+
+
+LOST_NODE = """
 import json, sys
 from pathlib import Path
 import ray
@@ -45,38 +69,28 @@ def lose(step, total, loss):
         cluster.remove_node(nodes.pop(), allow_graceful=False)
 
 with Refitter(TrainingConfig.model_validate_json(sys.argv[1]), jobs[0].storage, "elastic") as refitter:
-    workers, results = [], []
-    for number, job in enumerate(jobs):
-        if number == 2:
-            cluster.add_node(num_cpus=1)
-            cluster.wait_for_nodes()
-        results.append(refitter.refit(job, lose if number == 0 else None).model_dump())
-        workers.append(refitter._fit.workers if refitter._fit else None)
-print(json.dumps({"results": results, "workers": workers, "after": after}))
+    results = [refitter.refit(job, listener) for job, listener in zip(jobs, (lose, None))]
+    print(json.dumps({"results": [each.model_dump() for each in results], "workers": refitter.workers, "after": after}))
 """
 
 
 @pytest.mark.long
-def test_a_refit_goes_on_without_a_lost_node_and_the_next_takes_the_new_one(
-    make_job: MakeJob, llama: str
-) -> None:
+def test_a_refit_goes_on_without_a_lost_node(make_job: MakeJob) -> None:
     config = TrainingConfig(
         workers=2, min_workers=1, batch_size=16, epochs=40, lr=3e-3, warmup_ratio=0.1, patience=None
     )
-    jobs = [make_job(f"job-{number}", checkpoint_seconds=0) for number in range(3)]
+    jobs = [make_job(name, checkpoint_seconds=0) for name in ("disturbed", "alone")]
     done = subprocess.run(
-        [sys.executable, "-c", NODES, config.model_dump_json(), *(job.model_dump_json() for job in jobs)],
+        [sys.executable, "-c", LOST_NODE, config.model_dump_json(), *(job.model_dump_json() for job in jobs)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
-        check=True,
+        check=False,  # Ray ends a driver whose cluster has lost a node with an exit code of its own
         text=True,
     )
     told = json.loads(done.stdout.splitlines()[-1])
-    disturbed, alone, together = told["results"]
-
+    disturbed, alone = told["results"]
     assert min(told["after"]) > 1, "it began again instead of going on"
-    assert told["workers"] == [None, 1, 2]  # workers that were lost once are sent home after the refit
-    assert disturbed["steps"] == alone["steps"] == together["steps"]
-    for result in (disturbed, together):
-        assert result["train_loss"] == pytest.approx(alone["train_loss"], rel=1e-3)
-        assert result["best_validation_loss"] == pytest.approx(alone["best_validation_loss"], rel=1e-3)
+    assert told["workers"] == 1
+    assert disturbed["steps"] == alone["steps"]
+    assert disturbed["train_loss"] == pytest.approx(alone["train_loss"], rel=1e-3)
+    assert disturbed["best_validation_loss"] == pytest.approx(alone["best_validation_loss"], rel=1e-3)
