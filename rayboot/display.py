@@ -51,9 +51,9 @@ class Terminal:
 
 
 def _share(row: Mapping[str, Any], name: str) -> str:
-    """A rate in percent, with its interval."""
+    """A rate in percent, with its interval: short, for terminals of 80 columns."""
     low, high = row["intervals"][name]
-    return rf"{row[name]:.1%} \[{100 * low:.1f}, {100 * high:.1f}]"
+    return rf"{row[name]:.1%} \[{100 * low:.0f}, {100 * high:.0f}]"
 
 
 @contextmanager
@@ -94,7 +94,7 @@ def curve(rows: Sequence[dict[str, Any]], best: int) -> None:
     for row in rows:
         if row["split"] == split:
             mark = "  best by validation" if row["iteration"] == best else ""
-            drawn = Bar(1.0, 0.0, row["pass@1"], width=50)
+            drawn = Bar(1.0, 0.0, row["pass@1"], width=28)
             table.add_row(f"iteration {row['iteration']}", drawn, _share(row, "pass@1") + mark)
     console.print(table)
 
