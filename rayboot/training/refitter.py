@@ -122,8 +122,8 @@ class Refitter:
         """Whether elastic workers are fewer than there is room for."""
         if self._fit is None or self._fit.workers == self._config.workers:
             return False
-        more = self._config.workers - self._fit.workers
-        return room_for_workers(self._config.model_copy(update={"workers": more, "min_workers": 0})) > 0
+        one_more = self._config.model_copy(update={"workers": 1, "min_workers": 0})
+        return room_for_workers(one_more) == 1
 
     def _follow(self, progress: ProgressListener | None) -> Standing:
         assert self._fit is not None

@@ -103,7 +103,7 @@ def attempt():
         if os.path.exists(path): return open(path).read()
     raise OSError
 """,
-    "the root of another process": "attempt = lambda: os.listdir(f'/proc/{os.getppid() or 1}/root/etc')",
+    "the root of another process": "attempt = lambda: os.listdir(os.path.join('/proc', str(os.getppid() or 1), 'root', 'etc'))",
     "a symbolic link to a secret": "def attempt():\n    os.symlink('/etc/passwd', 'link')\n    open('link').read()",
     "a hard link to a secret": "attempt = lambda: os.link('/etc/passwd', 'link')",
     "the tests' own source": f"attempt = lambda: open({HERE!r}).read()",
