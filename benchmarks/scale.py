@@ -299,12 +299,12 @@ def _options() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="what", required=True)
     replicas = commands.add_parser("replicas", help="throughput by replicas")
     replicas.add_argument("--replicas", type=int, nargs="+", default=[1, 2, 4, 8, 16, 32, 64])
-    replicas.add_argument("--problems-per-replica", type=int, default=60)
+    replicas.add_argument("--problems-per-replica", type=int, default=120)
     replicas.add_argument("--samples", type=int, default=1)
     replicas.add_argument(
         "--batch-size", type=int, default=8, help="completions that a replica writes at once"
     )
-    replicas.add_argument("--latency", type=float, default=8.0, help="seconds of a completion, on average")
+    replicas.add_argument("--latency", type=float, default=16.0, help="seconds of a completion, on average")
     replicas.set_defaults(sandbox=True)
     attempts = commands.add_parser("attempts", help="memory by attempts")
     attempts.add_argument("--attempts", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])

@@ -108,7 +108,9 @@ class Stages:
         def work(folder: str) -> Summary:
             run, recipe = self._run, self._recipe
             validation = self._validation_set() if recipe.training.patience else None
-            self._rest()
+            if self._shares_gpus:
+                # Engines first, even if there are none yet: a GPU without one has room for two workers.
+                self._generation.broadcast("rest")
             with self._observer.stage(iteration, "refit") as progress, run.scratch(folder) as output:
                 result = self._refitter.refit(
                     RefitJob(
@@ -125,6 +127,8 @@ class Stages:
                     lambda step, steps, loss: progress(step, steps),
                 )
                 shutil.rmtree(f"{output}.state", ignore_errors=True)
+            if self._shares_gpus:
+                self._refitter.close()  # for all of the workers' memory
             return result.model_dump(mode="json")
 
         summary = self._run.once(iteration, "checkpoint", work)
@@ -241,10 +245,10 @@ class Stages:
         arms = learned_arms(self._run.storage, before) if iteration > 1 else Arms()
         return AdaptiveAllocation(arms, options.min_yield or 0.0, options.max_problem_tokens)
 
-    def _rest(self) -> None:
-        """Have the engines leave the GPU to the refit, if they share one."""
-        if self._recipe.generation.vllm.sleep and "_generation" in self.__dict__:
-            self._generation.broadcast("rest")
+    @property
+    def _shares_gpus(self) -> bool:
+        """Whether engines and training workers take turns on the same GPUs."""
+        return self._recipe.generation.vllm.sleep
 
     def _publish(self, policy: Weights) -> float:
         """Have every replica take the weights, and make sure that it did; the seconds that it took."""

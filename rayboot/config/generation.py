@@ -14,7 +14,8 @@ class VllmConfig(Section):
     """Options of the `vllm` engine."""
 
     tensor_parallel: int = Field(default=1, ge=1)
-    """GPUs of one node that share each copy of the model; `gpus` must be the same number."""
+    """GPUs of one node that share each copy of the model; `gpus` must be the same number. Without GPUs: processes that
+    share it."""
     max_model_len: int | None = Field(default=None, ge=16)
     """Longest prompt and completion together; null: what the model allows."""
     gpu_memory_utilization: float = Field(default=0.9, gt=0.0, le=1.0)
@@ -28,7 +29,8 @@ class VllmConfig(Section):
     max_lora_rank: int | None = Field(default=None, ge=1)
     """Take adapters of up to this rank as new weights; null: whole checkpoints."""
     sleep: bool = False
-    """Give the GPU's memory back while a refit runs on it; for generation and training on the same GPUs."""
+    """Give the GPU's memory back while a refit runs on it: each GPU is then divided between a replica and a training
+    worker, such as `gpus: 0.75` and `training.gpus_per_worker: 0.25`."""
     request_timeout: float | None = Field(default=None, gt=0.0)
     """Seconds after which a request is aborted: its completions then have the finish reason `abort`."""
 
@@ -118,12 +120,7 @@ class GenerationConfig(Section):
         if self.engine == "vllm":
             if self.dtype == "float64":
                 raise ValueError("engine: vllm has no float64; use float32, bfloat16, float16 or auto")
-            if self.vllm.sleep and not self.gpus:
-                raise ValueError("vllm.sleep gives a GPU back: it needs gpus above 0")
-            if self.gpus < 1 and self.vllm.tensor_parallel > 1:
-                raise ValueError("vllm.tensor_parallel needs as many whole GPUs: set gpus")
-            if self.gpus >= 1 and self.gpus != self.vllm.tensor_parallel:
-                raise ValueError(
-                    f"gpus = {self.gpus:g} and vllm.tensor_parallel = {self.vllm.tensor_parallel} must be equal"
-                )
+            parallel = self.vllm.tensor_parallel
+            if self.gpus not in (0, parallel) and (self.gpus > 1 or parallel > 1):
+                raise ValueError(f"gpus = {self.gpus:g} and vllm.tensor_parallel = {parallel} must be equal")
         return self

@@ -82,6 +82,29 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _a_shared_gpu_has_one_engine_and_one_worker(self) -> Recipe:
+        engines, workers = self.generation, self.training
+        if not engines.vllm.sleep:
+            return self
+        shares = (engines.gpus, workers.gpus_per_worker)
+        if min(shares) == 0 or round(sum(shares), 4) != 1:
+            raise ValueError(
+                "generation.vllm.sleep is for GPUs that engines share with the refit: generation.gpus and "
+                "training.gpus_per_worker must make 1 together, such as 0.75 and 0.25"
+            )
+        if engines.replicas > 1 and engines.gpus <= 0.5:
+            raise ValueError(
+                f"generation.gpus {engines.gpus:g} would put two sleeping replicas on one GPU: set it above 0.5, and "
+                "training.gpus_per_worker to the rest"
+            )
+        if workers.workers > engines.replicas:
+            raise ValueError(
+                f"training.workers {workers.workers} is more than generation.replicas {engines.replicas}: with "
+                "generation.vllm.sleep each worker shares the GPU of one replica"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _beams_have_an_engine(self) -> Recipe:
         for name, section in (("rollout", self.rollout), ("evaluation", self.evaluation)):
             if section.num_beams > 1 and self.generation.engine in ("vllm", "openai"):

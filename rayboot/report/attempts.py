@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from rayboot.problems.types import Frozen
 from rayboot.prompts.feedback import cut_middle
-from rayboot.report.outcomes import Chain
+from rayboot.report.outcomes import RunChain
 from rayboot.report.read import Row, RunRecord
 from rayboot.report.words import shared_start
 
@@ -44,7 +44,10 @@ class Sample(Frozen):
 
 
 def sample_attempts(
-    runs: Sequence[RunRecord], chains: Sequence[Iterable[Chain]], first: Iterable[str], budget: int = BUDGET
+    runs: Sequence[RunRecord],
+    chains: Sequence[Iterable[RunChain]],
+    first: Iterable[str],
+    budget: int = BUDGET,
 ) -> Sample:
     """Choose whole problems, so that each can be followed through the iterations and runs.
 

@@ -16,7 +16,7 @@ from rayboot.report.effort import (
     verified_yield,
 )
 from rayboot.report.figure import Figure, Key, Section, Table
-from rayboot.report.outcomes import Chain
+from rayboot.report.outcomes import RunChain
 from rayboot.report.read import RunRecord
 from rayboot.report.words import ABSENT, compact, count, duration
 
@@ -49,7 +49,7 @@ def cost_section(runs: Sequence[RunRecord]) -> Section | None:
     )
 
 
-def throughput_section(runs: Sequence[RunRecord], chains: Sequence[Sequence[Chain]]) -> Section | None:
+def throughput_section(runs: Sequence[RunRecord], chains: Sequence[Sequence[RunChain]]) -> Section | None:
     """Rates of each run."""
     figures = []
     for run, its in zip(runs, chains, strict=True):

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from rayboot.metric_rows import HEADLINE_SPLITS, STAGES, engine_tokens, stage_seconds
 from rayboot.report.curves import Point, Series
-from rayboot.report.outcomes import Chain
+from rayboot.report.outcomes import RunChain
 from rayboot.report.read import SPLITS, RunRecord
 
 SPLITS_OF = {"rollout": ("train",), "evaluation": HEADLINE_SPLITS}
@@ -63,7 +63,7 @@ def attempt_rate(run: RunRecord) -> list[Series]:
     return _by_stage(run, {key: row["attempts"] for key, row in _rows(run).items()}, _stage_seconds(run))
 
 
-def verified_yield(run: RunRecord, chains: Iterable[Chain]) -> list[Series]:
+def verified_yield(run: RunRecord, chains: Iterable[RunChain]) -> list[Series]:
     """Verified programs for a thousand tokens read and written."""
     verified = Counter((chain.iteration, chain.split) for chain in chains if chain.passed)
     thousands = {

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rayboot.problems.types import Frozen
-from rayboot.report.outcomes import Chain
+from rayboot.report.outcomes import RunChain
 from rayboot.report.read import RunRecord
 from rayboot.report.words import shared_start
 
@@ -50,9 +50,9 @@ class Hardest(Frozen):
     """How many of all were never solved."""
 
 
-def hardest(run: RunRecord, chains: Iterable[Chain], splits: Sequence[str]) -> Hardest:
+def hardest(run: RunRecord, chains: Iterable[RunChain], splits: Sequence[str]) -> Hardest:
     """Rank the problems of these splits."""
-    grouped: dict[tuple[str, str], list[Chain]] = defaultdict(list)
+    grouped: dict[tuple[str, str], list[RunChain]] = defaultdict(list)
     for chain in chains:
         if chain.split in splits:
             grouped[chain.split, chain.problem_id].append(chain)
@@ -70,8 +70,8 @@ def hardest(run: RunRecord, chains: Iterable[Chain], splits: Sequence[str]) -> H
     )
 
 
-def _hard(split: str, problem_id: str, chains: Sequence[Chain]) -> HardProblem:
-    turns: dict[int, list[Chain]] = defaultdict(list)
+def _hard(split: str, problem_id: str, chains: Sequence[RunChain]) -> HardProblem:
+    turns: dict[int, list[RunChain]] = defaultdict(list)
     for chain in chains:
         turns[chain.iteration].append(chain)
     return HardProblem(

@@ -28,8 +28,8 @@ NAMES = {
 """A failing verdict in words."""
 
 
-class Chain(NamedTuple):
-    """A first attempt and its repairs."""
+class RunChain(NamedTuple):
+    """A first attempt and its repairs, with their place in the run."""
 
     iteration: int
     split: str
@@ -70,26 +70,26 @@ Measures = dict[tuple[int, str], Measure]
 """By iteration and split."""
 
 
-def read_chains(run: RunRecord) -> list[Chain]:
+def read_chains(run: RunRecord) -> list[RunChain]:
     """All chains of the run whose attempts are still there."""
     return [
         chain for iteration, table in run.attempts(COLUMNS) for chain in chains(iteration, table.to_pylist())
     ]
 
 
-def chains(iteration: int, rows: Iterable[dict[str, Any]]) -> list[Chain]:
+def chains(iteration: int, rows: Iterable[dict[str, Any]]) -> list[RunChain]:
     """Attempts, in the order of split, problem, sample and round, as chains."""
     found = []
     for key, group in groupby(rows, key=lambda row: (row["split"], row["problem_id"], row["sample"])):
         attempts = list(group)
         statuses = tuple(row["status"] for row in attempts)
-        found.append(Chain(iteration, *key, statuses, tuple(row["error_type"] for row in attempts)))
+        found.append(RunChain(iteration, *key, statuses, tuple(row["error_type"] for row in attempts)))
     return found
 
 
-def measures(found: Iterable[Chain]) -> Measures:
+def measures(found: Iterable[RunChain]) -> Measures:
     """pass@1 and repair@1 of every problem, by iteration and split; a problem without a sample is unsolved."""
-    grouped: dict[tuple[int, str], dict[str, list[Chain]]] = defaultdict(lambda: defaultdict(list))
+    grouped: dict[tuple[int, str], dict[str, list[RunChain]]] = defaultdict(lambda: defaultdict(list))
     for chain in found:
         grouped[chain.iteration, chain.split][chain.problem_id].append(chain)
     return {

@@ -15,7 +15,7 @@ from rayboot.report.cost import cost_section, throughput_section
 from rayboot.report.figure import Table
 from rayboot.report.hardest import Hardest, hardest
 from rayboot.report.learning import learning_section
-from rayboot.report.outcomes import Chain, Measures, measures, read_chains
+from rayboot.report.outcomes import Measures, RunChain, measures, read_chains
 from rayboot.report.read import RunRecord
 from rayboot.report.repairs import repairs_section
 from rayboot.report.rows import comparison_table, iterations_table, rows_table
@@ -62,7 +62,7 @@ def render(runs: Sequence[RunRecord]) -> str:
     )
 
 
-def _overview(run: RunRecord, chains: Sequence[Chain], measured: Measures) -> Overview:
+def _overview(run: RunRecord, chains: Sequence[RunChain], measured: Measures) -> Overview:
     ranked = [(role, hardest(run, chains, splits)) for role, splits in ROLES.items()]
     return Overview(
         label=run.label,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rayboot.report.figure import Choice, Figure, Section, Table
-from rayboot.report.outcomes import Chain
+from rayboot.report.outcomes import RunChain
 from rayboot.report.read import SPLITS, RunRecord
 from rayboot.report.sankey import Flow, flow_chart, repair_flow
 from rayboot.report.words import count, percent
@@ -14,7 +14,7 @@ MOST = 8
 """Iterations of a split that a menu offers at most; evenly spaced ones, if there are more."""
 
 
-def repairs_section(runs: Sequence[RunRecord], chains: Sequence[Sequence[Chain]]) -> Section | None:
+def repairs_section(runs: Sequence[RunRecord], chains: Sequence[Sequence[RunChain]]) -> Section | None:
     """A diagram for each split and iteration of each run, chosen by a menu."""
     choices = [
         Choice(run.label, figures) for run, its in zip(runs, chains, strict=True) if (figures := _of_run(its))
@@ -32,8 +32,8 @@ def repairs_section(runs: Sequence[RunRecord], chains: Sequence[Sequence[Chain]]
     )
 
 
-def _of_run(chains: Sequence[Chain]) -> list[Figure]:
-    found: list[tuple[str, list[Chain]]] = []
+def _of_run(chains: Sequence[RunChain]) -> list[Figure]:
+    found: list[tuple[str, list[RunChain]]] = []
     for split in reversed(SPLITS):
         its = [chain for chain in chains if chain.split == split]
         iterations = sorted({chain.iteration for chain in its})
@@ -48,7 +48,7 @@ def _of_run(chains: Sequence[Chain]) -> list[Figure]:
     return [Figure(title, flow_chart(title, flow), _table(flow), _note(part)) for title, part, flow in flows]
 
 
-def _note(chains: Sequence[Chain]) -> str:
+def _note(chains: Sequence[RunChain]) -> str:
     made = [chain for chain in chains if chain.made]
     failed = [chain for chain in made if not chain.passed_first]
     repaired = sum(chain.passed for chain in failed)

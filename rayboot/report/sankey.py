@@ -9,7 +9,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from rayboot.allocation import SKIPPED
-from rayboot.report.outcomes import Chain
+from rayboot.report.outcomes import RunChain
 from rayboot.report.svg import element, picture
 from rayboot.report.words import count, percent
 
@@ -37,7 +37,7 @@ class Node(NamedTuple):
     height: float
 
 
-def repair_flow(chains: Iterable[Chain]) -> Flow:
+def repair_flow(chains: Iterable[RunChain]) -> Flow:
     """From the error of each failing first attempt to `repaired`, or to what is wrong with the last repair."""
     flow: Flow = Counter()
     for chain in chains:
@@ -65,7 +65,7 @@ def flow_chart(title: str, flow: Flow) -> Markup:
     )
 
 
-def _outcome(chain: Chain) -> str:
+def _outcome(chain: RunChain) -> str:
     if chain.passed:
         return REPAIRED
     if len(chain.statuses) == 1 or chain.statuses[1] == SKIPPED:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rayboot.problems.types import Frozen
 from rayboot.report.composition import in_order
 from rayboot.report.effort import total_seconds, total_tokens
-from rayboot.report.outcomes import Chain, Measures, difference, interval
+from rayboot.report.outcomes import Measures, RunChain, difference, interval
 from rayboot.report.read import Row, RunRecord
 from rayboot.report.words import compact, count, duration, listed, percent, percent_interval, plain, points
 
@@ -37,7 +37,7 @@ class Tile(Frozen):
     note: str = ""
 
 
-def story(run: RunRecord, measured: Measures, chains: Iterable[Chain]) -> Story:
+def story(run: RunRecord, measured: Measures, chains: Iterable[RunChain]) -> Story:
     """Tell it."""
     said = [_what(run)]
     if run.headline_split is None:
@@ -135,7 +135,7 @@ def _clear(run: RunRecord, measured: Measures) -> str:
     return ", which may be chance: its interval holds 0" if change.low <= 0 <= change.high else ""
 
 
-def _repairs(chains: Iterable[Chain]) -> list[str]:
+def _repairs(chains: Iterable[RunChain]) -> list[str]:
     """How many failing programs of the training rollouts a repair turned right."""
     failing = [c for c in chains if c.split == "train" and not c.passed_first and len(c.statuses) > 1]
     if not failing:

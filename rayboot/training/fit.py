@@ -74,20 +74,18 @@ def worker_resources(config: TrainingConfig) -> dict[str, float]:
     return {"CPU": config.cpus_per_worker, **gpus}
 
 
-def room_for_workers(config: TrainingConfig) -> int:
-    """Workers that the cluster has room for now, beside all that run there: `min_workers` at least, `workers` at most.
+def room_for_workers(resources: dict[str, float], least: int, most: int) -> int:
+    """Workers of these resources that the cluster has room for now, from `least` (for whom it is not asked) to `most`.
 
     Ray Train's own elastic policy counts what nodes have, not what is free: it would count the engines' GPUs as well.
     """
-    if config.min_workers is None:
-        return config.workers
-    for count in range(config.workers, config.min_workers, -1):
-        group = placement_group([worker_resources(config)] * count)
+    for count in range(most, least, -1):
+        group = placement_group([resources] * count)
         there = group.wait(ROOM_SECONDS)
         remove_placement_group(group)
         if there:
             return count
-    return config.min_workers
+    return least
 
 
 def _tune_ray_train() -> None:

@@ -15,7 +15,7 @@ from rayboot.failures import explain
 from rayboot.generation.model_directory import base_of
 from rayboot.training.desk import RefitDesk, Standing
 from rayboot.training.examples import count_rows, parquet_files
-from rayboot.training.fit import Fit, room_for_workers
+from rayboot.training.fit import Fit, room_for_workers, worker_resources
 from rayboot.training.job import ProgressListener, RefitJob, RefitResult
 from rayboot.training.workspace import Workspace
 from rayboot.training.zero import deepspeed_options
@@ -115,15 +115,16 @@ class Refitter:
 
     def _hire(self) -> None:
         """Start workers, who take what is on the desk."""
-        self._fit = Fit(self._config, room_for_workers(self._config), self._storage, self._name, self._desk)
+        most, least = self._config.workers, self._config.min_workers
+        workers = most if least is None else room_for_workers(worker_resources(self._config), least, most)
+        self._fit = Fit(self._config, workers, self._storage, self._name, self._desk)
         self._fit.start()
 
     def _could_grow(self) -> bool:
         """Whether elastic workers are fewer than there is room for."""
         if self._fit is None or self._fit.workers == self._config.workers:
             return False
-        one_more = self._config.model_copy(update={"workers": 1, "min_workers": 0})
-        return room_for_workers(one_more) == 1
+        return room_for_workers(worker_resources(self._config), least=0, most=1) == 1
 
     def _follow(self, progress: ProgressListener | None) -> Standing:
         assert self._fit is not None

@@ -11,6 +11,8 @@ import pytest
 from rayboot.config import Recipe, load_recipe, recipe_yaml
 from rayboot.errors import UserError
 
+JOBS = Path(__file__).parents[2] / "jobs"
+
 MINIMAL = """
 name: small
 problems: {train: quickstart/train, validation: quickstart/validation}
@@ -34,6 +36,11 @@ def test_a_resolved_recipe_reads_back_as_itself(write) -> None:
     )
     assert load_recipe(write(recipe_yaml(recipe))) == recipe
     assert (recipe.training.start, recipe.rollout.samples) == ("previous", 4)
+
+
+@pytest.mark.parametrize("path", sorted(JOBS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_recipes_to_start_from_are_sound(path: Path) -> None:
+    assert load_recipe(path, []).name == path.stem.replace("_", "-")
 
 
 @pytest.mark.parametrize("mode", ["finetune", "plain", "simple", "full"])

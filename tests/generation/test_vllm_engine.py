@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import torch
 from support.policies import adapter, nudged
 
 from rayboot.config.generation import GenerationConfig, VllmConfig
@@ -123,6 +124,12 @@ async def test_weights_of_another_model_are_refused_and_change_nothing(engine: G
         await engine.publish(llama, version + 1)
     assert engine.version == version
     assert await complete(engine) == before
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there are GPUs, and so vLLM's build for them")
+async def test_a_vllm_for_other_devices_is_named() -> None:
+    with pytest.raises(UserError, match=r"generation\.gpus is 1, and the vLLM that is installed is for CPUs"):
+        create_engine(GenerationConfig(engine="vllm", gpus=1), SEED_MODEL)
 
 
 async def test_a_prompt_that_does_not_fit_is_an_error_for_its_caller_alone(engine: Generator) -> None:

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rayboot.report.curves import Point, Series, curve_chart
-from rayboot.report.outcomes import Chain, chains, measures
+from rayboot.report.outcomes import RunChain, chains, measures
 from rayboot.report.sankey import MOST, OTHER, REPAIRED, UNTRIED, flow_chart, repair_flow
 from rayboot.report.svg import axis, element
 from rayboot.report.words import compact, duration, shared_start
 
 
-def chain(*statuses: str, errors: tuple[str, ...] = (), number: int = 0) -> Chain:
-    return Chain(1, "train", f"p/{number}", 0, statuses, errors or ("",) * len(statuses))
+def chain(*statuses: str, errors: tuple[str, ...] = (), number: int = 0) -> RunChain:
+    return RunChain(1, "train", f"p/{number}", 0, statuses, errors or ("",) * len(statuses))
 
 
 @settings(deadline=None)

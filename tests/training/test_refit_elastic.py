@@ -18,10 +18,9 @@ from rayboot.training.fit import room_for_workers
 
 def test_there_are_as_many_workers_as_there_is_room_for(ray_session: None) -> None:
     free = ray.available_resources()["CPU"]
-    config = TrainingConfig(workers=3, min_workers=1, batch_size=3, cpus_per_worker=int(free) // 2)
-    assert room_for_workers(config) == 2
-    assert room_for_workers(config.model_copy(update={"min_workers": 3})) == 3
-    assert room_for_workers(config.model_copy(update={"min_workers": None})) == 3
+    half = {"CPU": free // 2}
+    assert room_for_workers(half, least=1, most=3) == 2
+    assert room_for_workers(half, least=3, most=3) == 3
 
 
 @ray.remote

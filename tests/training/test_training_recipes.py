@@ -10,6 +10,12 @@ from rayboot.config import Recipe, TrainingConfig, recipe_from
 from rayboot.errors import UserError
 from rayboot.training.zero import deepspeed_options
 
+SHARED = (
+    "generation.engine=vllm generation.vllm.sleep=true generation.gpus=0.75 generation.replicas=2 "
+    "training.gpus_per_worker=0.25 "
+)
+"""GPUs that each serve a replica and a training worker in turns."""
+
 
 def recipe(*overrides: str) -> Recipe:
     data = {
@@ -47,6 +53,13 @@ def test_vllm_makes_room_for_the_adapters_that_training_makes() -> None:
         ("training.lora={} training.deepspeed=zero3", "use deepspeed: zero2"),
         ("training.deepspeed=zero9", "zero2, zero3 or the path of a .json file"),
         ("training.power=3", "power goes with schedule: polynomial"),
+        (SHARED + "training.gpus_per_worker=0.5", "must make 1 together, such as 0.75 and 0.25"),
+        (SHARED + "training.gpus_per_worker=0", "must make 1 together, such as 0.75 and 0.25"),
+        (SHARED + "training.workers=3 training.batch_size=3", "is more than generation.replicas 2"),
+        (
+            SHARED + "generation.gpus=0.5 training.gpus_per_worker=0.5",
+            "generation.gpus 0.5 would put two sleeping replicas on one GPU",
+        ),
         ("training.lora.target_modules=[]", "training.lora.target_modules"),
     ],
 )
