@@ -79,8 +79,9 @@ def write_examples(options: argparse.Namespace, model: str, folder: Path) -> dic
 def in_own_process(way: str, model: str, folder: str, options: argparse.Namespace) -> float:
     """Seconds of training."""
     command = [sys.executable, __file__, "--way", way, "--model", model, "--folder", folder]
-    for name in ("epochs", "batch_size", "micro_batch_size", "threads"):
+    for name in ("epochs", "batch_size", "micro_batch_size", "threads", "gpus"):
         command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
+    command += ["--bf16"] * options.bf16 + ["--gradient-checkpointing"] * options.gradient_checkpointing
     environment = {**os.environ, "OMP_NUM_THREADS": str(options.threads), "TOKENIZERS_PARALLELISM": "false"}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return float(done.stdout.splitlines()[-1])
@@ -97,9 +98,15 @@ def by_rayboot(options: argparse.Namespace) -> float:
         batch_size=options.batch_size,
         micro_batch_size=options.micro_batch_size,
         cpus_per_worker=options.threads,
+        gpus_per_worker=options.gpus,
+        bf16=options.bf16,
+        gradient_checkpointing=options.gradient_checkpointing,
         patience=None,
     )
-    with connected({"CPU": options.threads + 1}), tempfile.TemporaryDirectory() as scratch:
+    with (
+        connected({"CPU": options.threads + 1, "GPU": options.gpus}),
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         refitter = Refitter(config, f"{scratch}/state")
         result = refitter.refit(
             RefitJob(
@@ -139,7 +146,7 @@ def by_transformers(options: argparse.Namespace) -> float:
         examples.append({"input_ids": prompt + completion, "labels": [-100] * len(prompt) + completion})
     with tempfile.TemporaryDirectory() as scratch:
         trainer = Trainer(
-            AutoModelForCausalLM.from_pretrained(options.model),
+            AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.float32),
             TrainingArguments(**_arguments(options, scratch)),
             data_collator=DataCollatorForSeq2Seq(tokenizer),
             train_dataset=examples,  # type: ignore[arg-type]
@@ -157,7 +164,12 @@ def by_trl(options: argparse.Namespace) -> float:
     with tempfile.TemporaryDirectory() as scratch:
         trainer = SFTTrainer(
             options.model,
-            SFTConfig(**_arguments(options, scratch), max_length=2 * MAX_PROMPT, completion_only_loss=True),
+            SFTConfig(
+                **_arguments(options, scratch),
+                max_length=2 * MAX_PROMPT,
+                completion_only_loss=True,
+                model_init_kwargs={"dtype": "float32"},
+            ),
             train_dataset=Dataset.from_list(_rows(options)),
         )
         return float(trainer.train().metrics["train_runtime"])
@@ -181,9 +193,10 @@ def _arguments(options: argparse.Namespace, scratch: str) -> dict[str, Any]:
         "num_train_epochs": options.epochs,
         "per_device_train_batch_size": options.micro_batch_size,
         "gradient_accumulation_steps": options.batch_size // options.micro_batch_size,
-        "bf16": False,
+        "use_cpu": not options.gpus,
+        "bf16": options.bf16,
         "fp16": False,
-        "gradient_checkpointing": False,
+        "gradient_checkpointing": options.gradient_checkpointing,
         "save_strategy": "no",
         "report_to": "none",
         "disable_tqdm": True,
@@ -204,6 +217,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--micro-batch-size", type=int, default=8)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--gpus", type=int, default=0, choices=[0, 1])
+    parser.add_argument("--bf16", action="store_true", help="bfloat16 autocast")
+    parser.add_argument("--gradient-checkpointing", action="store_true")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     parser.add_argument("--way", choices=[*RUN], help=argparse.SUPPRESS)  # one of them, in this process

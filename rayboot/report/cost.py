@@ -56,7 +56,8 @@ def throughput_section(runs: Sequence[RunRecord], chains: Sequence[Sequence[RunC
         of = f", {run.label}" if len(runs) > 1 else ""
         for title, unit, series in (
             ("Attempts per second", "attempts/s", attempt_rate(run)),
-            ("Tokens written per busy second", "tokens/s", engine_rate(run)),
+            ("Tokens written per busy second", "tokens/s", engine_rate(run, "completion_tokens")),
+            ("Samples under way in a busy replica", "samples", engine_rate(run, "sample_seconds")),
             ("Verified programs per 1,000 tokens", "programs", verified_yield(run, its)),
         ):
             if series:
@@ -69,7 +70,8 @@ def throughput_section(runs: Sequence[RunRecord], chains: Sequence[Sequence[RunC
         title="How fast it was",
         text=(
             "An attempt is generated and verified; the first evaluation also waits for the engines to start. Busy "
-            "seconds are those in which an engine replica has work, added up over the replicas. "
+            "seconds are those in which an engine replica has work, added up over the replicas. With fewer samples "
+            "under way than `generation.batch_size` a replica has room for more. "
             "Verified programs for the same tokens rise when the model fails less, and so repairs less."
         ),
         figures=figures,

@@ -42,18 +42,17 @@ def total_tokens(run: RunRecord) -> float:
     return sum(tokens.get("rollout", 0) + tokens.get("evaluation", 0) for tokens in stages)
 
 
-def engine_rate(run: RunRecord) -> list[Series]:
-    """Completion tokens a second of a busy engine replica."""
+def engine_rate(run: RunRecord, amount: str) -> list[Series]:
+    """What an engine replica did, as `generation` in metrics.jsonl names it, for each of its busy seconds."""
     found = []
     for style, (stage, splits) in zip(("c0", "c1"), SPLITS_OF.items(), strict=True):
         points = []
         for iteration in run.iterations:
             rows = [row for split in splits if (row := run.row(iteration, split))]
-            generation = (
-                rows[0].get("generation", {}) if rows else {}
-            )  # of the stage, the same in all its rows
-            if seconds := generation.get("busy_seconds"):
-                points.append(Point(iteration, generation["completion_tokens"] / seconds))
+            # Of the stage, the same in all its rows.
+            generation = rows[0].get("generation", {}) if rows else {}
+            if amount in generation and (seconds := generation["busy_seconds"]):
+                points.append(Point(iteration, generation[amount] / seconds))
         found.append(Series(stage, style, points))
     return [series for series in found if series.points]
 

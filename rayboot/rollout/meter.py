@@ -24,6 +24,10 @@ class Throughput(Frozen):
     """Completions that took too long."""
     busy_seconds: float = 0.0
     """Time in which a request was under way, over all replicas."""
+    sample_seconds: float = 0.0
+    """Time of all samples together, from their request to its result: over `busy_seconds`, how many were under way."""
+    queued_seconds: float = 0.0
+    """The part of it in which more samples were under way than the replica generates at once."""
     retries: int = 0
     """Requests that a provider was asked again."""
     cost: float = 0.0
@@ -38,24 +42,37 @@ class Throughput(Frozen):
 class ThroughputMeter:
     """Counts what one replica does."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: int) -> None:
+        """Args:
+        places: Samples that the replica generates at once.
+        """
+        self._places = places
         self._total = Throughput()
         self._billed = Usage()
         self._under_way = 0
-        self._began = 0.0
+        self._since = 0.0
 
     @contextmanager
-    def busy(self) -> Iterator[None]:
-        """Count the time as busy, once however many calls overlap."""
-        if not self._under_way:
-            self._began = time.monotonic()
-        self._under_way += 1
+    def busy(self, samples: int) -> Iterator[None]:
+        """Count the time as that of so many samples, beside those of other calls."""
+        self._change(samples)
         try:
             yield
         finally:
-            self._under_way -= 1
-            if not self._under_way:
-                self._total += Throughput(busy_seconds=time.monotonic() - self._began)
+            self._change(-samples)
+
+    def _change(self, by: int) -> None:
+        """Count the time since the last change, and change the number of samples under way."""
+        now = time.monotonic()
+        if self._under_way:
+            seconds = now - self._since
+            self._total += Throughput(
+                busy_seconds=seconds,
+                sample_seconds=seconds * self._under_way,
+                queued_seconds=seconds * max(0, self._under_way - self._places),
+            )
+        self._under_way += by
+        self._since = now
 
     def count(self, results: Sequence[GenerationResult]) -> None:
         completions = [completion for result in results for completion in result.completions]

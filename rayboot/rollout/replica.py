@@ -37,7 +37,7 @@ class GenerationReplica:
     def __init__(self, config: GenerationConfig, model: str) -> None:
         self._engine = create_engine(config, localize(model))
         self._publishing = asyncio.Lock()
-        self._meter = ThroughputMeter()
+        self._meter = ThroughputMeter(config.openai.max_concurrency if config.openai else config.batch_size)
 
     async def ping(self) -> None:
         """Answer once the engine is ready."""
@@ -55,7 +55,7 @@ class GenerationReplica:
         """
         await self.publish(weights)
         try:
-            with self._meter.busy():
+            with self._meter.busy(sum(len(request.seeds) for request in requests)):
                 results = await self._engine.generate(requests)
         except EngineDied as error:
             print(f"a generation replica ends: {error}", file=sys.stderr, flush=True)

@@ -124,7 +124,7 @@ def _row(iteration: int, split: str, metrics: dict[str, float], mode: str) -> di
         "iteration": iteration,
         "split": split,
         **metrics,
-        "generation": {"completion_tokens": 300, "busy_seconds": 1.5},
+        "generation": {"completion_tokens": 300, "busy_seconds": 1.5, "sample_seconds": 12.0},
         "training_examples": kinds if iteration else {},
         "replayed_examples": {"1": 2} if iteration == 2 else {},
         "dropped_examples": {"duplicate": 3} if iteration == 2 else {},
