@@ -41,9 +41,7 @@ def losses(result: RefitResult) -> list[float]:
     return [result.train_loss, *(loss for _, loss in result.curve)]
 
 
-@pytest.mark.parametrize(
-    "lora", [pytest.param(None, id="full", marks=pytest.mark.long), pytest.param(LORA, id="lora")]
-)
+@pytest.mark.parametrize("lora", [pytest.param(None, id="full"), pytest.param(LORA, id="lora")])
 def test_each_way_of_sharing_gives_the_losses_and_weights_of_the_others(
     pair: Refitter, make_job: MakeJob, lora: LoraConfig | None
 ) -> None:
