@@ -25,7 +25,7 @@ from rayboot.training.fit import worker_resources
 
 engines, workers = (json.loads(text) for text in sys.argv[1:])
 engines, workers = GenerationConfig(**engines), TrainingConfig(**workers)
-ray.init("local", num_cpus=32, num_gpus=engines.replicas, include_dashboard=False, logging_level="error")
+ray.init("local", num_cpus=8, num_gpus=engines.replicas, include_dashboard=False, logging_level="error")
 pool = start_generation_pool(engines, "")
 pool.broadcast("ping")
 found = {"engines": pool.broadcast("__ray_call__", lambda engine: ray.get_gpu_ids())}
@@ -55,7 +55,8 @@ print(json.dumps(found))
 def test_each_gpu_has_one_replica_and_one_worker(tmp_path: Path) -> None:
     recording = tmp_path / "recording.jsonl"
     recording.write_text('{"completions": ["pass"]}\n')
-    recipe = load_recipe(RECIPE, [])
+    three = ["generation.replicas=3", "training.workers=3", "training.batch_size=12"]
+    recipe = load_recipe(RECIPE, three)
     engines = recipe.generation.model_dump(include={"replicas", "gpus"})
     engines |= {"engine": "recorded", "recording": str(recording)}
     workers = recipe.training.model_dump(include={"workers", "gpus_per_worker", "batch_size"})
@@ -65,4 +66,4 @@ def test_each_gpu_has_one_replica_and_one_worker(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     for place, gpus in found.items():
-        assert sorted(gpus) == [[gpu] for gpu in range(8)], place
+        assert sorted(gpus) == [[gpu] for gpu in range(3)], place

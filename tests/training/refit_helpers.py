@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -53,8 +54,11 @@ def loss_of(checkpoint: str, examples: str) -> float:
 
 def newest_worker() -> psutil.Process:
     """The Ray Train worker that was started last by this test's own Ray."""
-    family = psutil.Process().children(recursive=True)
-    workers = [process for process in family if "RayTrainWorker" in "".join(process.cmdline()[:1])]
+    workers = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # other processes of Ray come and go
+            if "RayTrainWorker" in "".join(process.cmdline()[:1]):
+                workers.append(process)
     return max(workers, key=psutil.Process.create_time)
 
 
