@@ -121,6 +121,6 @@ class GenerationConfig(Section):
             if self.dtype == "float64":
                 raise ValueError("engine: vllm has no float64; use float32, bfloat16, float16 or auto")
             parallel = self.vllm.tensor_parallel
-            if self.gpus not in (0, parallel) and (self.gpus > 1 or parallel > 1):
+            if self.gpus not in (0, parallel) and max(self.gpus, parallel) > 1:
                 raise ValueError(f"gpus = {self.gpus:g} and vllm.tensor_parallel = {parallel} must be equal")
         return self
