@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from pydantic import ConfigDict
+from ray.util.placement_group import PlacementGroup
 
 from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError
@@ -51,6 +52,7 @@ class RefitDesk:
         self._changed = asyncio.Condition()
         self._assignment: Assignment | None = None
         self._standing = Standing()
+        self._room: PlacementGroup | None = None
         self._closed = False
 
     async def post(self, kind: str, job: RefitJob, config: TrainingConfig) -> None:
@@ -60,6 +62,10 @@ class RefitDesk:
             self._assignment = Assignment(number=number, kind=kind, job=job, config=config)
             self._standing = Standing(news=self._standing.news + 1)
             self._changed.notify_all()
+
+    async def arrive(self, room: PlacementGroup) -> None:
+        """Workers are there, and this is what Ray keeps for them until they are gone."""
+        self._room = room
 
     async def take(self, rank: int, after: int) -> Assignment | None:
         """Wait for an unfinished refit whose number is above `after`. None when there will be no more."""
@@ -87,11 +93,12 @@ class RefitDesk:
                 await self._changed.wait_for(lambda: self._standing.news > seen)
         return self._standing
 
-    async def close(self) -> None:
-        """Send the workers home: each call of `take` answers None."""
+    async def close(self) -> PlacementGroup | None:
+        """Send the workers home: each call of `take` answers None. What was kept for them; None if none arrived."""
         async with self._changed:
             self._closed = True
             self._changed.notify_all()
+        return self._room
 
     def _is_open(self, after: int) -> bool:
         unfinished = self._standing.fields is None and self._standing.error is None

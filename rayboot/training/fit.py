@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.placement_group import (
+    PlacementGroup,
+    placement_group,
+    placement_group_table,
+    remove_placement_group,
+)
 
 from rayboot.config.training import TrainingConfig
 from rayboot.training import worker
@@ -86,6 +92,17 @@ def room_for_workers(resources: dict[str, float], least: int, most: int) -> int:
         if there:
             return count
     return least
+
+
+def wait_until_removed(group: PlacementGroup, seconds: float) -> None:
+    """Wait until Ray has taken back what it kept for workers, which it does as it ends them.
+
+    Ray Train's `fit` returns ten seconds later where Ray has no dashboard: a helper of it asks there whether the run is
+    over, and waits for an answer.
+    """
+    end = time.monotonic() + seconds
+    while placement_group_table(group).get("state") != "REMOVED" and time.monotonic() < end:
+        time.sleep(0.1)
 
 
 def _tune_ray_train() -> None:

@@ -15,13 +15,13 @@ from rayboot.failures import explain
 from rayboot.generation.model_directory import base_of
 from rayboot.training.desk import RefitDesk, Standing
 from rayboot.training.examples import count_rows, parquet_files
-from rayboot.training.fit import Fit, room_for_workers, worker_resources
+from rayboot.training.fit import Fit, room_for_workers, wait_until_removed, worker_resources
 from rayboot.training.job import ProgressListener, RefitJob, RefitResult
 from rayboot.training.workspace import Workspace
 from rayboot.training.zero import deepspeed_options
 
 CLOSE_SECONDS = 10.0
-"""Longest wait for workers that are sent home; ones that are still starting take longer, and are left to it."""
+"""Longest wait for workers that are sent home."""
 
 
 class Refitter:
@@ -95,13 +95,16 @@ class Refitter:
         return RefitResult.model_validate(standing.fields)
 
     def close(self) -> None:
-        """Send the workers home; the next refit starts new ones. Workers in the middle of a refit that was
-        interrupted leave after it, or when Ray is shut down; nothing waits for them but the next refit."""
+        """Send the workers home, and wait until what they kept is free; the next refit starts new ones.
+
+        Workers that are still starting, or in the middle of a refit that was interrupted, leave after it, or when Ray
+        is shut down; nothing waits for them but the next refit.
+        """
         if self._fit is not None:
-            ray.get(self._desk.close.remote())
+            room = ray.get(self._desk.close.remote())
             self._leaving, self._fit = self._fit, None
-            if not self._busy:
-                self._leaving.join(CLOSE_SECONDS)
+            if room is not None and not self._busy:
+                wait_until_removed(room, CLOSE_SECONDS)
             self._busy = False
 
     def __enter__(self) -> Self:

@@ -25,6 +25,7 @@ def serve(setup: dict[str, Any]) -> None:
     """
     import ray.train
     import torch
+    from ray.util.placement_group import get_current_placement_group
 
     desk, context = setup["desk"], ray.train.get_context()
     rank, alone = context.get_world_rank(), context.get_world_size() == 1
@@ -32,6 +33,8 @@ def serve(setup: dict[str, Any]) -> None:
     for module in LOOPS.values():
         import_module(module)
     _be_quiet()
+    if rank == 0:
+        desk.arrive.remote(get_current_placement_group())
     done = 0
     while (assignment := ray.get(desk.take.remote(rank, done))) is not None:
         try:
@@ -47,6 +50,7 @@ def serve(setup: dict[str, Any]) -> None:
                 raise
         done = assignment.number
         gc.collect()
+        torch.cuda.empty_cache()  # for engines on the same GPU; does nothing where CUDA is not in use
 
 
 def _train(assignment: Assignment, desk: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import ray
 import torch
+from ray.util.placement_group import placement_group_table
 from refit_helpers import KillWorkerOnce, MakeJob, newest_worker, same, weights, without_time
 
 from rayboot.config.training import TrainingConfig
@@ -38,14 +39,21 @@ def uninterrupted(
     return refitter.refit(job, config=LONG), weights(job.output)
 
 
+def kept_room() -> set[str]:
+    """Ids of what Ray keeps for workers."""
+    return {name for name, group in placement_group_table().items() if group["state"] != "REMOVED"}
+
+
 def test_a_refit_whose_worker_is_killed_ends_with_the_same_weights(
     uninterrupted: tuple[RefitResult, dict[str, torch.Tensor]], make_job: MakeJob, t5: str
 ) -> None:
     job = make_job("interrupted", start=t5, checkpoint_seconds=0)
     killer = KillWorkerOnce(job)
+    before = kept_room()
 
     result = refit(job, LONG, killer)
 
+    assert kept_room() == before, "its workers did not go home"
     assert killer.killed_at is not None
     assert min(killer.steps_after) > 1, "it began again instead of going on"
     assert without_time(result) == without_time(uninterrupted[0])
