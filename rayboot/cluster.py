@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import ray
-import ray.data
 from ray._common.utils import get_ray_address_file
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -137,6 +136,8 @@ def _check(required: Resources) -> None:
 
 
 def _calm_ray_data() -> None:
+    import ray.data  # here, because each actor would import it too
+
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.verbose_progress = False
