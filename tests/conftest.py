@@ -17,6 +17,7 @@ def ray_session() -> Iterator[None]:
     ray.init(
         "local",
         num_cpus=8,  # pools that stay for a whole session must leave room for the next test's
+        num_gpus=3,  # which Ray counts as it is told; none has to be there
         resources={"room": 2},  # of which no pool takes any
         include_dashboard=False,
         log_to_driver=False,
