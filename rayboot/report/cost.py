@@ -71,7 +71,8 @@ def throughput_section(runs: Sequence[RunRecord], chains: Sequence[Sequence[RunC
         text=(
             "An attempt is generated and verified; the first evaluation also waits for the engines to start. Busy "
             "seconds are those in which an engine replica has work, added up over the replicas. With fewer samples "
-            "under way than `generation.batch_size` a replica has room for more. "
+            "under way than `generation.batch_size` (for a provider, `generation.openai.max_concurrency`) a replica "
+            "has room for more. "
             "Verified programs for the same tokens rise when the model fails less, and so repairs less."
         ),
         figures=figures,

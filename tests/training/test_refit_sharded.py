@@ -46,7 +46,7 @@ def losses(result: RefitResult) -> list[float]:
     [
         pytest.param("zero2", None, id="zero2"),
         pytest.param("zero2", LORA, id="zero2-lora"),
-        pytest.param("zero3", None, id="zero3", marks=pytest.mark.long),
+        pytest.param("zero3", None, id="zero3"),
     ],
 )
 def test_each_way_of_sharing_gives_the_losses_and_weights_of_ddp(
