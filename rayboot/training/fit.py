@@ -97,8 +97,8 @@ def room_for_workers(resources: dict[str, float], least: int, most: int) -> int:
 def wait_until_removed(group: PlacementGroup, seconds: float) -> None:
     """Wait until Ray has taken back what it kept for workers, which it does as it ends them.
 
-    Ray Train's `fit` returns ten seconds later where Ray has no dashboard: a helper of it asks there whether the run is
-    over, and waits for an answer.
+    Ray Train's `fit` returns ten seconds later where Ray has no dashboard, which a helper of it asks whether the run is
+    over.
     """
     end = time.monotonic() + seconds
     while placement_group_table(group).get("state") != "REMOVED" and time.monotonic() < end:

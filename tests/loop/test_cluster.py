@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,11 +57,10 @@ def environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"} | TOKEN
 
 
-def jobs(address: str, job: bytes | None = None) -> str:
-    """What the cluster says of its jobs, after it was given another."""
+def give_job(address: str) -> None:
     headers = {"Authorization": f"Bearer {TOKEN['RAY_AUTH_TOKEN']}", "Content-Type": "application/json"}
-    with urllib.request.urlopen(urllib.request.Request(f"{address}/api/jobs/", job, headers)) as answer:
-        return str(answer.read(), "utf-8")
+    job = urllib.request.Request(f"{address}/api/jobs/", b'{"entrypoint": "true"}', headers)
+    urllib.request.urlopen(job).close()
 
 
 def _ready(address: str) -> str:
@@ -70,9 +68,9 @@ def _ready(address: str) -> str:
     deadline = time.monotonic() + 120
     while True:
         try:
-            jobs(address, b'{"entrypoint": "true"}')
+            give_job(address)
             return address
-        except urllib.error.URLError:
+        except OSError:
             assert time.monotonic() < deadline
             time.sleep(0.5)
 
@@ -92,6 +90,4 @@ def test_a_submitted_job_runs_the_loop_on_the_cluster(cluster: str, tmp_path: Pa
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
     rows = metrics(tmp_path / "runs/small")
     assert [(row["iteration"], row["split"]) for row in rows][-1] == (1, "test")
-    assert (
-        jobs(cluster).count('"SUCCEEDED"') == 2
-    )  # with the one that found it ready; it is there for the next
+    give_job(cluster)  # it is there for the next
