@@ -23,6 +23,7 @@ def bootstrap(recipe: Recipe, stages: Stages, history: History) -> int:
     policy = stages.pretrained
     history.record(0, evaluation=stages.evaluate(0, policy))
     for iteration in range(1, recipe.iterations + 1):
+        stages.expect_refit(iteration)
         rollout = stages.rollout(iteration, policy) if recipe.mode != "finetune" else None
         training_set = stages.curate(iteration)
         start = stages.pretrained if recipe.training.start == "pretrained" else policy

@@ -67,6 +67,15 @@ class Stages:
         self.pretrained = Weights(checkpoint=pretrained, version=0)
         self._prompts = PromptSource.of(recipe, pretrained, problems["few_shot"])
 
+    def expect_refit(self, iteration: int) -> None:
+        """Have the training workers start, if the iteration's refit is still to come, and do not wait for them.
+
+        Not where others must come first: engines on the same GPUs, or all those that elastic workers leave room for.
+        """
+        first = self._shares_gpus or self._recipe.training.min_workers is not None
+        if not first and self._run.summary(iteration, "checkpoint") is None:
+            self._refitter.start()
+
     def rollout(self, iteration: int, policy: Weights) -> Summary:
         """Sample, verify and repair every training problem with the policy. The summary: metrics of `train`."""
         options, rounds = self._recipe.rollout, self._recipe.repair_rounds
