@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Literal
 
 from transformers import AutoConfig, PreTrainedTokenizerBase
@@ -36,6 +36,9 @@ from rayboot.generation.stopping import decode
 from rayboot.generation.versions import Versions
 from rayboot.generation.vllm_options import engine_options
 from rayboot.generation.weight_shapes import check_same_shapes
+
+ALIVE_SECONDS = 1.0
+"""Between two looks at whether vLLM's process is there, while an answer of it is waited for."""
 
 
 class VllmEngine:
@@ -127,6 +130,7 @@ class VllmEngine:
 
         Raises:
             UserError: The checkpoint is missing, broken or of another kind; the old weights stay in use.
+            EngineDied: vLLM's own process is gone.
         """
         adapter = self._adapter_of(checkpoint, version)
         async with self._versions.replace(version):
@@ -134,12 +138,12 @@ class VllmEngine:
             if adapter is None:
                 await self._load(checkpoint)
             else:
-                await self._engine.add_lora(adapter)
+                await self._ask(self._engine.add_lora(adapter))
             if self._adapter is not None:
-                await self._engine.remove_lora(self._adapter.lora_int_id)
+                await self._ask(self._engine.remove_lora(self._adapter.lora_int_id))
             self._adapter = adapter
             await self._wake("kv_cache")
-            await self._engine.reset_prefix_cache()
+            await self._ask(self._engine.reset_prefix_cache())
             self._asleep = False
 
     def _adapter_of(self, checkpoint: str, version: int) -> LoRARequest | None:
@@ -152,18 +156,32 @@ class VllmEngine:
 
     async def _load(self, checkpoint: str) -> None:
         check_same_shapes(checkpoint, self._model)
-        await self._engine.collective_rpc("load_checkpoint", args=(checkpoint,))
+        await self._ask(self._engine.collective_rpc("load_checkpoint", args=(checkpoint,)))
 
     async def rest(self) -> None:
         """Give the GPU's memory back until the next `publish`. Adapters need the weights under them: those stay, in
         the machine's own memory."""
         await self._versions.idle()
-        await self._engine.sleep(level=1 if self._takes_adapters else 2)
+        await self._ask(self._engine.sleep(level=1 if self._takes_adapters else 2))
         self._asleep = True
 
     async def _wake(self, what: Literal["weights", "kv_cache"]) -> None:
         if self._asleep:
-            await self._engine.wake_up(tags=[what])
+            await self._ask(self._engine.wake_up(tags=[what]))
+
+    async def _ask(self, call: Awaitable[object]) -> None:
+        """Await what vLLM's process is asked for beside completions: when it dies, vLLM itself waits on for ever."""
+        answer = asyncio.ensure_future(call)
+        try:
+            while not answer.done():
+                if self._engine.errored:
+                    raise EngineDied("vLLM's engine process is gone")
+                await asyncio.wait({answer}, timeout=ALIVE_SECONDS)
+            await answer
+        except EngineDeadError as error:
+            raise EngineDied(f"vLLM's engine process is gone: {error}") from error
+        finally:
+            answer.cancel()
 
     async def close(self) -> None:
         """End vLLM's processes."""

@@ -53,8 +53,8 @@ class GenerationReplica:
 
         An engine that is lost takes the replica with it: Ray makes another, and the pool asks again.
         """
-        await self.publish(weights)
         try:
+            await self.publish(weights)
             with self._meter.busy(sum(len(request.seeds) for request in requests)):
                 results = await self._engine.generate(requests)
         except EngineDied as error:

@@ -13,7 +13,14 @@ from support.policies import adapter, nudged
 
 from rayboot.config.generation import GenerationConfig, VllmConfig
 from rayboot.errors import UserError
-from rayboot.generation import Completion, GenerationRequest, Generator, SamplingParams, create_engine
+from rayboot.generation import (
+    Completion,
+    EngineDied,
+    GenerationRequest,
+    Generator,
+    SamplingParams,
+    create_engine,
+)
 from rayboot.recipes import resolve_model
 
 pytest.importorskip("vllm", reason="vLLM is not installed")
@@ -122,6 +129,20 @@ async def test_weights_of_another_model_are_refused_and_change_nothing(engine: G
     before, version = await complete(engine), engine.version
     with pytest.raises(UserError, match="another model's weights"):
         await engine.publish(llama, version + 1)
+    assert engine.version == version
+    assert await complete(engine) == before
+
+
+async def test_an_answer_of_a_dead_process_is_not_waited_for(
+    engine: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, version = await complete(engine), engine.version
+    vllm = engine._engine  # type: ignore[attr-defined]
+    with monkeypatch.context() as patch:
+        patch.setattr(vllm, "collective_rpc", lambda *args, **kwargs: asyncio.Event().wait())
+        patch.setattr(type(vllm), "errored", True)
+        with pytest.raises(EngineDied, match="process is gone"):
+            await asyncio.wait_for(engine.publish(SEED_MODEL, version + 1), timeout=30)
     assert engine.version == version
     assert await complete(engine) == before
 
