@@ -175,7 +175,7 @@ class VllmEngine:
         try:
             while not answer.done():
                 if self._engine.errored:
-                    raise EngineDied("vLLM's engine process is gone")
+                    raise self._engine.dead_error
                 await asyncio.wait({answer}, timeout=ALIVE_SECONDS)
             await answer
         except EngineDeadError as error:

@@ -57,10 +57,11 @@ def environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"} | TOKEN
 
 
-def give_job(address: str) -> None:
+def jobs(address: str, job: bytes | None = None) -> str:
+    """The cluster's answer to a request for its jobs, or to a new one."""
     headers = {"Authorization": f"Bearer {TOKEN['RAY_AUTH_TOKEN']}", "Content-Type": "application/json"}
-    job = urllib.request.Request(f"{address}/api/jobs/", b'{"entrypoint": "true"}', headers)
-    urllib.request.urlopen(job).close()
+    with urllib.request.urlopen(urllib.request.Request(f"{address}/api/jobs/", job, headers)) as answer:
+        return str(answer.read(), "utf-8")
 
 
 def _ready(address: str) -> str:
@@ -68,7 +69,7 @@ def _ready(address: str) -> str:
     deadline = time.monotonic() + 120
     while True:
         try:
-            give_job(address)
+            jobs(address, b'{"entrypoint": "true"}')
             return address
         except OSError:
             assert time.monotonic() < deadline
@@ -90,4 +91,4 @@ def test_a_submitted_job_runs_the_loop_on_the_cluster(cluster: str, tmp_path: Pa
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
     rows = metrics(tmp_path / "runs/small")
     assert [(row["iteration"], row["split"]) for row in rows][-1] == (1, "test")
-    give_job(cluster)  # it is there for the next
+    assert "SUCCEEDED" in jobs(cluster)  # the cluster is there for the next job

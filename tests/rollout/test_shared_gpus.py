@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import ray
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
@@ -21,7 +20,6 @@ def gpus() -> list[int]:
     return [int(gpu) for gpu in ray.get_gpu_ids()]
 
 
-@pytest.mark.slow
 def test_each_gpu_has_one_replica_and_one_worker(ray_session: None, tmp_path: Path) -> None:
     every = list(range(int(ray.cluster_resources()["GPU"])))
     recipe = load_recipe(
