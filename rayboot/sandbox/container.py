@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rayboot.errors import RaybootError, UserError
-from rayboot.sandbox.inside import newroot, preload
+from rayboot.sandbox.inside import framing, leftovers, newroot, preload
 from rayboot.sandbox.inside.languages import readable_of_languages
 from rayboot.sandbox.server import BOOT, END_SECONDS, Server, interpreter_command
 from rayboot.sandbox.verdict import Runtime
@@ -45,7 +45,7 @@ class ContainedServer(Server):
                 "runtime runsc: there is no `runsc` on the PATH; install gVisor (Debian package runsc)"
             )
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `_end`)
-        self._bundle = tempfile.mkdtemp(prefix="rayboot-runsc-")
+        self._bundle, self._mark = leftovers.make_folder("rayboot-runsc-")
         _write_bundle(Path(self._bundle), self._environment)
         options = [f"--root={self._bundle}/state", "--network=none", "--ignore-cgroups"]
         container = [runsc, *options, "run", f"--bundle={self._bundle}", Path(self._bundle).name]
@@ -83,6 +83,13 @@ class ContainedServer(Server):
             self._process.wait()
         self._complaints.close()
         shutil.rmtree(self._bundle, ignore_errors=True)
+        os.close(self._mark)
+
+    def _server_is_busy(self) -> None:
+        """Tell it what share of a processor a process gets, which inside is not to be seen."""
+        processors = len(os.sched_getaffinity(0))
+        running = int(Path("/proc/loadavg").read_text().split()[3].split("/")[0])
+        framing.send(self._channel, min(1.0, processors / max(running, 1)))
 
 
 def start_server(runtime: Runtime, allow_weak: bool, preload: Mapping[str, str] | None = None) -> Server:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,15 +15,14 @@ from typing import Any
 from rayboot.errors import RaybootError, UserError
 from rayboot.sandbox.inside import framing, leftovers
 from rayboot.sandbox.inside.languages import library
+from rayboot.sandbox.inside.pump import BUSY
 from rayboot.sandbox.verdict import Limits, Tier, Verdict
 
 TRIES = 3
 """A program that kills its server this often gets the verdict `sandbox_error`."""
 START_SECONDS = 60.0
-LONGEST = 3
-"""Times its limit: so long may a job take on a busy machine (`inside/pump.py`)."""
-GRACE_SECONDS = 30.0
-"""How long a server may take beyond the program's own limit before it counts as stuck."""
+GRACE_SECONDS = 60.0
+"""Beyond the program's own limit: a server that says nothing for so long counts as stuck."""
 END_SECONDS = 2.0
 
 BOOT = (
@@ -70,7 +69,7 @@ class Server:
 
     def _launch(self, channel: socket.socket) -> subprocess.Popen[bytes]:
         """Start the supervisor, with its end of the channel."""
-        self._scratch = tempfile.mkdtemp(prefix="rayboot-sandbox-")
+        self._scratch, self._mark = leftovers.make_folder("rayboot-sandbox-")
         folder, fd = str(Path(__file__).parent), channel.fileno()
         return subprocess.Popen(
             interpreter_command(BOOT, folder, str(fd), self._scratch, "A"),
@@ -90,7 +89,7 @@ class Server:
         """
         self._channel.settimeout(START_SECONDS)
         try:
-            hello = framing.receive(self._channel)
+            hello = self._receive()
         except (OSError, EOFError, ValueError) as error:
             raise RaybootError(f"the sandbox's server did not start: {error}") from error
         self.tier, self.reasons = hello["tier"], tuple(hello["reasons"])
@@ -112,9 +111,9 @@ class Server:
             try:
                 if not self._ready:
                     self.wait_ready()
-                self._channel.settimeout(LONGEST * limits.timeout + GRACE_SECONDS)
+                self._channel.settimeout(limits.timeout + GRACE_SECONDS)
                 framing.send(self._channel, request)
-                return Verdict(**framing.receive(self._channel), tier=self.tier)
+                return Verdict(**self._receive(), tier=self.tier)
             except TimeoutError:
                 problem = "the server hung"
             except (OSError, EOFError):
@@ -124,6 +123,15 @@ class Server:
                 raise
             self._replace()
         return Verdict(status="sandbox_error", message=f"{problem}, {TRIES} times", tier=self.tier)
+
+    def _receive(self) -> Any:
+        """The next message that is more than a sign of life."""
+        while (message := framing.receive(self._channel)) == BUSY:
+            self._server_is_busy()
+        return message
+
+    def _server_is_busy(self) -> None:
+        pass
 
     def _replace(self) -> None:
         with self._closing:
@@ -141,6 +149,7 @@ class Server:
             self._process.wait()
         self._channel.close()
         leftovers.remove(self._scratch)
+        os.close(self._mark)
 
     def close(self) -> None:
         with self._closing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -92,15 +93,16 @@ def importable(*names):
     ).passed
 
 
-def test_nothing_is_left_when_a_sandbox_closes() -> None:
-    before, scratch = _children(), set(Path("/tmp").glob("rayboot-sandbox-*"))
+def test_nothing_is_left_when_a_sandbox_closes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = _children()
     with Sandbox(workers=2) as sandbox:
         sandbox.run(
             "import time\ntime.sleep(100)", [AssertTest(code="assert True")], limits=Limits(timeout=0.5)
         )
         assert _children() - before
     assert not _children() - before
-    assert not set(Path("/tmp").glob("rayboot-sandbox-*")) - scratch
+    assert os.listdir(tmp_path) == []
 
 
 def test_everything_ends_when_the_owner_is_killed(tmp_path: Path) -> None:

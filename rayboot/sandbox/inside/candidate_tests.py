@@ -74,8 +74,6 @@ class CandidateTests:
             raise syntax_stop(details[0])
         elif kind == "raised" and details:
             raise _Raised(outcome_of_exception(details[0]))
-        elif kind == "broken":
-            raise Stop(str(details))
         else:
             raise Misbehaved()
 
@@ -136,7 +134,8 @@ class CandidateTests:
         self._child.leave_channel()
         if self._judge is None:
             fds = {"program": self._child.channel.fileno()}
-            self._judge = ChildProcess(job.server, job.pump, Output(1 << 20), job.spawn_request("judge"), fds)
+            request = job.spawn_request("judge")
+            self._judge = ChildProcess(job.server, job.pump, Output(1 << 20), request, fds, is_program=False)
         self._count += _JUDGE_NUMBERS
         self._judge.send({"code": code, "entry_point": job.request["entry_point"], "number": self._count})
         try:

@@ -16,15 +16,20 @@ from .identity import private_uid
 Level = Literal["A", "B", "C", "runsc"]
 """`runsc`: inside a gVisor container, which has Landlock's part, and no mount namespaces."""
 _ALONE = ("A", "runsc")
-"""Levels at which each program is in a pid namespace of its own."""
+"""Levels at which each program is in a pid namespace of its own, and the work directory a file system in memory."""
 Profile = Literal["python", "command"]
 """What runs in the cell: the fork server's own Python, or a command of another language, which may start processes."""
 
 _CONTAINER_UID = 65534
 _FILE_BYTES = {"python": 16 << 20, "command": 64 << 20}
-_WORK_OPTIONS = "size=64m,nr_inodes=4096,mode=700"
+_WORK_OPTIONS = "size=64m,mode=700"
+BUILD_SECONDS = 30
+"""Time for a compiler; it is not the program's."""
+_WORK_MODE = 0o40700
 _OPEN_FILES = {"python": 64, "command": 256}
 _THREADS = {"python": 64, "command": 192}
+_HIGH = 256
+"""Descriptors from here on are not closed when a cell is entered."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,8 @@ class Isolation:
     """Landlock's rules."""
     lifeline: tuple[int, int]
     """A pipe that only the fork server holds open."""
+    complaints: tuple[int, int]
+    """A pipe that a child can write to while it enters its cell, and no program can."""
 
     @classmethod
     def prepare(cls, level: Level, scratch: str, readable: list[str]) -> Isolation:
@@ -53,19 +60,20 @@ class Isolation:
         """
         uid = _CONTAINER_UID if level == "runsc" else private_uid()
         readable = newroot.readable_paths(readable)
-        work = newroot.WORK_DIRECTORY if level == "A" else scratch
-        if level == "A":
-            if newroot.enter(readable):
-                uid = None  # a user namespace has one id
-            _mount_work_directory(uid, executes=False)
-        elif uid is not None:
-            os.chown(scratch, uid, uid)
+        work = newroot.WORK_DIRECTORY if level in _ALONE else leftovers.work_directory(scratch)
+        if level == "A" and newroot.enter(readable):
+            uid = None  # a user namespace has one id
         rules = None if level in ("C", "runsc") else _rules(level, work, readable)
         kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
         if level != "C":
             for commands in (False, True):
                 seccomp.prepared(commands, level in _ALONE)
-        return cls(level, uid, work, rules, os.pipe())
+        isolation = cls(level, uid, work, rules, os.pipe(), _complaints())
+        if level in _ALONE:
+            _mount_work_directory(level, uid, executes=False)
+        else:
+            isolation._make_work_directory()
+        return isolation
 
     def fork(self) -> int:
         return kernel.fork_into_pid_namespace() if self.level in _ALONE else os.fork()
@@ -75,13 +83,28 @@ class Isolation:
 
         `executes`: files of the work directory may be run, as those that a compiler makes.
         """
+        try:
+            self._enter(fds, limits, profile, executes)
+        except BaseException as error:
+            os.write(self.complaints[1], f"isolation failed: {error}".encode())
+            os._exit(1)
+        os.close(self.complaints[1])
+
+    def complaint(self) -> str:
+        """What kept the child that has ended last from entering its cell; empty when nothing did."""
+        try:
+            return os.read(self.complaints[0], 1000).decode()
+        except BlockingIOError:
+            return ""
+
+    def _enter(self, fds: list[int], limits: dict[str, Any], profile: Profile, executes: bool) -> None:
         os.setsid()
         kernel.prctl("pdeathsig", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         if self.level == "A" and profile == "command":
             # A compiler or a judge that stays must not meet the files of programs. Those of Python programs, which
             # come one after the other, are removed instead: a namespace of its own costs each a millisecond.
             kernel.unshare(kernel.CLONE_NEWNS)
-            _mount_work_directory(self.uid, executes)
+            _mount_work_directory(self.level, self.uid, executes)
         os.chdir(self.work_directory)
         self._become_nobody()
         kernel.prctl("pdeathsig", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # changing the user has cleared it
@@ -109,14 +132,42 @@ class Isolation:
             os._exit(0)
 
     def clean(self) -> None:
-        """Remove what a program left in the work directory. None of its processes may be there any more."""
-        leftovers.empty(self.work_directory)
+        """Give the next program an empty work directory. No process of the last may be there any more.
+
+        It takes no longer when a program has left much: that is removed apart (`leftovers.py`).
+        """
+        try:
+            if os.stat(self.work_directory).st_mode == _WORK_MODE and not os.listdir(self.work_directory):
+                return
+        except OSError:
+            pass  # the program has shut it
+        if self.level in _ALONE:
+            kernel.unmount(self.work_directory)
+            _mount_work_directory(self.level, self.uid, executes=False)
+        else:
+            leftovers.set_aside(self.work_directory)
+            self._make_work_directory()
+
+    def _make_work_directory(self) -> None:
+        os.mkdir(self.work_directory, 0o700)
+        if self.uid is not None:
+            os.chown(self.work_directory, self.uid, self.uid)
 
 
-def _mount_work_directory(uid: int | None, executes: bool) -> None:
+def _complaints() -> tuple[int, int]:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    high = fcntl.fcntl(writer, fcntl.F_DUPFD, _HIGH)
+    os.close(writer)
+    return reader, high
+
+
+def _mount_work_directory(level: Level, uid: int | None, executes: bool) -> None:
     owner = "" if uid is None else f",uid={uid},gid={uid}"
-    flags = kernel.MS_NOSUID | kernel.MS_NODEV | (0 if executes else kernel.MS_NOEXEC)
-    kernel.mount("tmpfs", newroot.WORK_DIRECTORY, "tmpfs", flags, _WORK_OPTIONS + owner)
+    # gVisor knows fewer options; its mounts of the container's own are without devices and set-user-id bits anyway.
+    more, flags = (",nr_inodes=4096", kernel.MS_NOSUID | kernel.MS_NODEV) if level == "A" else ("", 0)
+    flags |= 0 if executes else kernel.MS_NOEXEC
+    kernel.mount("tmpfs", newroot.WORK_DIRECTORY, "tmpfs", flags, f"{_WORK_OPTIONS}{more}{owner}")
 
 
 def _rules(level: Level, work: str, readable: list[str]) -> int:
@@ -125,7 +176,7 @@ def _rules(level: Level, work: str, readable: list[str]) -> int:
     if not seccomp.supported():
         raise OSError(f"no list of system calls for {os.uname().machine}")
     roots = ["/"] if level == "A" else readable
-    writable = newroot.WORK_PARENT if level == "A" else work
+    writable = newroot.WORK_PARENT if level == "A" else os.path.dirname(work)
     return landlock.ruleset(roots, [writable, *newroot.device_paths()])
 
 
@@ -133,11 +184,12 @@ def _keep_only(fds: list[int]) -> None:
     high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in fds]
     for target, fd in enumerate(high):
         os.dup2(fd, target)
-    os.closerange(len(fds), 256)
+    os.closerange(len(fds), _HIGH)
 
 
 def _set_limits(limits: dict[str, Any], profile: Profile, private_user: bool) -> None:
-    seconds = int(limits["timeout"]) + 2
+    # The supervisor counts for all processes together, and less roughly; a compiler's time is not the program's.
+    seconds = int(limits["timeout"]) + (2 if profile == "python" else BUILD_SECONDS + 2)
     values = {
         # Other languages' run-times reserve much more address space than they use.
         resource.RLIMIT_AS if profile == "python" else resource.RLIMIT_DATA: limits["memory"],

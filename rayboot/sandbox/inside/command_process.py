@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import nullcontext
 from typing import Any, Literal
 
+from .cell import BUILD_SECONDS
 from .job import Job, Outcome, outcome_of_stop
 from .languages.base import Command, Complaint, Language
 from .process import ChildProcess
 from .stops import Ended, Stop
 
-BUILD_SECONDS = 30.0
-"""Time for a compiler; the program's own begins when it is through."""
+COMPILER = "the compiler of the program"
 
 _OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemoryError|cannot allocate memory", re.IGNORECASE)
 
@@ -44,12 +45,12 @@ def start(
         Stop: It does not compile.
     """
     fds = {} if stdin is None else {"stdin": stdin}
-    if command.builds:
-        job.pump.restart(BUILD_SECONDS)
+    apart = job.pump.apart(BUILD_SECONDS, COMPILER) if command.builds else nullcontext()
     request = command_request(job, command, channel)
     child = ChildProcess(job.server, job.pump, job.output, request, fds)
     try:
-        kind, *details = child.receive()
+        with apart:
+            kind, *details = child.receive()
         if kind == "build_failed" and details:
             raise compile_stop(language.explain(str(details[0])))
         if kind != "built":
@@ -57,7 +58,6 @@ def start(
     except BaseException:
         job.count(child.end())
         raise
-    job.pump.restart(job.limits["timeout"])
     return child
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .command_process import BUILD_SECONDS, compile_stop
+from .cell import BUILD_SECONDS
+from .command_process import COMPILER, compile_stop
 from .job import Job
 from .languages.base import Command, Compiled, Language, Sealed
 from .peer import dismiss, peer_of
@@ -37,11 +38,11 @@ def test_command(job: Job, language: Sealed, code: str) -> Command:
 
 def _compile(job: Job, language: Compiled, request: Mapping[str, Any]) -> Mapping[str, str]:
     name = f"compiler of {language.name}"
-    job.pump.restart(BUILD_SECONDS)
-    peer = peer_of(job, name, language.compiler, "stdio")
     try:
-        peer.send(request)
-        answer = peer.receive()
+        with job.pump.apart(BUILD_SECONDS, COMPILER):
+            peer = peer_of(job, name, language.compiler, "stdio")
+            peer.send(request)
+            answer = peer.receive()
     except BaseException:
         dismiss(job, name)
         raise

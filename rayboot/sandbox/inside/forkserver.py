@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from typing import Any
 
 from . import framing
+from .clock import Clock
 from .kernel import PR_SET_PDEATHSIG
 from .languages import readable_of_languages
 from .stops import ForkServerDied
@@ -21,7 +24,10 @@ _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); from inside import zygote; "
     "zygote.main(int(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5:])"
 )
-ANSWER_SECONDS = 5.0
+_PATIENCE = 20
+"""Times its limit: so long an answer may take on the busiest machine."""
+_START_SECONDS = 60.0
+_ANSWER_SECONDS = 2.0
 """Compiling some short texts takes Python for ever; the program is then compiled in its own process."""
 
 
@@ -51,12 +57,14 @@ class ForkServer:
                 preexec_fn=_die_with_parent,
             )
         self._control = ours
-        self._control.settimeout(60)
         try:
-            self.error = framing.receive(ours)["error"]
+            self.error = self._answer(_START_SECONDS)["error"]
         except (OSError, EOFError):
             self.error = "the fork server did not start"
-        self._control.settimeout(ANSWER_SECONDS)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def restart(self) -> None:
         self.close()
@@ -83,9 +91,20 @@ class ForkServer:
     def _ask(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         try:
             send_with_fds(self._control, request, fds)
-            answer: dict[str, Any] = framing.receive(self._control)
+            return self._answer(_ANSWER_SECONDS)
         except (OSError, EOFError) as error:
             raise ForkServerDied(str(error)) from error
+
+    def _answer(self, seconds: float) -> dict[str, Any]:
+        """What it answers within that time, less what it waits for a processor."""
+        clock, end, poll = Clock(self.pid), time.monotonic() + _PATIENCE * seconds, select.poll()
+        poll.register(self._control, select.POLLIN)
+        while not poll.poll(1000 * min(seconds, 1.0)):
+            seconds -= clock.read()[0]
+            if seconds <= 0 or time.monotonic() > end:
+                raise TimeoutError("it does not answer")
+            seconds = max(seconds, 0.01)
+        answer: dict[str, Any] = framing.receive(self._control)
         return answer
 
 

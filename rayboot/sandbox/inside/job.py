@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from typing import Any
 
 from .forkserver import ForkServer
@@ -25,7 +24,7 @@ class Job:
         self.request = request
         self.limits: dict[str, Any] = request["limits"]
         self.output = Output(self.limits["output"])
-        self.pump = Pump(self.limits["timeout"])
+        self.pump = Pump(self.limits["timeout"], server.pid)
         self._compile_inside = compile_inside
         self._cpu_seconds = 0.0
         self._peak_memory = 0
@@ -47,7 +46,7 @@ class Job:
 
     def usage(self) -> Outcome:
         return {
-            "wall_seconds": time.monotonic() - self.pump.started,
+            "wall_seconds": self.pump.wall_seconds,
             "cpu_seconds": self._cpu_seconds,
             "peak_memory": self._peak_memory,
             **{
@@ -61,6 +60,8 @@ def outcome_of_stop(stop: Stop, usage: dict[str, Any], limits: dict[str, Any]) -
     """What a verdict says of a job that stopped; `usage` is that of the process, when it has ended."""
     if not isinstance(stop, Ended) or "status" not in usage:
         return stop.outcome()
+    if usage["broken"]:
+        return Stop(usage["broken"]).outcome()
     status = usage["status"]
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)

@@ -77,6 +77,11 @@ def mount(source: str, target: str, kind: str | None, flags: int, options: str =
     _check(result, f"mount {target}")
 
 
+def unmount(path: str) -> None:
+    """Take a mount away; what of it is still in use goes when that ends."""
+    _check(libc.umount2(os.fsencode(path), MNT_DETACH), f"umount {path}")
+
+
 def make_read_only(path: str) -> None:
     """Make a mount and all mounts below it read-only, and deaf to set-user-id bits."""
     attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY | _MOUNT_ATTR_NOSUID, 0, 0, 0)
@@ -95,7 +100,7 @@ def pivot_root(path: str) -> None:
     """Make `path`, a mount, the root directory, and forget the old one."""
     os.chdir(path)
     syscall("pivot_root", _SYS_PIVOT_ROOT, b".", b".")
-    _check(libc.umount2(b".", MNT_DETACH), "umount2")
+    unmount(".")
     os.chdir("/")
 
 

@@ -1,41 +1,128 @@
-"""Removing what a program has left, whatever it did to be in the way."""
+"""Removing what programs have left, whatever they did to be in the way, and however much it is."""
 
 from __future__ import annotations
 
-import itertools
+import fcntl
 import os
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
+
+_OPEN = "cell"
+"""Of a scratch folder, the part that programs may reach: their work directory lies there."""
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_YOUNG_SECONDS = 60.0
 
 
-def empty(folder: str) -> None:
-    """Remove all that is in a folder. No process may be at work in it any more.
+def make_folder(prefix: str) -> tuple[str, int]:
+    """A temporary folder for one server, and a descriptor that marks it as in use for as long as it is open.
 
-    What a directory holds moves up before it is removed: a program may have nested directories deeper than a path, or
-    Python's recursion, can go.
+    Those of servers whose owners were killed are removed.
     """
-    os.chmod(folder, 0o700)  # a program may take away its own right to a directory
-    unguessable = os.urandom(8).hex()
-    names = (f"{folder}/{unguessable}-{number}" for number in itertools.count())
-    while entries := list(os.scandir(folder)):
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                _move_up(entry.path, names)
-                os.rmdir(entry.path)
-            else:
-                os.unlink(entry.path)
+    for old in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        with suppress(OSError):
+            if time.time() - old.stat().st_mtime > _YOUNG_SECONDS:  # else it may be about to be marked
+                _remove_unused(str(old))
+    folder = tempfile.mkdtemp(prefix=prefix)
+    lock = os.open(folder, _DIRECTORY)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    return folder, lock
+
+
+def _remove_unused(folder: str) -> None:
+    lock = os.open(folder, _DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        remove(folder)
+    finally:
+        os.close(lock)
+
+
+def work_directory(scratch: str) -> str:
+    """Where programs work, which is yet to be made; the folders above may be passed through."""
+    parent = f"{scratch}/{_OPEN}"
+    for folder in (scratch, parent):
+        os.makedirs(folder, exist_ok=True)
+        os.chmod(folder, 0o711)
+    return f"{parent}/work"
+
+
+def set_aside(work: str) -> None:
+    """Take a work directory out of the reach of programs. `Waste` removes it."""
+    with suppress(FileNotFoundError):
+        os.chmod(work, 0o700)  # a program may take away its own right to a directory
+        aside = f"{os.path.dirname(os.path.dirname(work))}/{os.urandom(8).hex()}"
+        os.rename(work, aside)
+        if os.geteuid() == 0:
+            os.chown(aside, 0, 0)
+
+
+class Waste:
+    """What was set aside in a scratch folder, removed bit by bit: a program may leave a million files."""
+
+    def __init__(self, scratch: str) -> None:
+        self._scratch = scratch
+        self._steps: Iterator[None] = iter(())
+        self._name = ""
+        self._given_up = {_OPEN}
+
+    def remove_some(self, seconds: float) -> bool:
+        """Work for so long at most. Gives whether something is left."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                if next(self._steps, self) is not self:
+                    continue
+            except OSError:
+                self._given_up.add(self._name)
+            names = [name for name in os.listdir(self._scratch) if name not in self._given_up]
+            if not names:
+                self._steps = iter(())
+                return False
+            self._name = names[0]
+            self._steps = _removal(f"{self._scratch}/{self._name}")
+        return True
 
 
 def remove(folder: str) -> None:
     """Remove a folder and all that is in it, as far as that can be done."""
     with suppress(OSError):
-        empty(folder)
-        os.rmdir(folder)
+        for _ in _removal(folder):
+            pass
 
 
-def _move_up(directory: str, names: Iterator[str]) -> None:
-    os.chmod(directory, 0o700)
-    for entry in list(os.scandir(directory)):
-        if entry.is_dir(follow_symlinks=False):
-            os.chmod(entry.path, 0o700)
-        os.rename(entry.path, next(names))
+def _removal(folder: str) -> Iterator[None]:
+    """Remove a folder in small steps. No process may be at work in it any more.
+
+    It needs one descriptor, and no path: a program may have nested directories deeper than both can go.
+    """
+    os.chmod(folder, 0o700)
+    here = os.open(folder, _DIRECTORY)
+    below: list[str] = []
+    try:
+        while True:
+            inner = None
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    yield
+                    if not entry.is_dir(follow_symlinks=False):
+                        os.unlink(entry.name, dir_fd=here)
+                        continue
+                    inner = entry.name
+                    break
+            if inner is not None:
+                os.chmod(inner, 0o700, dir_fd=here)  # a program may take away its own right to a directory
+                here, outer = os.open(inner, _DIRECTORY, dir_fd=here), here
+                below.append(inner)
+            elif below:
+                here, outer = os.open("..", _DIRECTORY, dir_fd=here), here
+                with suppress(OSError):  # a directory that changes may not be listed whole at once
+                    os.rmdir(below.pop(), dir_fd=here)
+            else:
+                break
+            os.close(outer)
+    finally:
+        os.close(here)
+    os.rmdir(folder)

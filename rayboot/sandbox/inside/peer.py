@@ -22,8 +22,7 @@ class Peer:
     def __init__(self, job: Job, command: Command, channel: Channel) -> None:
         request = command_request(job, command, channel)
         request["limits"] = {**job.limits, "timeout": _FOREVER, "memory": _MEMORY}
-        self._child = ChildProcess(job.server, job.pump, Output(_OUTPUT_BYTES), request)
-        job.pump.process_ends(self._child.pid)  # how long it waits for a processor is not the program's delay
+        self._child = ChildProcess(job.server, job.pump, Output(_OUTPUT_BYTES), request, is_program=False)
         if self._child.receive() != ["built"]:
             raise Stop("the sandbox's own helper process did not start")
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import select
 import socket
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import exits, framing
 from .forkserver import ForkServer
 from .pump import Pump
-from .stops import Ended, Misbehaved, Stop, TooMuchOutput
+from .stops import Ended, ForkServerDied, Misbehaved, Stop, TooMuchOutput
 
 _SYNTAX = "syntax_error"
 _CHUNK = 1 << 16
@@ -50,6 +51,7 @@ class ChildProcess:
         output: Output,
         request: dict[str, Any],
         fds: dict[str, int] | None = None,
+        is_program: bool = True,
     ) -> None:
         self._server, self._pump, self._output = server, pump, output
         self._unpacker = framing.Unpacker()
@@ -62,10 +64,11 @@ class ChildProcess:
         self.pid = self._spawn(request, fds or {})
         if self._exit_fd is None:
             self._exit_fd = os.pidfd_open(self.pid)
-        pump.process_started(self.pid)
+        self._is_program = is_program
         self._register()
 
     def _register(self) -> None:
+        self._pump.process_started(self.pid, self._is_program)
         exit_fd = self._exit_fd
         assert exit_fd is not None
         self._pump.register(exit_fd, lambda event: self._on_exit(exit_fd))
@@ -202,16 +205,26 @@ class ChildProcess:
         if self._exit_fd is None:
             return self.usage
         try:
-            if not self._exited:
-                exits.kill(self._exit_fd, self.pid)
             self._pump.process_ends(self.pid)
-            self.usage = {**self._server.reap(self.pid), "killed": not self._exited}
+            if not self._exited:
+                with suppress(ProcessLookupError):  # its fork server has died
+                    exits.kill(self._exit_fd, self.pid)
+            self.usage = {**self._reap(), "killed": not self._exited}
             self._drain()
         except TooMuchOutput:
             pass  # the verdict stands already
         finally:
             self._close()
         return self.usage
+
+    def _reap(self) -> dict[str, Any]:
+        try:
+            return self._server.reap(self.pid)
+        except ForkServerDied:
+            if self._exited:
+                raise
+            self._server.restart()  # how the process ended is no part of the verdict: the job stays done
+            return {}
 
     def _close(self) -> None:
         for fd in (*self._pipes, self.channel.fileno()):

@@ -1,4 +1,4 @@
-"""Waiting for several descriptors until a deadline, for one job."""
+"""Waiting for several descriptors until the time of one job is over."""
 
 from __future__ import annotations
 
@@ -9,32 +9,63 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
+from . import framing
+from .clock import SEES_WAITS, Clock, tell_share
 from .stops import TimedOut
 
 Handler = Callable[[int], None]
-_OWNER_CHECK_SECONDS = 1.0
-_PATIENCE = 2.0
+BUSY = "busy"
+"""What the owner gets now and then while a job runs, so that it can tell a long job from a server that hangs."""
+_CHECK_SECONDS = 1.0
+_FIRST_CHECK_SECONDS = 0.1
 _ANSWER_SECONDS = 1.0
+_PATIENCE = 20.0
+"""Times its limit: so long a job may take by the clock on the wall, however busy the machine is."""
+_MOMENT = 0.001
+_SHORT = 0.02
+"""Seconds. What ends sooner is counted by the clock on the wall: reading more of it would cost a small program dear."""
+
+
+class _Budget:
+    """Seconds for one purpose, and what is spent of them."""
+
+    def __init__(self, seconds: float, who: str) -> None:
+        self.seconds, self._who = seconds, who
+        self.passed = self.cpu = 0.0
+        self.started = time.monotonic()
+
+    @property
+    def left(self) -> float:
+        patience = self.started + _PATIENCE * self.seconds - time.monotonic()
+        return min(self.seconds - max(self.passed, self.cpu), patience)
+
+    def timed_out(self) -> TimedOut:
+        if self.cpu >= self.seconds:
+            return TimedOut(f"{self._who} used up its CPU time of {self.seconds:g} s")
+        return TimedOut(f"{self._who} did not end within {self.seconds:g} s")
 
 
 class Pump:
     """Calls each descriptor's handler with the events that came, and ends this process when its owner is gone.
 
-    Time for which the job's processes were ready to run and the machine's processors had other work does not count, up
-    to `_PATIENCE` times the limit: a verdict should not depend on what else the machine does.
+    A limit holds for the processor time of the job's programs, and for the time that passes while they have, or do not
+    want, a processor: a verdict should not depend on what else the machine does.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self.started = time.monotonic()
-        self._deadline = self.started + seconds
-        self._running: set[int] = set()
-        self._delay_of_ended = 0.0
+    def __init__(self, seconds: float, *helpers: int) -> None:
+        self._clock = Clock(*helpers)
+        self._budget = _Budget(seconds, "the program")
+        self._next_check = self._budget.started + min(seconds, _FIRST_CHECK_SECONDS)
         self._poll = select.poll()
         self._handlers: dict[int, Handler] = {}
+
+    @property
+    def wall_seconds(self) -> float:
+        """Since the job began, without what was apart."""
+        return time.monotonic() - self._budget.started
 
     def register(self, fd: int, handler: Handler, events: int = select.POLLIN) -> None:
         self._handlers[fd] = handler
@@ -45,75 +76,85 @@ class Pump:
             self._poll.unregister(fd)
 
     def step(self) -> None:
-        """Wait for the next events and handle them. Raises TimedOut at the deadline."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            left = self._extended()
-        if left <= 0:
-            raise self.timed_out()
-        events = self._poll.poll(min(left, _OWNER_CHECK_SECONDS) * 1000)
-        if not events:
+        """Wait for the next events and handle them. Raises TimedOut when the time is over."""
+        wait = self._next_check - time.monotonic()
+        if wait <= 0:
+            self.check()
+            _say_busy()
             exit_if_orphaned()
-        for fd, event in events:
+            wait = self._next_check - time.monotonic()
+        for fd, event in self._poll.poll(max(wait, _MOMENT) * 1000):
             if fd in self._handlers:
                 self._handlers[fd](event)
 
-    def restart(self, seconds: float) -> None:
-        """Count the time from now on, up to another limit."""
-        self._seconds = seconds
-        self.started = time.monotonic()
-        self._deadline = self.started + seconds
+    def check(self) -> None:
+        """Raises TimedOut when the time is over."""
+        self._charge()
+        if self._budget.left <= 0:
+            raise self._budget.timed_out()
+        elapsed = time.monotonic() - self._budget.started
+        pause = _CHECK_SECONDS if elapsed > _CHECK_SECONDS else _FIRST_CHECK_SECONDS
+        self._next_check = time.monotonic() + min(pause, self._budget.left)
 
-    def process_started(self, pid: int) -> None:
-        self._running.add(pid)
+    @contextmanager
+    def apart(self, seconds: float, who: str) -> Iterator[None]:
+        """What passes is not the program's, and has a limit of its own."""
+        self._charge()
+        before, self._budget = self._budget, _Budget(seconds, who)
+        try:
+            yield
+        finally:
+            self._charge()
+            before.started += time.monotonic() - self._budget.started
+            self._budget = before
+            self._next_check = time.monotonic() + min(_FIRST_CHECK_SECONDS, max(before.left, 0.0))
+
+    def process_started(self, pid: int, is_program: bool = True) -> None:
+        self._clock.add(pid, is_program)
 
     def process_ends(self, pid: int) -> None:
         """To be said before the process is reaped."""
-        self._running.discard(pid)
-        self._delay_of_ended += _run_queue_delay(pid)
+        if self._clock.unread > _SHORT:
+            self._charge()
+        self._clock.remove(pid)
 
-    def _extended(self) -> float:
-        """Seconds left once the time in which the job could not run is added."""
-        delay = self._delay_of_ended + sum(map(_run_queue_delay, self._running))
-        self._deadline = self.started + self._seconds + min(delay, _PATIENCE * self._seconds)
-        return self._deadline - time.monotonic()
+    def finish(self) -> None:
+        """Raises TimedOut when the programs, all of which have ended well, took too long together."""
+        if self._clock.unread > _SHORT:
+            self.check()
 
-    def timed_out(self) -> TimedOut:
-        return TimedOut(f"the program did not end within {self._seconds:g} s")
+    def _charge(self) -> None:
+        passed, cpu = self._clock.read()
+        self._budget.passed += passed
+        self._budget.cpu += cpu
 
     @contextmanager
     def alarm(self) -> Iterator[None]:
         """Interrupt the reading and comparing of a hostile answer (such as numbers with one hash) at the deadline."""
 
         def ring(number: int, frame: FrameType | None) -> None:
-            raise self.timed_out()
+            raise self._budget.timed_out()
 
-        signal.signal(signal.SIGALRM, ring)
-        signal.setitimer(signal.ITIMER_REAL, max(self._deadline - time.monotonic(), _ANSWER_SECONDS))
+        signal.signal(signal.SIGPROF, ring)
+        signal.setitimer(signal.ITIMER_PROF, max(self._budget.left, _ANSWER_SECONDS))
         try:
             yield
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _run_queue_delay(pid: int) -> float:
-    """Seconds for which a process has waited for a processor."""
-    try:
-        with open(f"/proc/{pid}/schedstat") as file:
-            return int(file.read().split()[1]) / 1e9
-    except OSError:  # a kernel without these statistics
-        return 0.0
+            signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 _owner = os.getppid()
-
-
 _owner_channel: list[socket.socket] = []
 
 
 def watch_owner(channel: socket.socket) -> None:
     """Take the end of this channel for the owner's end: in a container, its process is not to be seen."""
     _owner_channel.append(channel)
+
+
+def exit_if_orphaned() -> None:
+    if os.getppid() != _owner or any(map(_is_closed, _owner_channel)):
+        sys.exit(0)
 
 
 def _is_closed(channel: socket.socket) -> bool:
@@ -123,6 +164,10 @@ def _is_closed(channel: socket.socket) -> bool:
         return False
 
 
-def exit_if_orphaned() -> None:
-    if os.getppid() != _owner or any(map(_is_closed, _owner_channel)):
-        sys.exit(0)
+def _say_busy() -> None:
+    """Say so to the owner; in a container, it answers with what a process gets of a processor."""
+    for channel in _owner_channel:
+        with suppress(OSError, EOFError):
+            channel.send(framing.pack(BUSY), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            if not SEES_WAITS:
+                tell_share(framing.receive(channel))

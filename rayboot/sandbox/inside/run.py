@@ -9,6 +9,7 @@ from .forkserver import ForkServer
 from .job import Job, Outcome
 from .script_test import run_script
 from .stdio_test import run_stdio
+from .stops import TimedOut
 
 
 def run_job(server: ForkServer, request: dict[str, Any], compile_inside: bool = False) -> Outcome:
@@ -36,6 +37,9 @@ def _outcome(job: Job) -> Outcome:
             if outcome["status"] != "passed":
                 reached = outcome.pop("reached", True)
                 return {**outcome, "failing_test": index if reached else None}
+        job.pump.finish()
         return {"status": "passed"}
+    except TimedOut as late:
+        return late.outcome()
     finally:
         candidate.end()

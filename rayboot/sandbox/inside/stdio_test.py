@@ -71,8 +71,6 @@ def _reported_error(child: ChildProcess) -> Outcome | None:
         return outcome_of_exception(details[0])
     if kind == "syntax" and details and isinstance(details[0], dict):
         return {**syntax_stop(details[0]).outcome(), "reached": False}
-    if kind == "broken":
-        return {"status": "sandbox_error", "message": str(details)}
     raise Misbehaved()
 
 

@@ -18,6 +18,8 @@ from .run import run_job
 from .stops import ForkServerDied
 
 _FORK_SERVER_TRIES = 3
+_WASTE_SECONDS = 0.02
+"""How long the next job may have to wait for what an earlier program has left to be removed."""
 _WEAKER = {"A": "B", "B": "C", "runsc": "C"}
 
 
@@ -38,7 +40,7 @@ def main(owner_fd: int, scratch: str, level: str) -> None:
         server, reasons = _strongest(level, scratch)
         with closing(server):
             framing.send(owner, {"tier": server.level, "reasons": reasons})
-            _serve(owner, server)
+            _serve(owner, server, leftovers.Waste(scratch))
     finally:
         leftovers.remove(scratch)
 
@@ -57,18 +59,21 @@ def _strongest(level: str, scratch: str) -> tuple[ForkServer, list[str]]:
         level = _WEAKER[level]
 
 
-def _serve(owner: socket.socket, server: ForkServer) -> None:
+def _serve(owner: socket.socket, server: ForkServer, waste: leftovers.Waste) -> None:
     poll = select.poll()
     poll.register(owner, select.POLLIN)
+    left = False
     while True:
-        if not poll.poll(1000):
+        if not poll.poll(0 if left else 1000):
             exit_if_orphaned()
+            left = waste.remove_some(_WASTE_SECONDS)
             continue
         try:
             job = framing.receive(owner)
         except (OSError, EOFError):
             return
         framing.send(owner, _verdict(server, job))
+        left = waste.remove_some(_WASTE_SECONDS)
 
 
 def _verdict(server: ForkServer, job: dict[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,11 @@ import builtins
 import gc
 import importlib
 import os
+import resource
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import CodeType
 from typing import Any, NoReturn
 
@@ -25,6 +28,8 @@ textwrap threading time traceback types typing unicodedata warnings
 _MAX_FDS = 6
 _TAME_LENGTH = 100_000
 """Characters. Longer programs are compiled in their own process, under its limits."""
+_COMPILER_BYTES = 64 << 20
+"""What takes more to compile is compiled there, too."""
 
 
 def main(control_fd: int, level: str, scratch: str, readable: list[str]) -> None:
@@ -33,6 +38,7 @@ def main(control_fd: int, level: str, scratch: str, readable: list[str]) -> None
     _import_modules()
     for name in ("exit", "quit"):  # what `-S` has left out
         setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
+    size = _address_space()
     try:
         isolation = Isolation.prepare(level, scratch, [*readable, *preload.readable()])  # type: ignore[arg-type]
     except OSError as error:
@@ -42,7 +48,7 @@ def main(control_fd: int, level: str, scratch: str, readable: list[str]) -> None
     gc.collect()
     gc.freeze()
     framing.send(control, {"error": ""})
-    _Zygote(control, isolation).serve()
+    _Zygote(control, isolation, size).serve()
 
 
 def _import_modules() -> None:
@@ -60,10 +66,11 @@ def _import_modules() -> None:
 
 
 class _Zygote:
-    def __init__(self, control: socket.socket, isolation: Isolation) -> None:
+    def __init__(self, control: socket.socket, isolation: Isolation, size: int) -> None:
         self._control = control
         self._isolation = isolation
         self._exits = ExitPipes()
+        self._most_memory = size and size + _COMPILER_BYTES
         self._last: tuple[tuple[str, bool], CodeType] | None = None
 
     def serve(self) -> None:
@@ -81,9 +88,10 @@ class _Zygote:
 
     def _spawn(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         code: CodeType | None = None
-        if request["role"] in ("candidate", "script") and _is_tame(request):
+        if request["role"] in ("candidate", "script") and self._is_tame(request):
             try:
-                code = self._compile(request["program"], request["role"] == "script")
+                with _at_most(self._most_memory):
+                    code = self._compile(request["program"], request["role"] == "script")
             except (SyntaxError, ValueError) as error:
                 return {"syntax_error": describe_syntax_error(error)}
             except (RecursionError, MemoryError):
@@ -95,6 +103,10 @@ class _Zygote:
             self._child(request, code, fds)
         return {"pid": pid}
 
+    def _is_tame(self, request: dict[str, Any]) -> bool:
+        short = len(request["program"]) <= _TAME_LENGTH
+        return short and bool(self._most_memory) and not request["compile_inside"]
+
     def _compile(self, source: str, is_script: bool) -> CodeType:
         """Compiling here saves the child a millisecond of copied pages, and every test of a script but the first."""
         if self._last is None or self._last[0] != (source, is_script):
@@ -102,12 +114,8 @@ class _Zygote:
         return self._last[1]
 
     def _child(self, request: dict[str, Any], code: CodeType | None, fds: list[int]) -> NoReturn:
-        try:
-            profile: Profile = "command" if request["role"] == "command" else "python"
-            self._isolation.enter(fds, request["limits"], profile, request.get("executes", False))
-        except BaseException as error:
-            os.write(fds[3], framing.pack(["broken", f"isolation failed: {error}"]))
-            os._exit(1)
+        profile: Profile = "command" if request["role"] == "command" else "python"
+        self._isolation.enter(fds, request["limits"], profile, request.get("executes", False))
         try:
             if request["role"] == "judge":
                 judge.serve(socket.socket(fileno=3), socket.socket(fileno=4))
@@ -124,11 +132,33 @@ class _Zygote:
     def _reap(self, pid: int) -> dict[str, Any]:
         _, status, usage = os.wait4(pid, 0)
         self._isolation.clean()
-        return {"status": status, "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss * 1024}
+        return {
+            "status": status,
+            "cpu": usage.ru_utime + usage.ru_stime,
+            "peak": usage.ru_maxrss * 1024,
+            "broken": self._isolation.complaint(),
+        }
 
 
-def _is_tame(request: dict[str, Any]) -> bool:
-    return not request["compile_inside"] and len(request["program"]) <= _TAME_LENGTH
+def _address_space() -> int:
+    """Bytes; 0 where it cannot be seen."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
+
+
+@contextmanager
+def _at_most(memory: int) -> Iterator[None]:
+    """A short text may take gigabytes to compile: this process would keep them, and forking it would be slow."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if soft == resource.RLIM_INFINITY or soft > memory:
+        resource.setrlimit(resource.RLIMIT_AS, (memory, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def send_with_fds(channel: socket.socket, message: Any, fds: list[int]) -> None:

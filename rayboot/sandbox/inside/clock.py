@@ -1,0 +1,111 @@
+"""Time as a job's processes have it: while they wait for a processor that the machine needs for others, none passes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+
+_TICK = os.sysconf("SC_CLK_TCK")
+_share = [1.0]
+"""Of a processor, for each process that is ready to run; told by the owner where this process cannot see it."""
+
+
+def tell_share(share: float) -> None:
+    """To be called in a container, which sees nothing of what else the machine does."""
+    _share[0] = share
+
+
+class Clock:
+    """Gives the seconds that passed, and those of processor time that programs used, from one reading to the next.
+
+    A program's thread may wait for a processor, and so may the supervisor, the fork server or a judge for which the
+    program waits in turn: the kernel keeps count for each thread.
+    """
+
+    def __init__(self, *helpers: int) -> None:
+        """`helpers`: processes of the sandbox's own."""
+        self._helpers = {os.getpid(), *helpers}
+        self._programs: dict[int, float] = {}
+        self._waits: dict[int, float] = {}
+        self._last = time.monotonic()
+
+    def add(self, pid: int, is_program: bool) -> None:
+        if is_program:
+            self._programs[pid] = 0.0
+        else:
+            self._helpers.add(pid)
+
+    def remove(self, pid: int) -> None:
+        self._programs.pop(pid, None)
+        self._helpers.discard(pid)
+
+    @property
+    def unread(self) -> float:
+        """Seconds since the last reading."""
+        return time.monotonic() - self._last
+
+    def read(self) -> tuple[float, float]:
+        """Seconds since the last reading: those that count, and those of the programs' processor time."""
+        now = time.monotonic()
+        passed, self._last = now - self._last, now
+        used = sum(self._cpu_since(pid) for pid in self._programs)
+        if not SEES_WAITS:
+            return _share[0] * passed, _share[0] * used
+        processes = {*self._helpers, *(each for pid in self._programs for each in family(pid))}
+        waited = sum(max(wait, 0.0) for pid in processes for wait in self._waits_since(pid))
+        return max(passed - waited, 0.0), used
+
+    def _cpu_since(self, pid: int) -> float:
+        before, now = self._programs[pid], sum(map(_cpu_seconds, family(pid)))
+        self._programs[pid] = now
+        return max(now - before, 0.0)
+
+    def _waits_since(self, pid: int) -> Iterator[float]:
+        for thread in _listed(f"/proc/{pid}/task"):
+            now = _waited(f"/proc/{pid}/task/{thread}/schedstat")
+            before = self._waits.get(thread)
+            self._waits[thread] = now
+            # What a helper waited before it came to this job is not this job's.
+            yield now - (before if before is not None else now if pid in self._helpers else 0.0)
+
+
+def family(pid: int) -> Iterator[int]:
+    """A process and, where the kernel lists them, all that descend from it."""
+    yield pid
+    for thread in _listed(f"/proc/{pid}/task"):
+        for child in _text(f"/proc/{pid}/task/{thread}/children").split():
+            yield from family(int(child))
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Of a process and of those of its children that it has waited for."""
+    try:
+        own = time.clock_gettime(~pid << 3 | 2)  # what clock_getcpuclockid(3) gives
+    except OSError:
+        return 0.0
+    fields = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return own + (int(fields[13]) + int(fields[14])) / _TICK if len(fields) > 14 else own
+
+
+def _waited(path: str) -> float:
+    fields = _text(path).split()
+    return int(fields[1]) / 1e9 if len(fields) > 1 else 0.0
+
+
+def _listed(folder: str) -> list[int]:
+    try:
+        return [int(name) for name in os.listdir(folder)]
+    except OSError:
+        return []
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+SEES_WAITS = bool(_text("/proc/self/schedstat"))

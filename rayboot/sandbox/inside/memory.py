@@ -1,0 +1,136 @@
+"""The memory of all of a program's processes together, shared memory included.
+
+The kernel counts it in a control group. Where this process may make none, the processes are looked at now and then.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from .clock import family
+
+_PREFIX = "rayboot-"
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class MemoryGroup:
+    """A control group for the programs of one supervisor, one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make it; raises OSError where that cannot be done."""
+        _remove_unused(folder)
+        self._folder = folder / f"{_PREFIX}{os.urandom(4).hex()}"
+        self._folder.mkdir()
+        self._mark = os.open(self._folder, os.O_RDONLY)
+        fcntl.flock(self._mark, fcntl.LOCK_SH)
+        self._old = (self._folder / "memory.limit_in_bytes").exists()
+        self._limit = 0
+        self.entrance = -1
+        try:
+            self.limit(1 << 30)
+            with suppress(OSError):  # a kernel without swap
+                self._write("memory.swappiness" if self._old else "memory.swap.max", 0)
+            self.entrance = os.open(self._folder / "cgroup.procs", os.O_WRONLY)
+            self._try()
+        except OSError:
+            self.close()
+            raise
+
+    def _try(self) -> None:
+        """A process that enters it; raises OSError where none may."""
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.write(self.entrance, b"0")
+                os._exit(0)
+            finally:
+                os._exit(1)
+        if os.waitpid(pid, 0)[1] != 0:
+            raise PermissionError("no process may enter the control group")
+
+    def limit(self, size: int) -> None:
+        if size != self._limit:
+            self._write("memory.limit_in_bytes" if self._old else "memory.max", size)
+            self._limit = size
+
+    def kills(self) -> int:
+        """How many processes were killed for want of memory."""
+        text = (self._folder / ("memory.oom_control" if self._old else "memory.events")).read_text()
+        return int(dict(line.split() for line in text.splitlines()).get("oom_kill", 0))
+
+    def close(self) -> None:
+        for fd in (self.entrance, self._mark):
+            if fd >= 0:
+                os.close(fd)
+        with suppress(OSError):
+            self._folder.rmdir()
+
+    def _write(self, name: str, value: int) -> None:
+        (self._folder / name).write_text(str(value))
+
+
+def make_group() -> MemoryGroup | None:
+    """A group beside or below this process's own; None where there is none to be had."""
+    for folder in _folders():
+        with suppress(OSError):
+            return MemoryGroup(folder)
+    return None
+
+
+def _folders() -> list[Path]:
+    """Where a group may be made: a process that is in one keeps version 2 from having groups below it."""
+    try:
+        own = [line.split(":", 2)[1:] for line in Path("/proc/self/cgroup").read_text().splitlines()]
+        mounts = [line.split(" - ") for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    except OSError:
+        return []
+    found: list[Path] = []
+    for controllers, path in own:
+        for where, what in mounts:
+            kind, _, options = what.split()[:3]
+            root, mount = where.split()[3:5]
+            if (kind == "cgroup" and controllers == "memory" and "memory" in options.split(",")) or (
+                kind == "cgroup2" and not controllers
+            ):
+                below = Path(mount) / os.path.relpath(path, root)
+                found += [below, below.parent] if below != Path(mount) else [below]
+    return found
+
+
+def _remove_unused(folder: Path) -> None:
+    """Groups of supervisors that were killed."""
+    for old in folder.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            mark = os.open(old, os.O_RDONLY)
+            try:
+                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                old.rmdir()
+            finally:
+                os.close(mark)
+
+
+def resident(pid: int) -> int:
+    """Bytes that a process and its descendants have in memory; a page that several have is counted for each."""
+    return sum(_statm(each) for each in family(pid))
+
+
+def proportional(pid: int) -> int:
+    """As `resident`, but each page counts once; it takes longer."""
+    return sum(_pss(each) for each in family(pid))
+
+
+def _statm(pid: int) -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    return 0
+
+
+def _pss(pid: int) -> int:
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) << 10
+    return _statm(pid)
