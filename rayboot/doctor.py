@@ -111,12 +111,18 @@ def _hardware() -> Finding:
     )
 
 
+_MEMORY = {
+    True: "the memory of a program's processes is counted together, by the kernel (cgroup)",
+    False: "no cgroup can be made here: the memory of a program's processes is looked at ten times a second",
+}
+
+
 def _sandbox() -> Finding:
     report = detect_tier()
     return Finding(
         what="sandbox",
         ok=report.tier != "C",
-        found=f"tier {report.tier}: {report.meaning}",
+        found=f"tier {report.tier}: {report.meaning}; {_MEMORY[report.counts_memory]}",
         advice="; ".join(report.reasons),
     )
 

@@ -52,6 +52,7 @@ class Server:
     def __init__(self, allow_weak: bool, preload: Mapping[str, str] | None = None) -> None:
         self.tier: Tier = "C"
         self.reasons: tuple[str, ...] = ()
+        self.counts_memory = False
         self._allow_weak = allow_weak
         self._environment = {**CLEAN_ENVIRONMENT, **(preload or {})}
         self._closing = threading.Lock()
@@ -93,6 +94,7 @@ class Server:
         except (OSError, EOFError, ValueError) as error:
             raise RaybootError(f"the sandbox's server did not start: {error}") from error
         self.tier, self.reasons = hello["tier"], tuple(hello["reasons"])
+        self.counts_memory = hello["counts_memory"]
         self._ready = True
         if self.tier == "C" and not self._allow_weak:
             raise UserError(

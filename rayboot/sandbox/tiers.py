@@ -22,6 +22,8 @@ class TierReport(Frozen):
     """One line that says what the tier isolates."""
     reasons: tuple[str, ...] = ()
     """Why the tier is not stronger; empty at tier A."""
+    counts_memory: bool = True
+    """Whether the kernel counts the memory of all processes of a program together, in a control group."""
 
 
 def detect_tier(runtime: Runtime = "native") -> TierReport:
@@ -33,6 +35,11 @@ def detect_tier(runtime: Runtime = "native") -> TierReport:
     server = start_server(runtime, allow_weak=runtime == "native")
     try:
         server.wait_ready()
-        return TierReport(tier=server.tier, meaning=MEANING[server.tier], reasons=server.reasons)
+        return TierReport(
+            tier=server.tier,
+            meaning=MEANING[server.tier],
+            reasons=server.reasons,
+            counts_memory=server.counts_memory,
+        )
     finally:
         server.close()

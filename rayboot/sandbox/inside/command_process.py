@@ -13,6 +13,7 @@ from .languages.base import Command, Complaint, Language
 from .process import ChildProcess
 from .stops import Ended, Stop
 
+_BUILD_BYTES = 2 << 30
 COMPILER = "the compiler of the program"
 
 _OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemoryError|cannot allocate memory", re.IGNORECASE)
@@ -47,6 +48,8 @@ def start(
     fds = {} if stdin is None else {"stdin": stdin}
     apart = job.pump.apart(BUILD_SECONDS, COMPILER) if command.builds else nullcontext()
     request = command_request(job, command, channel)
+    if job.server.memory is not None:
+        job.server.memory.limit(max(job.limits["memory"], _BUILD_BYTES if command.builds else 0))
     child = ChildProcess(job.server, job.pump, job.output, request, fds)
     try:
         with apart:
@@ -58,6 +61,7 @@ def start(
     except BaseException:
         job.count(child.end())
         raise
+    child.limit_memory(job.limits["memory"])
     return child
 
 

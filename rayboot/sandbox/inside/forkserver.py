@@ -17,12 +17,13 @@ from . import framing
 from .clock import Clock
 from .kernel import PR_SET_PDEATHSIG
 from .languages import readable_of_languages
+from .memory import MemoryGroup
 from .stops import ForkServerDied
 from .zygote import send_with_fds
 
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); from inside import zygote; "
-    "zygote.main(int(sys.argv[2]), sys.argv[3], sys.argv[4], sys.argv[5:])"
+    "zygote.main(int(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5]), sys.argv[6:])"
 )
 _PATIENCE = 20
 """Times its limit: so long an answer may take on the busiest machine."""
@@ -32,8 +33,10 @@ _ANSWER_SECONDS = 2.0
 
 
 class ForkServer:
-    def __init__(self, level: str, scratch: str) -> None:
+    def __init__(self, level: str, scratch: str, memory: MemoryGroup | None) -> None:
         self.level = level
+        self.memory = memory
+        """For programs that may start processes."""
         self._scratch = scratch
         self.error = ""
         self.peers: dict[str, Any] = {}
@@ -42,11 +45,13 @@ class ForkServer:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        arguments = [sys.argv[1], str(theirs.fileno()), self.level, self._scratch, *readable_of_languages()]
+        entrance = [self.memory.entrance] if self.memory else []
+        own = [str(theirs.fileno()), self.level, self._scratch, *map(str, entrance or [-1])]
+        arguments = [sys.argv[1], *own, *readable_of_languages()]
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-s", "-P", "-S", "-W", "ignore", "-c", _BOOT, *arguments],
-                pass_fds=[theirs.fileno()],
+                pass_fds=[theirs.fileno(), *entrance],
                 env={
                     **os.environ,
                     "PYTHONHASHSEED": "0",

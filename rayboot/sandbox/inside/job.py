@@ -28,6 +28,8 @@ class Job:
         self._compile_inside = compile_inside
         self._cpu_seconds = 0.0
         self._peak_memory = 0
+        self.starved = False
+        """Processes of the program needed more memory than they may have."""
 
     def spawn_request(self, role: str) -> dict[str, Any]:
         return {
@@ -43,6 +45,8 @@ class Job:
         """Add what a process of the program has used."""
         self._cpu_seconds += usage.get("cpu", 0.0)
         self._peak_memory = max(self._peak_memory, usage.get("peak", 0))
+        if self.request["language"] != "python":
+            self.starved |= usage.get("starved", False) or self._peak_memory > self.limits["memory"]
 
     def usage(self) -> Outcome:
         return {

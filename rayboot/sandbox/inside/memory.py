@@ -74,7 +74,7 @@ class MemoryGroup:
 
 def make_group() -> MemoryGroup | None:
     """A group beside or below this process's own; None where there is none to be had."""
-    for folder in _folders():
+    for folder in 2 * _folders():  # another may take a new one for one that is left
         with suppress(OSError):
             return MemoryGroup(folder)
     return None

@@ -61,6 +61,11 @@ class ChildProcess:
         self.usage: dict[str, Any] = {}
         self._exit_fd: int | None = None
         self._pipes: dict[int, str] = {}
+        self._kills = 0
+        self._group = server.memory if is_program and request["role"] == "command" else None
+        if self._group is not None:
+            request = {**request, "is_grouped": True}
+            self._kills = self._group.kills()
         self.pid = self._spawn(request, fds or {})
         if self._exit_fd is None:
             self._exit_fd = os.pidfd_open(self.pid)
@@ -98,6 +103,13 @@ class ChildProcess:
             for fd in (null, out_end, err_end, *kept):
                 os.close(fd)
             theirs.close()
+
+    def limit_memory(self, size: int) -> None:
+        """Of all the processes of a program, which may start more than this one."""
+        if self._group is not None:
+            self._group.limit(size)
+        else:
+            self._pump.watch_memory(self.pid, size)
 
     def send(self, message: Any) -> None:
         self._outgoing += framing.pack(message)
@@ -210,6 +222,7 @@ class ChildProcess:
                 with suppress(ProcessLookupError):  # its fork server has died
                     exits.kill(self._exit_fd, self.pid)
             self.usage = {**self._reap(), "killed": not self._exited}
+            self.usage["starved"] = self._group is not None and self._group.kills() > self._kills
             self._drain()
         except TooMuchOutput:
             pass  # the verdict stands already

@@ -14,7 +14,8 @@ from types import FrameType
 
 from . import framing
 from .clock import SEES_WAITS, Clock, tell_share
-from .stops import TimedOut
+from .memory import proportional, resident
+from .stops import TimedOut, TooMuchMemory
 
 Handler = Callable[[int], None]
 BUSY = "busy"
@@ -61,6 +62,7 @@ class Pump:
         self._next_check = self._budget.started + min(seconds, _FIRST_CHECK_SECONDS)
         self._poll = select.poll()
         self._handlers: dict[int, Handler] = {}
+        self._watched: dict[int, int] = {}
 
     @property
     def wall_seconds(self) -> float:
@@ -92,8 +94,12 @@ class Pump:
         self._charge()
         if self._budget.left <= 0:
             raise self._budget.timed_out()
+        for pid, most in self._watched.items():
+            if resident(pid) > most and proportional(pid) > most:
+                raise TooMuchMemory
         elapsed = time.monotonic() - self._budget.started
-        pause = _CHECK_SECONDS if elapsed > _CHECK_SECONDS else _FIRST_CHECK_SECONDS
+        often = self._watched or elapsed < _CHECK_SECONDS
+        pause = _FIRST_CHECK_SECONDS if often else _CHECK_SECONDS
         self._next_check = time.monotonic() + min(pause, self._budget.left)
 
     @contextmanager
@@ -117,6 +123,11 @@ class Pump:
         if self._clock.unread > _SHORT:
             self._charge()
         self._clock.remove(pid)
+        self._watched.pop(pid, None)
+
+    def watch_memory(self, pid: int, most: int) -> None:
+        """Raise TooMuchMemory when a process and its descendants are seen to have more than that many bytes."""
+        self._watched[pid] = most
 
     def finish(self) -> None:
         """Raises TimedOut when the programs, all of which have ended well, took too long together."""

@@ -9,13 +9,16 @@ from .forkserver import ForkServer
 from .job import Job, Outcome
 from .script_test import run_script
 from .stdio_test import run_stdio
-from .stops import TimedOut
+from .stops import TimedOut, TooMuchMemory
 
 
 def run_job(server: ForkServer, request: dict[str, Any], compile_inside: bool = False) -> Outcome:
     """The fields of a verdict. Raises ForkServerDied."""
     job = Job(server, request, compile_inside)
-    fields = {**_outcome(job), **job.usage()}
+    outcome = _outcome(job)
+    if job.starved:
+        outcome = {**TooMuchMemory().outcome(), "failing_test": outcome.get("failing_test")}
+    fields = {**outcome, **job.usage()}
     return {name: _clean(value) if isinstance(value, str) else value for name, value in fields.items()}
 
 

@@ -20,6 +20,13 @@ class TimedOut(Stop):
     status = "timeout"
 
 
+class TooMuchMemory(Stop):
+    status = "memory_limit"
+
+    def __init__(self) -> None:
+        super().__init__("the program's processes need more memory", error_type="MemoryError")
+
+
 class TooMuchOutput(Stop):
     status = "output_limit"
 

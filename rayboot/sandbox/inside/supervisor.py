@@ -13,6 +13,7 @@ from . import framing, leftovers
 from .canary import breaches
 from .forkserver import ForkServer
 from .kernel import PR_SET_CHILD_SUBREAPER, prctl
+from .memory import MemoryGroup, make_group
 from .pump import exit_if_orphaned, watch_owner
 from .run import run_job
 from .stops import ForkServerDied
@@ -36,19 +37,23 @@ def main(owner_fd: int, scratch: str, level: str) -> None:
     )  # programs that outlive their fork server are waited for here
     owner = socket.socket(fileno=owner_fd)
     watch_owner(owner)
+    group = make_group()
     try:
-        server, reasons = _strongest(level, scratch)
+        server, reasons = _strongest(level, scratch, group)
         with closing(server):
-            framing.send(owner, {"tier": server.level, "reasons": reasons})
+            hello = {"tier": server.level, "reasons": reasons, "counts_memory": group is not None}
+            framing.send(owner, hello)
             _serve(owner, server, leftovers.Waste(scratch))
     finally:
+        if group is not None:
+            group.close()
         leftovers.remove(scratch)
 
 
-def _strongest(level: str, scratch: str) -> tuple[ForkServer, list[str]]:
+def _strongest(level: str, scratch: str, group: MemoryGroup | None) -> tuple[ForkServer, list[str]]:
     reasons: list[str] = []
     while True:
-        server = ForkServer(level, scratch)
+        server = ForkServer(level, scratch, group)
         problem = server.error or ("" if level == "C" else breaches(server))
         if not problem:
             return server, reasons

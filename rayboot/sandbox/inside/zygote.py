@@ -32,8 +32,12 @@ _COMPILER_BYTES = 64 << 20
 """What takes more to compile is compiled there, too."""
 
 
-def main(control_fd: int, level: str, scratch: str, readable: list[str]) -> None:
-    """Say whether this isolation level works here, then fork until the supervisor is gone."""
+def main(control_fd: int, level: str, scratch: str, memory_fd: int, readable: list[str]) -> None:
+    """Say whether this isolation level works here, then fork until the supervisor is gone.
+
+    Args:
+        memory_fd: By writing to it a process enters the control group for programs' memory; -1: there is none.
+    """
     control = socket.socket(fileno=control_fd)
     _import_modules()
     for name in ("exit", "quit"):  # what `-S` has left out
@@ -48,7 +52,7 @@ def main(control_fd: int, level: str, scratch: str, readable: list[str]) -> None
     gc.collect()
     gc.freeze()
     framing.send(control, {"error": ""})
-    _Zygote(control, isolation, size).serve()
+    _Zygote(control, isolation, size, memory_fd).serve()
 
 
 def _import_modules() -> None:
@@ -66,9 +70,10 @@ def _import_modules() -> None:
 
 
 class _Zygote:
-    def __init__(self, control: socket.socket, isolation: Isolation, size: int) -> None:
+    def __init__(self, control: socket.socket, isolation: Isolation, size: int, memory_fd: int) -> None:
         self._control = control
         self._isolation = isolation
+        self._memory_fd = memory_fd
         self._exits = ExitPipes()
         self._most_memory = size and size + _COMPILER_BYTES
         self._last: tuple[tuple[str, bool], CodeType] | None = None
@@ -114,6 +119,8 @@ class _Zygote:
         return self._last[1]
 
     def _child(self, request: dict[str, Any], code: CodeType | None, fds: list[int]) -> NoReturn:
+        if request.get("is_grouped"):
+            os.write(self._memory_fd, b"0")
         profile: Profile = "command" if request["role"] == "command" else "python"
         self._isolation.enter(fds, request["limits"], profile, request.get("executes", False))
         try:
