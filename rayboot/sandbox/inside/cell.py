@@ -7,6 +7,7 @@ import os
 import resource
 import select
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,11 +33,16 @@ class Isolation:
     """The layers of a tier, prepared once by the fork server and entered by every child."""
 
     level: Level
+    readable: tuple[str, ...]
     uid: int | None
     """The user whose id the programs take; None: this process may not change it."""
+    scratch: str
+    """Where the work directories lie, at levels that mount none. No program may list it, and their names are random:
+    a program finds that of no other."""
     work_directory: str
+    """That of Python programs, which come one after the other."""
     rules: int | None
-    """Landlock's rules."""
+    """Landlock's rules for Python programs."""
     lifeline: tuple[int, int]
     """A pipe that only the fork server holds open."""
 
@@ -45,7 +51,7 @@ class Isolation:
         """Enter the namespaces of the fork server itself, if the level has any.
 
         Args:
-            scratch: The programs' work directory, at levels that have no private one.
+            scratch: Where work directories are made, at levels that do not mount them.
             readable: What programs may read beside Python's library.
 
         Raises:
@@ -53,27 +59,41 @@ class Isolation:
         """
         uid = _CONTAINER_UID if level == "runsc" else private_uid()
         readable = newroot.readable_paths(readable)
-        work = newroot.WORK_DIRECTORY if level == "A" else scratch
+        work = newroot.WORK_DIRECTORY
         if level == "A":
             if newroot.enter(readable):
                 uid = None  # a user namespace has one id
             _mount_work_directory(uid, executes=False)
-        elif uid is not None:
-            os.chown(scratch, uid, uid)
+        else:
+            os.chmod(scratch, 0o711)
+            work = _make_directory(scratch, uid)
         rules = None if level in ("C", "runsc") else _rules(level, work, readable)
         kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
         if level != "C":
             for commands in (False, True):
                 seccomp.prepared(commands, level in _ALONE)
-        return cls(level, uid, work, rules, os.pipe())
+        return cls(level, tuple(readable), uid, scratch, work, rules, os.pipe())
 
     def fork(self) -> int:
         return kernel.fork_into_pid_namespace() if self.level in _ALONE else os.fork()
 
-    def enter(self, fds: list[int], limits: dict[str, Any], profile: Profile, executes: bool = False) -> None:
+    def new_directory(self) -> str:
+        """A work directory for one command, which no other may write to; empty where `enter` mounts one."""
+        return "" if self.level == "A" else _make_directory(self.scratch, self.uid)
+
+    def enter(
+        self,
+        fds: list[int],
+        limits: dict[str, Any],
+        profile: Profile,
+        executes: bool = False,
+        directory: str = "",
+    ) -> None:
         """Isolate this process, for ever. `fds` become 0, 1, 2, ...; all other descriptors are closed.
 
-        `executes`: files of the work directory may be run, as those that a compiler makes.
+        Args:
+            executes: Files of the work directory may be run, as those that a compiler makes.
+            directory: From `new_directory`, for a command.
         """
         os.setsid()
         kernel.prctl("pdeathsig", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -82,12 +102,15 @@ class Isolation:
             # come one after the other, are removed instead: a namespace of its own costs each a millisecond.
             kernel.unshare(kernel.CLONE_NEWNS)
             _mount_work_directory(self.uid, executes)
-        os.chdir(self.work_directory)
+        os.chdir(directory or self.work_directory)
+        rules = self.rules
+        if directory and rules is not None:
+            rules = _rules(self.level, directory, self.readable)
         self._become_nobody()
         kernel.prctl("pdeathsig", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # changing the user has cleared it
         self._die_with_fork_server()
-        if self.rules is not None:
-            landlock.restrict(self.rules)
+        if rules is not None:
+            landlock.restrict(rules)
         _keep_only(fds)
         _set_limits(limits, profile, private_user=self.uid is not None or self.level == "A")
         if self.level != "C":
@@ -108,9 +131,20 @@ class Isolation:
         if poll.poll(0):
             os._exit(0)
 
-    def clean(self) -> None:
-        """Remove what a program left in the work directory. None of its processes may be there any more."""
-        leftovers.empty(self.work_directory)
+    def clean(self, directory: str) -> None:
+        """Remove a command's directory, or what a Python program left. None of its processes may be there any more."""
+        if directory:
+            leftovers.remove(directory)
+        else:
+            leftovers.empty(self.work_directory)
+
+
+def _make_directory(scratch: str, uid: int | None) -> str:
+    directory = os.path.join(scratch, os.urandom(16).hex())
+    os.mkdir(directory, 0o700)
+    if uid is not None:
+        os.chown(directory, uid, uid)
+    return directory
 
 
 def _mount_work_directory(uid: int | None, executes: bool) -> None:
@@ -119,7 +153,7 @@ def _mount_work_directory(uid: int | None, executes: bool) -> None:
     kernel.mount("tmpfs", newroot.WORK_DIRECTORY, "tmpfs", flags, _WORK_OPTIONS + owner)
 
 
-def _rules(level: Level, work: str, readable: list[str]) -> int:
+def _rules(level: Level, work: str, readable: Sequence[str]) -> int:
     if landlock.abi() < 1:
         raise OSError("the kernel has no Landlock")
     if not seccomp.supported():

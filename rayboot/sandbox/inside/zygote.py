@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from . import candidate, command, framing, judge, preload, script
 from .cell import Isolation, Profile
 from .exits import ExitPipes
+from .kernel import PR_SET_CHILD_SUBREAPER, prctl, reap_group
 from .program import compile_program, describe_syntax_error
 
 _PRELOAD = """
@@ -39,6 +40,7 @@ def main(control_fd: int, level: str, scratch: str, readable: list[str]) -> None
         framing.send(control, {"error": str(error)})
         return
     sys.path.remove(sys.argv[1])  # a program must not import our modules by chance
+    prctl("subreaper", PR_SET_CHILD_SUBREAPER, 1)  # what a program has started is waited for here
     gc.collect()
     gc.freeze()
     framing.send(control, {"error": ""})
@@ -64,6 +66,8 @@ class _Zygote:
         self._control = control
         self._isolation = isolation
         self._exits = ExitPipes()
+        self._directories: dict[int, str] = {}
+        """Of the commands that are there, by pid."""
         self._last: tuple[tuple[str, bool], CodeType] | None = None
 
     def serve(self) -> None:
@@ -89,10 +93,13 @@ class _Zygote:
             except (RecursionError, MemoryError):
                 pass  # the child will meet it too, under its own limits
         end = self._exits.take(fds)
+        directory = self._isolation.new_directory() if request["role"] == "command" else ""
         pid = self._isolation.fork()
         self._exits.forked(pid, end)
         if pid == 0:
-            self._child(request, code, fds)
+            self._child(request, code, fds, directory)
+        if directory:
+            self._directories[pid] = directory
         return {"pid": pid}
 
     def _compile(self, source: str, is_script: bool) -> CodeType:
@@ -101,10 +108,13 @@ class _Zygote:
             self._last = ((source, is_script), compile_program(source, is_script))
         return self._last[1]
 
-    def _child(self, request: dict[str, Any], code: CodeType | None, fds: list[int]) -> NoReturn:
+    def _child(
+        self, request: dict[str, Any], code: CodeType | None, fds: list[int], directory: str
+    ) -> NoReturn:
         try:
             profile: Profile = "command" if request["role"] == "command" else "python"
-            self._isolation.enter(fds, request["limits"], profile, request.get("executes", False))
+            executes = request.get("executes", False)
+            self._isolation.enter(fds, request["limits"], profile, executes, directory)
         except BaseException as error:
             os.write(fds[3], framing.pack(["broken", f"isolation failed: {error}"]))
             os._exit(1)
@@ -122,9 +132,9 @@ class _Zygote:
             os._exit(1)
 
     def _reap(self, pid: int) -> dict[str, Any]:
-        _, status, usage = os.wait4(pid, 0)
-        self._isolation.clean()
-        return {"status": status, "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss * 1024}
+        status, cpu, peak = reap_group(pid)
+        self._isolation.clean(self._directories.pop(pid, ""))
+        return {"status": status, "cpu": cpu, "peak": peak}
 
 
 def _is_tame(request: dict[str, Any]) -> bool:

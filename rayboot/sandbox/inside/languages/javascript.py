@@ -17,6 +17,8 @@ _LIBRARIES = (
     "/usr/lib/node_modules",
     "/usr/local/lib/node_modules",
 )
+_OPENSSL = ("/etc/ssl/openssl.cnf", "/usr/local/ssl/openssl.cnf", "/etc/pki/tls/openssl.cnf")
+"""Node reads one of these when it starts, and ends at once if it is there and may not be read."""
 _ERROR = re.compile(r"^(?:Uncaught )?(\w*(?:Error|Exception))(?: \[\w+\])?: (.*)$", re.MULTILINE)
 _LINE = re.compile(r"program\.js:(\d+)")
 
@@ -33,7 +35,7 @@ class JavaScript:
         pass
 
     def readable(self) -> list[str]:
-        return [os.path.realpath(self._node()), *filter(os.path.exists, _LIBRARIES)]
+        return [os.path.realpath(self._node()), *filter(os.path.exists, (*_LIBRARIES, *_OPENSSL))]
 
     def run(self, program: str) -> Command:
         return Command(
@@ -58,7 +60,10 @@ class JavaScript:
         return os.path.realpath(shutil.which("node") or "/usr/bin/node")
 
     def _environment(self) -> dict[str, str]:
-        return {"NODE_PATH": ":".join(filter(os.path.exists, _LIBRARIES))}
+        return {
+            "NODE_PATH": ":".join(filter(os.path.exists, _LIBRARIES)),
+            "OPENSSL_CONF": os.devnull,  # the machine's own may include files that are out of reach
+        }
 
     def _own(self, main: str) -> dict[str, str]:
         return {name: source_file(name) for name in (main, "plain_data.js")}
