@@ -47,7 +47,8 @@ class JavaScript:
         return Command((self._node(), *_FLAGS, "runner.js"), files, env=self._environment())
 
     def judge(self) -> Command:
-        return Command((self._node(), *_FLAGS, "judge.js"), self._own("judge.js"), env=self._environment())
+        files = self._own("judge.js", "realm.js")
+        return Command((self._node(), *_FLAGS, "judge.js"), files, env=self._environment())
 
     def explain(self, text: str) -> Complaint:
         error, line = _ERROR.search(text), _LINE.search(text)
@@ -65,5 +66,5 @@ class JavaScript:
             "OPENSSL_CONF": os.devnull,  # the machine's own may include files that are out of reach
         }
 
-    def _own(self, main: str) -> dict[str, str]:
-        return {name: source_file(name) for name in (main, "plain_data.js")}
+    def _own(self, *names: str) -> dict[str, str]:
+        return {name: source_file(name) for name in (*names, "frames.js", "plain_data.js")}
