@@ -112,7 +112,7 @@ def _write_bundle(bundle: Path, environment: dict[str, str]) -> None:
 
 
 def _specification(mounts: list[dict[str, Any]], environment: dict[str, str]) -> dict[str, Any]:
-    python, *rest = interpreter_command(BOOT, f"{_OWN_FOLDER}/sandbox", "0", newroot.WORK_DIRECTORY, "runsc")
+    python, *rest = interpreter_command(BOOT, f"{_OWN_FOLDER}/sandbox", "0", newroot.WORK_PARENT, "runsc")
     sets = ("bounding", "effective", "inheritable", "permitted")
     process = {
         "user": {"uid": 0, "gid": 0},
@@ -139,10 +139,10 @@ def _mounts(environment: dict[str, str]) -> list[dict[str, Any]]:
     readable = newroot.readable_paths(
         [*readable_of_languages(), *preload.readable_of(environment), python, *_TOOLS]
     )
-    work = {"type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", "size=64m", "mode=700"]}
+    work = {"type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", "size=64m", "mode=711"]}
     return [
         *({"destination": path, **_EMPTY} for path in ("/proc", "/sys", "/dev/shm", "/dev/pts")),
-        {"destination": newroot.WORK_DIRECTORY, **work},
+        {"destination": newroot.WORK_PARENT, **work},
         _bind(str(Path(__file__).parent), f"{_OWN_FOLDER}/sandbox"),
         *(_bind(path, path) for path in _outermost(readable)),
     ]

@@ -7,6 +7,7 @@ import os
 import resource
 import select
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -37,11 +38,16 @@ class Isolation:
     """The layers of a tier, prepared once by the fork server and entered by every child."""
 
     level: Level
+    readable: tuple[str, ...]
     uid: int | None
     """The user whose id the programs take; None: this process may not change it."""
+    scratch: str
+    """Where the work directories lie, at levels that mount none. No program may list it, and their names are random:
+    a program finds that of no other."""
     work_directory: str
+    """That of Python programs, which come one after the other."""
     rules: int | None
-    """Landlock's rules."""
+    """Landlock's rules for Python programs."""
     lifeline: tuple[int, int]
     """A pipe that only the fork server holds open."""
     complaints: tuple[int, int]
@@ -52,7 +58,7 @@ class Isolation:
         """Enter the namespaces of the fork server itself, if the level has any.
 
         Args:
-            scratch: The programs' work directory, at levels that have no private one.
+            scratch: Where work directories are made, at levels that do not mount them.
             readable: What programs may read beside Python's library.
 
         Raises:
@@ -60,31 +66,49 @@ class Isolation:
         """
         uid = _CONTAINER_UID if level == "runsc" else private_uid()
         readable = newroot.readable_paths(readable)
-        work = newroot.WORK_DIRECTORY if level in _ALONE else leftovers.work_directory(scratch)
+        work = newroot.WORK_DIRECTORY
         if level == "A" and newroot.enter(readable):
             uid = None  # a user namespace has one id
-        rules = None if level in ("C", "runsc") else _rules(level, work, readable)
+        if level not in _ALONE:
+            os.chmod(scratch, 0o711)
+            work = f"{scratch}/{_unguessable()}/work"
+            os.mkdir(os.path.dirname(work), 0o711)
+        _make_directory(level, work, uid)
+        # At every level the rule is for the directory above, since that of the programs is replaced.
+        rules = None if level in ("C", "runsc") else _rules(level, os.path.dirname(work), readable)
         kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
         if level != "C":
             for commands in (False, True):
                 seccomp.prepared(commands, level in _ALONE)
-        isolation = cls(level, uid, work, rules, os.pipe(), _complaints())
-        if level in _ALONE:
-            _mount_work_directory(level, uid, executes=False)
-        else:
-            isolation._make_work_directory()
-        return isolation
+        return cls(level, tuple(readable), uid, scratch, work, rules, os.pipe(), _complaints())
 
     def fork(self) -> int:
         return kernel.fork_into_pid_namespace() if self.level in _ALONE else os.fork()
 
-    def enter(self, fds: list[int], limits: dict[str, Any], profile: Profile, executes: bool = False) -> None:
+    def new_directory(self) -> str:
+        """A work directory for one command, which no other may write to; empty where `enter` mounts one."""
+        if self.level == "A":
+            return ""
+        directory = f"{self.scratch}/{_unguessable()}"
+        _make_directory(self.level, directory, self.uid)
+        return directory
+
+    def enter(
+        self,
+        fds: list[int],
+        limits: dict[str, Any],
+        profile: Profile,
+        executes: bool = False,
+        directory: str = "",
+    ) -> None:
         """Isolate this process, for ever. `fds` become 0, 1, 2, ...; all other descriptors are closed.
 
-        `executes`: files of the work directory may be run, as those that a compiler makes.
+        Args:
+            executes: Files of the work directory may be run, as those that a compiler makes.
+            directory: From `new_directory`, for a command.
         """
         try:
-            self._enter(fds, limits, profile, executes)
+            self._enter(fds, limits, profile, executes, directory)
         except BaseException as error:
             os.write(self.complaints[1], f"isolation failed: {error}".encode())
             os._exit(1)
@@ -97,20 +121,25 @@ class Isolation:
         except BlockingIOError:
             return ""
 
-    def _enter(self, fds: list[int], limits: dict[str, Any], profile: Profile, executes: bool) -> None:
+    def _enter(
+        self, fds: list[int], limits: dict[str, Any], profile: Profile, executes: bool, directory: str
+    ) -> None:
         os.setsid()
         kernel.prctl("pdeathsig", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         if self.level == "A" and profile == "command":
             # A compiler or a judge that stays must not meet the files of programs. Those of Python programs, which
             # come one after the other, are removed instead: a namespace of its own costs each a millisecond.
             kernel.unshare(kernel.CLONE_NEWNS)
-            _mount_work_directory(self.level, self.uid, executes)
-        os.chdir(self.work_directory)
+            _mount_work_directory("A", newroot.WORK_DIRECTORY, self.uid, executes)
+        os.chdir(directory or self.work_directory)
+        rules = self.rules
+        if directory and rules is not None:
+            rules = _rules(self.level, directory, self.readable)
         self._become_nobody()
         kernel.prctl("pdeathsig", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # changing the user has cleared it
         self._die_with_fork_server()
-        if self.rules is not None:
-            landlock.restrict(self.rules)
+        if rules is not None:
+            landlock.restrict(rules)
         _keep_only(fds)
         _set_limits(limits, profile, private_user=self.uid is not None or self.level == "A")
         if self.level != "C":
@@ -131,27 +160,45 @@ class Isolation:
         if poll.poll(0):
             os._exit(0)
 
-    def clean(self) -> None:
-        """Give the next program an empty work directory. No process of the last may be there any more.
+    def clean(self, directory: str) -> None:
+        """Take a command's directory away, or give the next Python program an empty one.
 
-        It takes no longer when a program has left much: that is removed apart (`leftovers.py`).
+        None of the last program's processes may be there any more. It takes no longer when the program has left much:
+        that is removed apart (`leftovers.py`).
         """
-        try:
-            if os.stat(self.work_directory).st_mode == _WORK_MODE and not os.listdir(self.work_directory):
-                return
-        except OSError:
-            pass  # the program has shut it
-        if self.level in _ALONE:
-            kernel.unmount(self.work_directory)
-            _mount_work_directory(self.level, self.uid, executes=False)
-        else:
-            leftovers.set_aside(self.work_directory)
-            self._make_work_directory()
+        if directory:
+            self._discard(directory)
+        elif not _is_fresh(self.work_directory):
+            self._discard(self.work_directory)
+            _make_directory(self.level, self.work_directory, self.uid)
 
-    def _make_work_directory(self) -> None:
-        os.mkdir(self.work_directory, 0o700)
-        if self.uid is not None:
-            os.chown(self.work_directory, self.uid, self.uid)
+    def _discard(self, directory: str) -> None:
+        if self.level in _ALONE:
+            kernel.unmount(directory)
+            if self.level == "runsc":
+                os.rmdir(directory)
+        else:
+            leftovers.set_aside(directory, self.scratch)
+
+
+def _unguessable() -> str:
+    return os.urandom(16).hex()
+
+
+def _make_directory(level: Level, directory: str, uid: int | None) -> None:
+    if level != "A":
+        os.mkdir(directory, 0o700)
+    if level in _ALONE:
+        _mount_work_directory(level, directory, uid, executes=level == "runsc")
+    elif uid is not None:
+        os.chown(directory, uid, uid)
+
+
+def _is_fresh(directory: str) -> bool:
+    try:
+        return os.stat(directory).st_mode == _WORK_MODE and not os.listdir(directory)
+    except OSError:  # a program has shut it
+        return False
 
 
 def _complaints() -> tuple[int, int]:
@@ -162,22 +209,21 @@ def _complaints() -> tuple[int, int]:
     return reader, high
 
 
-def _mount_work_directory(level: Level, uid: int | None, executes: bool) -> None:
+def _mount_work_directory(level: Level, directory: str, uid: int | None, executes: bool) -> None:
     owner = "" if uid is None else f",uid={uid},gid={uid}"
     # gVisor knows fewer options; its mounts of the container's own are without devices and set-user-id bits anyway.
     more, flags = (",nr_inodes=4096", kernel.MS_NOSUID | kernel.MS_NODEV) if level == "A" else ("", 0)
     flags |= 0 if executes else kernel.MS_NOEXEC
-    kernel.mount("tmpfs", newroot.WORK_DIRECTORY, "tmpfs", flags, f"{_WORK_OPTIONS}{more}{owner}")
+    kernel.mount("tmpfs", directory, "tmpfs", flags, f"{_WORK_OPTIONS}{more}{owner}")
 
 
-def _rules(level: Level, work: str, readable: list[str]) -> int:
+def _rules(level: Level, work: str, readable: Sequence[str]) -> int:
     if landlock.abi() < 1:
         raise OSError("the kernel has no Landlock")
     if not seccomp.supported():
         raise OSError(f"no list of system calls for {os.uname().machine}")
     roots = ["/"] if level == "A" else readable
-    writable = newroot.WORK_PARENT if level == "A" else os.path.dirname(work)
-    return landlock.ruleset(roots, [writable, *newroot.device_paths()])
+    return landlock.ruleset(roots, [work, *newroot.device_paths()])
 
 
 def _keep_only(fds: list[int]) -> None:

@@ -41,6 +41,7 @@ class ForkServer:
         self.error = ""
         self.peers: dict[str, Any] = {}
         """Processes that stay for many jobs (`peer.py`), by name; they die with the fork server."""
+        self._living: set[int] = set()
         self._start()
 
     def _start(self) -> None:
@@ -76,22 +77,30 @@ class ForkServer:
         self._start()
 
     def close(self) -> None:
-        """Kill it, and with it all its children."""
+        """Kill it, and with it all its children, and theirs."""
         self.peers.clear()
         self._process.kill()
         self._process.wait()
         self._control.close()
+        for pid in self._living:  # not reaped yet, so that the number is still its own
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+        self._living.clear()
         with suppress(ChildProcessError):
             while True:
                 os.waitpid(-1, 0)
 
     def spawn(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         """Fork a child. Gives its `pid`, or the program's `syntax_error`."""
-        return self._ask(request, fds)
+        answer = self._ask(request, fds)
+        self._living |= {answer["pid"]} if "pid" in answer else set()
+        return answer
 
     def reap(self, pid: int) -> dict[str, Any]:
         """Wait for a child that is dead or dying. Gives its wait `status`, `cpu` seconds and `peak` bytes."""
-        return self._ask({"reap": pid}, [])
+        usage = self._ask({"reap": pid}, [])
+        self._living.discard(pid)
+        return usage
 
     def _ask(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         try:

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-_OPEN = "cell"
-"""Of a scratch folder, the part that programs may reach: their work directory lies there."""
+_ASIDE = "aside-"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _YOUNG_SECONDS = 60.0
 
@@ -40,21 +39,15 @@ def _remove_unused(folder: str) -> None:
         os.close(lock)
 
 
-def work_directory(scratch: str) -> str:
-    """Where programs work, which is yet to be made; the folders above may be passed through."""
-    parent = f"{scratch}/{_OPEN}"
-    for folder in (scratch, parent):
-        os.makedirs(folder, exist_ok=True)
-        os.chmod(folder, 0o711)
-    return f"{parent}/work"
-
-
-def set_aside(work: str) -> None:
-    """Take a work directory out of the reach of programs. `Waste` removes it."""
+def set_aside(directory: str, scratch: str) -> None:
+    """Take a directory out of the reach of programs. `Waste` removes it."""
+    with suppress(OSError):
+        os.rmdir(directory)  # most are empty
+        return
     with suppress(FileNotFoundError):
-        os.chmod(work, 0o700)  # a program may take away its own right to a directory
-        aside = f"{os.path.dirname(os.path.dirname(work))}/{os.urandom(8).hex()}"
-        os.rename(work, aside)
+        os.chmod(directory, 0o700)  # a program may take away its own right to a directory
+        aside = f"{scratch}/{_ASIDE}{os.urandom(8).hex()}"
+        os.rename(directory, aside)
         if os.geteuid() == 0:
             os.chown(aside, 0, 0)
 
@@ -66,7 +59,7 @@ class Waste:
         self._scratch = scratch
         self._steps: Iterator[None] = iter(())
         self._name = ""
-        self._given_up = {_OPEN}
+        self._given_up: set[str] = set()
 
     def remove_some(self, seconds: float) -> bool:
         """Work for so long at most. Gives whether something is left."""
@@ -77,7 +70,8 @@ class Waste:
                     continue
             except OSError:
                 self._given_up.add(self._name)
-            names = [name for name in os.listdir(self._scratch) if name not in self._given_up]
+            found = set(os.listdir(self._scratch)) - self._given_up
+            names = [name for name in found if name.startswith(_ASIDE)]
             if not names:
                 self._steps = iter(())
                 return False

@@ -78,31 +78,50 @@ def _judged(job: Job, language: Split, code: str, program: ChildProcess) -> Outc
     peer = peer_of(job, name, language.judge, "descriptor")
     try:
         peer.send({"code": code, "entry_point": job.request["entry_point"]})
-        return _relay(peer, program)
+        outcome, judge_ends = _relay(peer, program)
     except BaseException:
         dismiss(job, name)
         raise
+    if judge_ends:
+        dismiss(job, name)
+    return outcome
 
 
-def _relay(peer: Peer, program: ChildProcess) -> Outcome:
-    """Carry calls from the test file to the program, and data back, until the test file is through."""
-    number = 0
+def _relay(peer: Peer, program: ChildProcess) -> tuple[Outcome, bool]:
+    """Carry calls from the test file to the program, and data back, until the test file is through.
+
+    A function of the test's may be called back meanwhile, and call the program in turn. Gives whether the judge ends
+    with this verdict.
+    """
+    count = 0
+    open_calls: list[int] = []
     while True:
-        kind, *details = peer.receive()
+        try:
+            kind, *details = peer.receive()
+        except Ended as ended:
+            raise Stop("the test file ended its own process by a signal") from ended
         if kind == "verdict":
-            outcome: Outcome = details[0]
-            return outcome
-        number += 1
-        program.send([number, *details])
+            return details[0], bool(details[1])
+        if kind == "ask":
+            count += 1
+            open_calls.append(count)
+            program.send([count, *details])
+        else:
+            program.send([open_calls[-1], kind, *details])
         reply = program.receive()
-        if len(reply) != 4 or reply[0] != number or not isinstance(reply[3], list):
+        if len(reply) != 4 or reply[0] != open_calls[-1] or not isinstance(reply[3], list):
             raise Misbehaved()
+        if reply[1] == "callback":
+            peer.send(reply[1:])
+            continue
+        open_calls.pop()
         if reply[1] == "ok":
             changes = [change if isinstance(change, list) and change else None for change in reply[3]]
             peer.send(["ok", reply[2], changes])
         elif reply[1] == "raised":
             error = _described(reply[2])
-            peer.send(["raised", {**error, "type": error["error_type"]}, []])
+            thrown = reply[2].get("thrown") if isinstance(reply[2], dict) else None
+            peer.send(["raised", {**error, "type": error["error_type"], "thrown": thrown}, []])
         else:
             raise Misbehaved()
 

@@ -26,8 +26,9 @@ _FILTER_MODE = 2
 
 _SIGNAL_OWNER_FCNTLS = (8, 10, 15)
 """F_SETOWN, F_SETSIG, F_SETOWN_EX: they have the kernel send a signal of one's choice to any process."""
-_SIGNAL_OWNER_IOCTLS = (0x8901, 0x8902, 0x5412)
-"""FIOSETOWN and SIOCSPGRP, as above; TIOCSTI types into a terminal."""
+_IOCTLS = (0x5401, 0x540F, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+"""TCGETS and TIOCGPGRP (is this a terminal?), TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX. Others would tell the
+machine's interfaces and addresses by any socket, have signals sent, or type into a terminal."""
 
 _NEW_NAMESPACES = 0x7E020080
 """The bits of clone's flags that make namespaces."""
@@ -64,6 +65,12 @@ def _unless(offset: int, values: tuple[int, ...]) -> _Code:
     """Allow if the half word at `offset` is none of these values."""
     tests = [(_IF_EQUAL, len(values) - position, 0, value) for position, value in enumerate(values)]
     return [(_LOAD, 0, 0, offset), *tests, *_return(_ALLOW), *_return(_REFUSE)]
+
+
+def _only_among(offset: int, values: tuple[int, ...]) -> _Code:
+    """Allow if the half word at `offset` is one of these values."""
+    tests = [(_IF_EQUAL, len(values) - position, 0, value) for position, value in enumerate(values)]
+    return [(_LOAD, 0, 0, offset), *tests, *_return(_REFUSE), *_return(_ALLOW)]
 
 
 def _without_bits(offset: int, mask: int) -> _Code:
@@ -113,13 +120,14 @@ def _code(commands: bool, alone: bool) -> _Code:
         "kill": _only_if((_argument(0), _IF_EQUAL, _OWN_PID)),
         "tgkill": _only_if((_argument(0), _IF_EQUAL, _OWN_PID)),
         "fcntl": _unless(_argument(1), _SIGNAL_OWNER_FCNTLS),
-        "ioctl": _unless(_argument(1), _SIGNAL_OWNER_IOCTLS),
+        "ioctl": _only_among(_argument(1), _IOCTLS),
         "prlimit64": _only_if((_argument(0), _IF_EQUAL, 0)),
         "socketpair": _only_if((_argument(0), _IF_EQUAL, _AF_UNIX)),
         "sendto": _only_if((_argument(4), _IF_EQUAL, 0), (_argument(4) + 4, _IF_EQUAL, 0)),  # no address
     }
     if commands:
         special["clone"] = _without_bits(_argument(0), _NEW_NAMESPACES)
+        special["sched_setaffinity"] = _only_if((_argument(0), _IF_EQUAL, 0))
         special["prctl"] = _only_if((_argument(0), _IF_EQUAL, _PR_SET_NAME))
     if commands and alone:  # in a namespace of its own it sees no other process
         del special["kill"], special["tgkill"]

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from . import candidate, command, framing, judge, preload, script
 from .cell import Isolation, Profile
 from .exits import ExitPipes
+from .kernel import PR_SET_CHILD_SUBREAPER, prctl, reap_group
 from .program import compile_program, describe_syntax_error
 
 _PRELOAD = """
@@ -49,6 +50,7 @@ def main(control_fd: int, level: str, scratch: str, memory_fd: int, readable: li
         framing.send(control, {"error": str(error)})
         return
     sys.path.remove(sys.argv[1])  # a program must not import our modules by chance
+    prctl("subreaper", PR_SET_CHILD_SUBREAPER, 1)  # what a program has started is waited for here
     gc.collect()
     gc.freeze()
     framing.send(control, {"error": ""})
@@ -76,6 +78,8 @@ class _Zygote:
         self._memory_fd = memory_fd
         self._exits = ExitPipes()
         self._most_memory = size and size + _COMPILER_BYTES
+        self._directories: dict[int, str] = {}
+        """Of the commands that are there, by pid."""
         self._last: tuple[tuple[str, bool], CodeType] | None = None
 
     def serve(self) -> None:
@@ -102,10 +106,13 @@ class _Zygote:
             except (RecursionError, MemoryError):
                 pass  # the child will meet it too, under its own limits
         end = self._exits.take(fds)
+        directory = self._isolation.new_directory() if request["role"] == "command" else ""
         pid = self._isolation.fork()
         self._exits.forked(pid, end)
         if pid == 0:
-            self._child(request, code, fds)
+            self._child(request, code, fds, directory)
+        if directory:
+            self._directories[pid] = directory
         return {"pid": pid}
 
     def _is_tame(self, request: dict[str, Any]) -> bool:
@@ -118,11 +125,13 @@ class _Zygote:
             self._last = ((source, is_script), compile_program(source, is_script))
         return self._last[1]
 
-    def _child(self, request: dict[str, Any], code: CodeType | None, fds: list[int]) -> NoReturn:
+    def _child(
+        self, request: dict[str, Any], code: CodeType | None, fds: list[int], directory: str
+    ) -> NoReturn:
         if request.get("is_grouped"):
             os.write(self._memory_fd, b"0")
         profile: Profile = "command" if request["role"] == "command" else "python"
-        self._isolation.enter(fds, request["limits"], profile, request.get("executes", False))
+        self._isolation.enter(fds, request["limits"], profile, request.get("executes", False), directory)
         try:
             if request["role"] == "judge":
                 judge.serve(socket.socket(fileno=3), socket.socket(fileno=4))
@@ -137,14 +146,9 @@ class _Zygote:
             os._exit(1)
 
     def _reap(self, pid: int) -> dict[str, Any]:
-        _, status, usage = os.wait4(pid, 0)
-        self._isolation.clean()
-        return {
-            "status": status,
-            "cpu": usage.ru_utime + usage.ru_stime,
-            "peak": usage.ru_maxrss * 1024,
-            "broken": self._isolation.complaint(),
-        }
+        status, cpu, peak = reap_group(pid)
+        self._isolation.clean(self._directories.pop(pid, ""))
+        return {"status": status, "cpu": cpu, "peak": peak, "broken": self._isolation.complaint()}
 
 
 def _address_space() -> int:

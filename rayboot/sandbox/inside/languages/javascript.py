@@ -17,6 +17,8 @@ _LIBRARIES = (
     "/usr/lib/node_modules",
     "/usr/local/lib/node_modules",
 )
+_OPENSSL = ("/etc/ssl/openssl.cnf", "/usr/local/ssl/openssl.cnf", "/etc/pki/tls/openssl.cnf")
+"""Node reads one of these when it starts, and ends at once if it is there and may not be read."""
 _ERROR = re.compile(r"^(?:Uncaught )?(\w*(?:Error|Exception))(?: \[\w+\])?: (.*)$", re.MULTILINE)
 _LINE = re.compile(r"program\.js:(\d+)")
 
@@ -33,7 +35,7 @@ class JavaScript:
         pass
 
     def readable(self) -> list[str]:
-        return [os.path.realpath(self._node()), *filter(os.path.exists, _LIBRARIES)]
+        return [os.path.realpath(self._node()), *filter(os.path.exists, (*_LIBRARIES, *_OPENSSL))]
 
     def run(self, program: str) -> Command:
         return Command(
@@ -45,7 +47,8 @@ class JavaScript:
         return Command((self._node(), *_FLAGS, "runner.js"), files, env=self._environment())
 
     def judge(self) -> Command:
-        return Command((self._node(), *_FLAGS, "judge.js"), self._own("judge.js"), env=self._environment())
+        files = self._own("judge.js", "realm.js")
+        return Command((self._node(), *_FLAGS, "judge.js"), files, env=self._environment())
 
     def explain(self, text: str) -> Complaint:
         error, line = _ERROR.search(text), _LINE.search(text)
@@ -58,7 +61,10 @@ class JavaScript:
         return os.path.realpath(shutil.which("node") or "/usr/bin/node")
 
     def _environment(self) -> dict[str, str]:
-        return {"NODE_PATH": ":".join(filter(os.path.exists, _LIBRARIES))}
+        return {
+            "NODE_PATH": ":".join(filter(os.path.exists, _LIBRARIES)),
+            "OPENSSL_CONF": os.devnull,  # the machine's own may include files that are out of reach
+        }
 
-    def _own(self, main: str) -> dict[str, str]:
-        return {name: source_file(name) for name in (main, "plain_data.js")}
+    def _own(self, *names: str) -> dict[str, str]:
+        return {name: source_file(name) for name in (*names, "frames.js", "plain_data.js")}

@@ -1,100 +1,146 @@
 'use strict';
-// Runs test files whose calls to the program go to another process. One process judges many programs, one by one.
-const { receive, send, encode, decode } = require('./plain_data.js');
+// Runs test files whose calls to the program go to another process, one by one.
+//
+// A test that uses nothing but the language and lodash gets a realm of its own, which costs a tenth of a new process;
+// whatever it does to globals and prototypes ends with it. Any other runs as Node would run it, and the process ends with
+// it. Either is through when nothing is left to wait for, and its exit status decides.
+const fs = require('fs');
+const vm = require('vm');
 const { inspect } = require('util');
+const frames = require('./frames.js');
 const CHANNEL = 3;
 
-class ProgramError extends Error {}
+const send = (message) => frames.send(CHANNEL, JSON.stringify(message));
+const context = () => vm.createContext(Object.create(null));
+const ordinary = new Set(vm.runInContext('Object.getOwnPropertyNames(globalThis)', context()));
+const nodesOwn = Object.getOwnPropertyNames(globalThis).filter((name) => !ordinary.has(name) && name !== 'global');
+const importModuleDynamically = vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER;
+const NEEDS_NODE = new RegExp(`\\b(?:${nodesOwn.join('|')}|import|require(?!\\(\\s*(['"\`])lodash\\1\\s*\\)))\\b`);
 
-// The last comparison that said no, and the last call: what feedback shows.
-let differing = null;
-let lastCall = '';
+const host = {
+  converse(text) {
+    if (said) throw new Error('the test is over');
+    frames.send(CHANNEL, text);
+    return frames.receive(CHANNEL);
+  },
+  show(value) {
+    const text = inspect(value, { depth: 6, compact: true, breakLength: Infinity, maxArrayLength: 50, maxStringLength: 200 });
+    return text.length > 400 ? `${text.slice(0, 397)}...` : text;
+  },
+};
 
-function show(value) {
-  const text = inspect(value, { depth: 6, compact: true, breakLength: Infinity, maxArrayLength: 50, maxStringLength: 200 });
-  return text.length > 400 ? `${text.slice(0, 397)}...` : text;
-}
-
-function replaceContents(target, source) {
-  if (Array.isArray(target)) target.splice(0, target.length, ...source);
-  else if (target instanceof Map || target instanceof Set) {
-    target.clear();
-    for (const item of source) target instanceof Map ? target.set(...item) : target.add(item);
-  } else {
-    for (const key of Object.keys(target)) delete target[key];
-    Object.assign(target, source);
-  }
-}
-
-function ask(what, name, args) {
-  send(CHANNEL, ['ask', what, name, args.map((arg) => encode(arg))]);
-  const [kind, value, changed] = receive(CHANNEL);
-  if (kind === 'raised') throw Object.assign(new ProgramError(value.message), { description: value });
-  changed.forEach((arg, at) => { if (arg) replaceContents(args[at], decode(arg[0])); });
-  return decode(value);
-}
-
-function stub(name) {
-  return (...args) => {
-    lastCall = `${name}(${args.map(show).join(', ')})`;
-    return ask('call', name, args);
+// CommonJS modules inside a realm, all of them its own.
+const scripts = new Map();
+function moduleLoader(realm) {
+  const modules = new Map();
+  return function load(name) {
+    const file = require.resolve(name);
+    if (modules.has(file)) return modules.get(file).exports;
+    const source = () => `(function (module, exports, require) {${fs.readFileSync(file, 'utf8')}\n})`;
+    if (!scripts.has(file)) scripts.set(file, new vm.Script(source(), { filename: file }));
+    const module = vm.runInContext('({ exports: {} })', realm);
+    modules.set(file, module);
+    scripts.get(file).runInContext(realm).call(module.exports, module, module.exports, load);
+    return module.exports;
   };
 }
 
-// Names that neither the test nor JavaScript defines are the program's.
-function programNames(entryPoint) {
-  const known = new Map();
-  return new Proxy(Object.create(null), {
-    has: (_, key) => typeof key === 'string' && (key === entryPoint || !(key in globalThis || key === 'require')),
-    get: (_, key) => {
-      if (typeof key !== 'string') return undefined;
-      if (!known.has(key)) {
-        if (key !== entryPoint && ask('kind', key, []) !== 'function') throw new ReferenceError(`${key} is not defined`);
-        known.set(key, stub(key));
-      }
-      return known.get(key);
-    },
-  });
+// A realm with all that most tests need, made while there is nothing to do.
+function freshRealm() {
+  const realm = context();
+  vm.runInContext('globalThis.global = globalThis', realm);
+  const load = moduleLoader(realm);
+  load('./realm.js');
+  load('lodash');
+  return { load, run: (text) => vm.runInContext(text, realm, { filename: 'test.js' }), print: realmConsole(realm) };
 }
 
-function testRequire(name) {
-  const module = require(name);
-  if (name !== 'lodash') return module;
-  const isEqual = (got, expected) => {
-    const equal = module.isEqual(got, expected);
-    if (!equal) differing = [got, expected];
-    return equal;
-  };
-  return new Proxy(module, { get: (target, key) => (key === 'isEqual' ? isEqual : target[key]) });
+function realmConsole(realm) {
+  const print = (name, args) => console[name](...args);
+  const body = "globalThis.console = Object.fromEntries(names.map((name) => [name, (...args) => { print(name, args); }]))";
+  const names = Object.keys(console).filter((name) => typeof console[name] === 'function');
+  vm.runInContext(`((names, print) => { ${body}; })`, realm)(names, print);
+  return vm.runInContext('console', realm);
 }
 
-function outcomeOf(error) {
-  if (error instanceof ProgramError) {
-    const { type, message, line } = error.description;
-    return { status: 'error', error_type: type, message, line, call: lastCall };
+let test = null; // what `open` of realm.js gives
+let said = true;
+let spent = false;
+let outcome = null;
+
+function say(final) {
+  if (said) return;
+  said = true;
+  send(['verdict', final, spent]);
+}
+
+function fail(error) {
+  outcome ??= test.outcomeOf(error);
+  if (spent) {
+    say(outcome);
+    process.reallyExit(1);
   }
-  if (differing) {
-    return { status: 'failed', message: 'the result is wrong', call: lastCall,
-      got: show(differing[0]), expected: show(differing[1]) };
-  }
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return { status: 'failed', message: text.slice(0, 1000), call: lastCall };
 }
 
-function judge(code, entryPoint) {
-  differing = null;
-  lastCall = '';
+function compiled(run, code) {
+  const body = (kind) => `(function (program, require, module, exports) { with (program) { return (${kind}function () {\n${code}\n}).call(exports); } })`;
   try {
-    // An inner function, so that the test's own names come before the program's.
-    const body = `with (program) { return (function () {\n${code}\n})(); }`;
-    new Function('program', 'require', body)(programNames(entryPoint), testRequire);
-    return { status: 'passed' };
+    return run(body(''));
   } catch (error) {
-    return outcomeOf(error);
+    if (!/\bawait\b/.test(code)) throw error;
+    return run(body('async '));
   }
 }
 
-for (;;) {
-  const { code, entry_point: entryPoint } = receive(CHANNEL);
-  send(CHANNEL, ['verdict', judge(code, entryPoint)]);
+function begin() {
+  const realm = freshRealm();
+  const { code, entry_point: entryPoint } = JSON.parse(frames.receive(CHANNEL));
+  [said, outcome, spent] = [false, null, NEEDS_NODE.test(code)];
+  const load = spent ? require : realm.load;
+  const run = spent ? (text) => vm.runInThisContext(text, { filename: 'test.js', importModuleDynamically }) : realm.run;
+  test = load('./realm.js').open(host, entryPoint);
+  watchAssert(spent ? console : realm.print);
+  let body;
+  try {
+    body = compiled(run, code);
+  } catch (error) {
+    outcome = test.unfit(`it is not JavaScript (CommonJS): ${error.message}`);
+    return;
+  }
+  const testRequire = Object.assign((name) => test.watched(name, load(name)), spent ? require : {});
+  const module = Object.assign(run('({ exports: {} })'), { id: '.', filename: 'test.js', loaded: false, children: [], paths: [] });
+  if (spent) testRequire.main = module;
+  try {
+    body(test.program, testRequire, module, module.exports);
+  } catch (error) {
+    fail(error);
+  }
 }
+
+// `console.assert` only prints; but a test that says so means to fail.
+function watchAssert(console) {
+  const print = console.assert;
+  console.assert = (condition, ...args) => {
+    print.call(console, condition, ...args);
+    if (!condition) outcome ??= test.outcomeOf(new Error(`Assertion failed${args.length ? `: ${args.join(' ')}` : ''}`));
+  };
+}
+
+const final = (status) => say(outcome ?? test.ended(process.exitCode ?? status));
+const { reallyExit } = process;
+process.reallyExit = (status) => {
+  final(status);
+  reallyExit.call(process, status);
+};
+process.on('uncaughtException', fail);
+process.on('unhandledRejection', fail);
+process.on('beforeExit', () => {
+  if (spent) {
+    process.off('exit', final);
+    process.on('exit', final); // after those of the test
+    return;
+  }
+  final(0);
+  setImmediate(begin);
+});
+begin();

@@ -3,9 +3,18 @@
 // change all of it: an answer is only ever data, judged elsewhere.
 const fs = require('fs');
 const vm = require('vm');
-const { receive, send, encode, decode } = require('./plain_data.js');
+const { isPromise } = require('util').types;
+const frames = require('./frames.js');
+const { encode, decode } = require('./plain_data.js');
 const CHANNEL = 3;
 const FILE = 'program.js';
+
+const receive = () => JSON.parse(frames.receive(CHANNEL));
+const send = (message) => frames.send(CHANNEL, JSON.stringify(message));
+
+// Functions that a call has given, and objects that the test has made of the program's classes.
+const held = [];
+const hold = (value) => held.push(value) - 1;
 
 function describe(error) {
   const stack = error instanceof Error ? String(error.stack) : '';
@@ -14,16 +23,58 @@ function describe(error) {
     type: error instanceof Error ? String(error.name) : 'throw',
     message: String(error instanceof Error ? error.message : error).slice(0, 1000),
     line: place ? Number(place[1]) : null,
+    thrown: encode(error),
   };
 }
 
-function call(name, data) {
-  const args = data.map(decode);
+let current = 0;
+
+// A function of the test. While it runs, it may call the program in turn.
+const callable = (id) => (...args) => {
+  const number = current;
+  send([number, 'callback', id, args.map((arg) => encode(arg))]);
+  for (;;) {
+    const message = receive();
+    if (message[1] !== 'answer') {
+      answer(message);
+      continue;
+    }
+    current = number;
+    const value = decode(message[3], callable);
+    if (message[2] === 'raised') throw value;
+    return value;
+  }
+};
+
+const actions = {
+  kind: (name) => vm.runInThisContext(`typeof ${name}`),
+  call: (name, args) => vm.runInThisContext(name)(...args),
+  new: (name, args) => [hold(new (vm.runInThisContext(name))(...args))],
+  apply: (id, args) => held[id](...args),
+  get: (id, [key]) => (typeof held[id][key] === 'function' ? [] : [held[id][key]]),
+  set: (id, [key, value]) => { held[id][key] = value; },
+  method: (id, [key, ...args]) => held[id][key](...args),
+};
+
+// Answers a request; gives a promise where the answer has to wait for one.
+function answer([number, what, name, data]) {
+  current = number;
+  const args = data.map((arg) => decode(arg, callable));
   const before = args.map((arg) => JSON.stringify(encode(arg)));
-  const result = vm.runInThisContext(name)(...args);
-  const after = args.map((arg) => encode(arg));
-  const changed = after.map((arg, at) => (JSON.stringify(arg) === before[at] ? null : [arg]));
-  return [encode(result), changed];
+  const changes = () => args.map((arg) => encode(arg))
+    .map((arg, at) => (JSON.stringify(arg) === before[at] ? null : [arg]));
+  const say = (value) => send([number, 'ok', value, changes()]);
+  // Functions in an object or a list stay here: a result with methods of its own could say yes to whatever a test asks.
+  const plain = (value) => (typeof value === 'function' ? encode(value, hold) : encode(value));
+  const raise = (error) => send([number, 'raised', describe(error), []]);
+  try {
+    const result = actions[what](name, args);
+    if (isPromise(result)) return result.then((value) => say(['p', plain(value)]), (error) => say(['q', describe(error)]));
+    say(plain(result));
+  } catch (error) {
+    raise(error);
+  }
+  return undefined;
 }
 
 function load() {
@@ -38,25 +89,28 @@ function load() {
   try {
     script = new vm.Script(source, { filename: FILE });
   } catch (error) {
-    send(CHANNEL, ['syntax', describe(error)]);
+    send(['syntax', describe(error)]);
     process.exit(1);
   }
   try {
     script.runInThisContext();
   } catch (error) {
-    send(CHANNEL, ['raised', describe(error)]);
+    send(['raised', describe(error)]);
     process.exit(1);
   }
-  send(CHANNEL, ['ready']);
+  send(['ready']);
 }
 
-load();
-for (;;) {
-  const [number, what, name, args] = receive(CHANNEL);
-  try {
-    if (what === 'kind') send(CHANNEL, [number, 'ok', vm.runInThisContext(`typeof ${name}`), []]);
-    else send(CHANNEL, [number, 'ok', ...call(name, args)]);
-  } catch (error) {
-    send(CHANNEL, [number, 'raised', describe(error), []]);
+function serve() {
+  for (;;) {
+    const wait = answer(receive());
+    if (wait) return void wait.then(serve);
   }
 }
+
+process.on('beforeExit', () => {
+  send([current, 'raised', { type: 'Error', message: 'the promise never settles', line: null, thrown: ['u'] }, []]);
+  process.exit(1);
+});
+load();
+serve();
