@@ -26,7 +26,7 @@ sub watch_comparison {
     my $genuine = \&{"${module}::$name"};
     my $watched = sub {
         local $Test::Builder::Level = ($Test::Builder::Level || 1) + 1;
-        my $equal = &$genuine;
+        my $equal = $genuine->(@_);
         $differing = [@_[0, 1]] unless $equal;
         return $equal;
     };

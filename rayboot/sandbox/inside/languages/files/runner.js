@@ -1,6 +1,7 @@
 'use strict';
 // The program's own process: load the program, then answer calls. Nothing here has to resist the program, which can
 // change all of it: an answer is only ever data, judged elsewhere.
+require('./stdio.js');
 const fs = require('fs');
 const vm = require('vm');
 const { isPromise } = require('util').types;

@@ -80,7 +80,7 @@ sub source {
     no strict;
     no warnings;
     eval "package main; \$runner::started = 1;\n#line 1 \"program.pl\"\n" . runner::source() . "\n;1" or do {
-        plain_data::send($channel, [$runner::started ? 'raised' : 'syntax', runner::describe($@)]);
+        plain_data::send($channel, [$runner::started || $@ =~ /^BEGIN failed/m ? 'raised' : 'syntax', runner::describe($@)]);
         exit 1;
     };
 }
