@@ -65,7 +65,7 @@ function answer([number, what, name, data]) {
   const changes = () => args.map((arg) => encode(arg))
     .map((arg, at) => (JSON.stringify(arg) === before[at] ? null : [arg]));
   const say = (value) => send([number, 'ok', value, changes()]);
-  // Functions in an object or a list stay here: a result with methods of its own could say yes to whatever a test asks.
+  // Functions in an object or a list stay here (see realm.js).
   const plain = (value) => (typeof value === 'function' ? encode(value, hold) : encode(value));
   const raise = (error) => send([number, 'raised', describe(error), []]);
   try {
