@@ -48,7 +48,7 @@ def test_a_right_program_passes(sandbox: Sandbox, program: str) -> None:
 def test_a_wrong_answer_is_told_with_its_call(sandbox: Sandbox) -> None:
     told = verdict(sandbox, "sub sorted { return [reverse @{$_[0]}] }")
     assert (told.status, told.failing_test) == ("failed", 0)
-    assert (told.call, told.got, told.expected) == ("sorted([3,1,2])", "['2','1','3']", "[1,2,3]")
+    assert (told.call, told.got, told.expected) == ("sorted([3,1,2])", "[2,1,3]", "[1,2,3]")
 
 
 @pytest.mark.parametrize(

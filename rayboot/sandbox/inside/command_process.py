@@ -83,7 +83,10 @@ def outcome_of_exit(job: Job, language: Language, usage: dict[str, Any]) -> Outc
         }
     outcome = outcome_of_stop(Ended(""), usage, job.limits)
     complaint = language.explain(text)
-    if outcome["status"] in ("error", "crashed") and (complaint.error_type or complaint.message):
+    if outcome["status"] == "error" and not complaint.compiles:
+        return compile_stop(complaint).outcome()
+    said = complaint.error_type or (complaint.message and outcome["status"] == "error")
+    if outcome["status"] in ("error", "crashed") and said:
         return {
             "status": "error",
             "error_type": complaint.error_type,

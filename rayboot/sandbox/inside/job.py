@@ -79,7 +79,8 @@ def outcome_of_stop(stop: Stop, usage: dict[str, Any], limits: dict[str, Any]) -
             return Misbehaved("the program closed the sandbox's own channel").outcome()
         if number in (signal.SIGXCPU, signal.SIGKILL) and usage["cpu"] >= limits["timeout"]:
             return {"status": "timeout", "message": "the program used up its CPU time"}
-        return {"status": "crashed", "message": f"the program was killed by {signal.Signals(number).name}"}
+        name = "SIGABRT" if number == signal.SIGSYS else signal.Signals(number).name  # see seccomp.py
+        return {"status": "crashed", "message": f"the program was killed by {name}"}
     code = os.waitstatus_to_exitcode(status)
     message = f"the program ended its own process (exit status {code}) before the tests were through"
     return {"status": "error", "error_type": "SystemExit", "message": message}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import signal
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
@@ -73,6 +74,12 @@ def _only_among(offset: int, values: tuple[int, ...]) -> _Code:
     return [(_LOAD, 0, 0, offset), *tests, *_return(_REFUSE), *_return(_ALLOW)]
 
 
+def _aborts() -> _Code:
+    """End a process that sends itself SIGABRT, by SIGSYS: the first of a pid namespace would not hear it, and C's
+    `abort` then ends by SIGSEGV."""
+    return [(_LOAD, 0, 0, _argument(2)), (_IF_EQUAL, 0, 1, signal.SIGABRT), *_return(_KILL)]
+
+
 def _without_bits(offset: int, mask: int) -> _Code:
     """Allow if the half word at `offset` has none of these bits."""
     return [(_LOAD, 0, 0, offset), (_IF_ANY_BIT, 1, 0, mask), *_return(_ALLOW), *_return(_REFUSE)]
@@ -118,7 +125,7 @@ def _code(commands: bool, alone: bool) -> _Code:
             _ERRNO | errno.ENOSYS
         ),  # its flags are out of a filter's reach: glibc falls back to clone
         "kill": _only_if((_argument(0), _IF_EQUAL, _OWN_PID)),
-        "tgkill": _only_if((_argument(0), _IF_EQUAL, _OWN_PID)),
+        "tgkill": [*_aborts(), *_only_if((_argument(0), _IF_EQUAL, _OWN_PID))],
         "fcntl": _unless(_argument(1), _SIGNAL_OWNER_FCNTLS),
         "ioctl": _only_among(_argument(1), _IOCTLS),
         "prlimit64": _only_if((_argument(0), _IF_EQUAL, 0)),
@@ -130,7 +137,8 @@ def _code(commands: bool, alone: bool) -> _Code:
         special["sched_setaffinity"] = _only_if((_argument(0), _IF_EQUAL, 0))
         special["prctl"] = _only_if((_argument(0), _IF_EQUAL, _PR_SET_NAME))
     if commands and alone:  # in a namespace of its own it sees no other process
-        del special["kill"], special["tgkill"]
+        del special["kill"]
+        special["tgkill"] = [*_aborts(), *_return(_ALLOW)]
     rules: dict[int, _Code] = {}
     for name, pair in {**NUMBERS, **(COMMAND_NUMBERS if commands else {})}.items():
         number = pair[column]
@@ -144,7 +152,7 @@ def _code(commands: bool, alone: bool) -> _Code:
     head: _Code = [
         (_LOAD, 0, 0, 4),
         (_IF_EQUAL, 1, 0, _AUDIT_ARCH[machine]),
-        (_RETURN, 0, 0, _KILL),
+        (_RETURN, 0, 0, _REFUSE),
         (_LOAD, 0, 0, 0),
     ]
     return [*head, *_search(starts)]

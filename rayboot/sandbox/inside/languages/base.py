@@ -40,6 +40,8 @@ class Complaint:
     message: str = ""
     line: int | None = None
     """1-based line of the program."""
+    compiles: bool = True
+    """False where the run-time could not even read the program."""
 
 
 class Language(Protocol):

@@ -20,6 +20,8 @@ _LIBRARIES = (
 _OPENSSL = ("/etc/ssl/openssl.cnf", "/usr/local/ssl/openssl.cnf", "/etc/pki/tls/openssl.cnf")
 """Node reads one of these when it starts, and ends at once if it is there and may not be read."""
 _ERROR = re.compile(r"^(?:Uncaught )?(\w*(?:Error|Exception))(?: \[\w+\])?: (.*)$", re.MULTILINE)
+_UNREADABLE = re.compile(r"^SyntaxError: .*\n\s+at .*\(node:internal/(?:modules|vm)", re.MULTILINE)
+"""Node's own loader met the error, and no code of the program."""
 _LINE = re.compile(r"program\.js:(\d+)")
 
 
@@ -38,12 +40,12 @@ class JavaScript:
         return [os.path.realpath(self._node()), *filter(os.path.exists, (*_LIBRARIES, *_OPENSSL))]
 
     def run(self, program: str) -> Command:
-        return Command(
-            (self._node(), *_FLAGS, "program.js"), {"program.js": program}, env=self._environment()
-        )
+        argv = (self._node(), *_FLAGS, "--require", "./stdio.js", "program.js")
+        files = {"program.js": program, "stdio.js": source_file("stdio.js")}
+        return Command(argv, files, env=self._environment())
 
     def runner(self, program: str) -> Command:
-        files = {"program.js": program, **self._own("runner.js")}
+        files = {"program.js": program, **self._own("runner.js", "stdio.js")}
         return Command((self._node(), *_FLAGS, "runner.js"), files, env=self._environment())
 
     def judge(self) -> Command:
@@ -55,7 +57,7 @@ class JavaScript:
         number = int(line[1]) if line else None
         if error is None:
             return Complaint(message=text.strip()[-1000:], line=number)
-        return Complaint(error[1], error[2][:1000], number)
+        return Complaint(error[1], error[2][:1000], number, compiles=not _UNREADABLE.search(text))
 
     def _node(self) -> str:
         return os.path.realpath(shutil.which("node") or "/usr/bin/node")

@@ -13,6 +13,11 @@ from .base import Command, Complaint, source_file
 
 _LIBRARIES = ("/usr/share/perl", "/usr/share/perl5", "/usr/local/share/perl", "/etc/perl")
 _MODULES = ("/usr/share/perl5", *glob.glob("/usr/local/share/perl/*"))
+_UNREADABLE = re.compile(
+    r"^(?:Execution of )?program\.pl (?:aborted due to compilation errors|had too many errors)"
+    r"|^Can't find string terminator .* anywhere before EOF at program\.pl",
+    re.MULTILINE,
+)
 _ERROR = re.compile(r"^(.*?) at program\.pl line (\d+)", re.MULTILINE)
 
 
@@ -42,8 +47,8 @@ class Perl:
     def explain(self, text: str) -> Complaint:
         error = _ERROR.search(text)
         if error is None:
-            return Complaint("die", text.strip()[-1000:])
-        return Complaint("die", error[1][:1000], int(error[2]))
+            return Complaint("die" if text.strip() else "", text.strip()[-1000:])
+        return Complaint("die", error[1][:1000], int(error[2]), compiles=not _UNREADABLE.search(text))
 
     def _perl(self) -> str:
         return os.path.realpath(shutil.which("perl") or "/usr/bin/perl")

@@ -1,15 +1,23 @@
-# Runs test files whose calls to the program go to another process. One process judges many programs, one by one.
+# Runs test files whose calls to the program go to another process, one by one. Each in a fork, so that what it does to
+# packages, handlers and modules ends with it, and its exit status, END blocks included, decides.
 use strict;
 use warnings;
+my $telling;
+END { judge::tell($?) if $telling }    # the first to be written is the last to run
 BEGIN { require './plain_data.pm' }
 use Data::Dumper ();
+use POSIX ();
+use Scalar::Util qw(blessed refaddr reftype);
 
 package judge;
+use Scalar::Util qw(blessed refaddr reftype);
 my $channel = plain_data::open_channel(3);
-my ($differing, $last_call, $program_error);
-my $count = 0;
+my ($entry_point, $differing, $failure, $raised, $unknown);
+my ($calls, $last_call) = (0, '');
+my (@functions, %instances);
+our $started;
 
-# Tests compare with Data::Compare or Test::Deep; the last pair that differed is what feedback shows.
+# Tests compare with these; the last pair that differed is what feedback shows.
 sub watch_comparison {
     my ($module, $name) = @_;
     eval "require $module; 1" or return;
@@ -17,14 +25,19 @@ sub watch_comparison {
     no warnings 'redefine';
     my $genuine = \&{"${module}::$name"};
     my $watched = sub {
+        local $Test::Builder::Level = ($Test::Builder::Level || 1) + 1;
         my $equal = $genuine->(@_);
         $differing = [@_[0, 1]] unless $equal;
         return $equal;
     };
+    &Scalar::Util::set_prototype($watched, prototype $genuine) if defined prototype $genuine;
     *{"${module}::$name"} = $watched;
 }
+require Test2::API;
+Test2::API::test2_start_preload();
 watch_comparison('Data::Compare', 'Compare');
 watch_comparison('Test::Deep', 'eq_deeply');
+watch_comparison('Test::More', $_) for qw(is is_deeply);
 
 sub show {
     my ($value) = @_;
@@ -34,50 +47,150 @@ sub show {
 }
 
 sub replace_contents {
-    my ($target, $source) = @_;
-    if (ref $target eq 'ARRAY') { @$target = @$source }
-    elsif (ref $target eq 'HASH') { %$target = %$source }
-    elsif (ref $target) { $$target = $$source }
+    my ($source) = $_[1];
+    if (!ref $_[0]) { eval { $_[0] = $source } }    # a variable; or a constant, which stays
+    elsif (ref $_[0] eq 'ARRAY') { @{ $_[0] } = @$source }
+    elsif (ref $_[0] eq 'HASH') { %{ $_[0] } = %$source }
+    elsif (reftype $_[0] ne 'CODE') { ${ $_[0] } = $$source }
+}
+
+# What the program gets of a function of the test's, or of an object that it holds itself.
+sub hold {
+    my ($value) = @_;
+    return ['o', $instances{ refaddr $value }] if blessed $value && defined $instances{ refaddr $value };
+    return push(@functions, $value) && ['f', $#functions] if !blessed $value && reftype $value eq 'CODE';
+    return;
+}
+
+# What the program gives: plain data, a function, or, to a test that calls methods of its classes, an object. Data with
+# functions or objects inside, or an object of a class that the test knows, could say yes to whatever a test asks.
+sub given {
+    my ($data, $what) = @_;
+    my ($tag, $id, $class) = ref $data eq 'ARRAY' ? @$data : ('');
+    return sub { ask('apply', $id, wantarray, @_) } if $tag eq 'f';
+    return plain_data::decode($data) unless $tag eq 'o' && $what eq 'method' && is_unknown($class);
+    my $object = bless \(my $own = $id), $class;
+    $instances{ refaddr $object } = $id;
+    return $object;
+}
+
+sub is_unknown {
+    my ($class) = @_;
+    no strict 'refs';
+    return $class =~ /^[A-Za-z_]\w*(?:::\w+)*$/ && !@{"${class}::ISA"} && !grep { !/::$/ && defined &{"${class}::$_"} } keys %{"${class}::"};
+}
+
+sub call_back {
+    my ($id, $data) = @_;
+    my ($wants_list, @args) = map { given($_, 'call') } @$data;
+    my $function = $functions[$id];
+    my @result = eval { $wants_list ? $function->(@args) : scalar $function->(@args) };
+    return ['answer', 'raised', plain_data::encode($@)] if $@;
+    return ['answer', 'ok', plain_data::encode(\@result, \&hold)];
 }
 
 sub ask {
-    my ($name, $wants_list, @args) = @_;
-    $last_call = "$name(" . join(', ', map { show($_) } @args) . ')';
-    plain_data::send($channel, ['ask', 'call', $name, [map { plain_data::encode($_) } @args], $wants_list ? 1 : 0]);
-    my ($kind, $value, $changed) = @{ plain_data::receive($channel) };
-    if ($kind eq 'raised') { $program_error = $value; die "the program died\n" }
-    for my $at (0 .. $#$changed) {
-        replace_contents($args[$at], plain_data::decode($changed->[$at][0])) if $changed->[$at];
+    my ($what, $name, $wants_list) = splice(@_, 0, 3);
+    $calls++;
+    my @shown = map { show($_) } @_;
+    my $of = $what eq 'method' ? shift(@shown) . '->' : '';
+    $last_call = substr($of . ($what eq 'apply' ? '' : $name) . '(' . join(', ', @shown) . ')', 0, 2000);
+    plain_data::send($channel, ['ask', $what, $name, [map { plain_data::encode($_, \&hold) } @_], $wants_list ? 1 : 0]);
+    my $reply;
+    while (($reply = plain_data::receive($channel))->[0] eq 'callback') {
+        plain_data::send($channel, call_back(@$reply[1, 2]));
     }
-    my @result = @{ plain_data::decode($value) };
+    my ($kind, $value, $changed) = @$reply;
+    if ($kind eq 'raised') {
+        $raised = { description => $value, thrown => plain_data::decode($value->{thrown}) };
+        if ($what eq 'call' && $name ne $entry_point && $value->{message} =~ /^Undefined subroutine &main::\Q$name\E called/) {
+            ($unknown, $calls) = ($name, $calls - 1);
+        }
+        die $raised->{thrown};
+    }
+    for my $at (0 .. $#$changed) {
+        replace_contents($_[$at], plain_data::decode($changed->[$at][0])) if $changed->[$at];
+    }
+    my (undef, @result) = @$value;
+    @result = map { given($_, $what) } @result;
     return $wants_list ? @result : $result[0];
 }
 
+sub unfit { return { status => 'sandbox_error', message => substr("the test decides nothing: $_[0]", 0, 1000) } }
+
+# The outcome of a test that ends with this status.
 sub outcome {
-    my ($error) = @_;
+    my ($status) = @_;
     my %told = (call => $last_call);
-    return { %told, status => 'error', error_type => $program_error->{type}, message => $program_error->{message},
-        line => $program_error->{line} } if $program_error;
+    my $text = defined $failure ? "$failure" : "the test ended with exit status $status";
+    $text =~ s/ at test\.pl line \d+\.?\s*$//;
+    return unfit("it is not Perl: $text") unless $started;
+    return unfit("it uses $unknown, which neither it nor the program defines") if !$calls && $unknown && $entry_point;
+    return unfit(defined $failure ? "it failed before it called the program: $text" : 'no call of it reached the program')
+        unless $calls;
+    return { status => 'passed' } unless $status;
+    if ($raised && defined $failure && (ref $failure ? refaddr $failure == refaddr $raised->{thrown} : $failure eq $raised->{thrown})) {
+        my ($message, $line) = @{ $raised->{description} }{qw(message line)};
+        return { %told, status => 'error', error_type => 'die', message => $message, line => $line };
+    }
     return { %told, status => 'failed', message => 'the result is wrong', got => show($differing->[0]),
         expected => show($differing->[1]) } if $differing;
-    $error =~ s/ at \(eval \d+\) line \d+\.?\s*$//;
-    return { %told, status => 'failed', message => substr($error, 0, 1000) };
+    return { %told, status => 'failed', message => substr($text, 0, 1000) };
 }
 
-# Functions that the test does not define are the program's.
-sub verdict {
-    my ($code) = @_;
+sub tell { plain_data::send($telling, outcome($_[0])) }
+
+# Methods of classes that the test does not define are the program's.
+sub of_class {
+    my ($name) = @_;
+    my ($class, $method) = $name =~ /^(.*)::(\w+)$/;
+    return if $method =~ /^(?:DESTROY|import|unimport|AUTOLOAD)$/;
+    my ($self) = @_[1, 2];
+    my $is_programs = ref $self ? defined $instances{ refaddr $self } : defined $self && $self eq $class && $class ne 'main';
+    Carp::croak(qq(Can't locate object method "$method" via package "$class")) unless $is_programs;
+    return ask('method', $method, wantarray, @_[1 .. $#_]);
+}
+
+sub run {
+    my ($request) = @_;
+    my $code = $request->{code};
     utf8::encode($code);    # as Perl reads a file
-    ($differing, $last_call, $program_error) = (undef, '', undef);
-    my $package = 'test' . ++$count;
-    my $ours = 'our $AUTOLOAD; sub AUTOLOAD { my $name = $AUTOLOAD; $name =~ s/.*:://; judge::ask($name, wantarray, @_) } sub DESTROY {}';
-    my $passed = eval "package $package; no strict; no warnings; $ours\n#line 1 \"test.pl\"\n$code\n;1";
-    my $error = $@;
-    { no strict 'refs'; undef %{"${package}::"}; }
-    return $passed ? { status => 'passed' } : outcome($error);
+    $entry_point = $request->{entry_point};
+    Test2::API::test2_stop_preload();
+    no strict 'refs';
+    my $name = $entry_point;
+    *{"main::$name"} = sub { ask('call', $name, wantarray, @_) } if $name =~ /^\w+$/ && $code !~ /\b$name\s*(?:->|::)/;
+    my $ours = 'sub AUTOLOAD { our $AUTOLOAD; my $name = $AUTOLOAD; $name =~ s/^main:://; judge::ask("call", $name, wantarray, @_) } sub DESTROY {}'
+        . ' sub UNIVERSAL::AUTOLOAD { no warnings; judge::of_class($UNIVERSAL::AUTOLOAD, @_) }';
+    $0 = 'test.pl';
+    eval "package main; no strict; no warnings; $ours \$judge::started = 1;\n#line 1 \"test.pl\"\n$code\n;1" and return 0;
+    $failure = $@;
+    print STDERR $failure;
+    return 255;
+}
+
+# The verdict that a fork's end leaves.
+sub verdict {
+    my ($request) = @_;
+    pipe(my $told, my $end) or die "no pipe: $!";
+    my $pid;
+    select(undef, undef, undef, 0.05) until defined($pid = fork);    # the program may have started all that it may
+    if (!$pid) {
+        close $told;
+        $telling = $end;
+        exit run($request);
+    }
+    close $end;
+    waitpid($pid, 0);
+    my $status = $?;
+    return unfit('it ended by signal ' . ($status & 127)) if $status & 127;
+    sysread($told, my $frame, 1 << 16);    # written whole before the end, or not at all
+    return plain_data::unpacked($frame) if length $frame;
+    return { status => 'failed', message => 'the test ended with exit status ' . ($status >> 8) } if $status;
+    return unfit('it ended itself');
 }
 
 while (1) {
     my $request = plain_data::receive($channel);
-    plain_data::send($channel, ['verdict', verdict($request->{code})]);
+    plain_data::send($channel, ['verdict', verdict($request), JSON::PP::false]);
 }

@@ -82,9 +82,7 @@ function decode(data, callable) {
     case 'E': return errorOf(String(rest[0]), String(rest[1]), inner(rest[2]));
     case 'y': return Symbol.for(rest[0]);
     case 'g': return replay(inner(rest[0]), items().slice(1));
-    case 'p': return Promise.resolve(inner(rest[0]));
-    case 'q': return Promise.reject(inner(rest[0]));
-    case 'f': return callable(rest[0]);
+    case 'f': return callable ? callable(rest[0]) : new Opaque('function', String(rest[1]));
     case 'T': {
       const typed = /^(?:Big)?(?:Ui|I)nt\d+(?:Clamped)?Array$|^Float\d+Array$/.test(rest[0]) ? globalThis[rest[0]] : Array;
       return typed.from(items().slice(1));

@@ -1,6 +1,7 @@
 'use strict';
 // The program's own process: load the program, then answer calls. Nothing here has to resist the program, which can
 // change all of it: an answer is only ever data, judged elsewhere.
+require('./stdio.js');
 const fs = require('fs');
 const vm = require('vm');
 const { isPromise } = require('util').types;
@@ -64,7 +65,7 @@ function answer([number, what, name, data]) {
   const changes = () => args.map((arg) => encode(arg))
     .map((arg, at) => (JSON.stringify(arg) === before[at] ? null : [arg]));
   const say = (value) => send([number, 'ok', value, changes()]);
-  // Functions in an object or a list stay here: a result with methods of its own could say yes to whatever a test asks.
+  // Functions in an object or a list stay here (see realm.js).
   const plain = (value) => (typeof value === 'function' ? encode(value, hold) : encode(value));
   const raise = (error) => send([number, 'raised', describe(error), []]);
   try {
