@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from rayboot.errors import RaybootError, UserError
-from rayboot.sandbox.inside import framing, leftovers, newroot, preload
+from rayboot.sandbox.folders import make_folder
+from rayboot.sandbox.inside import framing, newroot, preload
 from rayboot.sandbox.inside.languages import readable_of_languages
 from rayboot.sandbox.server import BOOT, END_SECONDS, Server, interpreter_command
 from rayboot.sandbox.verdict import Runtime
@@ -45,7 +46,7 @@ class ContainedServer(Server):
                 "runtime runsc: there is no `runsc` on the PATH; install gVisor (Debian package runsc)"
             )
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `_end`)
-        self._bundle, self._mark = leftovers.make_folder("rayboot-runsc-")
+        self._bundle, self._mark = make_folder("rayboot-runsc-")
         _write_bundle(Path(self._bundle), self._environment)
         options = [f"--root={self._bundle}/state", "--network=none", "--ignore-cgroups"]
         container = [runsc, *options, "run", f"--bundle={self._bundle}", Path(self._bundle).name]

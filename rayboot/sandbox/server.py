@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rayboot.errors import RaybootError, UserError
+from rayboot.sandbox.folders import make_folder
 from rayboot.sandbox.inside import framing, leftovers
 from rayboot.sandbox.inside.languages import library
 from rayboot.sandbox.inside.pump import BUSY
@@ -70,7 +71,7 @@ class Server:
 
     def _launch(self, channel: socket.socket) -> subprocess.Popen[bytes]:
         """Start the supervisor, with its end of the channel."""
-        self._scratch, self._mark = leftovers.make_folder("rayboot-sandbox-")
+        self._scratch, self._mark = make_folder("rayboot-sandbox-")
         folder, fd = str(Path(__file__).parent), channel.fileno()
         return subprocess.Popen(
             interpreter_command(BOOT, folder, str(fd), self._scratch, "A"),

@@ -11,7 +11,7 @@ import pytest
 
 from rayboot.errors import UserError
 from rayboot.problems import CallTest, Problem, StdioTest, apps, load_problems
-from rayboot.sandbox import Job, Sandbox
+from rayboot.sandbox import Job, Limits, Sandbox
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 TRAIN = DATA / "apps" / "train"
@@ -70,7 +70,7 @@ def load(tmp_path: Path, *rows: dict[str, Any], name: str = "rows.jsonl") -> lis
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(workers=2) as sandbox:
+    with Sandbox(workers=2, limits=Limits(timeout=60.0)) as sandbox:
         yield sandbox
 
 

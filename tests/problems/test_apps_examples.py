@@ -13,7 +13,7 @@ from rayboot.problems import CallTest, Problem, StdioTest, apps, load_problems
 from rayboot.problems.apps_calls import cut_calls, printed_calls
 from rayboot.problems.apps_examples import cut_examples
 from rayboot.prompts import PromptBuilder
-from rayboot.sandbox import Job, Sandbox
+from rayboot.sandbox import Job, Limits, Sandbox
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 SPLITS = {"train": DATA / "apps" / "train", "test": DATA / "apps" / "test" / "apps_10.jsonl"}
@@ -31,7 +31,7 @@ def load(tmp_path: Path, question: str, pairs: dict[str, Any] = PAIRS) -> Proble
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
+    with Sandbox(limits=Limits(timeout=60.0)) as sandbox:
         yield sandbox
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rayboot.problems import AssertTest, Problem, load_problems
-from rayboot.sandbox import Job, Sandbox
+from rayboot.sandbox import Job, Limits, Sandbox
 
 PROMPT = 'import re\n\ndef task_func(text):\n    """\n    The words of a text.\n    """\n'
 ROW = {
@@ -59,6 +59,6 @@ def test_a_row_becomes_a_problem_whose_program_goes_on_where_the_prompt_ends(pro
     ],
 )
 def test_each_test_method_counts(problem: Problem, body: str, status: str) -> None:
-    with Sandbox() as sandbox:
+    with Sandbox(limits=Limits(timeout=60.0)) as sandbox:
         verdict = sandbox.run_job(Job.of(problem, PROMPT + body))
     assert verdict.status == status, verdict.message

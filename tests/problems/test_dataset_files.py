@@ -13,7 +13,7 @@ from pyarrow import parquet
 
 from rayboot.errors import UserError
 from rayboot.problems import AssertTest, Problem, load_problems
-from rayboot.sandbox import Job, Sandbox
+from rayboot.sandbox import Job, Limits, Sandbox
 
 MBPP = {
     "task_id": 2,
@@ -66,7 +66,7 @@ def encoded(rows: list[dict[str, Any]], form: str, path: Path) -> Path:
 
 
 def failing(problems: list[Problem]) -> list[str]:
-    with Sandbox() as sandbox:
+    with Sandbox(limits=Limits(timeout=60.0)) as sandbox:
         verdicts = sandbox.run_many([Job.of(problem, problem.references[0]) for problem in problems])
     return [problem.id for problem, verdict in zip(problems, verdicts, strict=True) if not verdict.passed]
 

@@ -11,7 +11,7 @@ import pytest
 from rayboot.errors import UserError
 from rayboot.problems import AssertTest, Problem, load_problems
 from rayboot.problems.humanevalpack import PRELUDE
-from rayboot.sandbox import LANGUAGES, Job, Sandbox, missing
+from rayboot.sandbox import LANGUAGES, Job, Limits, Sandbox, missing
 
 PYTHON = {
     "task_id": "Python/0",
@@ -87,7 +87,7 @@ def test_the_right_program_passes_and_the_wrong_one_fails(tmp_path: Path, row: d
     (problem,) = load(tmp_path, row)
     if problem.language != "python" and missing(LANGUAGES[problem.language]):
         pytest.skip(f"no toolchain for {problem.language}")
-    with Sandbox() as sandbox:
+    with Sandbox(limits=Limits(timeout=60.0)) as sandbox:
         right, wrong = sandbox.run_many(
             [Job.of(problem, program) for program in (*problem.references, problem.buggy_code)]
         )
@@ -97,7 +97,7 @@ def test_the_right_program_passes_and_the_wrong_one_fails(tmp_path: Path, row: d
 def test_a_python_program_may_leave_out_the_imports_that_the_official_harness_adds(tmp_path: Path) -> None:
     (problem,) = load(tmp_path, PYTHON)
     program = f"{problem.starter_code}    n: Optional[int] = math.prod(deque([2, x]))\n    return n\n"
-    with Sandbox() as sandbox:
+    with Sandbox(limits=Limits(timeout=60.0)) as sandbox:
         assert sandbox.run_job(Job.of(problem, program)).passed
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from rayboot.errors import UserError
 from rayboot.problems import AssertTest, Problem, ScriptTest, load_problems
-from rayboot.sandbox import LANGUAGES, Job, Sandbox, missing
+from rayboot.sandbox import LANGUAGES, Job, Limits, Sandbox, missing
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 MBXP = DATA / "mbxp"
@@ -81,7 +81,7 @@ def load(tmp_path: Path, *rows: dict[str, object]) -> list[Problem]:
 
 def failures(problems: list[Problem]) -> set[str]:
     jobs = [Job.of(problem, problem.references[0]) for problem in problems]
-    with Sandbox(workers=2) as sandbox:
+    with Sandbox(workers=2, limits=Limits(timeout=60.0)) as sandbox:
         verdicts = sandbox.run_many(jobs)
     return {problem.id for problem, verdict in zip(problems, verdicts, strict=True) if not verdict.passed}
 

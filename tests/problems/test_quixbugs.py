@@ -8,7 +8,7 @@ import pytest
 
 from rayboot.errors import UserError
 from rayboot.problems import AssertTest, Problem, load_problems
-from rayboot.sandbox import Job, Sandbox
+from rayboot.sandbox import Job, Limits, Sandbox
 
 FILES = {
     "python_programs/node.py": "class Node: ...\n",
@@ -88,7 +88,7 @@ def test_a_program_on_nodes_has_each_test_function_with_the_nodes_outside_of_it(
 
 def test_all_correct_programs_pass_and_all_others_fail_as_in_the_benchmarks_own_tests(clone: Path) -> None:
     problems = load_problems(f"quixbugs:{clone}")
-    with Sandbox() as sandbox:
+    with Sandbox(limits=Limits(timeout=60.0)) as sandbox:
         right = sandbox.run_many([Job.of(problem, problem.references[0]) for problem in problems])
         wrong = sandbox.run_many([Job.of(problem, problem.buggy_code) for problem in problems])
     assert [verdict.status for verdict in right] == ["passed"] * len(problems)

@@ -9,12 +9,14 @@ import pytest
 from rayboot.problems.types import AssertTest, StdioTest
 from rayboot.sandbox import Limits, Sandbox, Verdict
 
+PATIENT = Limits(timeout=20.0)
+"""For programs that are to end by themselves, on a slow machine too."""
 RunAsserts = Callable[..., Verdict]
 
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(workers=1, limits=Limits(timeout=5.0)) as shared:
+    with Sandbox(workers=1, limits=PATIENT) as shared:
         if shared.tier == "C":
             pytest.skip("hostile programs run at tier A or B only")
         yield shared

@@ -26,7 +26,7 @@ if(!compare(x0, v0)){
 
 
 def verdict(sandbox: Sandbox, program: str, test: str = TEST, entry_point: str = "sorted") -> Verdict:
-    limits = Limits(timeout=5)
+    limits = Limits(timeout=20)
     return sandbox.run(program, [ScriptTest(code=test)], "", limits, entry_point, "javascript")
 
 

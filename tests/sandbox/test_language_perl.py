@@ -29,7 +29,7 @@ unless(Compare($x0, $v0)) {
 
 
 def verdict(sandbox: Sandbox, program: str, test: str = TEST) -> Verdict:
-    limits = Limits(timeout=5)
+    limits = Limits(timeout=20)
     return sandbox.run(program, [ScriptTest(code=test)], "", limits, "sorted", "perl")
 
 

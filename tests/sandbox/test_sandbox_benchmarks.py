@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rayboot.problems.types import AssertTest, StdioTest
-from rayboot.sandbox import Job, Sandbox
+from rayboot.sandbox import Job, Limits, Sandbox
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="needs the benchmark files")
@@ -37,7 +37,7 @@ def mbpp_reference(row: dict[str, Any]) -> Job:
 
 
 def failures(jobs: dict[str, Job]) -> set[str]:
-    with Sandbox(workers=2) as sandbox:
+    with Sandbox(workers=2, limits=Limits(timeout=60.0)) as sandbox:
         verdicts = sandbox.run_many(list(jobs.values()))
     return {name for name, verdict in zip(jobs, verdicts, strict=True) if not verdict.passed}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rayboot.problems.types import AssertTest, StdioTest
-from rayboot.sandbox import LANGUAGES, Limits, Sandbox, Verdict, missing, server
+from rayboot.sandbox import LANGUAGES, Limits, Sandbox, Verdict, folders, missing, server
 from rayboot.sandbox.inside import leftovers
 from rayboot.sandbox.inside.pump import Pump
 from rayboot.sandbox.inside.stops import TooMuchMemory
@@ -216,7 +216,7 @@ def test_folders_of_killed_owners_are_removed_and_those_in_use_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(leftovers, "_YOUNG_SECONDS", -1.0)
+    monkeypatch.setattr(folders, "_YOUNG_SECONDS", -1.0)
     (tmp_path / "rayboot-sandbox-old" / "work").mkdir(parents=True)
     used = tmp_path / "rayboot-sandbox-used"
     used.mkdir()

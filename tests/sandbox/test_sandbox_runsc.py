@@ -29,7 +29,7 @@ from hostile_forgeries import FORGERIES  # noqa: E402
 from hostile_lies import LIES  # noqa: E402
 from hostile_runaways import RUNAWAYS  # noqa: E402
 
-LIMITS = Limits(timeout=2.0, memory=256 << 20)
+LIMITS = Limits(timeout=20.0, memory=256 << 20)
 TOKEN = "hunter2-correct-horse"
 SLOW_INSIDE = "the environment of every process"
 """It looks at 70,000 paths, which gVisor does not do within the time limit."""
@@ -247,7 +247,8 @@ def test_a_hostile_program_fares_as_it_does_natively(
         pytest.skip("system calls by the numbers of x86-64")
     before = contained._servers[0]._process.pid
     runaway = name in RUNAWAYS or name == SLOW_INSIDE
-    limits = Limits(timeout=1.0 if runaway else 5.0, memory=256 << 20)
+    brief = name == SLOW_INSIDE or "timeout" in attack.verdicts
+    limits = Limits(timeout=1.0 if brief else 20.0, memory=256 << 20)
     verdict = contained.run(attack.program, asserts(test), limits=limits)
     slow = runaway and verdict.status == "timeout"  # a busy machine's delay is not to be seen inside
     assert slow or verdict.status in attack.verdicts, verdict

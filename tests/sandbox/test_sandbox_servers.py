@@ -88,7 +88,7 @@ def test_a_very_long_program_is_compiled_under_its_own_limits() -> None:
     )
     with Sandbox() as sandbox:
         assert sandbox.run_job(long).passed
-        assert sandbox.run_job(endless).status == "syntax_error"
+        assert sandbox.run_job(endless).status == "memory_limit"
         assert sandbox.run_job(RIGHT).passed
 
 

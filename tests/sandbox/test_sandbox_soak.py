@@ -20,7 +20,7 @@ BATCH = 100
 WARM_UP = 0.1
 """Part of the run after which memory must not grow any more: the 5,000th of 50,000."""
 _MORE = 1.10
-_QUICK = Limits(timeout=5.0, memory=256 << 20, output=1 << 16)
+_QUICK = Limits(timeout=20.0, memory=256 << 20, output=1 << 16)
 _IMPATIENT = Limits(timeout=0.2)
 
 _RIGHT = "def f(x):\n    return [x, {number}]\n"

@@ -2,41 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 _ASIDE = "aside-"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-_YOUNG_SECONDS = 60.0
-
-
-def make_folder(prefix: str) -> tuple[str, int]:
-    """A temporary folder for one server, and a descriptor that marks it as in use for as long as it is open.
-
-    Those of servers whose owners were killed are removed.
-    """
-    for old in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
-        with suppress(OSError):
-            if time.time() - old.stat().st_mtime > _YOUNG_SECONDS:  # else it may be about to be marked
-                _remove_unused(str(old))
-    folder = tempfile.mkdtemp(prefix=prefix)
-    lock = os.open(folder, _DIRECTORY)
-    fcntl.flock(lock, fcntl.LOCK_SH)
-    return folder, lock
-
-
-def _remove_unused(folder: str) -> None:
-    lock = os.open(folder, _DIRECTORY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        remove(folder)
-    finally:
-        os.close(lock)
 
 
 def set_aside(directory: str, scratch: str) -> None:

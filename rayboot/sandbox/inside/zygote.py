@@ -11,7 +11,7 @@ import resource
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import CodeType
 from typing import Any, NoReturn
 
@@ -50,7 +50,10 @@ def main(control_fd: int, level: str, scratch: str, memory_fd: int, readable: li
         framing.send(control, {"error": str(error)})
         return
     sys.path.remove(sys.argv[1])  # a program must not import our modules by chance
-    prctl("subreaper", PR_SET_CHILD_SUBREAPER, 1)  # what a program has started is waited for here
+    with suppress(
+        OSError
+    ):  # gVisor lets the first process alone be one; there a program's namespace ends its children
+        prctl("subreaper", PR_SET_CHILD_SUBREAPER, 1)  # what a program has started is waited for here
     gc.collect()
     gc.freeze()
     framing.send(control, {"error": ""})

@@ -26,6 +26,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 LIMITS = Limits(timeout=1.0, memory=256 << 20)
+"""A slow machine may take longer to fill so much memory: what need not end as a timeout has more time."""
+PATIENT = LIMITS.model_copy(update={"timeout": 20.0})
 TOKEN = "hunter2-correct-horse"
 RIGHT = f"def f(a, b): return {SECRET} + a * (a == b)"
 MOST_RESIDENT = 400 << 20
@@ -42,9 +44,11 @@ class Arena:
 
     def fight(self, attack: Attack, test: Test) -> Verdict:
         started = time.monotonic()
-        verdict = self.sandbox.run(attack.program, [test], limits=LIMITS)
+        verdict = self.sandbox.run(
+            attack.program, [test], limits=LIMITS if "timeout" in attack.verdicts else PATIENT
+        )
         assert verdict.status in attack.verdicts, verdict
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < 100
         said = json.dumps(verdict.model_dump())
         assert ESCAPED not in said
         assert TOKEN not in said

@@ -1,0 +1,39 @@
+"""Temporary folders of servers: marked while in use, and removed later where an owner was killed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from rayboot.sandbox.inside import leftovers
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_YOUNG_SECONDS = 60.0
+
+
+def make_folder(prefix: str) -> tuple[str, int]:
+    """A temporary folder for one server, and a descriptor that marks it as in use for as long as it is open.
+
+    Those of servers whose owners were killed are removed.
+    """
+    for old in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        with suppress(OSError):
+            if time.time() - old.stat().st_mtime > _YOUNG_SECONDS:  # else it may be about to be marked
+                _remove_unused(str(old))
+    folder = tempfile.mkdtemp(prefix=prefix)
+    lock = os.open(folder, _DIRECTORY)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    return folder, lock
+
+
+def _remove_unused(folder: str) -> None:
+    lock = os.open(folder, _DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        leftovers.remove(folder)
+    finally:
+        os.close(lock)
