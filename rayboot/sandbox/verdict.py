@@ -25,9 +25,11 @@ class Limits(Frozen):
     """What one program may use, all its tests together."""
 
     timeout: float = 10.0
-    """Wall-clock seconds."""
+    """Seconds: of processor time, all processes and threads together, and of time that passes while the program runs or
+    sleeps. What it waits because the machine's processors are busy with others does not count, up to twenty times the
+    limit. A compiler's time is apart."""
     memory: int = 1 << 30
-    """Bytes of address space."""
+    """Bytes of all its processes together, shared memory included; for Python, of address space."""
     output: int = 1 << 20
     """Bytes of standard output and standard error together."""
 

@@ -74,12 +74,13 @@ def test_a_busy_machine_lets_no_program_go_on_for_ever(check: RunAsserts, load: 
 
 @needs_perl
 def test_the_time_of_all_processes_of_a_program_counts(sandbox: Sandbox) -> None:
-    verdict = perl(sandbox, "fork; fork; fork; while (1) {}", timeout=1.0)
-    assert (verdict.status, verdict.message) == ("timeout", "the program used up its CPU time of 1 s")
-    heirs = perl(
-        sandbox, 'for (1..400) { system("true" x 0); fork or do { 1 for 1..3e7; exit }; wait }', timeout=1.0
-    )
-    assert heirs.status == "timeout"
+    for program in (
+        "fork; fork; fork; while (1) {} print 1",
+        "for (1..400) { fork or do { 1 for 1..3e7; exit }; wait } print 1",  # each ends before long
+    ):
+        verdict = perl(sandbox, program, timeout=1.0)
+        assert verdict.status == "timeout"
+        assert verdict.cpu_seconds > 0.9
 
 
 @needs_perl

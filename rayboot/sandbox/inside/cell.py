@@ -141,7 +141,7 @@ class Isolation:
         if rules is not None:
             landlock.restrict(rules)
         _keep_only(fds)
-        _set_limits(limits, profile, private_user=self.uid is not None or self.level == "A")
+        _set_limits(limits, profile, self.level, private_user=self.uid is not None or self.level == "A")
         if self.level != "C":
             seccomp.restrict(os.getpid(), profile == "command", self.level in _ALONE)
 
@@ -233,9 +233,13 @@ def _keep_only(fds: list[int]) -> None:
     os.closerange(len(fds), _HIGH)
 
 
-def _set_limits(limits: dict[str, Any], profile: Profile, private_user: bool) -> None:
+def _set_limits(limits: dict[str, Any], profile: Profile, level: Level, private_user: bool) -> None:
     # The supervisor counts for all processes together, and less roughly; a compiler's time is not the program's.
     seconds = int(limits["timeout"]) + (2 if profile == "python" else BUILD_SECONDS + 2)
+    if (
+        level == "runsc"
+    ):  # which takes time that a process waits for the machine's processors for processor time
+        seconds *= 20
     values = {
         # Other languages' run-times reserve much more address space than they use.
         resource.RLIMIT_AS if profile == "python" else resource.RLIMIT_DATA: limits["memory"],

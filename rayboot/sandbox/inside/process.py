@@ -237,7 +237,7 @@ class ChildProcess:
             if self._exited:
                 raise
             self._server.restart()  # how the process ended is no part of the verdict: the job stays done
-            return {}
+            return {"broken": ""}
 
     def _close(self) -> None:
         for fd in (*self._pipes, self.channel.fileno()):

@@ -44,8 +44,6 @@ class _Budget:
         return min(self.seconds - max(self.passed, self.cpu), patience)
 
     def timed_out(self) -> TimedOut:
-        if self.cpu >= self.seconds:
-            return TimedOut(f"{self._who} used up its CPU time of {self.seconds:g} s")
         return TimedOut(f"{self._who} did not end within {self.seconds:g} s")
 
 
