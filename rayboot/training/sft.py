@@ -85,6 +85,8 @@ def _encoded(folder: str, job: RefitJob, policy: Policy) -> EncodedSet:
         max_prompt_tokens=job.max_prompt_tokens,
         max_completion_tokens=job.max_completion_tokens,
         max_tokens=policy.max_tokens,
+        size=policy.size,
+        defaults=policy.defaults,
     )
     encoded = encoder.encode(read_pairs(parquet_files(folder)))
     if not encoded.examples:
