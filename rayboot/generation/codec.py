@@ -54,7 +54,9 @@ class CompletionCodec:
         if self._added is None or self.decode(ids) == text:
             return ids
         # Added tokens that are not special may be followed by a space too many, as the begin of a text is.
-        return [token for piece in self._added.split(text) if piece for token in self._behind_some_anchor(piece)]
+        return [
+            token for piece in self._added.split(text) if piece for token in self._behind_some_anchor(piece)
+        ]
 
     def decode_each(self, size: int) -> list[str]:
         """The text that each token id below `size` adds to a text."""

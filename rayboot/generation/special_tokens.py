@@ -131,7 +131,11 @@ def check_ids(ids: Iterable[int], size: int, tokenizer: PreTrainedTokenizerBase,
 
 def _chat_turn(tokenizer: PreTrainedTokenizerBase) -> tuple[str, int | None]:
     """How the chat template opens an answer, and the token with which it ends one, if it does."""
-    chat = [{"role": "user", "content": _QUESTION}, {"role": "assistant", "content": _ANSWER}, {"role": "user"}]
+    chat = [
+        {"role": "user", "content": _QUESTION},
+        {"role": "assistant", "content": _ANSWER},
+        {"role": "user"},
+    ]
     chat[2]["content"] = _QUESTION
     try:
         asked, answered, again = (
@@ -139,13 +143,19 @@ def _chat_turn(tokenizer: PreTrainedTokenizerBase) -> tuple[str, int | None]:
             _render(tokenizer, chat[:2]),
             _render(tokenizer, chat).rpartition(_QUESTION)[0],
         )
-    except Exception:  # no template, or one that refuses these messages: it is a program, and raises what it likes
+    except (
+        Exception
+    ):  # no template, or one that refuses these messages: it is a program, and raises what it likes
         return "", None
     opening = asked.rpartition(_QUESTION)[2]
     # Templates that end no turn leave it to the token that begins the next one.
     for text in (answered, again):
         for id in tokenizer(text.rpartition(_ANSWER)[2], add_special_tokens=False)["input_ids"]:
-            if id in tokenizer.added_tokens_decoder and id != tokenizer.bos_token_id or id == tokenizer.eos_token_id:
+            if (
+                id in tokenizer.added_tokens_decoder
+                and id != tokenizer.bos_token_id
+                or id == tokenizer.eos_token_id
+            ):
                 return opening, id
     return opening, None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from refit_helpers import MakeJob, same, weights
 
@@ -81,9 +83,31 @@ def test_evaluations_per_epoch_says_how_often(refitter: Refitter, make_job: Make
     assert [step for step, _ in result.curve] == [2, 4, 6, 8, 10, 12]
 
 
-def test_a_refit_that_diverges_says_so(refitter: Refitter, make_job: MakeJob) -> None:
-    with pytest.raises(RaybootError, match=r"diverged.*training\.lr"):
-        refitter.refit(make_job(), config=options(lr=1e30, max_grad_norm=1e30))
+DIVERGING = options(lr=1e30, max_grad_norm=1e30)
+
+
+@pytest.mark.parametrize("epochs", [3, 0.25])
+@pytest.mark.parametrize("validates", [True, False])
+def test_a_refit_that_diverges_names_the_step_and_the_cure_and_publishes_nothing(
+    refitter: Refitter, make_job: MakeJob, validates: bool, epochs: float
+) -> None:
+    """After one step the weights are broken, and no loss has shown it yet."""
+    job = make_job() if validates else make_job(validation_set=None)
+    config = DIVERGING.model_copy(update={"epochs": epochs, "warmup_ratio": 0.0})
+    with pytest.raises(RaybootError, match=r"diverged: after step \d+ .* training\.lr below 1e\+30"):
+        refitter.refit(job, config=config)
+    assert not Path(job.output).exists()
+
+
+def test_a_refit_that_diverges_later_ends_at_once_with_the_best_weights(
+    refitter: Refitter, make_job: MakeJob, llama: str
+) -> None:
+    """A warm-up begins with a step of length 0: those are the only weights that are left whole."""
+    config = DIVERGING.model_copy(update={"warmup_ratio": 1.0, "evaluations_per_epoch": 4})
+    job = make_job()
+    result = refitter.refit(job, config=config)
+    assert (result.best_step, result.stopped_early) == (1, True)
+    assert same(weights(job.output), weights(llama))
 
 
 @pytest.mark.long
