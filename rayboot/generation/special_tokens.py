@@ -38,8 +38,9 @@ class Ends:
 
     def after(self, prompt: str) -> int:
         """The end to teach after a prompt: that of a turn after a chat's, the tokenizer's own after others."""
-        answers = self.turn is not None and bool(self.opening) and prompt.endswith(self.opening)
-        return self.turn if answers and self.turn is not None else self.ids[0]
+        if self.turn is not None and self.opening and prompt.endswith(self.opening):
+            return self.turn
+        return self.ids[0]
 
 
 @dataclass(frozen=True)
@@ -123,20 +124,16 @@ def check_ids(ids: Iterable[int], size: int, tokenizer: PreTrainedTokenizerBase,
         if not 0 <= id < size:
             token = tokenizer.convert_ids_to_tokens(id) if id >= 0 else None
             raise UserError(
-                f"{what} is or has the token {id} ({token!r}), and the model has embeddings for the tokens 0 to "
-                f"{size - 1} alone: use the tokenizer that the model was trained with, or save the model again after "
+                f"{what}: the model has no embedding for token {id} ({token!r}), only for 0 to {size - 1}: use the "
+                "tokenizer that the model was trained with, or save the model again after "
                 "model.resize_token_embeddings"
             )
 
 
 def _chat_turn(tokenizer: PreTrainedTokenizerBase) -> tuple[str, int | None]:
     """How the chat template opens an answer, and the token with which it ends one, if it does."""
-    chat = [
-        {"role": "user", "content": _QUESTION},
-        {"role": "assistant", "content": _ANSWER},
-        {"role": "user"},
-    ]
-    chat[2]["content"] = _QUESTION
+    question = {"role": "user", "content": _QUESTION}
+    chat = [question, {"role": "assistant", "content": _ANSWER}, question]
     try:
         asked, answered, again = (
             _render(tokenizer, chat[:1], add_generation_prompt=True),
@@ -145,17 +142,14 @@ def _chat_turn(tokenizer: PreTrainedTokenizerBase) -> tuple[str, int | None]:
         )
     except (
         Exception
-    ):  # no template, or one that refuses these messages: it is a program, and raises what it likes
+    ):  # there is no template, or it refuses these messages: a program, that raises what it likes
         return "", None
     opening = asked.rpartition(_QUESTION)[2]
+    begins = {tokenizer.bos_token_id} - {tokenizer.eos_token_id}
     # Templates that end no turn leave it to the token that begins the next one.
     for text in (answered, again):
         for id in tokenizer(text.rpartition(_ANSWER)[2], add_special_tokens=False)["input_ids"]:
-            if (
-                id in tokenizer.added_tokens_decoder
-                and id != tokenizer.bos_token_id
-                or id == tokenizer.eos_token_id
-            ):
+            if id in tokenizer.added_tokens_decoder and id not in begins:
                 return opening, id
     return opening, None
 

@@ -31,6 +31,8 @@ TEXTS = [
     "\ufffd",
 ]
 
+ANY = st.characters(codec="utf-8", exclude_characters="\u2581")  # which is how these tokenizers write a space
+
 
 @lru_cache
 def tokenizer_of(name: str, folder: str = "") -> PreTrainedTokenizerBase:
@@ -63,11 +65,7 @@ def test_a_text_has_the_tokens_that_are_read_as_it(tokenizer: PreTrainedTokenize
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    text=st.text(
-        st.characters(codec="utf-8", exclude_characters="\u2581") | st.sampled_from(" \n\t(a1"), max_size=30
-    )
-)
+@given(text=st.text(ANY | st.sampled_from(" \n\t(a1"), max_size=30))
 def test_so_has_any_text(tokenizer: PreTrainedTokenizerBase, text: str) -> None:
     codec = CompletionCodec(tokenizer)
     assert codec.decode(codec.encode(text)) == text

@@ -154,10 +154,10 @@ async def test_a_prompt_with_a_token_that_has_no_embedding_is_refused_by_its_nam
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>"]})
     model = tiny_llama(tmp_path, tokenizer=tokenizer, vocabulary=size)
     with pytest.raises(
-        UserError, match=rf"the prompt .* token {size} \('<\|im_start\|>'\).* 0 to {size - 1}"
+        UserError, match=rf"the prompt: .* token {size} \('<\|im_start\|>'\).* 0 to {size - 1}:"
     ):
         await written(model, ["<|im_start|>user"])
-    with pytest.raises(UserError, match=r"a training example .* '<\|im_start\|>'"):
+    with pytest.raises(UserError, match=r"a training example: .*'<\|im_start\|>'"):
         taught(model, [("<|im_start|>", "x")])
     assert await written(model, ["x"])
 
