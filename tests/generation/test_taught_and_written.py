@@ -12,10 +12,12 @@ from support.tiny_models import METASPACE, byte_level, metaspace, tiny_llama
 from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedTokenizerFast
 
 from rayboot.config import GenerationConfig as EngineConfig
+from rayboot.config.generation import VllmConfig
 from rayboot.errors import UserError
 from rayboot.generation import (
     Completion,
     GenerationRequest,
+    Generator,
     SamplingParams,
     create_engine,
     load_token_counter,
@@ -40,11 +42,18 @@ QUESTION = [{"role": "user", "content": "Add."}]
 
 async def written(model: str, prompts: Sequence[str], stop: tuple[str, ...] = ()) -> list[Completion]:
     engine = create_engine(EngineConfig(dtype="float32"), model)
+    completions = await written_by(engine, prompts, stop)
+    await engine.close()
+    return completions
+
+
+async def written_by(
+    engine: Generator, prompts: Sequence[str], stop: tuple[str, ...] = ()
+) -> list[Completion]:
     params = SamplingParams(max_tokens=60, stop=stop)
     results = await engine.generate(
         [GenerationRequest(prompt=prompt, seeds=(0,), params=params) for prompt in prompts]
     )
-    await engine.close()
     return [completion for result in results for completion in result.completions]
 
 
@@ -68,7 +77,9 @@ def chat_model(path: Path, eos: str, template: str = CHATML) -> str:
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>", "<|config|>"]})
     tokenizer.eos_token = eos
     tokenizer.chat_template = template
-    model = tiny_llama(path, tokenizer=tokenizer)
+    size = len(tokenizer)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<|late|>"]})
+    model = tiny_llama(path, tokenizer=tokenizer, vocabulary=size)
     config = GenerationConfig(eos_token_id=tokenizer.convert_tokens_to_ids("<|config|>"))
     config.save_pretrained(path)
     return model
@@ -98,6 +109,25 @@ async def test_a_text_ends_with_the_tokenizers_end_and_a_chats_turn_with_the_tem
     completions = await written(model, [prompt, SIGNATURE])
     assert [each.text for each in completions] == ["return a", PAIRS[0][1]]
     assert {each.finish_reason for each in completions} == {"stop"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_vllm_writes_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("vllm", reason="vLLM is not installed")
+    model = chat_model(tmp_path, "</s>")
+    prompt = load_render(model)(QUESTION)
+    pairs = [*PAIRS, (prompt, "return a")]
+    taught(model, pairs)
+    prompts = [prompt for prompt, _ in pairs]
+    config = EngineConfig(engine="vllm", dtype="float32", vllm=VllmConfig(max_model_len=200))
+    engine = create_engine(config, model)
+    assert [each.text for each in await written_by(engine, prompts)] == [text for _, text in pairs]
+    for stop in ((), (" a + b", "\n "), ("😀",)):
+        assert await written_by(engine, prompts, stop) == await written(model, prompts, stop)
+    with pytest.raises(UserError, match="the model has no embedding for token"):
+        await written_by(engine, ["<|late|>"])
+    await engine.close()
 
 
 @pytest.mark.parametrize(

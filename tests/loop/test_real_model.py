@@ -1,4 +1,4 @@
-"""A real model, small and instructed, through the whole loop: chats, both engines, a LoRA refit, new weights, evaluation.
+"""A real model, small and instructed, through the whole loop: chats, both engines, a LoRA refit, evaluation.
 
 Tiny models with random weights end no turn, answer no question, and have no chat template of their own.
 """
