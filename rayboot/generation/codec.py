@@ -94,7 +94,8 @@ class CompletionCodec:
     def _bytes(self) -> dict[int, int]:
         """The bytes for which this tokenizer has tokens of their own, such as <0x0A>, by token."""
         found = ((id, _BYTE.fullmatch(token)) for token, id in self._tokenizer.get_vocab().items())
-        return {id: int(match[1], 16) for id, match in found if match is not None}
+        bytes_ = {id: int(match[1], 16) for id, match in found if match is not None}
+        return bytes_ if len(bytes_) == 256 else {}
 
     @cached_property
     def _silent(self) -> set[int]:

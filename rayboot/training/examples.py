@@ -100,7 +100,7 @@ class Encoder:
         """
         self._tokenizer = tokenizer
         self._codec = CompletionCodec(tokenizer, continues=not encoder_decoder)
-        self._size = len(tokenizer) if size is None else size
+        self._size = 1 + max(tokenizer.get_vocab().values()) if size is None else size
         self._ends = Ends.of(tokenizer, defaults or GenerationConfig(), self._size)
         if not self._ends.ids:
             raise UserError(

@@ -21,7 +21,7 @@ from rayboot.config.training import LoraConfig
 from rayboot.errors import UserError
 from rayboot.generation.adapters import merged
 from rayboot.generation.model_directory import base_of
-from rayboot.generation.special_tokens import load_defaults, pad_within, table_size, with_sound_pad
+from rayboot.generation.special_tokens import Ends, load_defaults, pad_within, table_size, with_sound_pad
 from rayboot.training import adapter
 
 
@@ -66,6 +66,9 @@ class Policy:
         kind = AutoModelForSeq2SeqLM if self.encoder_decoder else AutoModelForCausalLM
         with self._reading():
             model = kind.from_pretrained(self._base, config=self._config, dtype=self._load_dtype)
+        ends = Ends.of(self.tokenizer, self.defaults, self.size).ids
+        if len(ends) > 1:
+            model.generation_config.eos_token_id = list(ends)  # so that it ends wherever it is used
         if self._lora is None:
             return model if self._adapter is None else self._with_merged_adapter(model)
         if self._adapter is None:
