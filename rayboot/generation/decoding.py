@@ -11,9 +11,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from rayboot.generation.base import Completion
 from rayboot.generation.batching import PendingSequence
 from rayboot.generation.beams import search_beams
+from rayboot.generation.codec import CompletionCodec
 from rayboot.generation.rows import Rows, start_rows
 from rayboot.generation.sampling import Chooser, Greedy, SeededSampler
-from rayboot.generation.special_tokens import SpecialTokens
+from rayboot.generation.special_tokens import SpecialTokens, table_size
 from rayboot.generation.stopping import StopStrings, closing_tokens, cut_completion
 
 # Rows that are done leave the batch when they are so many of it: leaving costs a copy of the cache.
@@ -25,7 +26,7 @@ class BatchDecoder:
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self._model = model
-        self._tokenizer = tokenizer
+        self._codec = CompletionCodec(tokenizer, continues=not model.config.is_encoder_decoder)
         self._special = SpecialTokens.of(model, tokenizer)
         # generate() fills what a call leaves open from the model's own defaults: there must be none.
         model.generation_config = self._special.generation_config()
@@ -36,7 +37,7 @@ class BatchDecoder:
         """The completions, in the order of the batch."""
         params = [each.params for each in batch]
         stop = params[0].stop
-        stops = StopStrings(self._tokenizer, stop, self._closing(stop)) if stop else None
+        stops = StopStrings(self._codec, stop, self._closing(stop)) if stop else None
         if params[0].num_beams > 1:
             input_ids, mask = self._pad([each.prompt_ids for each in batch])
             written = search_beams(self._model, self._special, input_ids, mask, params[0], stops)
@@ -44,7 +45,7 @@ class BatchDecoder:
             written = self._generate(batch, stops)
         return [
             cut_completion(
-                self._tokenizer, row, ends=self._special.ends, stop=stop, max_tokens=each.params.max_tokens
+                self._codec, row, ends=self._special.ends, stop=stop, max_tokens=each.params.max_tokens
             )
             for row, each in zip(written.tolist(), batch, strict=True)
         ]
@@ -104,8 +105,7 @@ class BatchDecoder:
         return input_ids.to(self._model.device), mask.to(self._model.device)
 
     def _closing_tokens(self, stop: tuple[str, ...]) -> torch.Tensor:
-        size: int = self._model.config.get_text_config().vocab_size
-        return closing_tokens(self._tokenizer, stop, size).to(self._model.device)
+        return closing_tokens(self._codec, stop, table_size(self._model.config)).to(self._model.device)
 
 
 def _chooser(batch: Sequence[PendingSequence], device: torch.device) -> Chooser:

@@ -28,6 +28,7 @@ from transformers.utils import logging
 from rayboot.errors import UserError
 from rayboot.generation.adapters import merged
 from rayboot.generation.model_directory import base_of, check_model, check_tokenizer, is_local, weight_files
+from rayboot.generation.special_tokens import with_sound_pad
 
 
 def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
@@ -42,9 +43,10 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
-    """Tokens of a prompt, with the special tokens that this tokenizer adds by itself."""
+    """Tokens of a prompt, with the special tokens that this tokenizer adds by itself; a beginning-of-text token that
+    the prompt begins with, as chats may, is not added again."""
     ids: list[int] = tokenizer(prompt, verbose=False)["input_ids"]
-    return ids
+    return ids[1:] if ids[:2] == [tokenizer.bos_token_id] * 2 else ids
 
 
 def load_model(model: str, dtype: torch.dtype | str, device: torch.device) -> PreTrainedModel:
@@ -63,7 +65,7 @@ def load_model(model: str, dtype: torch.dtype | str, device: torch.device) -> Pr
         with merged(ready, model):
             pass
         return ready
-    config = _read(AutoConfig, model, "config")
+    config = with_sound_pad(_read(AutoConfig, model, "config"))
     auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     loaded, report = _read(auto, model, "weights", config=config, dtype=dtype, output_loading_info=True)
     if report["missing_keys"]:

@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from transformers import PreTrainedTokenizerBase
 
 from rayboot.generation.base import Completion
+from rayboot.generation.codec import CompletionCodec
 
-# Tokens that decode to nothing by themselves (parts of a character, a leading space that is dropped).
+# Tokens that decode to nothing by themselves (parts of a character).
 _TAIL_MARGIN = 4
 
 
-def decode(tokenizer: PreTrainedTokenizerBase, tokens: Sequence[int]) -> str:
-    """The text of generated tokens, as it was written: no special tokens, no clean-up of spaces."""
-    return str(tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False))
-
-
 def cut_completion(
-    tokenizer: PreTrainedTokenizerBase,
+    codec: CompletionCodec,
     tokens: Sequence[int],
     *,
     ends: Sequence[int],
@@ -31,14 +26,15 @@ def cut_completion(
     of its batch are not done does not matter."""
     tokens = tokens[:max_tokens]
     end = next((place for place, token in enumerate(tokens) if token in ends), None)
-    if end is not None:
-        tokens = tokens[: end + 1]
-    text = decode(tokenizer, tokens)
-    cut = find_stop(text, stop)
-    if cut is not None:
-        count = _tokens_until_stop(tokenizer, tokens, stop)
-        return Completion(text=text[:cut], tokens=count, finish_reason="stop")
-    return Completion(text=text, tokens=len(tokens), finish_reason="length" if end is None else "stop")
+    written = tokens[:end]
+    text = codec.decode(written)
+    if find_stop(text, stop) is not None:
+        count = _tokens_until_stop(codec, written, stop)
+        text = codec.decode(written[:count])
+        return Completion(text=text[: find_stop(text, stop)], tokens=count, finish_reason="stop")
+    if end is None:
+        return Completion(text=text, tokens=len(tokens), finish_reason="length")
+    return Completion(text=text, tokens=end + 1, finish_reason="stop")
 
 
 def find_stop(text: str, stop: Sequence[str]) -> int | None:
@@ -47,12 +43,12 @@ def find_stop(text: str, stop: Sequence[str]) -> int | None:
     return min(places, default=None)
 
 
-def _tokens_until_stop(tokenizer: PreTrainedTokenizerBase, tokens: Sequence[int], stop: Sequence[str]) -> int:
+def _tokens_until_stop(codec: CompletionCodec, tokens: Sequence[int], stop: Sequence[str]) -> int:
     """The fewest tokens whose text holds a stop string: bisection, for a longer prefix holds what a shorter does."""
     low, high = 1, len(tokens)
     while low < high:
         middle = (low + high) // 2
-        if find_stop(decode(tokenizer, tokens[:middle]), stop) is None:
+        if find_stop(codec.decode(tokens[:middle]), stop) is None:
             low = middle + 1
         else:
             high = middle
@@ -66,11 +62,9 @@ class StopStrings:
     not show costs tokens, never correctness: `cut_completion` decides where a completion ends.
     """
 
-    def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, stop: Sequence[str], closing: torch.Tensor
-    ) -> None:
+    def __init__(self, codec: CompletionCodec, stop: Sequence[str], closing: torch.Tensor) -> None:
         """`closing`: the tokens that can end a stop string, from `closing_tokens`."""
-        self._tokenizer = tokenizer
+        self._codec = codec
         self._stop = stop
         self._closing = closing
         # A token that carries text carries at least one byte of it.
@@ -81,17 +75,14 @@ class StopStrings:
         done = torch.zeros(tokens.shape[0], dtype=torch.bool, device=tokens.device)
         rows = self._closing[tokens[:, -1]].nonzero()[:, 0].tolist()
         if rows:
-            texts = [decode(self._tokenizer, tail) for tail in tokens[rows, -self._tail :].tolist()]
+            texts = [self._codec.decode(tail) for tail in tokens[rows, -self._tail :].tolist()]
             found = [find_stop(text, self._stop) is not None for text in texts]
             done[rows] = torch.tensor(found, device=done.device)
         return done
 
 
-def closing_tokens(tokenizer: PreTrainedTokenizerBase, stop: Sequence[str], size: int) -> torch.Tensor:
+def closing_tokens(codec: CompletionCodec, stop: Sequence[str], size: int) -> torch.Tensor:
     """Which of `size` tokens can end one of the stop strings: a mask of shape (size,)."""
     ends = {each[-1] for each in stop}
-    texts = tokenizer.batch_decode([[token] for token in range(size)], clean_up_tokenization_spaces=False)
-    # A single token may decode to nothing or to a replacement character where its neighbours make it readable.
-    closing = torch.tensor([not text or "\ufffd" in text or not ends.isdisjoint(text) for text in texts])
-    closing[tokenizer.all_special_ids] = False
-    return closing
+    # A single token may decode to a replacement character where its neighbours make it readable.
+    return torch.tensor(["\ufffd" in text or not ends.isdisjoint(text) for text in codec.decode_each(size)])

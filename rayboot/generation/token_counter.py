@@ -16,11 +16,18 @@ def fast_token_counter(model: str) -> TokenCounter | None:
     backend, config = Path(model) / "tokenizer.json", Path(model) / "tokenizer_config.json"
     if not (backend.is_file() and config.is_file()):
         return None
-    if json.loads(config.read_text()).get("tokenizer_class") not in VERBATIM:
+    options = json.loads(config.read_text())
+    if options.get("tokenizer_class") not in VERBATIM or isinstance(options.get("bos_token"), dict):
         return None
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(backend))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return lambda text: len(tokenizer.encode(text).ids)
+    begin = tokenizer.token_to_id(options.get("bos_token") or "")
+
+    def count(text: str) -> int:
+        ids = tokenizer.encode(text).ids
+        return len(ids) - (begin is not None and ids[:2] == [begin, begin])  # as `loading.encode`
+
+    return count

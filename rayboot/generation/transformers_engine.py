@@ -34,7 +34,7 @@ class TransformersEngine:
         self._tokenizer: PreTrainedTokenizerBase = load_tokenizer(model)
         device = torch.device("cuda" if config.gpus > 0 else "cpu")
         self._model: PreTrainedModel = load_model(model, resolve_dtype(config.dtype, device), device)
-        self._limit = ContextLimit(self._model.config)
+        self._limit = ContextLimit(self._model.config, self._tokenizer)
         self._runner = BatchRunner(
             BatchDecoder(self._model, self._tokenizer), config.batch_size, self._thread
         )
@@ -50,10 +50,11 @@ class TransformersEngine:
         Raises:
             ValueError: A prompt is empty, or does not fit the model's context together with its completion. None of
                 this call's requests is then generated; other calls are not affected.
+            UserError: So for a prompt with a token that the model has no embedding for.
         """
         prompts = [encode(self._tokenizer, request.prompt) for request in requests]
         for request, prompt in zip(requests, prompts, strict=True):
-            self._limit.check(len(prompt), request.params.max_tokens, request.tag)
+            self._limit.check(prompt, request.params.max_tokens, request.tag)
         loop = asyncio.get_running_loop()
         sequences = [
             [PendingSequence(prompt, seed, request.params, loop.create_future()) for seed in request.seeds]

@@ -29,10 +29,12 @@ from rayboot.generation.base import (
     GenerationResult,
     SamplingParams,
 )
+from rayboot.generation.codec import CompletionCodec
 from rayboot.generation.context import ContextLimit
 from rayboot.generation.loading import encode, load_tokenizer
 from rayboot.generation.model_directory import base_of, check_model
-from rayboot.generation.stopping import decode
+from rayboot.generation.special_tokens import Ends, load_defaults, table_size
+from rayboot.generation.stopping import cut_completion
 from rayboot.generation.versions import Versions
 from rayboot.generation.vllm_options import engine_options
 from rayboot.generation.weight_shapes import check_same_shapes
@@ -49,7 +51,10 @@ class VllmEngine:
         check_model(model)
         self._model = base_of(model) or model
         self._tokenizer: PreTrainedTokenizerBase = load_tokenizer(model)
-        self._limit = ContextLimit(AutoConfig.from_pretrained(self._model), config.vllm.max_model_len)
+        self._codec = CompletionCodec(self._tokenizer)
+        own = AutoConfig.from_pretrained(self._model)
+        self._limit = ContextLimit(own, self._tokenizer, config.vllm.max_model_len)
+        self._ends = Ends.of(self._tokenizer, load_defaults(self._model, own), table_size(own)).ids
         self._timeout = config.vllm.request_timeout
         self._takes_adapters = config.vllm.max_lora_rank is not None
         self._adapter = self._adapter_of(model, 0)
@@ -70,11 +75,12 @@ class VllmEngine:
         Raises:
             ValueError: A prompt is empty, or does not fit the model's context together with its completion; or a
                 beam search is wanted, which this engine does not have.
+            UserError: A prompt has a token that the model has no embedding for.
             EngineDied: vLLM's own process is gone.
         """
         prompts = [encode(self._tokenizer, request.prompt) for request in requests]
         for request, prompt in zip(requests, prompts, strict=True):
-            self._limit.check(len(prompt), request.params.max_tokens, request.tag)
+            self._limit.check(prompt, request.params.max_tokens, request.tag)
             if request.params.num_beams > 1:
                 raise ValueError("engine: vllm has no beam search: num_beams must be 1")
         async with self._versions.use() as version:
@@ -85,7 +91,7 @@ class VllmEngine:
         samples = (self._sample(prompt, request.params, seed) for seed in request.seeds)
         outputs = await asyncio.gather(*samples)
         return GenerationResult(
-            completions=tuple(self._completion(output) for output in outputs),
+            completions=tuple(self._completion(output, request.params) for output in outputs),
             prompt_tokens=len(prompt),
             version=version,
             cached_tokens=sum(output.num_cached_tokens or 0 for output in outputs),
@@ -97,7 +103,7 @@ class VllmEngine:
         loop = asyncio.get_running_loop()
         stream = self._engine.generate(
             TokensPrompt(prompt_token_ids=prompt),
-            _sampling(params, seed),
+            _sampling(params, seed, self._ends),
             number,
             lora_request=self._adapter,
         )
@@ -114,16 +120,15 @@ class VllmEngine:
                 alarm.cancel()
         return output
 
-    def _completion(self, output: RequestOutput) -> Completion:
+    def _completion(self, output: RequestOutput, params: SamplingParams) -> Completion:
+        """Read off the tokens, as in the other engine. vLLM's own text lacks characters that are not whole."""
         [sample] = output.outputs
-        reason = sample.finish_reason
-        stopped = isinstance(sample.stop_reason, str)
-        return Completion(
-            # vLLM leaves out the bytes of a character that is not whole, where other engines show that it is there.
-            text=sample.text if stopped else decode(self._tokenizer, sample.token_ids),
-            tokens=len(sample.token_ids),
-            finish_reason=reason if reason in ("stop", "length") else "abort",
+        completion = cut_completion(
+            self._codec, sample.token_ids, ends=self._ends, stop=params.stop, max_tokens=params.max_tokens
         )
+        if sample.finish_reason in ("stop", "length"):
+            return completion
+        return completion.model_copy(update={"finish_reason": "abort"})
 
     async def publish(self, checkpoint: str, version: int) -> None:
         """Take a whole checkpoint or, with `max_lora_rank`, an adapter, after what is in flight.
@@ -202,12 +207,13 @@ def _check_build(config: GenerationConfig) -> None:
         )
 
 
-def _sampling(params: SamplingParams, seed: int) -> VllmSamplingParams:
+def _sampling(params: SamplingParams, seed: int, ends: Sequence[int]) -> VllmSamplingParams:
     return VllmSamplingParams(
         temperature=params.temperature,
         top_p=params.top_p,
         max_tokens=params.max_tokens,
         stop=list(params.stop),
+        stop_token_ids=list(ends),
         seed=seed if params.temperature > 0 else None,  # a generator of its own costs a greedy request time
         output_kind=RequestOutputKind.FINAL_ONLY,
     )

@@ -32,7 +32,8 @@ def check_chat_model(model: str) -> None:
 def load_render(model: str) -> Render:
     """What makes a prompt of a chat, by the tokenizer in directory `model`.
 
-    A beginning-of-text token that the tokenizer adds to every prompt by itself is left out: it would stand there twice.
+    A beginning-of-text token that the tokenizer adds to every prompt by itself is left out, where that makes no other
+    difference: a server that gets the prompt would add it again.
 
     Raises:
         UserError: The directory has no tokenizer, or no chat template; the template refuses a message.
@@ -46,14 +47,18 @@ def load_render(model: str) -> Render:
 
     def render(chat: Sequence[Message]) -> str:
         try:
-            text = tokenizer.apply_chat_template(list(chat), tokenize=False, add_generation_prompt=True)
+            text = str(tokenizer.apply_chat_template(list(chat), tokenize=False, add_generation_prompt=True))
         except Exception as error:  # a template is a program, and raises what it likes
             roles = ", ".join(message["role"] for message in chat)
             raise UserError(
                 f"the chat template of {model} refuses messages by {roles}: {error}; without prompts.system and "
                 "few-shot examples there are fewer"
             ) from None
-        return str(text).removeprefix(begin) if added else str(text)
+        if not added or not text.startswith(begin):
+            return text
+        bare = text.removeprefix(begin)
+        # Some tokenizers write a word in another way after a token of that kind than at the beginning of a text.
+        return bare if encode(tokenizer, bare) == encode(tokenizer, text) else text
 
     return render
 

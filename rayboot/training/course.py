@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from rayboot.errors import RaybootError
 from rayboot.training.checkpoints import CheckpointCadence, report_checkpoint
 from rayboot.training.export import save_weights
 from rayboot.training.job import ProgressListener
@@ -26,7 +27,7 @@ def validation_curve(log_history: list[dict[str, Any]]) -> Curve:
 
 def best_of(curve: Curve) -> tuple[int, float] | None:
     """Step and loss of the lowest validation loss, the first of equals; None when none is a number."""
-    numbers = [point for point in curve if not math.isnan(point[1])]
+    numbers = [point for point in curve if math.isfinite(point[1])]
     return min(numbers, key=lambda point: point[1], default=None)
 
 
@@ -35,6 +36,13 @@ def out_of_patience(curve: Curve, patience: int | None) -> bool:
     best = best_of(curve)
     since_best = sum(best is None or step > best[0] for step, _ in curve)
     return patience is not None and since_best >= patience
+
+
+def diverged(sign: str, step: int, lr: float) -> RaybootError:
+    return RaybootError(
+        f"the refit diverged: after step {step} {sign}. A training.lr below {lr:g}, or a smaller "
+        "training.max_grad_norm, may help"
+    )
 
 
 class RefitCourse(TrainerCallback):
@@ -74,6 +82,10 @@ class RefitCourse(TrainerCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._loss = kwargs["logs"].get("loss", self._loss)
+        if "loss" in kwargs["logs"] and not math.isfinite(self._loss):
+            if best_of(validation_curve(state.log_history)) is None:
+                raise diverged(f"the training loss is {self._loss}", state.global_step, args.learning_rate)
+            control.should_training_stop = True  # the best weights so far are there
         if state.is_world_process_zero:
             self._progress(state.global_step, state.max_steps, self._loss)
 

@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import pyarrow.parquet as pq
+from transformers import GenerationConfig
 
 from rayboot.errors import UserError
+from rayboot.generation.codec import CompletionCodec
+from rayboot.generation.loading import encode
+from rayboot.generation.special_tokens import Ends, check_ids
 
 IGNORED = -100
 """Label of a position that nothing is learned from, as torch's cross entropy has it."""
@@ -71,7 +75,8 @@ class Encoder:
     """Turns examples into token ids, with the boundary between prompt and completion where generation has it.
 
     Prompt and completion are tokenised apart, because the model will see the prompt's own tokens and go on
-    from there; tokenising them as one text can merge across the boundary.
+    from there; tokenising them as one text can merge across the boundary. A completion ends with a token that ends
+    generation.
     """
 
     def __init__(
@@ -82,22 +87,43 @@ class Encoder:
         max_prompt_tokens: int,
         max_completion_tokens: int,
         max_tokens: int | None,
+        size: int | None = None,
+        defaults: GenerationConfig | None = None,
     ) -> None:
-        """`max_tokens`: the model's context, for prompt and completion together; None where there is no limit."""
+        """Args:
+            max_tokens: The model's context, for prompt and completion together; None where there is no limit.
+            size: Number of the model's embeddings; as many as the tokenizer has tokens, if not given.
+            defaults: The model's generation config, which may name ends that the tokenizer does not.
+
+        Raises:
+            UserError: No token ends a text.
+        """
         self._tokenizer = tokenizer
+        self._codec = CompletionCodec(tokenizer, continues=not encoder_decoder)
+        self._size = 1 + max(tokenizer.get_vocab().values()) if size is None else size
+        self._ends = Ends.of(tokenizer, defaults or GenerationConfig(), self._size)
+        if not self._ends.ids:
+            raise UserError(
+                f"{tokenizer.name_or_path}: neither the tokenizer nor the generation config names an end-of-sequence "
+                "token that the model has an embedding for, and training needs one"
+            )
         self._encoder_decoder = encoder_decoder
         self._max_prompt_tokens = max_prompt_tokens
         self._max_completion_tokens = max_completion_tokens
         self._max_tokens = max_tokens
 
     def encode(self, pairs: list[tuple[str, str]]) -> EncodedSet:
-        """Encode the examples in order. Those that are too long are left out: never cut, never silent."""
+        """Encode the examples in order. Those that are too long are left out: never cut, never silent.
+
+        Raises:
+            UserError: The model has no embedding for one of the tokens.
+        """
         examples: list[Encoded] = []
         tokens = dropped = 0
         for prompt, completion in pairs:
-            prompt_ids: list[int] = self._tokenizer(prompt)["input_ids"]
-            completion_ids: list[int] = self._tokenizer(completion, add_special_tokens=False)["input_ids"]
-            completion_ids = [*completion_ids, self._tokenizer.eos_token_id]
+            prompt_ids = encode(self._tokenizer, prompt)
+            completion_ids = [*self._codec.encode(completion), self._ends.after(prompt)]
+            check_ids(prompt_ids + completion_ids, self._size, self._tokenizer, "a training example")
             if self._fits(len(prompt_ids), len(completion_ids)):
                 examples.append(self._join(prompt_ids, completion_ids))
                 tokens += len(completion_ids)

@@ -11,16 +11,26 @@ from typing import Any
 import torch
 
 
+class NotFinite(ArithmeticError):
+    """The name of a tensor that holds what is no number."""
+
+
 def save_weights(model: Any, dtype: torch.dtype, directory: Path, *, rank: int) -> None:
     """Write weights, config and generation config, or an adapter, in `dtype`, replacing what is there.
 
     Every worker calls it, because with ZeRO-3 each holds a part of the weights; the one of rank 0 writes.
+
+    Raises:
+        NotFinite: A trained weight is no number.
     """
     is_adapter = hasattr(model, "peft_config")
     tensors = _whole_tensors(model, trained_only=is_adapter)
     if rank != 0:
         return
     state = {name: _cast(tensor, dtype) for name, tensor in tensors.items()}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        if parameter.requires_grad and not state[name].isfinite().all():
+            raise NotFinite(name)
     aside = directory.with_name(directory.name + ".new")
     shutil.rmtree(aside, ignore_errors=True)
     (_save_adapter if is_adapter else _save_model)(model, state, dtype, aside)

@@ -8,13 +8,20 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    GenerationConfig,
+)
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
 from rayboot.config.training import LoraConfig
 from rayboot.errors import UserError
 from rayboot.generation.adapters import merged
 from rayboot.generation.model_directory import base_of
+from rayboot.generation.special_tokens import Ends, load_defaults, pad_within, table_size, with_sound_pad
 from rayboot.training import adapter
 
 
@@ -33,7 +40,7 @@ class Policy:
             frozen_in_16_bits: Load weights that stay as they are in bfloat16, as autocast takes them anyway.
 
         Raises:
-            UserError: The directory holds no tokenizer or no model that can be read, or no end-of-sequence token.
+            UserError: The directory holds no tokenizer or no model that can be read.
         """
         self._directory = directory
         base = base_of(directory)
@@ -42,12 +49,9 @@ class Policy:
         self._lora = lora
         self._load_dtype = torch.bfloat16 if lora and frozen_in_16_bits else torch.float32
         with self._reading():
-            self._config = AutoConfig.from_pretrained(self._base)
+            self._config = with_sound_pad(AutoConfig.from_pretrained(self._base))
             self.tokenizer: Any = AutoTokenizer.from_pretrained(directory)
-        if self.tokenizer.eos_token_id is None:
-            raise UserError(
-                f"{directory}: the tokenizer has no end-of-sequence token, and training needs one"
-            )
+        self.size = table_size(self._config)
         self.encoder_decoder = bool(self._config.is_encoder_decoder)
         self.dtype: torch.dtype = (None if lora else self._config.dtype) or torch.float32
         """In which what was trained is written: the checkpoint's own dtype; an adapter's is float32."""
@@ -61,7 +65,10 @@ class Policy:
         """
         kind = AutoModelForSeq2SeqLM if self.encoder_decoder else AutoModelForCausalLM
         with self._reading():
-            model = kind.from_pretrained(self._base, dtype=self._load_dtype)
+            model = kind.from_pretrained(self._base, config=self._config, dtype=self._load_dtype)
+        ends = Ends.of(self.tokenizer, self.defaults, self.size).ids
+        if len(ends) > 1:
+            model.generation_config.eos_token_id = list(ends)  # so that it ends wherever it is used
         if self._lora is None:
             return model if self._adapter is None else self._with_merged_adapter(model)
         if self._adapter is None:
@@ -86,9 +93,13 @@ class Policy:
 
     @property
     def pad_token_id(self) -> int:
-        """Any id will do: padding is masked."""
-        pad = self.tokenizer.pad_token_id
-        return int(self.tokenizer.eos_token_id if pad is None else pad)
+        """Any id that has an embedding will do: padding is masked."""
+        return pad_within(self.size, self.tokenizer.pad_token_id)
+
+    @property
+    def defaults(self) -> GenerationConfig:
+        """The checkpoint's own generation config."""
+        return load_defaults(self._base, self._config)
 
     @property
     def max_tokens(self) -> int | None:

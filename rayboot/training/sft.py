@@ -10,11 +10,11 @@ import ray.train
 from transformers import set_seed
 
 from rayboot.config.training import TrainingConfig
-from rayboot.errors import RaybootError, UserError
+from rayboot.errors import UserError
 from rayboot.training.checkpoints import CheckpointCadence, restored_checkpoint
-from rayboot.training.course import RefitCourse, best_of, validation_curve
+from rayboot.training.course import RefitCourse, best_of, diverged, validation_curve
 from rayboot.training.examples import EncodedSet, Encoder, parquet_files, read_pairs
-from rayboot.training.export import publish, save_weights
+from rayboot.training.export import NotFinite, publish, save_weights
 from rayboot.training.job import ProgressListener, RefitJob
 from rayboot.training.order import TrainingOrder
 from rayboot.training.policy import Policy
@@ -64,12 +64,19 @@ def _train(
     )
     with restored_checkpoint(workspace, job.name) as checkpoint:
         began = time.monotonic()
-        trainer.train(resume_from_checkpoint=checkpoint)
-        seconds = time.monotonic() - began
-    if validation is None:
-        save_weights(trainer.model, policy.dtype, workspace.best, rank=rank)
+        try:
+            trainer.train(resume_from_checkpoint=checkpoint)
+            seconds = time.monotonic() - began
+            if validation is None:
+                save_weights(trainer.model, policy.dtype, workspace.best, rank=rank)
+        except NotFinite as error:
+            raise diverged(
+                f"{error} holds what is no number", trainer.state.global_step, config.lr
+            ) from error
     if rank == 0:
-        _publish(job, policy, workspace)
+        if not workspace.best.exists():
+            raise diverged("no validation loss was a number", trainer.state.global_step, config.lr)
+        publish(workspace.best, policy.tokenizer, Path(job.output))
     trainer.release()
     return {
         **_summary(trainer.state, schedule, training),
@@ -85,6 +92,8 @@ def _encoded(folder: str, job: RefitJob, policy: Policy) -> EncodedSet:
         max_prompt_tokens=job.max_prompt_tokens,
         max_completion_tokens=job.max_completion_tokens,
         max_tokens=policy.max_tokens,
+        size=policy.size,
+        defaults=policy.defaults,
     )
     encoded = encoder.encode(read_pairs(parquet_files(folder)))
     if not encoded.examples:
@@ -93,14 +102,6 @@ def _encoded(folder: str, job: RefitJob, policy: Policy) -> EncodedSet:
             f"{job.max_prompt_tokens} or max_completion_tokens {job.max_completion_tokens} allow"
         )
     return encoded
-
-
-def _publish(job: RefitJob, policy: Policy, workspace: Workspace) -> None:
-    if not workspace.best.exists():
-        raise RaybootError(
-            "the refit diverged: no validation loss was a number. A smaller training.lr may help"
-        )
-    publish(workspace.best, policy.tokenizer, Path(job.output))
 
 
 def _summary(state: Any, schedule: Schedule, training: EncodedSet) -> dict[str, Any]:

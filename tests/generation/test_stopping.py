@@ -5,6 +5,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from rayboot.generation.base import Completion
+from rayboot.generation.codec import CompletionCodec
 from rayboot.generation.loading import load_tokenizer
 from rayboot.generation.stopping import StopStrings, closing_tokens, cut_completion
 
@@ -19,7 +20,8 @@ def tokenizer(llama: str) -> PreTrainedTokenizerBase:
 def cut(
     tokenizer: PreTrainedTokenizerBase, tokens: list[int], *stop: str, max_tokens: int = 999
 ) -> Completion:
-    return cut_completion(tokenizer, tokens, ends=(tokenizer.eos_token_id,), stop=stop, max_tokens=max_tokens)
+    codec = CompletionCodec(tokenizer)
+    return cut_completion(codec, tokens, ends=(tokenizer.eos_token_id,), stop=stop, max_tokens=max_tokens)
 
 
 def test_a_completion_ends_with_its_end_token_which_is_counted(tokenizer: PreTrainedTokenizerBase) -> None:
@@ -62,7 +64,8 @@ def test_a_stop_string_is_seen_at_the_very_step_that_completes_it(
     tokenizer: PreTrainedTokenizerBase, stop: str
 ) -> None:
     written = tokenizer(TEXT)["input_ids"]
-    stops = StopStrings(tokenizer, (stop,), closing_tokens(tokenizer, (stop,), len(tokenizer)))
+    codec = CompletionCodec(tokenizer)
+    stops = StopStrings(codec, (stop,), closing_tokens(codec, (stop,), len(tokenizer)))
     last = cut(tokenizer, written, stop).tokens
     tokens = torch.tensor([written])
     seen = [bool(stops.appear_in(tokens[:, :count])) for count in range(1, last + 1)]
@@ -70,7 +73,7 @@ def test_a_stop_string_is_seen_at_the_very_step_that_completes_it(
 
 
 def test_only_tokens_that_can_end_a_stop_string_are_looked_at(tokenizer: PreTrainedTokenizerBase) -> None:
-    closing = closing_tokens(tokenizer, ("\n#",), len(tokenizer))
+    closing = closing_tokens(CompletionCodec(tokenizer), ("\n#",), len(tokenizer))
     assert closing[tokenizer("#")["input_ids"]].all()
     assert not closing[tokenizer("return a")["input_ids"]].any()
     assert not closing[tokenizer.eos_token_id]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from rayboot.training.batches import Collator
+from rayboot.training.examples import Encoder
 
 
 def nudged(model: str, path: Path, *, seed: int = 0) -> str:
@@ -28,3 +32,28 @@ def adapter(model: str, path: Path, *, seed: int = 0, rank: int = 4) -> str:
     config = LoraConfig(r=rank, lora_alpha=8 * rank, target_modules="all-linear", init_lora_weights=False)
     get_peft_model(loaded, config).save_pretrained(path)
     return str(path)
+
+
+def taught(model: str, pairs: Sequence[tuple[str, str]], *, steps: int = 150) -> None:
+    """Train the model in its directory until it writes these completions on these prompts, as a refit teaches them."""
+    torch.manual_seed(0)
+    loaded = AutoModelForCausalLM.from_pretrained(model)
+    encoder = Encoder(
+        AutoTokenizer.from_pretrained(model),
+        encoder_decoder=False,
+        max_prompt_tokens=999,
+        max_completion_tokens=999,
+        max_tokens=None,
+        size=loaded.config.vocab_size,
+        defaults=loaded.generation_config,
+    )
+    batch = Collator(0)(encoder.encode(list(pairs)).examples)
+    optimizer = torch.optim.AdamW(loaded.parameters(), lr=1e-2)
+    for _ in range(steps):
+        loss = loaded(**batch).loss
+        if loss < 0.01:
+            break
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    loaded.save_pretrained(model)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from transformers import (
     LlamaConfig,
     LlamaForCausalLM,
@@ -23,12 +34,25 @@ CORPUS = (
 )
 
 
-def tiny_llama(path: Path, *, seed: int = 0, positions: int = 256, pad_token: str | None = "<pad>") -> str:
-    """Write a causal model of 2 layers and its byte-level tokenizer to `path`; returns the path as text."""
-    tokenizer = _tokenizer(pad_token)
+def tiny_llama(
+    path: Path,
+    *,
+    seed: int = 0,
+    positions: int = 256,
+    pad_token: str | None = "<pad>",
+    tokenizer: PreTrainedTokenizerFast | None = None,
+    vocabulary: int | None = None,
+) -> str:
+    """Write a causal model of 2 layers and its tokenizer to `path`; returns the path as text.
+
+    Args:
+        tokenizer: Byte-level if not given.
+        vocabulary: Number of embeddings, if not that of the tokenizer's tokens.
+    """
+    tokenizer = tokenizer or byte_level(pad_token)
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=len(tokenizer),
+        vocab_size=vocabulary or len(tokenizer),
         hidden_size=32,
         intermediate_size=64,
         num_hidden_layers=2,
@@ -46,7 +70,7 @@ def tiny_llama(path: Path, *, seed: int = 0, positions: int = 256, pad_token: st
 
 def tiny_t5(path: Path, *, seed: int = 0) -> str:
     """Write an encoder-decoder model of 2 + 2 layers and its tokenizer to `path`; returns the path as text."""
-    tokenizer = _tokenizer("<pad>")
+    tokenizer = byte_level("<pad>")
     torch.manual_seed(seed)
     config = T5Config(
         vocab_size=len(tokenizer),
@@ -63,7 +87,7 @@ def tiny_t5(path: Path, *, seed: int = 0) -> str:
     return _save(path, T5ForConditionalGeneration(config), tokenizer)
 
 
-def _tokenizer(pad_token: str | None) -> PreTrainedTokenizerFast:
+def byte_level(pad_token: str | None) -> PreTrainedTokenizerFast:
     special = ["<eos>", *([pad_token] if pad_token else [])]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -76,6 +100,46 @@ def _tokenizer(pad_token: str | None) -> PreTrainedTokenizerFast:
     )
     tokenizer.train_from_iterator(CORPUS * 4, trainer)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<eos>", pad_token=pad_token)
+
+
+METASPACE = ("always", "first", "never", "legacy")
+"""How tokenizers of the sentencepiece kind put a space before a text; `legacy` is how Llama 2 came first."""
+
+
+def metaspace(
+    scheme: str, *, added: Sequence[str] = (), bos: bool = True, split: bool = False
+) -> PreTrainedTokenizerFast:
+    """A tokenizer as those of Llama 2, CodeLlama and Mistral: spaces are written as U+2581, a character without a token
+    as tokens of its bytes."""
+    tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
+        prepend_scheme="never" if scheme == "legacy" else scheme, split=split
+    )
+    special = ["<unk>", "<s>", "</s>"]
+    trainer = trainers.BpeTrainer(vocab_size=200, special_tokens=special, show_progress=False)
+    tokenizer.train_from_iterator([text.replace("\n", "") for text in CORPUS * 4], trainer)
+    # Trained without them, so that they are no special tokens; a line break has no other token, as in Llama 2.
+    trained = json.loads(tokenizer.to_str())
+    vocabulary = trained["model"]["vocab"]
+    vocabulary |= {f"<0x{byte:02X}>": len(vocabulary) + byte for byte in range(256)}
+    tokenizer = Tokenizer.from_str(json.dumps(trained))
+    if scheme == "legacy":
+        tokenizer.pre_tokenizer = None
+        tokenizer.normalizer = normalizers.Sequence(
+            [normalizers.Prepend("\u2581"), normalizers.Replace(" ", "\u2581")]
+        )
+    strip = [] if scheme == "never" else [decoders.Strip(" ", 1, 0)]
+    tokenizer.decoder = decoders.Sequence(
+        [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse(), *strip]
+    )
+    tokenizer.add_tokens([AddedToken(text, normalized=False) for text in added])
+    if bos:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", 1)]
+        )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>"
+    )
 
 
 def _save(path: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+
 import pytest
+import torch
 from refit_helpers import MakeJob, same, weights
+from transformers import AutoModelForCausalLM
 
 from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError
 from rayboot.training import Refitter
+from rayboot.training.export import NotFinite, save_weights
 
 
 def options(**changes: object) -> TrainingConfig:
@@ -81,9 +87,37 @@ def test_evaluations_per_epoch_says_how_often(refitter: Refitter, make_job: Make
     assert [step for step, _ in result.curve] == [2, 4, 6, 8, 10, 12]
 
 
-def test_a_refit_that_diverges_says_so(refitter: Refitter, make_job: MakeJob) -> None:
-    with pytest.raises(RaybootError, match=r"diverged.*training\.lr"):
-        refitter.refit(make_job(), config=options(lr=1e30, max_grad_norm=1e30))
+DIVERGING = options(lr=1e30, max_grad_norm=1e30)
+
+
+@pytest.mark.parametrize("validates", [True, False])
+def test_a_refit_that_diverges_names_the_step_and_the_cure_and_publishes_nothing(
+    refitter: Refitter, make_job: MakeJob, validates: bool
+) -> None:
+    job = make_job() if validates else make_job(validation_set=None)
+    with pytest.raises(RaybootError, match=r"diverged: after step \d+ .* training\.lr below 1e\+30"):
+        refitter.refit(job, config=DIVERGING)
+    assert not Path(job.output).exists()
+
+
+def test_weights_that_the_last_step_broke_are_not_kept(llama: str, tmp_path: Path) -> None:
+    """No loss has been computed with them."""
+    model = AutoModelForCausalLM.from_pretrained(llama)
+    model.lm_head.weight.data[3, 5] = math.nan
+    with pytest.raises(NotFinite, match=r"lm_head\.weight|embed_tokens\.weight"):
+        save_weights(model, torch.float32, tmp_path / "best", rank=0)
+    assert not (tmp_path / "best").exists()
+
+
+def test_a_refit_that_diverges_later_ends_at_once_with_the_best_weights(
+    refitter: Refitter, make_job: MakeJob
+) -> None:
+    """A warm-up begins with a step of length 0, after which all is still well."""
+    config = DIVERGING.model_copy(update={"warmup_ratio": 1.0, "evaluations_per_epoch": 4})
+    job = make_job()
+    result = refitter.refit(job, config=config)
+    assert result.best_step < result.steps < 12
+    assert all(weight.isfinite().all() for weight in weights(job.output).values())
 
 
 @pytest.mark.long

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +11,7 @@ from transformers import AutoTokenizer
 
 from rayboot.errors import UserError
 from rayboot.training.examples import IGNORED, Encoder, parquet_files, read_pairs
+from rayboot.training.policy import Policy
 
 
 def encoder(model: str, **changes: object) -> Encoder:
@@ -87,3 +90,24 @@ def test_a_truncated_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "0.parquet").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"0\.parquet: not a readable Parquet file"):
         parquet_files(str(tmp_path))
+
+
+def test_a_refitted_model_names_every_end_that_it_was_taught(llama: str, tmp_path: Path) -> None:
+    shutil.copytree(llama, tmp_path / "model")
+    config = {"eos_token_id": 5}  # not the tokenizer's, which plain prompts are taught
+    (tmp_path / "model" / "generation_config.json").write_text(json.dumps(config))
+    policy = Policy(str(tmp_path / "model"))
+    assert set(policy.model.generation_config.eos_token_id) == {5, policy.tokenizer.eos_token_id}
+
+
+def test_a_tokenizer_without_an_end_is_refused(llama: str) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(llama)
+    tokenizer.eos_token = None
+    with pytest.raises(UserError, match="names an end-of-sequence token that the model has an embedding for"):
+        Encoder(
+            tokenizer,
+            encoder_decoder=False,
+            max_prompt_tokens=9,
+            max_completion_tokens=9,
+            max_tokens=None,
+        )
