@@ -19,7 +19,7 @@ _NAMES = (
     r"(?:think|thinking|thoughts?|reason|reasoning|reflection|scratchpad|analysis|rationale|(?:inner|internal)_monologue|"
     r"\w+[:_]think(?:ing)?)"
 )
-_NOT_QUOTED = r"(?<![\"'`\\])"
+_NOT_QUOTED = r"(?<![\"'\\])(?<!(?<!`)`)"
 _UNTHOUGHT = rf"</{_NAMES}>|\[/(?:THINK|THINKING|REASONING)\]|\u25c1/think\u25b7|<\|(?:end_of_thought|END_THINKING)\|>"
 _THOUGHTS = re.compile(
     rf"{_NOT_QUOTED}(?:"
@@ -98,14 +98,20 @@ def readings(text: str, language: Language) -> Iterator[tuple[bool, list[str]]]:
     tokens = _markdown().parse(text)
     yield False, [token.content for token in tokens if token.type == "code_block"]
     bare = _FENCE.sub("```", text)
-    yield False, [] if _FENCE.search(text) else [text]
     yield False, runs(bare, language)
     yield False, runs(re.sub(r"^(?:> ?)+", "", bare, flags=re.MULTILINE), language)
+    yield False, [] if _FENCE.search(text) else [text]
     names = "|".join((language, *_ALIASES[language]))
     spans = [child.content for token in tokens for child in token.children or () if child.type == "code_inline"]
     yield False, [re.sub(rf"^(?:{names})\s+", "", span, flags=re.IGNORECASE) for span in spans]
     yield False, [code for tag, code in blocks]
     yield False, list(_in_json([text, *(code for _, code in blocks)]))
+
+
+def above_fences(text: str) -> str:
+    """What stands before the first fence."""
+    fence = _FENCE.search(text)
+    return text[: fence.start()] if fence else text
 
 
 def mended(code: str, language: Language) -> str | None:

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from rayboot.problems.types import Language
-from rayboot.prompts.answer import mended, readings, spoken
+from rayboot.prompts.answer import above_fences, mended, readings, spoken
 from rayboot.prompts.show import lines
 from rayboot.prompts.source import (
     acts,
@@ -75,8 +75,9 @@ class _Extraction:
         return not self._before or self._defined(plain)
 
     def _candidates(self, text: str) -> Iterator[tuple[int, str]]:
-        if self._before:
-            program = next(iter(runs(self._before + text, self._language)), "")
+        head = above_fences(text)
+        if self._before and head.strip():
+            program = next(iter(runs(self._before + head, self._language)), "")
             if program.startswith(self._before.strip("\n")) and self._defined(program):
                 yield BODY, program
         for fenced, blocks in readings(text, self._language):

@@ -37,7 +37,8 @@ _MARGIN: dict[Language, str] = {
 """Definitions at the margin."""
 _NAMED: dict[Language, str] = {
     "python": r"^\s*(?:async\s+)?def {name}\b",
-    "javascript": r"\bfunction\s*\*?\s*{name}\b|\b(?:const|let|var)\s+{name}\s*=",
+    "javascript": r"\bfunction\s*\*?\s*{name}\b|^(?:export\s+)?(?:(?:const|let|var)\s+)?(?:module\.|exports\.)*{name}\s*="
+    r"\s*(?:async\s*)?(?:function\b|\(|[\w$]+\s*=>)",
     "java": r"^\s*[\w<>\[\], ?]+\s{name}\s*\([^;{]*\)[^;{]*[{]",
     "perl": r"^\s*sub\s+{name}\b",
     "go": r"^\s*func\s+{name}\b",
@@ -190,9 +191,9 @@ def _python_runs(text: str) -> list[str]:
         if tree is not None and not (tree.body and all(map(_says_nothing, tree.body))):
             found[-1].append(code)
         else:
-            below = textwrap.dedent(code.partition("\n")[2])  # of a line of prose that stands right above it
-            indented = tree_of(below)
-            found += [[below], []] if indented and not all(map(_says_nothing, indented.body)) else [[]]
+            prose, _, below = code.partition("\n")  # code may be indented below a line of prose
+            below = textwrap.dedent(below)
+            found += [[below], []] if tree_of(prose) is None and parses(below, "python") else [[]]
             if end < len(chunks) and (match := re.match(r"(?:async\s+)?(?:def|class)\s+(\w+)\s*[(:]", code)):
                 broken.add(match[1])
         place = end
