@@ -63,14 +63,21 @@ _NO_PROGRAM = frozenset(
     "c cpp cc cxx h hpp csharp cs rust rs ruby rb php kotlin kt scala haskell hs lua r julia matlab fortran pascal".split()
 )
 _FENCE = re.compile(r"^[ \t]*(?:> ?)*[ \t]*(`{3,}|~{3,})[ \t]*(.*)$", re.MULTILINE)
-_PLAIN = str.maketrans(
+_SPACES = str.maketrans(
     dict.fromkeys("\u00a0\u2002\u2003\u2007\u2009\u202f\u3000", " ")
     | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad", "")
-    | dict.fromkeys("\u201c\u201d\u201e\u2033", '"')
+)
+_SIGNS = str.maketrans(
+    dict.fromkeys("\u201c\u201d\u201e\u2033", '"')
     | dict.fromkeys("\u2018\u2019\u2032", "'")
     | {"\u2028": "\n", "\u2013": "-", "\u2212": "-", "\u2026": "..."}
 )
-"""What a word processor makes of spaces, quotes and signs."""
+"""What a word processor makes of quotes and signs."""
+
+
+def is_marked(text: str) -> bool:
+    """Whether there are special tokens, thoughts or fences in the text, or what looks like them."""
+    return any(pattern.search(text) for pattern in (_SPECIAL, _THOUGHTS, _WRAPPER, _FENCE))
 
 
 def spoken(answer: str) -> Iterator[list[str]]:
@@ -119,6 +126,8 @@ def mended(code: str, language: Language) -> str | None:
     lines = code.strip("\n").split("\n")
     if lines[0].strip().lower() in (language, *_ALIASES[language]):  # the tag, a line too low
         code = "\n".join(lines[1:])
+    if language != "python":
+        code = code.translate(_SPACES)  # nothing here would say that they are wrong
     for change in _CHANGES if language == "python" else _CHANGES[:4]:
         code = change(code)
         if parses(code, language):
@@ -152,7 +161,7 @@ def _without_its_end(code: str) -> str:
 _CHANGES: list[Callable[[str], str]] = [
     str,
     textwrap.dedent,
-    lambda code: code.translate(_PLAIN),
+    lambda code: code.translate(_SPACES | _SIGNS),
     html.unescape,
     _transcript,
     lambda code: re.sub(r"^>+ ?", "", code, flags=re.MULTILINE),

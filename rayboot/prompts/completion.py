@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from rayboot.problems.types import Language
-from rayboot.prompts.answer import above_fences, mended, readings, spoken
+from rayboot.prompts.answer import above_fences, is_marked, mended, readings, spoken
 from rayboot.prompts.show import lines
 from rayboot.prompts.source import (
     acts,
@@ -69,6 +69,8 @@ class _Extraction:
         """Whether the completion is code as it stands, without a word of prose."""
         if not completion.strip():
             return True
+        if self._language != "python" and is_marked(completion):
+            return False  # no parser would stumble over it
         pieces = runs(plain, self._language)
         if len(pieces) != 1 or pieces[0].strip() != plain.strip() or not parses(plain, self._language):
             return False

@@ -39,7 +39,7 @@ _NAMED: dict[Language, str] = {
     "python": r"^\s*(?:async\s+)?def {name}\b",
     "javascript": r"\bfunction\s*\*?\s*{name}\b|^(?:export\s+)?(?:(?:const|let|var)\s+)?(?:module\.|exports\.)*{name}\s*="
     r"\s*(?:async\s*)?(?:function\b|\(|[\w$]+\s*=>)",
-    "java": r"^\s*[\w<>\[\], ?]+\s{name}\s*\([^;{]*\)[^;{]*[{]",
+    "java": r"(?:^|[{};])\s*[\w<>\[\], ?]+\s{name}\s*\([^;{]*\)[^;{]*[{]",
     "perl": r"^\s*sub\s+{name}\b",
     "go": r"^\s*func\s+{name}\b",
     "swift": r"^\s*(?:[\w@]+\s+)*func\s+{name}\b",
