@@ -20,7 +20,9 @@ _NAMES = (
     r"\w+[:_]think(?:ing)?)"
 )
 _NOT_QUOTED = r"(?<![\"'\\])(?<!(?<!`)`)"
-_UNTHOUGHT = rf"</{_NAMES}>|\[/(?:THINK|THINKING|REASONING)\]|\u25c1/think\u25b7|<\|(?:end_of_thought|END_THINKING)\|>"
+_UNTHOUGHT = (
+    rf"</{_NAMES}>|\[/(?:THINK|THINKING|REASONING)\]|\u25c1/think\u25b7|<\|(?:end_of_thought|END_THINKING)\|>"
+)
 _THOUGHTS = re.compile(
     rf"{_NOT_QUOTED}(?:"
     rf"(?:<{_NAMES}>|\[(?:THINK|THINKING|REASONING)\]|\u25c1think\u25b7|<\|(?:begin_of_thought|START_THINKING)\|>)"
@@ -49,7 +51,19 @@ _WRAPPER = re.compile(
 )
 """Tags that some models put round their code."""
 _ALIASES: dict[Language, tuple[str, ...]] = {
-    "python": ("py", "python3", "py3", "python2", "pycon", "ipython", "ipython3", "sage", "pypy", "pypy3", "cpython"),
+    "python": (
+        "py",
+        "python3",
+        "py3",
+        "python2",
+        "pycon",
+        "ipython",
+        "ipython3",
+        "sage",
+        "pypy",
+        "pypy3",
+        "cpython",
+    ),
     "javascript": ("js", "node", "nodejs", "jsx", "mjs", "cjs", "ecmascript", "es6", "typescript", "ts"),
     "java": ("jav", "java8", "java11", "java17"),
     "perl": ("pl", "perl5"),
@@ -57,10 +71,89 @@ _ALIASES: dict[Language, tuple[str, ...]] = {
     "swift": ("swift5",),
 }
 _NO_PROGRAM = frozenset(
-    "sh bash shell zsh fish console terminal cmd bat powershell ps1 shellsession text txt plaintext plain output input stdout "
-    "stdin stderr log result results json yaml yml toml ini xml html css csv tsv sql diff patch latex tex math dockerfile "
-    "makefile make cmake http mermaid graphviz dot traceback error bnf ebnf regex pseudocode pseudo algorithm example "
-    "c cpp cc cxx h hpp csharp cs rust rs ruby rb php kotlin kt scala haskell hs lua r julia matlab fortran pascal".split()
+    [
+        "sh",
+        "bash",
+        "shell",
+        "zsh",
+        "fish",
+        "console",
+        "terminal",
+        "cmd",
+        "bat",
+        "powershell",
+        "ps1",
+        "shellsession",
+        "text",
+        "txt",
+        "plaintext",
+        "plain",
+        "output",
+        "input",
+        "stdout",
+        "stdin",
+        "stderr",
+        "log",
+        "result",
+        "results",
+        "json",
+        "yaml",
+        "yml",
+        "toml",
+        "ini",
+        "xml",
+        "html",
+        "css",
+        "csv",
+        "tsv",
+        "sql",
+        "diff",
+        "patch",
+        "latex",
+        "tex",
+        "math",
+        "dockerfile",
+        "makefile",
+        "make",
+        "cmake",
+        "http",
+        "mermaid",
+        "graphviz",
+        "dot",
+        "traceback",
+        "error",
+        "bnf",
+        "ebnf",
+        "regex",
+        "pseudocode",
+        "pseudo",
+        "algorithm",
+        "example",
+        "c",
+        "cpp",
+        "cc",
+        "cxx",
+        "h",
+        "hpp",
+        "csharp",
+        "cs",
+        "rust",
+        "rs",
+        "ruby",
+        "rb",
+        "php",
+        "kotlin",
+        "kt",
+        "scala",
+        "haskell",
+        "hs",
+        "lua",
+        "r",
+        "julia",
+        "matlab",
+        "fortran",
+        "pascal",
+    ]
 )
 _FENCE = re.compile(r"^[ \t]*(?:> ?)*[ \t]*(`{3,}|~{3,})[ \t]*(.*)$", re.MULTILINE)
 _SPACES = str.maketrans(
@@ -109,7 +202,9 @@ def readings(text: str, language: Language) -> Iterator[tuple[bool, list[str]]]:
     yield False, runs(re.sub(r"^(?:> ?)+", "", bare, flags=re.MULTILINE), language)
     yield False, [] if _FENCE.search(text) else [text]
     names = "|".join((language, *_ALIASES[language]))
-    spans = [child.content for token in tokens for child in token.children or () if child.type == "code_inline"]
+    spans = [
+        child.content for token in tokens for child in token.children or () if child.type == "code_inline"
+    ]
     yield False, [re.sub(rf"^(?:{names})\s+", "", span, flags=re.IGNORECASE) for span in spans]
     yield False, [code for tag, code in blocks]
     yield False, list(_in_json([text, *(code for _, code in blocks)]))
@@ -235,4 +330,6 @@ def _in_json(candidates: list[str]) -> Iterator[str]:
             data = json.loads(candidate)
         except (ValueError, RecursionError):
             continue
-        yield from (value for value in data.values() if isinstance(value, str)) if isinstance(data, dict) else ()
+        yield from (
+            (value for value in data.values() if isinstance(value, str)) if isinstance(data, dict) else ()
+        )

@@ -30,8 +30,13 @@ from rayboot.prompts.source import (
 WHOLE, BODY, BROKEN, OTHER, SCRAP = 5, 4, 3, 2, 1
 """What a candidate is: the program, its rest after what the prompt began, it with a syntax error, other code, a block."""
 
+BLOCKS = 50
+"""Of the blocks of an answer, so many of the last are looked at: a model that repeats itself must not cost minutes."""
 
-def program_in(completion: str, before: str = "", entry_point: str = "", language: Language = "python") -> str:
+
+def program_in(
+    completion: str, before: str = "", entry_point: str = "", language: Language = "python"
+) -> str:
     """The whole program of a completion.
 
     Args:
@@ -83,7 +88,7 @@ class _Extraction:
             if program.startswith(self._before.strip("\n")) and self._defined(program):
                 yield BODY, program
         for fenced, blocks in readings(text, self._language):
-            for grade, program in self._of_blocks(blocks):
+            for grade, program in self._of_blocks(blocks[-BLOCKS:]):
                 if fenced or grade >= BODY:
                     yield grade, program
 
@@ -161,7 +166,11 @@ class _Extraction:
         whole = self._defines(code)
         if language == "python":
             joined = hoisted(before + code if code[:1].isspace() else lines(before) + code, language)
-            return joined if not whole or parses(joined, language) else hoisted(lines("\n".join(header(before, language))) + code, language)
+            return (
+                joined
+                if not whole or parses(joined, language)
+                else hoisted(lines("\n".join(header(before, language))) + code, language)
+            )
         if not whole:
             return before + code
         above = before[: definition(before, self._entry_point, language)]

@@ -28,21 +28,21 @@ HEADER: dict[Language, str] = {
 
 _MARGIN: dict[Language, str] = {
     "python": r"(?:async\s+)?def\s+(\w+)|class\s+(\w+)|(\w+)\s*=[^=]",
-    "javascript": r"(?:export\s+|async\s+|default\s+)*function\b\s*\*?\s*([\w$]+)|(?:export\s+)?(?:const|let|var|class)\s+([\w$]+)",
-    "java": r"(?:[\w@]+\s+)*(?:class|interface|enum|record)\s+(\w+)",
+    "javascript": r"(?:export[ \t]+|async[ \t]+|default[ \t]+){0,3}function\b\s*\*?\s*([\w$]+)|(?:export\s+)?(?:const|let|var|class)\s+([\w$]+)",
+    "java": r"(?:[\w@]+[ \t]+){0,6}(?:class|interface|enum|record)\s+(\w+)",
     "perl": r"sub\s+(\w+)|(?:my|our)\s+[$@%](\w+)",
     "go": r"func\s+(?:\([^)]*\)\s*)?(\w+)|(?:type|var|const)\s+(\w+)",
-    "swift": r"(?:[\w@]+\s+)*(?:func|class|struct|enum|protocol|let|var)\s+(\w+)",
+    "swift": r"(?:[\w@]+[ \t]+){0,6}(?:func|class|struct|enum|protocol|let|var)\s+(\w+)",
 }
 """Definitions at the margin."""
 _NAMED: dict[Language, str] = {
     "python": r"^\s*(?:async\s+)?def {name}\b",
     "javascript": r"\bfunction\s*\*?\s*{name}\b|^(?:export\s+)?(?:(?:const|let|var)\s+)?(?:module\.|exports\.)*{name}\s*="
     r"\s*(?:async\s*)?(?:function\b|\(|[\w$]+\s*=>)",
-    "java": r"(?:^|[{};])\s*[\w<>\[\], ?]+\s{name}\s*\([^;{]*\)[^;{]*[{]",
+    "java": r"(?:^|[{};])[ \t]*\w[\w<>\[\], ?]*[ \t]{name}[ \t]*\([^;{}()]{0,400}\)[^;{}()]{0,200}[{]",
     "perl": r"^\s*sub\s+{name}\b",
     "go": r"^\s*func\s+{name}\b",
-    "swift": r"^\s*(?:[\w@]+\s+)*func\s+{name}\b",
+    "swift": r"^\s*(?:[\w@]+[ \t]+){0,6}func\s+{name}\b",
 }
 _CODE_LINE = re.compile(
     r"\s|[})\]@]|//|/\*|\*|#|[$@%]\w|[\w.$]+(?:\(.*\)|\s*(?::=|\+?=)\s.*)$"
@@ -133,7 +133,9 @@ def binds(code: str, language: Language) -> frozenset[str]:
     table = _table(code)
     if table is None:
         return frozenset()
-    bound = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
+    bound = {
+        s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()
+    }
     return frozenset(bound | ({"*"} if re.search(r"^from [\w.]+ import \*", code, re.MULTILINE) else set()))
 
 
@@ -161,7 +163,11 @@ def hoisted(code: str, language: Language) -> str:
     places = [number for number, line in enumerate(lines) if header.match(line)]
     if language == "python":
         tree = tree_of(code)
-        futures = [s for s in tree.body if isinstance(s, ast.ImportFrom) and s.module == "__future__"] if tree else []
+        futures = (
+            [s for s in tree.body if isinstance(s, ast.ImportFrom) and s.module == "__future__"]
+            if tree
+            else []
+        )
         places = [number for s in futures for number in range(s.lineno - 1, s.end_lineno or s.lineno)]
     if places == list(range(len(places))):
         return code
