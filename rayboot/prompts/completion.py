@@ -1,88 +1,181 @@
-"""The code in a completion that may be a chat model's answer."""
+"""The program in a completion, which may be a chat model's answer.
+
+Of the blocks of an answer, the last one counts that parses and defines the function that is asked for; without such a
+function, the last that parses and reads its input. Blocks whose names it needs come before it.
+"""
 
 from __future__ import annotations
 
-import ast
 import re
-from itertools import takewhile
+import textwrap
+from collections.abc import Iterator, Sequence
 
 from rayboot.problems.types import Language
+from rayboot.prompts.answer import above_fences, is_marked, mended, readings, spoken
 from rayboot.prompts.show import lines
+from rayboot.prompts.source import (
+    acts,
+    binds,
+    defines,
+    definition,
+    header,
+    hoisted,
+    needs,
+    parses,
+    reads_input,
+    runs,
+    unclosed,
+)
 
-FENCE = re.compile(r"^[ \t]*```", re.MULTILINE)
-BLOCK = re.compile(r"^[ \t]*```[^\n`]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)
-DEFINITIONS: dict[Language, str] = {
-    "python": r"^\s*(?:async\s+)?def {name}\b",
-    "javascript": r"\bfunction\s*\*?\s*{name}\b|\b(?:const|let|var)\s+{name}\s*=",
-    "java": r"^\s*[\w<>\[\], ?]+\s{name}\s*\([^;{]*\)[^;{]*[{]",
-    "perl": r"^\s*sub\s+{name}\b",
-    "go": r"^\s*func\s+{name}\b",
-    "swift": r"^\s*(?:[\w@]+\s+)*func\s+{name}\b",
-}
-"""What the definition of a function looks like."""
-HEADER = {
-    "java": "import ",
-    "go": "package ",
-    "javascript": "",
-    "perl": "use ",
-    "swift": "import ",
-    "python": "",
-}
-"""How the lines begin that a program needs above its definitions, and that an answer may leave out."""
+WHOLE, BODY, BROKEN, OTHER, SCRAP = 5, 4, 3, 2, 1
+"""What a candidate is: the program, its rest after what the prompt began, it with a syntax error, other code, a block."""
+
+BLOCKS = 50
+"""Of the blocks of an answer, so many of the last are looked at: a model that repeats itself must not cost minutes."""
 
 
-def unfenced(completion: str, before: str = "", entry_point: str = "", language: Language = "python") -> str:
-    """The code of a completion, without the prose and the ``` fences round it.
+def program_in(
+    completion: str, before: str = "", entry_point: str = "", language: Language = "python"
+) -> str:
+    """The whole program of a completion.
 
     Args:
-        completion: The model's text. Without a fence it is code already.
-        before: Code that the completion may continue, such as a function's signature.
-        entry_point: The function that is asked for: of several blocks, the first that defines it is taken.
+        completion: The model's text: code, or an answer with code in it.
+        before: Code that the completion may continue, such as a function's signature. It may also be the whole program
+            again: in Python its definition then follows the first, which it replaces; in other languages it takes its place.
+        entry_point: The function that is asked for; empty for programs that read standard input.
         language: What the code is written in.
     """
-    fence = FENCE.search(completion)
-    if fence is None or _is_code(before, completion, language):
-        return completion
-    # A lone closing fence: the prompt opened it, or the model closed what was never open.
-    if _is_code(before, completion[: fence.start()], language):
-        return completion[: fence.start()]
-    blocks: list[str] = BLOCK.findall(completion)
-    defining = [block for block in blocks if defines(block, entry_point, language)]
-    return next(iter(defining or blocks), completion)
+    return _Extraction(before, entry_point, language).program(completion.removeprefix("\ufeff"))
 
 
-def joined(before: str, code: str, entry_point: str, language: Language) -> str:
-    """The whole program of a completion that goes on where `before` ends, or that is the whole program again.
+class _Extraction:
+    def __init__(self, before: str, entry_point: str, language: Language) -> None:
+        self._before, self._entry_point, self._language = before, entry_point, language
 
-    In Python a second definition may follow the first, which it replaces; in other languages it takes its place.
-    """
-    if not before or code.startswith(before.rstrip()):
-        return code
-    if language != "python" and defines(code, entry_point, language):
-        header = HEADER[language]
-        missing = [line for line in before.splitlines() if header and line.startswith(header)]
-        return lines("\n".join(line for line in missing if line not in code)) + code
-    return before + code if code[:1].isspace() else lines(before) + code
+    def program(self, completion: str) -> str:
+        plain = self._joined(completion)
+        if self._is_code(completion, plain):
+            return plain
+        best = (0, plain)
+        for turns in spoken(completion):
+            for turn in turns:
+                for candidate in self._candidates(turn):
+                    if candidate[0] == WHOLE:
+                        return candidate[1]
+                    best = max(best, candidate, key=lambda each: each[0])
+                if best[0] == BODY:
+                    return best[1]
+            if best[0]:
+                break
+        return best[1]
 
+    def _is_code(self, completion: str, plain: str) -> bool:
+        """Whether the completion is code as it stands, without a word of prose."""
+        if not completion.strip():
+            return True
+        if self._language != "python" and is_marked(completion):
+            return False  # no parser would stumble over it
+        pieces = runs(plain, self._language)
+        if len(pieces) != 1 or pieces[0].strip() != plain.strip() or not parses(plain, self._language):
+            return False
+        return not self._before or self._defined(plain)
 
-def defines(code: str, entry_point: str, language: Language) -> bool:
-    """Whether the code defines the function."""
-    if not entry_point:
-        return False
-    pattern = DEFINITIONS[language].replace("{name}", re.escape(entry_point))
-    return re.search(pattern, code, re.MULTILINE) is not None
+    def _candidates(self, text: str) -> Iterator[tuple[int, str]]:
+        head = above_fences(text)
+        if self._before and head.strip():
+            program = next(iter(runs(self._before + head, self._language)), "")
+            if program.startswith(self._before.strip("\n")) and self._defined(program):
+                yield BODY, program
+        for fenced, blocks in readings(text, self._language):
+            for grade, program in self._of_blocks(blocks[-BLOCKS:]):
+                if fenced or grade >= BODY:
+                    yield grade, program
 
+    def _of_blocks(self, blocks: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Candidates of one reading, the last block's first."""
+        parts = [mended(block, self._language) for block in blocks]
+        for place in reversed(range(len(blocks))):
+            code, block = parts[place], blocks[place]
+            if code is None or (not self._defines(code) and self._defines(block)):
+                yield (BROKEN if self._defines(block) else SCRAP), self._joined(block)
+                code = block
+            else:
+                needed = self._needed(place, parts)
+                program = hoisted("\n".join([*needed, code]), self._language) if needed else code
+                yield self._grade(code, program, needed), self._joined(program)
+            if self._before and not self._defines(code):
+                yield from ((BODY, body) for body in self._bodies(code))
+        together = "\n".join(blocks)
+        if self._entry_point and len(blocks) > 1 and parses(together, self._language):
+            yield self._grade(together, together, []), self._joined(hoisted(together, self._language))
 
-def _is_code(before: str, text: str, language: Language) -> bool:
-    """Whether `text` is code after `before`. Prose of one word parses as Python too, but is not code."""
-    if not text.strip():
-        return False
-    if language != "python":
-        # No parser here: a continuation is indented or closes what is open, and prose stands at the margin.
-        first = next(iter(takewhile(str.strip, text.lstrip("\n").splitlines())), "")
-        return bool(before) and FENCE.search(text) is None and first[:1] in (" ", "\t", "}")
-    try:
-        last = ast.parse(before + text).body[-1]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return not (isinstance(last, ast.Expr) and isinstance(last.value, ast.Name | ast.Constant))
+    def _needed(self, place: int, parts: Sequence[str | None]) -> list[str]:
+        """Blocks that bind what this one needs: nearer ones first looked at, and those below it last."""
+        found: set[int] = set()
+        code = parts[place] or ""
+        missing = needs(code, self._language)
+        for other in [*range(place - 1, -1, -1), *range(place + 1, len(parts))]:
+            part = parts[other]
+            if part is None or not missing:
+                continue
+            if self._language != "python" and self._defines(part):
+                continue  # two definitions are one too many there
+            bound = binds(part, self._language)
+            if bound & missing or "*" in bound:
+                found.add(other)
+                missing = (missing - bound) | (needs(part, self._language) - binds(code, self._language))
+        return [part for number in sorted(found) if (part := parts[number])]
+
+    def _grade(self, code: str, program: str, needed: Sequence[str]) -> int:
+        if self._entry_point:
+            return WHOLE if self._defines(code) else OTHER
+        if reads_input(code) and acts(code, self._language):
+            return WHOLE
+        helped = reads_input(program) and acts(code, self._language)
+        return WHOLE if helped and not any(acts(each, self._language) for each in needed) else OTHER
+
+    def _bodies(self, code: str) -> Iterator[str]:
+        """The code as the rest of what `before` begins."""
+        if self._language != "python":
+            yield from self._closed(self._before + code)
+        elif re.search(r"^\s*(?:return|yield|raise)\b", code, re.MULTILINE):
+            last = self._before.rstrip().rpartition("\n")[2]
+            indent = last[: len(last) - len(last.lstrip())] + "    " * last.endswith(":")
+            program = lines(self._before) + textwrap.indent(textwrap.dedent(code), indent)
+            if self._defined(program):
+                yield program
+
+    def _closed(self, code: str) -> Iterator[str]:
+        """The code with the closing brackets that it lacks."""
+        missing = unclosed(code, self._language)
+        if missing is not None and len(missing) <= 3:
+            yield code.rstrip("\n") + "".join("\n" + bracket for bracket in missing)
+
+    def _defines(self, code: str) -> bool:
+        return defines(code, self._entry_point, self._language)
+
+    def _defined(self, program: str) -> bool:
+        return parses(program, self._language) and self._defines(program)
+
+    def _joined(self, code: str) -> str:
+        """The program of code that goes on where `before` ends, or that is the whole program again."""
+        before, language = self._before, self._language
+        if not before or code.startswith(before.rstrip()):
+            return code
+        whole = self._defines(code)
+        if language == "python":
+            joined = hoisted(before + code if code[:1].isspace() else lines(before) + code, language)
+            return (
+                joined
+                if not whole or parses(joined, language)
+                else hoisted(lines("\n".join(header(before, language))) + code, language)
+            )
+        if not whole:
+            return before + code
+        above = before[: definition(before, self._entry_point, language)]
+        if language == "java" and not binds(code, language):
+            return next(self._closed(above + code), above + code)
+        if language != "java" and binds(above, language) - binds(code, language):
+            return hoisted(above + code, language)
+        return lines("\n".join(line for line in header(before, language) if line not in code)) + code

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from rayboot.problems.types import Problem
-from rayboot.prompts.completion import joined, unfenced
+from rayboot.prompts.completion import program_in
 from rayboot.prompts.library import TemplateLibrary
 from rayboot.prompts.show import task_fields
 
@@ -108,9 +108,7 @@ def _message(role: str, content: str) -> Message:
 
 
 def program_of(problem: Problem, completion: str, continues: bool) -> str:
-    """The whole program in a completion: without fences, after the starter code where it continues that."""
+    """The whole program in a completion: without prose and fences, after the starter code where it continues that."""
     before = problem.starter_code if continues else ""
-    code = unfenced(completion, before, problem.entry_point, problem.language).rstrip()
-    if not before:
-        return code.lstrip("\r\n")
-    return joined(before, code, problem.entry_point, problem.language).rstrip()
+    program = program_in(completion, before, problem.entry_point, problem.language).rstrip()
+    return program if before else program.lstrip("\r\n")

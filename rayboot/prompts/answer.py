@@ -1,0 +1,335 @@
+"""Where the code is in a chat model's answer: without thoughts and special tokens, by its fences as CommonMark reads them."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from doctest import DocTestParser
+from functools import cache
+
+from markdown_it import MarkdownIt
+
+from rayboot.problems.types import Language
+from rayboot.prompts.source import parses, runs, tree_of
+
+_NAMES = (
+    r"(?:think|thinking|thoughts?|reason|reasoning|reflection|scratchpad|analysis|rationale|(?:inner|internal)_monologue|"
+    r"\w+[:_]think(?:ing)?)"
+)
+_NOT_QUOTED = r"(?<![\"'\\])(?<!(?<!`)`)"
+_UNTHOUGHT = (
+    rf"</{_NAMES}>|\[/(?:THINK|THINKING|REASONING)\]|\u25c1/think\u25b7|<\|(?:end_of_thought|END_THINKING)\|>"
+)
+_THOUGHTS = re.compile(
+    rf"{_NOT_QUOTED}(?:"
+    rf"(?:<{_NAMES}>|\[(?:THINK|THINKING|REASONING)\]|\u25c1think\u25b7|<\|(?:begin_of_thought|START_THINKING)\|>)"
+    rf"(?s:.*?)(?:{_UNTHOUGHT}|\Z)"
+    r"|<\|channel\|>(?:analysis|commentary)\b[^<\n]*(?:<\|constrain\|>\w*)?<\|message\|>(?s:.*?)"
+    r"(?:<\|(?:end|return|call)\|>|(?=<\|(?:channel|start)\|>)|\Z)"
+    r"|<\|channel>thought(?s:.*?)(?:<channel\|>|\Z)|<unused94>(?s:.*?)(?:<unused95>|\Z)"
+    r"|<\|inner_prefix\|>(?s:.*?)(?:<\|inner_suffix\|>|\Z))"
+)
+"""What models write before they answer, in their own marks, closed or not."""
+_SPECIAL = re.compile(
+    rf"{_NOT_QUOTED}(?:<\|[^|<>\n]{{1,40}}\|>|<\uff5c[^\uff5c<>\n]{{1,40}}\uff5c>|</?s>(?=\s|$)|<\|[a-z_]+>|<[a-z_]+\|>|"
+    r"<(?:bos|eos|pad|eod|eot|EOT|EOD|endoftext|end_of_text|start_of_turn|end_of_turn|end_of_utterance)>|"
+    r"</?(?:fim_\w+|file_sep|jupyter_\w+)>|\[/?INST\]|<</?SYS>>)|^\[(?:BEGIN|DONE)\]",
+    re.MULTILINE,
+)
+"""Special tokens of the common models, as text."""
+_WRAPPERS = (
+    r"code|answer|final_answer|solution|response|output|result|program|script|execute|pre|implementation|"
+    r"python|javascript|java|perl|go|swift|PYTHON|JAVASCRIPT|JAVA|PERL|GO|SWIFT|CODE|ANSWER|SOLUTION|TESTS?|RESPONSE"
+)
+_WRAPPER = re.compile(
+    rf"^[ \t]*(?:(?:<(?:{_WRAPPERS})(?: [^<>\n]*)?>)+|\[(?:{_WRAPPERS})\])[ \t]*|(?:(?:</(?:{_WRAPPERS})>)+|\[/(?:{_WRAPPERS})\])(?![\"'])"
+    r"|^[ \t]*\\(?:begin|end)\{(?:lstlisting|verbatim|minted|code|python)\}(?:\[[^\]\n]*\]|\{\w+\})*[ \t]*$",
+    re.MULTILINE,
+)
+"""Tags that some models put round their code."""
+_ALIASES: dict[Language, tuple[str, ...]] = {
+    "python": (
+        "py",
+        "python3",
+        "py3",
+        "python2",
+        "pycon",
+        "ipython",
+        "ipython3",
+        "sage",
+        "pypy",
+        "pypy3",
+        "cpython",
+    ),
+    "javascript": ("js", "node", "nodejs", "jsx", "mjs", "cjs", "ecmascript", "es6", "typescript", "ts"),
+    "java": ("jav", "java8", "java11", "java17"),
+    "perl": ("pl", "perl5"),
+    "go": ("golang",),
+    "swift": ("swift5",),
+}
+_NO_PROGRAM = frozenset(
+    [
+        "sh",
+        "bash",
+        "shell",
+        "zsh",
+        "fish",
+        "console",
+        "terminal",
+        "cmd",
+        "bat",
+        "powershell",
+        "ps1",
+        "shellsession",
+        "text",
+        "txt",
+        "plaintext",
+        "plain",
+        "output",
+        "input",
+        "stdout",
+        "stdin",
+        "stderr",
+        "log",
+        "result",
+        "results",
+        "json",
+        "yaml",
+        "yml",
+        "toml",
+        "ini",
+        "xml",
+        "html",
+        "css",
+        "csv",
+        "tsv",
+        "sql",
+        "diff",
+        "patch",
+        "latex",
+        "tex",
+        "math",
+        "dockerfile",
+        "makefile",
+        "make",
+        "cmake",
+        "http",
+        "mermaid",
+        "graphviz",
+        "dot",
+        "traceback",
+        "error",
+        "bnf",
+        "ebnf",
+        "regex",
+        "pseudocode",
+        "pseudo",
+        "algorithm",
+        "example",
+        "c",
+        "cpp",
+        "cc",
+        "cxx",
+        "h",
+        "hpp",
+        "csharp",
+        "cs",
+        "rust",
+        "rs",
+        "ruby",
+        "rb",
+        "php",
+        "kotlin",
+        "kt",
+        "scala",
+        "haskell",
+        "hs",
+        "lua",
+        "r",
+        "julia",
+        "matlab",
+        "fortran",
+        "pascal",
+    ]
+)
+_FENCE = re.compile(r"^[ \t]*(?:> ?)*[ \t]*(`{3,}|~{3,})[ \t]*(.*)$", re.MULTILINE)
+_SPACES = str.maketrans(
+    dict.fromkeys("\u00a0\u2002\u2003\u2007\u2009\u202f\u3000", " ")
+    | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad", "")
+)
+_SIGNS = str.maketrans(
+    dict.fromkeys("\u201c\u201d\u201e\u2033", '"')
+    | dict.fromkeys("\u2018\u2019\u2032", "'")
+    | {"\u2028": "\n", "\u2013": "-", "\u2212": "-", "\u2026": "..."}
+)
+"""What a word processor makes of quotes and signs."""
+
+
+def is_marked(text: str) -> bool:
+    """Whether there are special tokens, thoughts or fences in the text, or what looks like them."""
+    return any(pattern.search(text) for pattern in (_SPECIAL, _THOUGHTS, _WRAPPER, _FENCE))
+
+
+def spoken(answer: str) -> Iterator[list[str]]:
+    """What the model says, turn by turn and without its thoughts; then all that it wrote, for answers that end within one.
+
+    A thought that was never closed, or never opened, is one too.
+    """
+    answer = answer.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+    said = re.split(rf"{_NOT_QUOTED}(?:{_UNTHOUGHT})", _THOUGHTS.sub("\n\n", answer))[-1]
+    for text in dict.fromkeys((said, answer)):
+        yield [_WRAPPER.sub("\n", turn) for turn in _SPECIAL.split(text) if turn.strip()]
+
+
+def readings(text: str, language: Language) -> Iterator[tuple[bool, list[str]]]:
+    """The blocks of code of a text, in their order, read in one way after another; likelier ones come first.
+
+    True is said of a reading that goes by fences: its blocks are code even where they do not parse.
+    """
+    blocks = _fences(text)
+    yield True, [code for tag, code in blocks if _may_be(tag, language)]
+    loose = _loose_fences(text)
+    yield True, [code for tag, code in loose if _may_be(tag, language)]
+    widest = re.search(r"^[ \t]*(`{3,}|~{3,}).*\n(?s:(.*))^[ \t]*\1[ \t]*$", text, re.MULTILINE)
+    yield False, [widest[2]] if widest else []
+    tokens = _markdown().parse(text)
+    yield False, [token.content for token in tokens if token.type == "code_block"]
+    bare = _FENCE.sub("```", text)
+    yield False, runs(bare, language)
+    yield False, runs(re.sub(r"^(?:> ?)+", "", bare, flags=re.MULTILINE), language)
+    yield False, [] if _FENCE.search(text) else [text]
+    names = "|".join((language, *_ALIASES[language]))
+    spans = [
+        child.content for token in tokens for child in token.children or () if child.type == "code_inline"
+    ]
+    yield False, [re.sub(rf"^(?:{names})\s+", "", span, flags=re.IGNORECASE) for span in spans]
+    yield False, [code for tag, code in blocks]
+    yield False, list(_in_json([text, *(code for _, code in blocks)]))
+
+
+def above_fences(text: str) -> str:
+    """What stands before the first fence."""
+    fence = _FENCE.search(text)
+    return text[: fence.start()] if fence else text
+
+
+def mended(code: str, language: Language) -> str | None:
+    """Code that parses, out of a block that almost does; None if it does not come near."""
+    lines = code.strip("\n").split("\n")
+    if lines[0].strip().lower() in (language, *_ALIASES[language]):  # the tag, a line too low
+        code = "\n".join(lines[1:])
+    if language != "python":
+        code = code.translate(_SPACES)  # nothing here would say that they are wrong
+    for change in _CHANGES if language == "python" else _CHANGES[:4]:
+        code = change(code)
+        if parses(code, language):
+            return code
+    return None
+
+
+def _transcript(code: str) -> str:
+    """The statements that were typed at a prompt."""
+    if not re.search(r"^\s*>>> ", code, re.MULTILINE) or tree_of(code):
+        return code
+    try:
+        return "".join(example.source for example in DocTestParser().get_examples(code))
+    except ValueError:
+        return code
+
+
+def _first_line_as_the_next(code: str) -> str:
+    """A body whose first line has lost its indentation."""
+    first, _, rest = code.lstrip("\n").partition("\n")
+    mended = f"{first}\n{textwrap.dedent(rest)}"
+    return code if first[:1].isspace() or tree_of(mended) is None else mended
+
+
+def _without_its_end(code: str) -> str:
+    """What was cut off, or is prose below the code, left out."""
+    pieces = runs(code, "python")
+    return pieces[0] if len(pieces) == 1 else code
+
+
+_CHANGES: list[Callable[[str], str]] = [
+    str,
+    textwrap.dedent,
+    lambda code: code.translate(_SPACES | _SIGNS),
+    html.unescape,
+    _transcript,
+    lambda code: re.sub(r"^>+ ?", "", code, flags=re.MULTILINE),
+    _first_line_as_the_next,
+    lambda code: code.expandtabs(4),
+    lambda code: code.replace(r"\_", "_") if tree_of(code.replace(r"\_", "_")) else code,
+    lambda code: code.replace(r"\n", "\n") if "\n" not in code.strip() else code,
+    _without_its_end,
+]
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    # A fence may stand right below a line of HTML, such as <details>.
+    return MarkdownIt("commonmark", {"maxNesting": 50}).disable(["html_block", "reference"])
+
+
+def _fences(text: str, depth: int = 0) -> list[tuple[str, str]]:
+    """Tag and content of each fenced block, of those within blocks of Markdown too."""
+    found: list[tuple[str, str]] = []
+    for token in _markdown().parse(text) if _FENCE.search(text) else ():
+        if token.type not in ("fence", "code_block"):
+            continue
+        tag = _tag(token.info)
+        nested = _fences(token.content, depth + 1) if depth < 3 and tag in ("", "markdown", "md") else []
+        if nested and tree_of(token.content) is None:
+            found += nested
+        elif token.type == "fence":
+            found.append((tag, token.content))
+    return found
+
+
+def _tag(info: str) -> str:
+    words = re.findall(r"[a-z0-9+#]+", html.unescape(info).lower())
+    return words[0] if words else ""
+
+
+def _may_be(tag: str, language: Language) -> bool:
+    mine = tag in (language, *_ALIASES[language])
+    others = {name for other, names in _ALIASES.items() if other != language for name in (other, *names)}
+    return mine or tag not in _NO_PROGRAM | others
+
+
+def _loose_fences(text: str) -> list[tuple[str, str]]:
+    """Tag and content of blocks whose fences stand where Markdown knows none: within a line, or indented by chance."""
+    found: list[tuple[str, list[str]]] = []
+    inside = False
+    for line in text.split("\n"):
+        match = re.match(r"(.*?)(?:`{3,}|~{3,})[ \t]*([^`]*)$", line)
+        if match is None:
+            if inside:
+                found[-1][1].append(line)
+            continue
+        head, rest = match[1].rstrip(), match[2].strip()
+        tag, _, code = rest.partition(" ")
+        is_tag = any(_tag(tag) in (name, *others) for name, others in _ALIASES.items())
+        if inside and head.strip(" \t>"):
+            found[-1][1].append(head)
+        inside = not inside or is_tag
+        if inside:
+            found.append((_tag(tag) if is_tag or not code else "", []))
+            if code and re.search(r"[(=:;{]", rest):
+                found[-1][1].append(code if is_tag else rest)
+    return [(tag, "\n".join(content)) for tag, content in found]
+
+
+def _in_json(candidates: list[str]) -> Iterator[str]:
+    """Texts of an answer that is, or that fences, a JSON object."""
+    for candidate in candidates:
+        try:
+            data = json.loads(candidate)
+        except (ValueError, RecursionError):
+            continue
+        yield from (
+            (value for value in data.values() if isinstance(value, str)) if isinstance(data, dict) else ()
+        )

@@ -1,0 +1,302 @@
+"""What a piece of source binds and needs: of Python by its parser, of other languages by their tokens."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+import symtable
+import textwrap
+from collections.abc import Iterator
+from functools import cache, lru_cache
+
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name
+from pygments.token import Error, Operator, Punctuation
+
+from rayboot.problems.types import Language
+
+HEADER: dict[Language, str] = {
+    "python": r"from __future__ import ",
+    "java": r"package |import ",
+    "go": r"package ",
+    "perl": r"use ",
+    "swift": r"import ",
+    "javascript": r"['\"]use strict",
+}
+"""How the lines begin that stand above everything else, and that an answer may leave out."""
+
+_MARGIN: dict[Language, str] = {
+    "python": r"(?:async\s+)?def\s+(\w+)|class\s+(\w+)|(\w+)\s*=[^=]",
+    "javascript": r"(?:export[ \t]+|async[ \t]+|default[ \t]+){0,3}function\b\s*\*?\s*([\w$]+)|(?:export\s+)?(?:const|let|var|class)\s+([\w$]+)",
+    "java": r"(?:[\w@]+[ \t]+){0,6}(?:class|interface|enum|record)\s+(\w+)",
+    "perl": r"sub\s+(\w+)|(?:my|our)\s+[$@%](\w+)",
+    "go": r"func\s+(?:\([^)]*\)\s*)?(\w+)|(?:type|var|const)\s+(\w+)",
+    "swift": r"(?:[\w@]+[ \t]+){0,6}(?:func|class|struct|enum|protocol|let|var)\s+(\w+)",
+}
+"""Definitions at the margin."""
+_NAMED: dict[Language, str] = {
+    "python": r"^\s*(?:async\s+)?def {name}\b",
+    "javascript": r"\bfunction\s*\*?\s*{name}\b|^(?:export\s+)?(?:(?:const|let|var)\s+)?(?:module\.|exports\.)*{name}\s*="
+    r"\s*(?:async\s*)?(?:function\b|\(|[\w$]+\s*=>)",
+    "java": r"(?:^|[{};])[ \t]*\w[\w<>\[\], ?]*[ \t]{name}[ \t]*\([^;{}()]{0,400}\)[^;{}()]{0,200}[{]",
+    "perl": r"^\s*sub\s+{name}\b",
+    "go": r"^\s*func\s+{name}\b",
+    "swift": r"^\s*(?:[\w@]+[ \t]+){0,6}func\s+{name}\b",
+}
+_CODE_LINE = re.compile(
+    r"\s|[})\]@]|//|/\*|\*|#|[$@%]\w|[\w.$]+(?:\(.*\)|\s*(?::=|\+?=)\s.*)$"
+    r"|(?:import|package|use)\s+[\w.:\"/*]+;?$|(?:import|use|func|function|sub|class|struct|public|private|static|export|async|const|let|var|my|our|"
+    r"type|enum|record|interface)\s.*\W|.*[{};]\s*(?:(?://|#).*)?$"
+)
+"""A line outside all brackets that is code, in languages with braces."""
+_UNFINISHED = re.compile(r"@|.*(?:\"\"\"|''')|[^\n]*[\\([{,]\s*(?:#.*)?$", re.DOTALL | re.MULTILINE)
+_GOES_ON = re.compile(r"(?:else|elif|except|finally)\b.*:|[)\]}]")
+_CHUNKS = 30
+"""Pieces at the margin that may belong to one Python statement."""
+_OPENING, _CLOSING = "([{", ")]}"
+_READS = re.compile(
+    r"\binput\s*\(|\bstdin\b|\bopen\s*\(\s*(?:0|['\"]/dev/stdin)|fileinput|STDIN|<>|System\.in|readLine|/dev/stdin"
+)
+_BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
+
+
+@lru_cache(maxsize=64)
+def tree_of(code: str) -> ast.Module | None:
+    """Python's syntax tree; None for what does not parse."""
+    try:
+        return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def parses(code: str, language: Language) -> bool:
+    """Whether it is code that says something; where there is no parser, whether its tokens and brackets go together."""
+    if language == "python":
+        tree = tree_of(code)
+        return tree is not None and not all(map(_says_nothing, tree.body))
+    return bool(code.strip()) and unclosed(code, language) == ""
+
+
+def unclosed(code: str, language: Language) -> str | None:
+    """The brackets that are missing at the end; None where the code is broken otherwise."""
+    stack: list[str] = []
+    for sign in _brackets(code, language):
+        if sign in _OPENING:
+            stack.append(_CLOSING[_OPENING.index(sign)])
+        elif not stack or stack.pop() != sign:
+            return None
+    return "".join(reversed(stack))
+
+
+def defines(code: str, name: str, language: Language) -> bool:
+    """Whether the code defines the function: in Python at the top, with a body, or as a method of `Solution`."""
+    if not name:
+        return False
+    tree = tree_of(code) if language == "python" else None
+    if tree is None:
+        return definition(code, name, language) < len(code)
+    return any(_defines(statement, name) for statement in _top(tree.body))
+
+
+def definition(code: str, name: str, language: Language) -> int:
+    """Where the function's definition begins; the end where there is none."""
+    match = re.search(_NAMED[language].replace("{name}", re.escape(name)), code, re.MULTILINE)
+    return match.start() if match else len(code)
+
+
+def header(code: str, language: Language) -> list[str]:
+    """The lines that stand above everything else, Python's imports among them."""
+    first = r"from |import " if language == "python" else HEADER[language]
+    return [line for line in code.splitlines() if re.match(first, line)]
+
+
+def reads_input(code: str) -> bool:
+    """Whether the code looks at its standard input."""
+    return _READS.search(code) is not None
+
+
+def acts(code: str, language: Language) -> bool:
+    """Whether the code does something when it is run, and does not only define."""
+    tree = tree_of(code) if language == "python" else None
+    idle = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign
+    return tree is None or any(not isinstance(each, idle | ast.AnnAssign) for each in tree.body)
+
+
+@lru_cache(maxsize=64)
+def binds(code: str, language: Language) -> frozenset[str]:
+    """Names that the code gives a meaning to at its top; `*` for those of a whole module."""
+    if language != "python":
+        found = re.finditer(rf"^(?:{_MARGIN[language]})", code, re.MULTILINE)
+        names = {name for match in found for name in match.groups() if name}
+        return frozenset(names | ({"*"} if re.search(r"^import [\w.]+\.\*;", code, re.MULTILINE) else set()))
+    table = _table(code)
+    if table is None:
+        return frozenset()
+    bound = {
+        s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()
+    }
+    return frozenset(bound | ({"*"} if re.search(r"^from [\w.]+ import \*", code, re.MULTILINE) else set()))
+
+
+@lru_cache(maxsize=64)
+def needs(code: str, language: Language) -> frozenset[str]:
+    """Names that the code uses and does not bind; where there is no parser, all its words."""
+    if language != "python":
+        return frozenset(re.findall(r"[\w$]+", code)) - binds(code, language)
+    table = _table(code)
+    if table is None:
+        return frozenset()
+    used = {
+        symbol.get_name()
+        for each in _scopes(table)
+        for symbol in each.get_symbols()
+        if symbol.is_referenced() and (each is table or symbol.is_global())
+    }
+    return frozenset(used - binds(code, language) - _BUILTINS)
+
+
+def hoisted(code: str, language: Language) -> str:
+    """The code with the lines first that must be first, each once."""
+    header = re.compile(rf"(?:{HEADER[language]}).*\n?")
+    lines = code.splitlines(keepends=True)
+    places = [number for number, line in enumerate(lines) if header.match(line)]
+    if language == "python":
+        tree = tree_of(code)
+        futures = (
+            [s for s in tree.body if isinstance(s, ast.ImportFrom) and s.module == "__future__"]
+            if tree
+            else []
+        )
+        places = [number for s in futures for number in range(s.lineno - 1, s.end_lineno or s.lineno)]
+    if places == list(range(len(places))):
+        return code
+    top = dict.fromkeys(lines[number].rstrip("\n") + "\n" for number in places)
+    return "".join([*top, *(line for number, line in enumerate(lines) if number not in set(places))])
+
+
+def runs(text: str, language: Language) -> list[str]:
+    """The pieces of code in prose, in order; none where prose and broken code cannot be told apart."""
+    return list(_python_runs(text) if language == "python" else _braced_runs(text, language))
+
+
+def _python_runs(text: str) -> list[str]:
+    chunks: list[str] = []
+    for line in text.split("\n"):
+        if chunks and (not line.strip() or line[0].isspace() or _GOES_ON.match(line)):
+            chunks[-1] += "\n" + line
+        else:
+            chunks.append(line)
+    found: list[list[str]] = [[]]
+    broken: set[str] = set()
+    place = 0
+    while place < len(chunks):
+        end = _statement_end(chunks, place)
+        code = "\n".join(chunks[place:end])
+        tree = tree_of(code)
+        if tree is not None and not (tree.body and all(map(_says_nothing, tree.body))):
+            found[-1].append(code)
+        else:
+            prose, _, below = code.partition("\n")  # code may be indented below a line of prose
+            below = textwrap.dedent(below)
+            found += [[below], []] if tree_of(prose) is None and parses(below, "python") else [[]]
+            if end < len(chunks) and (match := re.match(r"(?:async\s+)?(?:def|class)\s+(\w+)\s*[(:]", code)):
+                broken.add(match[1])
+        place = end
+    pieces = ["\n".join(run).strip("\n") for run in found]
+    pieces = [piece for piece in pieces if parses(piece, "python")]
+    return [] if broken.difference(*(binds(piece, "python") for piece in pieces)) else pieces
+
+
+def _statement_end(chunks: list[str], place: int) -> int:
+    """Where the statement ends that begins with a chunk: a string or a bracket may go over several."""
+    if tree_of(chunks[place]) is None and _UNFINISHED.match(chunks[place]):
+        for end in range(place + 2, min(place + _CHUNKS, len(chunks)) + 1):
+            if tree_of("\n".join(chunks[place:end])) is not None:
+                return end
+    return place + 1
+
+
+def _braced_runs(text: str, language: Language) -> Iterator[str]:
+    run: list[str] = []
+    depth = 0
+    for line in text.split("\n"):
+        if depth > 0 or not line.strip() or _CODE_LINE.match(line):
+            run.append(line)
+            depth = max(0, depth + sum(1 if sign in _OPENING else -1 for sign in _brackets(line, language)))
+        else:
+            yield from _worth(run, language)
+            run = []
+    yield from _worth(run, language)
+
+
+def _brackets(code: str, language: Language) -> Iterator[str]:
+    """The brackets of the code, without those in strings and comments; a `?` for what is no code."""
+    for _, kind, text in _lexer(language).get_tokens_unprocessed(code):
+        if kind in Error:
+            yield from "?" * bool(text.strip())
+        elif kind in Punctuation or kind in Operator:
+            yield from (sign for sign in text if sign in _OPENING + _CLOSING)
+
+
+@cache
+def _lexer(language: Language) -> Lexer:
+    return get_lexer_by_name(language)
+
+
+def _worth(run: list[str], language: Language) -> Iterator[str]:
+    code = "\n".join(run).strip("\n")
+    if code.strip() and unclosed(code, language) is not None:
+        yield code
+
+
+def _says_nothing(statement: ast.stmt) -> bool:
+    """Whether a statement may be a word or a list of words, or the number of an example."""
+    if isinstance(statement, ast.AnnAssign):
+        return statement.value is None
+    return isinstance(statement, ast.Expr) and not any(
+        isinstance(node, ast.Call | ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr | ast.Subscript)
+        for node in ast.walk(statement)
+    )
+
+
+def _top(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Statements of a module, those in its ifs and trys too."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, ast.If | ast.Try | ast.With):
+            yield from _top([*statement.body, *getattr(statement, "orelse", [])])
+
+
+def _defines(statement: ast.stmt, name: str) -> bool:
+    match statement:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            return statement.name == name and not all(map(_is_stub, statement.body))
+        case ast.ClassDef(name="Solution") if name != "Solution":
+            return any(_defines(each, name) for each in statement.body)
+        case ast.ClassDef():
+            return statement.name == name
+        case ast.Assign():
+            return any(isinstance(target, ast.Name) and target.id == name for target in statement.targets)
+        case ast.AnnAssign(target=ast.Name(id=target)):
+            return target == name and statement.value is not None
+    return False
+
+
+def _is_stub(statement: ast.stmt) -> bool:
+    """Whether it stands where a body would: nothing, a docstring, three dots, NotImplementedError."""
+    raised = isinstance(statement, ast.Raise) and "NotImplemented" in ast.dump(statement)
+    return isinstance(statement, ast.Pass) or _says_nothing(statement) or raised
+
+
+def _table(code: str) -> symtable.SymbolTable | None:
+    try:
+        return symtable.symtable(code, "answer", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    for child in table.get_children():
+        yield from _scopes(child)

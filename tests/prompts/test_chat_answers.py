@@ -1,0 +1,195 @@
+"""The program that a person would take out of a chat model's answer."""
+# ruff: noqa: E501 (answers are shown as they came)
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rayboot.problems import AssertTest, Problem, ScriptTest, StdioTest
+from rayboot.prompts import PromptBuilder
+
+RIGHT = "def half(x):\n    return x / 2"
+WRONG = "def half(x):\n    return x // 2"
+READS = "n = int(input())\nprint(n / 2)"
+STARTER = 'from typing import List\n\n\ndef half(x: float) -> float:\n    """Half of x.\n    >>> half(3)\n    1.5\n    """\n'
+
+
+def fenced(code: str, tag: str = "python") -> str:
+    return f"```{tag}\n{code}\n```"
+
+
+def program(answer: str, *, starter_code: str = "", reads: bool = False) -> str:
+    problem = Problem(
+        id="x/1",
+        benchmark="humaneval" if starter_code else "mbpp",
+        statement="Half of x.",
+        starter_code=starter_code,
+        entry_point="" if reads else "half",
+        tests=(StdioTest(stdin="3", stdout="1.5") if reads else AssertTest(code="assert half(3) == 1.5"),),
+    )
+    return PromptBuilder(len, 10_000).program(problem, answer)
+
+
+def half_of_three(source: str) -> object:
+    """What the program's function says; it is compiled as a file would be."""
+    namespace: dict[str, object] = {"__name__": "program"}
+    exec(compile(source, "program.py", "exec", dont_inherit=True), namespace)
+    return namespace["half"](3)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"<think>\nMaybe\n{fenced(WRONG)}\n</think>\n\n{RIGHT}",
+        f"{fenced(RIGHT)}\n<think>\nOr perhaps\n{fenced(WRONG)}",
+        f"A draft:\n{fenced(WRONG)}\n</think>\n{fenced(RIGHT)}",
+        f"<think>a <think>{fenced(WRONG)}</think> {fenced(WRONG)}</think>\n{RIGHT}",
+        f"<reasoning>\n{fenced(WRONG)}\n</reasoning>\n<answer>\n{RIGHT}\n</answer>",
+        f"[THINK]\n{fenced(WRONG)}\n[/THINK]{fenced(RIGHT)}",
+        f"<|begin_of_thought|>\n{fenced(WRONG)}\n<|end_of_thought|>\n<|begin_of_solution|>\n{fenced(RIGHT)}\n<|end_of_solution|>",
+        f"<|channel|>analysis<|message|>{fenced(WRONG)}<|end|><|start|>assistant<|channel|>final<|message|>{fenced(RIGHT)}",
+        f"<think>\nIt was never closed.\n{fenced(RIGHT)}\nThat is it.",
+    ],
+)
+def test_a_thought_is_no_answer(answer: str) -> None:
+    assert half_of_three(program(answer)) == 1.5
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"{fenced(RIGHT)}<|im_end|>\n<|im_start|>user\nAnd now wrong.\n<|im_start|>assistant\n{fenced(WRONG)}",
+        f"<|start_header_id|>assistant<|end_header_id|>\n\n{RIGHT}<|eot_id|>",
+        f"<s> [INST] Half [/INST] {RIGHT} </s>",
+        f"<start_of_turn>model\n{fenced(RIGHT)}<end_of_turn>\n<eos>",
+        f"{RIGHT}\n<\uff5cend\u2581of\u2581sentence\uff5c>",
+        f"[BEGIN]\n{RIGHT}\n[DONE]",
+        f"[PYTHON]\n{RIGHT}\n[/PYTHON]\n[TESTS]\nassert half(3) == 1.5\n[/TESTS]",
+        "<pre><code class='language-python'>def half(x):\n    return x / 2 if x &gt; 0 else x / 2\n</code></pre>",
+        f"\\begin{{lstlisting}}[language=Python]\n{RIGHT}\n\\end{{lstlisting}}",
+        json.dumps({"explanation": "It halves.", "code": RIGHT}),
+    ],
+)
+def test_special_tokens_and_tags_are_no_code(answer: str) -> None:
+    assert half_of_three(program(answer)) == 1.5
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"~~~~ Python3\n{RIGHT}\n~~~~",
+        f"````markdown\nHere:\n{fenced(RIGHT)}\n````",
+        f"```markdown\nHere:\n{fenced(RIGHT)}\n```",
+        "1. Define it:\n\n   ```python\n   def half(x):\n       return x / 2\n   ```\n\n2. Done.",
+        "1. Define it:\n   ```python\ndef half(x):\n    return x / 2\n   ```\n2. Done.",
+        "Answer:\n\n    ```python\n    def half(x):\n        return x / 2\n    ```\n",
+        "As said:\n> ```\n> def half(x):\n>     return x / 2\n> ```\nBye",
+        f"<details>\n<summary>Code</summary>\n{fenced(RIGHT)}\n</details>",
+        f"Sure! {fenced(RIGHT)} It halves.",
+        f"```python\n{RIGHT}```\nHope this helps!",
+        "```def half(x):\n    return x / 2\n```",
+        f"```\npython\n{RIGHT}\n```",
+        f"```{{.python .numberLines}}\n{RIGHT}\n```",
+        f"Sure\n```python\n{RIGHT}\n\nThis halves x, and it's short.",
+        f"```python\n{RIGHT}\n\nprint(half(",
+        '```python\n"""\n```\nhalf(3)\n```\n"""\ndef half(x):\n    return x / 2\n```\nBye',
+        "- Use `def half(x): return x / 2`\n- Done",
+        f"Here:\r\n```python\r\n{RIGHT}\r\n```\r\n".replace("\n", "\r\n"),
+        "```python\n>>> def half(x):\n...     return x / 2\n...\n>>> half(3)\n1.5\n```",
+        "```python\ndef half(x):\n\u00a0\u00a0\u00a0\u00a0return\u00a0x / 2\n```",
+        f"\ufeff{RIGHT}",
+        "Answer:\n    def half(x):\n        return x / 2\nOk.",
+        f"Sure\n\n{RIGHT}\n\nExplanation: division",
+        'Here:\n\nDOC = """\nnot indented\n"""\n\ndef half(x):\n    return x / 2\n\nIt\'s done.',
+    ],
+)
+def test_fences_are_found_wherever_they_stand_and_prose_is_left_out(answer: str) -> None:
+    assert half_of_three(program(answer)) == 1.5
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        f"{fenced(WRONG)}\nAlternatively:\n{fenced(RIGHT)}\nThen\n{fenced('python half.py', 'bash')}\n{fenced('1.5', 'text')}",
+        f"Wrong version:\n\n{WRONG}\n\nFixed version:\n\n{RIGHT}\n\nDone.",
+        f"{fenced(RIGHT)}\nThe signature:\n{fenced('def half(x: float) -> float: ...')}",
+        f"{fenced(RIGHT)}\nUse it:\n{fenced('from solution import half' + chr(10) + 'print(half(3))')}",
+        f"{fenced('import operator')}\n{fenced('def half(x):' + chr(10) + '    return operator.truediv(x, 2)')}",
+        f"{fenced('def part(x, n):' + chr(10) + '    return x / n')}\n{fenced('def half(x):' + chr(10) + '    return part(x, 2)')}",
+        f"{fenced('half = lambda x: part(x)')}\nwhere\n{fenced('def part(x):' + chr(10) + '    return x / 2')}",
+        f"{fenced('import math')}\n{fenced('from __future__ import annotations' + chr(10) + 'def half(x): return math.ldexp(x, -1)')}",
+        "Step 1:\n```python\ndef half(x):\n```\nStep 2:\n```python\n    return x / 2\n```",
+    ],
+)
+def test_the_last_definition_counts_with_the_parts_that_it_needs(answer: str) -> None:
+    assert half_of_three(program(answer)) == 1.5
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "    return x / 2<|im_end|>",
+        "    return x / 2\n\nThis halves x.",
+        "y = 2\n    return x / y",
+        "y = 2\nreturn x / y",
+        "<think>Two.</think>    return x / 2",
+        fenced("return x / 2"),
+        f"{fenced('    return x / 2')}\nUse it:\n{fenced('print(half(3))')}",
+        "The rest:\n\n    return x / 2\n",
+        f"Sure:\n\n{STARTER}    return x / 2\n\nDone.",
+        fenced("from __future__ import annotations\n\ndef half(x: List) -> List:\n    return x / 2"),
+        "from __future__ import annotations\n\ndef half(x):\n    return x / 2\n",
+    ],
+)
+def test_a_signature_is_continued_or_repeated(answer: str) -> None:
+    assert half_of_three(program(answer, starter_code=STARTER)) == 1.5
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        (f"Save and run\n{fenced('python a.py', 'bash')}\n{fenced(READS)}\nExample:\n{fenced('3', '')}\n{fenced('1.5', 'text')}", READS),
+        (f"{fenced('print(input())')}\nFixed:\n{fenced(READS)}\nThe key:\n{fenced('n = int(input())')}", READS),
+        (f"Read and print:\n\n{READS}\n\nThat's all.", READS),
+        (f"{fenced('n = int(input())')}\nthen\n{fenced('print(n / 2)')}", "n = int(input())\n\nprint(n / 2)"),
+        (f"{fenced('def f(n):' + chr(10) + '    return n / 2' + chr(10) + 'print(f(int(input())))')}\nTry:\n{fenced('print(f(3))')}",
+         "def f(n):\n    return n / 2\nprint(f(int(input())))"),
+    ],
+)  # fmt: skip
+def test_of_programs_the_last_that_reads_its_input_counts(answer: str, right: str) -> None:
+    assert program(answer, reads=True) == right
+
+
+def test_what_is_broken_stays_broken() -> None:
+    broken = "def half(x):\n    return x / (\n"
+    assert program(f"<think>{fenced(RIGHT)}</think>\n{fenced(broken)}").strip() == broken.strip()
+    helperless = "def half(x):\n    return part(x)\n\ndef part(x:\n    return x / 2\n\nprint(half(1))"
+    assert program(helperless) == helperless
+
+
+@pytest.mark.parametrize(
+    ("language", "right", "wrong"),
+    [
+        ("javascript", "function half(x) {\n  return x / 2;\n}", "function half(x) {\n  return x;\n}"),
+        ("perl", "sub half {\n  return $_[0] / 2;\n}", "sub half {\n  return $_[0];\n}"),
+        ("java", "class Half {\n  static double half(double x) { return x / 2; }\n}", "class Half {\n  static double half(double x) { return x; }\n}"),
+        ("go", "func half(x float64) float64 {\n\treturn x / 2\n}", "func half(x float64) float64 {\n\treturn x\n}"),
+        ("swift", "func half(x: Double) -> Double {\n  return x / 2\n}", "func half(x: Double) -> Double {\n  return x\n}"),
+    ],
+)  # fmt: skip
+def test_answers_in_other_languages_are_read_alike(language: str, right: str, wrong: str) -> None:
+    problem = Problem(
+        id="x/1", benchmark="own", language=language, statement="Half.", entry_point="half", tests=(ScriptTest(code=""),)
+    )  # fmt: skip
+    for answer in (
+        right,
+        f"{right}</s>",
+        f"Here it is:\n\n{right}\n\nIt's half of x (really).",
+        f"<think>{fenced(wrong, language)}</think>\n{fenced(right, language)}<|im_end|>",
+        f"{fenced(wrong, language)}\nFixed:\n{fenced(right, language.upper())}\n{fenced('half(3)', 'text')}",
+        f"{fenced(right, '')}\nIn Python:\n{fenced(RIGHT)}",
+        f"Sure! {fenced(right, language)}",
+    ):
+        assert PromptBuilder(len, 10_000).program(problem, answer) == right
