@@ -63,13 +63,10 @@ def serve(channel: Any, code: CodeType | str, prelude: str, setup_code: str) -> 
     _Answers(channel, namespace).loop()
 
 
-_stdout, _stderr = sys.stdout, sys.stderr
-
-
 def flush() -> None:
-    for stream in (_stdout, _stderr, sys.stdout):
+    for stream in (sys.__stdout__, sys.__stderr__, sys.stdout, sys.stderr):
         try:
-            stream.flush()
+            stream.flush()  # type: ignore[union-attr]
         except Exception:
             continue
 

@@ -12,7 +12,7 @@ import sys
 from types import CodeType
 from typing import Any, NoReturn
 
-from . import candidate, command, framing, judge, preload, script
+from . import candidate, command, framing, judge, preload, script, streams
 from .cell import Isolation, Profile
 from .exits import ExitPipes
 from .program import compile_program, describe_syntax_error
@@ -38,6 +38,8 @@ def main(control_fd: int, level: str, scratch: str, readable: list[str]) -> None
     except OSError as error:
         framing.send(control, {"error": str(error)})
         return
+    sys.set_int_max_str_digits(0)  # programs are right or wrong, and have a time limit
+    streams.name_descriptors()
     sys.path.remove(sys.argv[1])  # a program must not import our modules by chance
     gc.collect()
     gc.freeze()
@@ -109,6 +111,7 @@ class _Zygote:
             os.write(fds[3], framing.pack(["broken", f"isolation failed: {error}"]))
             os._exit(1)
         try:
+            streams.renew()
             if request["role"] == "judge":
                 judge.serve(socket.socket(fileno=3), socket.socket(fileno=4))
             elif request["role"] == "command":
