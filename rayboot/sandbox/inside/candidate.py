@@ -361,8 +361,8 @@ def _overridden(kind: type, base: type) -> list[str]:
     return sorted(name for name in own - _NOT_OWN if hasattr(base, name))
 
 
-_EMPTY = vars(namedtuple("_Empty", ""))
-_NAMEDTUPLE = _EMPTY.keys() | {"__orig_bases__", "__annotations__"}
+_Empty = namedtuple("_Empty", "")  # noqa: PYI024
+_NAMEDTUPLE = vars(_Empty).keys() | {"__orig_bases__", "__annotations__"}
 
 
 def _is_plain_namedtuple(kind: Any) -> bool:
@@ -370,7 +370,7 @@ def _is_plain_namedtuple(kind: Any) -> bool:
     content, fields = vars(kind), getattr(kind, "_fields", None)
     if kind.__bases__ != (tuple,) or not isinstance(fields, tuple) or not content.keys() <= _NAMEDTUPLE | {*fields}:
         return False
-    return getattr(content.get("__repr__"), "__code__", None) is _EMPTY["__repr__"].__code__
+    return getattr(content.get("__repr__"), "__code__", None) is vars(_Empty)["__repr__"].__code__
 
 
 def _equality(kind: type) -> str:

@@ -41,6 +41,7 @@ class CandidateTests:
         self._plans: dict[int, _Plan] = {}
         self._helping: set[int] = set()
         """Tests whose names later tests use: they may do nothing else."""
+        self._depending: set[int] = set()
         self._sent: dict[int, int] = {}
         self._count = 0
         self._awaited: deque[int] = deque()
@@ -50,7 +51,7 @@ class CandidateTests:
         """The outcome of one test. `reached` is False in it when the program itself did not get through."""
         try:
             if self._child is None:
-                self._plans, self._helping = _plans(self._job.request)
+                self._plans, self._helping, self._depending = _plans(self._job.request)
                 self._start()
             plan = self._plans[index]
             return self._ask_judge(index, code=plan) if isinstance(plan, str) else self._ask(index, plan)
@@ -165,6 +166,7 @@ class CandidateTests:
             "entry_point": job.request["entry_point"],
             "number": self._count,
             "helps": index in self._helping,
+            "depends": index in self._depending,
         }
         self._judge.send(request)
         try:
@@ -224,14 +226,15 @@ class _Raised(Stop):
         return self._outcome
 
 
-def _plans(request: dict[str, Any]) -> tuple[dict[int, _Plan], set[int]]:
-    """What each assert and call test asks, and the tests whose names others use.
+def _plans(request: dict[str, Any]) -> tuple[dict[int, _Plan], set[int], set[int]]:
+    """What each assert and call test asks, the tests whose names others use, and those others.
 
     A test that uses names of a judged test is judged too; so is one that asks nothing.
     """
     plans: dict[int, _Plan] = {}
     bound_by: dict[str, int] = {}
     helping: set[int] = set()
+    depending: set[int] = set()
     for index, test in enumerate(request["tests"]):
         if test["kind"] == "call":
             plans[index] = (_Call(request["entry_point"], test["args"], test["expected"]),)
@@ -239,12 +242,13 @@ def _plans(request: dict[str, Any]) -> tuple[dict[int, _Plan], set[int]]:
             analysis = analyse(test["code"], request["entry_point"])
             used = {bound_by[name] for name in analysis.uses if name in bound_by}
             helping |= used
+            depending |= {index} if used else set()
             if not analysis.questions or used:
                 bound_by |= dict.fromkeys(analysis.binds, index)
                 plans[index] = test["code"]
             else:
                 plans[index] = analysis.questions
-    return plans, helping
+    return plans, helping, depending
 
 
 def _request(step: _Step) -> list[Any]:

@@ -73,7 +73,9 @@ class Remote:
         if "own" not in (about.get("equal"), theirs.get("equal")):
             same_kind = about.get("equal") == theirs.get("equal") == "state"
             return same_kind and about["class"] == theirs["class"] and _same_state(self, other)
-        return (about["class"] == theirs["class"] and _same_state(self, other)) or _own_equal(self, other)
+        if about["class"] == theirs["class"] and _state(self) and _same_state(self, other):
+            return True
+        return (_is_named(self) or _is_named(other)) and _own_equal(self, other)
 
     def __ne__(self, other: object) -> bool:
         return not self == other
