@@ -21,6 +21,7 @@ from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, Mod
 from typing import Any
 
 from . import framing
+from .mutation import Shared
 from .prelude import provide
 from .program import FILE, compile_program, describe_syntax_error
 from .references import reference
@@ -34,6 +35,7 @@ def load(
 ) -> tuple[CodeType | None, dict[str, Any], dict[str, object]]:
     """The compiled program, the namespace to run it in, and what is wrong with its syntax."""
     module = ModuleType(name)
+    module.__file__ = FILE
     sys.modules[name] = module
     sys.argv[:] = ["program.py"]
     if isinstance(code, str):
@@ -50,8 +52,8 @@ def serve(channel: Any, code: CodeType | str, prelude: str, setup_code: str) -> 
     """Run the program as a module (its `__name__` is not `__main__`), then answer requests until the channel closes.
 
     It says `["syntax", ...]`, `["raised", ...]` or `["ready"]` first. A message to it is a list of requests
-    `[number, what, ...]`; it sends one reply to each, `[number, "ok", value, changed arguments]` or
-    `[number, "raised", exception, {}]`.
+    `[number, what, ...]`; it sends one reply to each, `[number, "ok", value, changed]` or
+    `[number, "raised", exception, changed]`, with the shared containers (`mutation.py`) that have changed.
     """
     compiled, namespace, syntax_error = load(code, MODULE_NAME, prelude, is_script=False)
     if compiled is None:
@@ -92,6 +94,11 @@ def describe(error: BaseException) -> dict[str, Any]:
     }
 
 
+def show_source(source: str) -> None:
+    """Let `inspect.getsource` and tracebacks find the program's lines."""
+    linecache.cache[FILE] = (len(source), None, source.splitlines(True), FILE)
+
+
 def _program_line(trace: TracebackType | None) -> int | None:
     line = None
     while trace is not None:
@@ -109,6 +116,7 @@ class _Answers:
         self._namespace = namespace
         self._kept: list[object] = []
         self._numbers: dict[int, int] = {}
+        self._shared = Shared(2)
         self._describing = 0
         self._described: set[int] = set()
         self._loop: Any = None
@@ -124,10 +132,16 @@ class _Answers:
             framing.send(self._channel, reply)
 
     def _reply(self, number: int, what: str, details: list[Any]) -> list[Any]:
+        changed: dict[str, Any] = {}
         try:
-            return [number, "ok", *getattr(self, f"_{what}")(*details)]
+            kind, value = "ok", getattr(self, f"_{what}")(changed, *details)
         except BaseException as error:
-            return [number, "raised", {**describe(error), "value": self._safely(error)}, {}]
+            kind, value = "raised", self._report(error)
+        changed |= self._shared.changes(self._encode)
+        return [number, kind, value, changed]
+
+    def _report(self, error: BaseException) -> dict[str, Any]:
+        return {**describe(error), "value": self._safely(error)}
 
     def _safely(self, error: BaseException) -> Any:
         try:
@@ -135,30 +149,13 @@ class _Answers:
         except BaseException:
             return None
 
-    def _eval(self, code: str) -> list[Any]:
-        """The value of an expression, for a comparison outside."""
-        return [self._encode(eval(marshal.loads(base64.b64decode(code)), self._namespace)), {}]
+    def _synchronized(self, more: dict[str, Any], changed: Any, unused: list[int], what: str, *details: Any) -> Any:
+        """Answer a request after what the test has done to containers that it shares with the program."""
+        self._shared.apply(changed, self._decode)
+        self._shared.forget(unused)
+        return getattr(self, f"_{what}")(more, *details)
 
-    def _names(self, names: list[str]) -> list[Any]:
-        """What the program's global names are bound to; names that are not there are left out."""
-        return [{name: self._encode(self._namespace[name]) for name in names if name in self._namespace}, {}]
-
-    def _call(self, function: Any, arguments: Any, keywords: Any) -> list[Any]:
-        """Call a function of the program's; report arguments that it changed."""
-        args = [self._decode(argument) for argument in arguments]
-        kwargs = {name: self._decode(argument) for name, argument in keywords.items()}
-        result = self._decode(function)(*args, **kwargs)
-        changed = {}
-        for key, before in [*enumerate(arguments), *keywords.items()]:
-            value = args[key] if isinstance(key, int) else kwargs[key]
-            if isinstance(before, list) and before[0] in _CONTAINERS and (now := self._encode(value)) != before:
-                changed[str(key)] = now
-        for i, argument in enumerate(args):
-            if result is argument and type(arguments[i]) is list and arguments[i][0] in _CONTAINERS:
-                return [["a", i], changed]
-        return [self._encode(result), changed]
-
-    def _within(self, surroundings: dict[str, Any], what: str, *details: Any) -> list[Any]:
+    def _within(self, more: dict[str, Any], surroundings: dict[str, Any], what: str, *details: Any) -> Any:
         """Answer a request while standard streams, `input` or `print` are what the test has made of them."""
         before = sys.stdout, sys.stdin, builtins.input, builtins.print
         printed, read = io.StringIO(), io.StringIO(surroundings.get("stdin", ""))
@@ -169,38 +166,50 @@ class _Answers:
                 sys.stdin = read
             for name, function in surroundings["functions"].items():
                 setattr(builtins, name, self._decode(function))
-            try:
-                value, changed = getattr(self, f"_{what}")(*details)
-            except BaseException as error:
-                value, changed = {**describe(error), "value": self._safely(error)}, {"raised": True}
+            return getattr(self, f"_{what}")(more, *details)
         finally:
             sys.stdout, sys.stdin, builtins.input, builtins.print = before
-        return [value, {**changed, "printed": printed.getvalue(), "read": read.tell()}]
+            more |= {"printed": printed.getvalue(), "read": read.tell()}
 
-    def _global(self, name: str, arguments: Any) -> list[Any]:
+    def _eval(self, more: dict[str, Any], code: str) -> Any:
+        """The value of an expression, for a comparison outside."""
+        return self._encode(eval(marshal.loads(base64.b64decode(code)), self._namespace))
+
+    def _names(self, more: dict[str, Any], names: list[str]) -> Any:
+        """What the program's global names are bound to; names that are not there are left out."""
+        found = {name: self._namespace[name] for name in names if name in self._namespace}
+        return {name: self._encode_shared(value) for name, value in found.items()}
+
+    def _call(self, more: dict[str, Any], function: Any, arguments: Any, keywords: Any) -> Any:
+        """Call a function of the program's."""
+        args = [self._decode(argument) for argument in arguments]
+        kwargs = {name: self._decode(argument) for name, argument in keywords.items()}
+        return self._encode_shared(self._decode(function)(*args, **kwargs))
+
+    def _global(self, more: dict[str, Any], name: str, arguments: Any) -> Any:
         """Call a global function, or a method of `Solution` where there is none, for a comparison outside."""
         function = self._namespace.get(name)
         if function is None and "Solution" in self._namespace:
             function = getattr(self._namespace["Solution"](), name)
         if function is None:
             raise NameError(f"name '{name}' is not defined")
-        return [encode(function(*[decode(argument) for argument in arguments]), opaque), {}]
+        return self._encode(function(*[decode(argument) for argument in arguments]))
 
-    def _operate(self, operation: str, target: Any, arguments: Any) -> list[Any]:
+    def _operate(self, more: dict[str, Any], operation: str, target: Any, arguments: Any) -> Any:
         values = [self._decode(argument) for argument in arguments]
         do = _OPERATIONS.get(operation) or getattr(operator, operation)
-        return [self._encode(do(self._decode(target), *values)), {}]
+        return self._encode_shared(do(self._decode(target), *values))
 
-    def _state(self, target: Any) -> list[Any]:
-        return [self._encode(_state(self._decode(target))), {}]
+    def _state(self, more: dict[str, Any], target: Any) -> Any:
+        return self._encode(_state(self._decode(target)))
 
-    def _data(self, target: Any) -> list[Any]:
+    def _data(self, more: dict[str, Any], target: Any) -> Any:
         """What an object of a subclass of list and the like holds."""
         value = self._decode(target)
         base = base_type(type(value))
-        return [self._encode(base_value(value, base)) if base else None, {}]
+        return self._encode(base_value(value, base)) if base else None
 
-    def _await(self, target: Any) -> list[Any]:
+    def _await(self, more: dict[str, Any], target: Any) -> Any:
         """Run a coroutine, or whatever can be awaited, to its end."""
         import asyncio  # few programs need it, and it takes a while
 
@@ -209,7 +218,7 @@ class _Answers:
 
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-        return [self._encode(self._loop.run_until_complete(result())), {}]
+        return self._encode_shared(self._loop.run_until_complete(result()))
 
     def _call_back(self, number: int, args: tuple[object, ...], kwargs: dict[str, object]) -> Any:
         """Call a function of the test's that was passed to the program. It may ask for something meanwhile."""
@@ -229,6 +238,8 @@ class _Answers:
         match data:
             case ["p", number]:
                 return self._kept[number]
+            case ["&", number, held]:
+                return self._shared.read(number, held, self._decode)
             case ["m", module, name]:
                 return _member(module, name)
             case ["G", name]:
@@ -251,6 +262,9 @@ class _Answers:
 
     def _encode(self, value: object) -> Any:
         return encode(value, self._keep)
+
+    def _encode_shared(self, value: object) -> Any:
+        return self._shared.write(value, self._encode(value))
 
     def _keep(self, value: object) -> list[Any]:
         """Write a value that stays here: its number, by which the judge can hand it back, and what to know of it."""
@@ -301,6 +315,8 @@ class _Answers:
         about = {"error": self._encode(type(error)), "line": _program_line(error.__traceback__)}
         about["attributes"] = ["d"] if known else self._encode({**vars(error)})
         about["args"] = [] if known else [self._encode(arg) for arg in error.args]
+        if isinstance(error, OSError) and error.filename is not None:  # not among its `args`
+            about["made_of"] = [self._encode(part) for part in (error.errno, error.strerror, error.filename)]
         about["of_the_test"] = getattr(error, "_of_the_test", None)
         try:
             about["message"] = str(error)
@@ -324,7 +340,6 @@ class _Answers:
         return about
 
 
-_CONTAINERS = "l t d s B N y".split()
 _DEEPEST = 20
 
 

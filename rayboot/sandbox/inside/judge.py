@@ -126,6 +126,8 @@ class _Session:
             match node:
                 case ast.Name(id=name) | ast.alias(name=name) | ast.arg(arg=name):
                     names.add(name)
+                case ast.ImportFrom(module=str(name)):
+                    names.add(name)
                 case ast.Attribute(value=ast.Name(id=name), attr=attribute):
                     attributes.add(name)
                     names.add(attribute)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import types
 from types import BuiltinFunctionType, FunctionType, ModuleType
 
 _GENUINE = """
@@ -12,6 +13,10 @@ heapq inspect io itertools json math numbers numpy operator pathlib random re st
 types typing unicodedata uuid zoneinfo
 """
 GENUINE_MODULES = frozenset(_GENUINE.split())
+_NAMES_OF_TYPES: dict[object, str] = {
+    kind: name for name, kind in vars(types).items() if isinstance(kind, type) and kind.__module__ == "builtins"
+}
+"""Types that no name of `builtins` is bound to, such as that of generators."""
 
 
 def reference(value: object) -> tuple[str, str] | None:
@@ -24,6 +29,8 @@ def reference(value: object) -> tuple[str, str] | None:
     module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
     if not (isinstance(module, str) and isinstance(name, str) and _crosses(value, module)):
         return None
+    if module == "builtins" and value in _NAMES_OF_TYPES:
+        return "types", _NAMES_OF_TYPES[value]
     return (module, name) if vars(sys.modules.get(module, sys)).get(name) is value else None
 
 

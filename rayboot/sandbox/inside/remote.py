@@ -15,7 +15,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from . import framing
-from .mutation import bring_up_to_date
+from .mutation import Shared
 from .references import genuine, reference
 from .standin import CannotCross, Remote, local_exception, local_subclass, number_of
 from .values import decode, encode, short_repr, shorten
@@ -51,6 +51,7 @@ class Link:
         self._number = 0
         self._lock = threading.RLock()
         self._standins: dict[int, Any] = {}
+        self._shared = Shared(1)
         self._callbacks: list[Callable[..., Any]] = []
         self._raised: list[BaseException] = []
         self._coroutines: dict[int, tuple[Any, int]] = {}
@@ -73,7 +74,7 @@ class Link:
 
     def names(self, names: list[str]) -> dict[str, Any]:
         """What the program binds these names to."""
-        found, _ = self._request("names", names)
+        found = self._request("names", names)
         if not isinstance(found, dict):
             raise ProgramStopped(None, "a malformed reply")
         self.reached = self.reached or bool(found)
@@ -85,30 +86,21 @@ class Link:
             *(f"{key}={self._shown(value)}" for key, value in kwargs.items()),
         ]
         self.last_call = shorten(f"{name or '<function>'}({', '.join(shown)})", 400)
-        keywords = {key: self._write(value) for key, value in kwargs.items()}
         self.changes += not (type(function) is Remote and object.__getattribute__(function, "_about").get("is_class"))
+        keywords = {key: self._write_shared(value) for key, value in kwargs.items()}
+        arguments = [self._write_shared(arg) for arg in args]
         try:
-            value, changed = self._request(
-                "call", self._write(function), [self._write(arg) for arg in args], keywords
-            )
+            value = self._request("call", self._write(function), arguments, keywords)
         except (StopIteration, StopAsyncIteration) as error:
             raise (error if name in _ENDING else _not_an_end(error)) from None
-        try:
-            for key, data in changed.items():
-                if key.isdigit() or key in kwargs:
-                    before = args[int(key)] if key.isdigit() else kwargs[key]
-                    bring_up_to_date(before, self._read(data, ""))
-            is_argument = isinstance(value, list) and value[:1] == ["a"]
-            self.last_result = args[value[1]] if is_argument else self._read(value, "")
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise ProgramStopped(None, "a malformed reply") from error
+        self.last_result = self.read(value)
         return self.last_result
 
     def call_standard(self, module: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the program's copy of a function of the standard library."""
         keywords = {key: self._write(value) for key, value in kwargs.items()}
         written = [self._write(arg) for arg in args]
-        return self.read(self._request("call", ["m", module, name], written, keywords)[0])
+        return self.read(self._request("call", ["m", module, name], written, keywords))
 
     def read(self, data: Any) -> Any:
         return self._read(data, "")
@@ -123,8 +115,8 @@ class Link:
     def operate(self, operation: str, target: Any, *arguments: Any) -> Any:
         self.changes += operation not in _UNCHANGING
         try:
-            value, _ = self._request(
-                "operate", operation, self._write(target), [self._write(argument) for argument in arguments]
+            value = self._request(
+                "operate", operation, self._write(target), [self._write_shared(value) for value in arguments]
             )
         except (StopIteration, StopAsyncIteration) as error:
             raise (error if operation in ("next", "anext") else _not_an_end(error)) from None
@@ -133,22 +125,28 @@ class Link:
     def ask(self, what: str, target: Any) -> Any:
         """`state`, `data`, or `await` it to its end."""
         self.changes += what == "await"
-        value, _ = self._request(what, self._write(target))
-        return self._read(value, "")
+        return self.read(self._request(what, self._write(target)))
 
-    def _request(self, what: str, *details: Any) -> list[Any]:
+    def _request(self, what: str, *details: Any) -> Any:
         with self._lock:
             self.reached = self.reached or what != "names"
             surroundings = self._surroundings()
-            within = ("within", surroundings) if surroundings else ()
-            kind, value, more = self._exchange(*within, what, *details)
+            request = [*(("within", surroundings) if surroundings else ()), what, *details]
+            changed = self._shared.changes(self._write)
+            unused = self._shared.unused()
+            if unused or changed:
+                request = ["synchronized", changed, unused, *request]
+            kind, value, more = self._exchange(*request)
             if not isinstance(more, dict):
                 raise ProgramStopped(None, "a malformed reply")
             if surroundings:
-                kind = "raised" if more.pop("raised", False) else kind
                 self._after(surroundings, str(more.pop("printed", "")), more.pop("read", 0))
+            try:
+                self._shared.apply(more, self.read)
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                raise ProgramStopped(None, "a malformed reply") from error
         if kind == "ok":
-            return [value, more]
+            return value
         raise self._exception(value)
 
     def _exchange(self, *request: Any) -> list[Any]:
@@ -211,6 +209,9 @@ class Link:
     def _write(self, value: Any) -> Any:
         return encode(value, self._write_other)
 
+    def _write_shared(self, value: Any) -> Any:
+        return self._shared.write(value, self._write(value))
+
     def _write_other(self, value: Any) -> list[Any]:
         number = self._coroutines[id(value)][1] if id(value) in self._coroutines else number_of(value)
         if number is not None:
@@ -254,6 +255,8 @@ class Link:
     def _read_other(self, data: list[Any], name: str) -> Any:
         if data[0] == "m":
             return genuine(*data[1:])
+        if data[0] == "&":
+            return self._shared.read(data[1], data[2], self.read)
         if data[0] == "p":
             _, number, about = data
             base_data = None
@@ -309,12 +312,13 @@ class Link:
             raise ValueError("not an exception")
         args = [self._read(arg, "") for arg in about["args"]]
         inner = [error for error in (self._read(e, "") for e in about.get("exceptions", [])) if isinstance(error, Exception)]
+        made_of = [self._read(arg, "") for arg in about.get("made_of", about["args"])]
         builtin: Any = next(part for part in kind.__mro__ if "_rayboot_number" not in vars(part))
         if issubclass(kind, BaseExceptionGroup):
-            args = [str(args[0]), inner]
-        error: BaseException = builtin.__new__(kind, *args)
+            made_of = [str(args[0]), inner]
+        error: BaseException = builtin.__new__(kind, *made_of)
         with suppress(Exception):  # some take other arguments than they keep
-            builtin.__init__(error, *args)
+            builtin.__init__(error, *made_of)
         error.args = tuple(args)
         error.__dict__.update(self._read(about["attributes"], ""))
         error.__dict__["_remote"] = Remote(self, number, {**about, "equal": "identity"}, "")

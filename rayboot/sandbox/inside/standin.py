@@ -38,6 +38,8 @@ class Remote:
     def __getattribute__(self, name: str) -> Any:
         if name == "__class__":
             return getattr(builtins, str(_about(self).get("base")), Remote)
+        if name in ("__deepcopy__", "__reduce_ex__"):  # looked for in objects, not in their types
+            return object.__getattribute__(self, name)
         if name in _TEXT_PREDICATES and not _is_named(self):
             raise NotBelieved(f"{_described(self)}, whose own {name} does not count")
         return _link(self).operate("getattr", self, name)

@@ -112,6 +112,7 @@ class _Zygote:
             os._exit(1)
         try:
             streams.renew()
+            candidate.show_source(request["program"])
             if request["role"] == "judge":
                 judge.serve(socket.socket(fileno=3), socket.socket(fileno=4))
             elif request["role"] == "command":
