@@ -149,7 +149,9 @@ class _Answers:
         except BaseException:
             return None
 
-    def _synchronized(self, more: dict[str, Any], changed: Any, unused: list[int], what: str, *details: Any) -> Any:
+    def _synchronized(
+        self, more: dict[str, Any], changed: Any, unused: list[int], what: str, *details: Any
+    ) -> Any:
         """Answer a request after what the test has done to containers that it shares with the program."""
         self._shared.apply(changed, self._decode)
         self._shared.forget(unused)
@@ -383,7 +385,11 @@ _NAMEDTUPLE = vars(_Empty).keys() | {"__orig_bases__", "__annotations__"}
 def _is_plain_namedtuple(kind: Any) -> bool:
     """Whether it is what `namedtuple` makes, without methods of its own: the judge can have one of its own then."""
     content, fields = vars(kind), getattr(kind, "_fields", None)
-    if kind.__bases__ != (tuple,) or not isinstance(fields, tuple) or not content.keys() <= _NAMEDTUPLE | {*fields}:
+    if (
+        kind.__bases__ != (tuple,)
+        or not isinstance(fields, tuple)
+        or not content.keys() <= _NAMEDTUPLE | {*fields}
+    ):
         return False
     return getattr(content.get("__repr__"), "__code__", None) is vars(_Empty)["__repr__"].__code__
 
@@ -444,7 +450,9 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "ceil": math.ceil,
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
-    "swapped": lambda target, name, other: _OPERATIONS.get(name, getattr(operator, name, None))(other, target),  # type: ignore[misc]
+    "swapped": lambda target, name, other: _OPERATIONS.get(name, getattr(operator, name, None))(
+        other, target
+    ),  # type: ignore[misc]
     "enter": lambda target: type(target).__enter__(target),
     "exit": _leave,
     "anext": lambda target: type(target).__anext__(target),

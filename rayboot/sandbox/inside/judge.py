@@ -18,7 +18,12 @@ from .standin import NAME, CannotCross, NotBelieved, Remote, number_of
 from .values import decode, short_repr
 
 _COMPARE, _TYPE = "__compare__", "__type__"
-_COMPARING = {"isclose": "math", "allclose": "numpy", "array_equal": "numpy", "assert_allclose": "numpy.testing"}
+_COMPARING = {
+    "isclose": "math",
+    "allclose": "numpy",
+    "array_equal": "numpy",
+    "assert_allclose": "numpy.testing",
+}
 """Functions that compare: the judge's own, even where the program has one of that name."""
 _FORWARDED = {
     "inspect": """signature getsource getsourcelines getdoc getfullargspec getmembers isfunction isclass ismethod isroutine
@@ -94,7 +99,10 @@ class _Session:
             return outcome
         self._has_reached = self._has_reached or self._link.reached
         if not (self._link.reached or request["helps"] or (request["depends"] and self._has_reached)):
-            return {"status": "sandbox_error", "message": "the test never calls the program: it would pass whatever that is"}
+            return {
+                "status": "sandbox_error",
+                "message": "the test never calls the program: it would pass whatever that is",
+            }
         return {"status": "passed"}
 
     def _run(self, code: str) -> None:
@@ -117,7 +125,10 @@ class _Session:
             is_constant = isinstance(statement, ast.Assign) and is_literal(statement.value)
             if is_constant or isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef):
                 tree = ast.fix_missing_locations(ast.Module([statement], []))
-                exec(compile(_Instrumented().visit(tree), "<setup>", "exec", dont_inherit=True), self._namespace)
+                exec(
+                    compile(_Instrumented().visit(tree), "<setup>", "exec", dont_inherit=True),
+                    self._namespace,
+                )
 
     def _take_names(self, code: str) -> frozenset[str]:
         """Note which names a test uses: the classes among them may be the program's own, see `standin.py`."""
@@ -178,7 +189,11 @@ class _Session:
 
     def _type(self, value: Any) -> Any:
         """`type(value)`; of a stand-in, the program's class."""
-        if number_of(value) is None or isinstance(value, type | BaseException) or hasattr(type(value), "_fields"):
+        if (
+            number_of(value) is None
+            or isinstance(value, type | BaseException)
+            or hasattr(type(value), "_fields")
+        ):
             return type(value)
         return self._link.operate("getattr", value, "__class__")
 
@@ -251,7 +266,9 @@ class _Names(dict[str, Any]):
             return importlib.import_module(name)
         if type(value) is Remote and name in _COMPARING:
             holder = _COMPARING[name]
-            return getattr(importlib.import_module("math" if "numpy" not in sys.modules else holder), name, value)
+            return getattr(
+                importlib.import_module("math" if "numpy" not in sys.modules else holder), name, value
+            )
         return value
 
     def _isinstance(self, value: Any, kinds: Any) -> bool:

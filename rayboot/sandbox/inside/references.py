@@ -14,7 +14,9 @@ types typing unicodedata uuid zoneinfo
 """
 GENUINE_MODULES = frozenset(_GENUINE.split())
 _NAMES_OF_TYPES: dict[object, str] = {
-    kind: name for name, kind in vars(types).items() if isinstance(kind, type) and kind.__module__ == "builtins"
+    kind: name
+    for name, kind in vars(types).items()
+    if isinstance(kind, type) and kind.__module__ == "builtins"
 }
 """Types that no name of `builtins` is bound to, such as that of generators."""
 

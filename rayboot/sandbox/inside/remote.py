@@ -26,7 +26,9 @@ _CALLABLES = (
 )
 
 
-_UNCHANGING = frozenset("getattr len str repr bool hash eq isinstance issubclass is_a callable dir format".split())
+_UNCHANGING = frozenset(
+    "getattr len str repr bool hash eq isinstance issubclass is_a callable dir format".split()
+)
 _ENDING = ("send", "throw", "__next__", "asend", "athrow")
 """Methods whose StopIteration is an answer; of other calls it would end the test's own loop, unseen."""
 
@@ -86,7 +88,9 @@ class Link:
             *(f"{key}={self._shown(value)}" for key, value in kwargs.items()),
         ]
         self.last_call = shorten(f"{name or '<function>'}({', '.join(shown)})", 400)
-        self.changes += not (type(function) is Remote and object.__getattribute__(function, "_about").get("is_class"))
+        self.changes += not (
+            type(function) is Remote and object.__getattribute__(function, "_about").get("is_class")
+        )
         keywords = {key: self._write_shared(value) for key, value in kwargs.items()}
         arguments = [self._write_shared(arg) for arg in args]
         try:
@@ -168,7 +172,9 @@ class Link:
 
     def _surroundings(self) -> dict[str, Any]:
         """What the test has replaced for the time of a call: streams, `input`, `print`."""
-        changed = [name for name, function in self._functions.items() if getattr(builtins, name) is not function]
+        changed = [
+            name for name, function in self._functions.items() if getattr(builtins, name) is not function
+        ]
         stdout, stdin = self._streams
         if not changed and sys.stdout is stdout and sys.stdin is stdin:
             return {}
@@ -200,7 +206,7 @@ class Link:
             return ProgramStopped(None, "a malformed reply")
         message = str(description.get("message"))
         error = self._read(description.get("value"), "")
-        if not isinstance(error, BaseException):
+        if not isinstance(error, BaseException) or "SkipTest" in description["types"]:
             return ProgramStopped(description, message)
         error.__dict__["_from_program"] = description
         error.__traceback__ = None
@@ -286,7 +292,9 @@ class Link:
             kind._rayboot_number = number  # type: ignore[attr-defined]
             return kind
         if "bases" in about:
-            bases = [base for base in (self._read(base, "") for base in about["bases"]) if isinstance(base, type)]
+            bases = [
+                base for base in (self._read(base, "") for base in about["bases"]) if isinstance(base, type)
+            ]
             return local_exception(self, number, own_name, tuple(bases))
         if "error" in about:
             return self._made_exception(number, about)
@@ -311,7 +319,11 @@ class Link:
         if not (isinstance(kind, type) and issubclass(kind, BaseException)):
             raise ValueError("not an exception")
         args = [self._read(arg, "") for arg in about["args"]]
-        inner = [error for error in (self._read(e, "") for e in about.get("exceptions", [])) if isinstance(error, Exception)]
+        inner = [
+            error
+            for error in (self._read(e, "") for e in about.get("exceptions", []))
+            if isinstance(error, Exception)
+        ]
         made_of = [self._read(arg, "") for arg in about.get("made_of", about["args"])]
         builtin: Any = next(part for part in kind.__mro__ if "_rayboot_number" not in vars(part))
         if issubclass(kind, BaseExceptionGroup):

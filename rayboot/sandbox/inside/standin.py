@@ -14,6 +14,10 @@ NAME = "object of the program"
 _TEXT_PREDICATES = frozenset(
     "startswith endswith issubset issuperset isdisjoint is_integer __eq__ __ne__ __contains__ equals".split()
 )
+_CHANGING = frozenset(
+    """append extend insert pop remove clear sort reverse update add discard popitem setdefault intersection_update
+    difference_update symmetric_difference_update __class__ __dict__ __doc__""".split()
+)
 _SPECIAL = "the sandbox's limit is that the program's own"
 
 
@@ -40,6 +44,9 @@ class Remote:
             return getattr(builtins, str(_about(self).get("base")), Remote)
         if name in ("__deepcopy__", "__reduce_ex__"):  # looked for in objects, not in their types
             return object.__getattribute__(self, name)
+        base = getattr(builtins, str(_about(self).get("base")), None)
+        if base is not None and name not in _CHANGING and hasattr(base, name) and not _is_named(self):
+            return getattr(_data(self), name)
         if name in _TEXT_PREDICATES and not _is_named(self):
             raise NotBelieved(f"{_described(self)}, whose own {name} does not count")
         return _link(self).operate("getattr", self, name)
@@ -102,7 +109,9 @@ class Remote:
         return bool(_link(self).operate("issubclass", kind, self))
 
     def __mro_entries__(self, bases: tuple[Any, ...]) -> Any:
-        raise CannotCross(f"the test derives a class from the program's {_name(self)}: {_SPECIAL} classes stay there")
+        raise CannotCross(
+            f"the test derives a class from the program's {_name(self)}: {_SPECIAL} classes stay there"
+        )
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         raise CannotCross(f"the test pickles a {_type(self)}: {_SPECIAL} objects stay there")
@@ -245,7 +254,14 @@ def _methods() -> Iterator[tuple[str, Callable[..., Any]]]:
         yield f"__{name}__", forwarded(name, lambda value: value)
     for name in "round trunc floor ceil copy dir".split():
         yield f"__{name}__", forwarded(name, lambda value: value)
-    for name, kind in {"len": int, "str": str, "bool": bool, "int": int, "float": float, "complex": complex}.items():
+    for name, kind in {
+        "len": int,
+        "str": str,
+        "bool": bool,
+        "int": int,
+        "float": float,
+        "complex": complex,
+    }.items():
         yield f"__{name}__", forwarded(name, kind)
     yield "__bytes__", forwarded("bytes", bytes)
     yield "__index__", forwarded("index", int)
@@ -269,7 +285,7 @@ def local_subclass(link: Any, number: int, about: dict[str, Any], value: Any) ->
 
     names = [str(name) for name in about.get("own", [])]
     is_named = str(about.get("type")) in link.named
-    content: dict[str, Any] = {name: own(name) for name in names if is_named or not name.startswith("__")}
+    content = {name: own(name) for name in names if is_named or name in ("__str__", "__repr__", "__format__")}
     content["__getattr__"] = lambda self, name: link.operate("getattr", remote, name)
     content["_rayboot_own"] = True
     made = type(str(about.get("type")), (base,), content)(value)

@@ -38,7 +38,9 @@ class Failures:
         result.addUnexpectedSuccess = lambda *args: self._note(AssertionError("unexpected success"))
         result.addSkip = lambda result, case, reason: self._note(Unfit(f"the test skips itself: {reason}"))
         start = result.startTest
-        result.startTest = lambda result, case: (setattr(self, "count", self.count + 1), start(result, case))[1]
+        result.startTest = lambda result, case: (setattr(self, "count", self.count + 1), start(result, case))[
+            1
+        ]
         unittest.main = unittest.TestProgram = self._main  # type: ignore[misc,assignment]
 
     def _noting(self, genuine: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,17 +75,23 @@ class Failures:
         self.end()
 
 
-def run_what_none_has_called(namespace: dict[str, Any], before: set[str], code: str, failures: Failures) -> None:
+def run_what_none_has_called(
+    namespace: dict[str, Any], before: set[str], code: str, failures: Failures
+) -> None:
     """Run cases of `unittest`, if the file has run none, and tests as pytest would find them, if it calls none."""
     tree = ast.parse(code)
     if failures.count == 0 and "unittest" in code and not _mentions(tree, "debug"):
         failures.run_cases(namespace, before)
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not _mentions(tree, node.name):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not _mentions(
+            tree, node.name
+        ):
             found = namespace.get(node.name)
             if node.name.startswith("test") and inspect.isfunction(found):
                 _run(found)
-            elif node.name.startswith("Test") and inspect.isclass(found) and not hasattr(found, "assertEqual"):
+            elif (
+                node.name.startswith("Test") and inspect.isclass(found) and not hasattr(found, "assertEqual")
+            ):
                 for name, method in list(vars(found).items()):
                     if name.startswith("test") and inspect.isfunction(method):
                         _run_method(found(), name)
@@ -91,7 +99,8 @@ def run_what_none_has_called(namespace: dict[str, Any], before: set[str], code: 
 
 def _mentions(tree: ast.AST, name: str) -> bool:
     return any(
-        (isinstance(node, ast.Name) and node.id == name) or (isinstance(node, ast.Attribute) and node.attr == name)
+        (isinstance(node, ast.Name) and node.id == name)
+        or (isinstance(node, ast.Attribute) and node.attr == name)
         for node in ast.walk(tree)
     )
 
@@ -228,6 +237,12 @@ def _pytest() -> ModuleType:
     """The few names of pytest that tests of single programs use."""
     module = ModuleType("pytest")
     vars(module).update(
-        raises=_raises, approx=_Approximately, mark=_Mark(), param=_Parameters, skip=_skip, fail=_fail, __getattr__=_unknown
+        raises=_raises,
+        approx=_Approximately,
+        mark=_Mark(),
+        param=_Parameters,
+        skip=_skip,
+        fail=_fail,
+        __getattr__=_unknown,
     )
     return module
