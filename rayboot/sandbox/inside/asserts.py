@@ -63,6 +63,11 @@ class Question:
     message: str = ""
     """The assert's own message, if it is a literal."""
 
+    @property
+    def builtins_alone(self) -> bool:
+        """Whether it comes to the program only if that has a function with a builtin's name, such as `sum(1, 2)`."""
+        return self.names <= _BUILTINS
+
 
 @dataclass(frozen=True)
 class Analysis:
@@ -219,7 +224,7 @@ def _distance(node: ast.expr) -> tuple[ast.expr, Any] | None:
 
 def _ask(node: ast.expr, entry_point: str, **judgement: Any) -> Question:
     names = _names(node)[1]
-    if not _reveals_nothing(node, entry_point) or not (names - _BUILTINS or entry_point in names):
+    if not _reveals_nothing(node, entry_point):
         raise NotSimple
     code = compile(ast.Expression(node), TEST_FILE, "eval", dont_inherit=True)
     marshalled = base64.b64encode(marshal.dumps(code)).decode()
@@ -239,7 +244,9 @@ def _reveals_nothing(node: ast.expr, entry_point: str) -> bool:
         return isinstance(function, ast.Name) or _is_method(function, entry_point)
     if not isinstance(function, ast.Name):
         return False
-    if function.id == entry_point or not (function.id in _BUILTINS | _COMPARING or hasattr(math, function.id)):
+    if function.id == entry_point or not (
+        function.id in _BUILTINS | _COMPARING or hasattr(math, function.id)
+    ):
         return True
     return (
         function.id in _WRAPPERS

@@ -9,7 +9,7 @@ from typing import Any
 from .asserts import Question, analyse
 from .compare import answers, same_result, with_whole_keys
 from .job import Job, Outcome, outcome_of_stop
-from .judge import outcome_of_exception
+from .judge import NEVER_CALLED, outcome_of_exception
 from .process import ChildProcess, Output, syntax_stop
 from .stops import Ended, Misbehaved, Stop
 from .values import Opaque, decode, encode, opaque, short_repr, shorten
@@ -121,6 +121,8 @@ class CandidateTests:
 
     def _judged(self, index: int, step: _Step, kind: str, data: Any) -> Outcome:
         call = shorten(step.source if isinstance(step, Question) else _call_source(step), 400)
+        if kind == "raised" and isinstance(step, Question) and step.builtins_alone and _is_unreached(data):
+            return {"status": "sandbox_error", "message": NEVER_CALLED}
         if kind == "raised":
             return {**outcome_of_exception(data), "call": call}
         objects = _Objects()
@@ -210,6 +212,10 @@ class _Objects:
         )
 
 
+def _is_unreached(description: Any) -> bool:
+    return isinstance(description, dict) and description.get("types", [None])[:1] == ["Unreached"]
+
+
 def _judgement(question: Question) -> dict[str, Any]:
     operand = encode(question.operand, opaque)
     return {"form": question.form, "op": question.op, "operand": operand, "message": question.message}
@@ -253,7 +259,7 @@ def _plans(request: dict[str, Any]) -> tuple[dict[int, _Plan], set[int], set[int
 
 def _request(step: _Step) -> list[Any]:
     if isinstance(step, Question):
-        return ["eval", step.code]
+        return ["eval", step.code, sorted(step.names) if step.builtins_alone else []]
     return ["global", step.name, [encode(with_whole_keys(arg), opaque) for arg in step.args]]
 
 

@@ -17,6 +17,7 @@ from .remote import Link, ProgramStopped
 from .standin import NAME, CannotCross, NotBelieved, Remote, number_of
 from .values import decode, short_repr
 
+NEVER_CALLED = "the test never calls the program: it would pass whatever that is"
 _COMPARE, _TYPE = "__compare__", "__type__"
 _COMPARING = {
     "isclose": "math",
