@@ -1,5 +1,6 @@
 """Objects of the program's own, and the standard library's, behave in a test as in plain Python."""
 
+# ruff: noqa: E501  (one test a line)
 from __future__ import annotations
 
 import contextlib

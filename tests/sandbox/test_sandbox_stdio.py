@@ -62,8 +62,8 @@ def test_white_space_and_rounding_do_not_count(
         "print(int(input()) + int(input()))\nraise SystemExit",
         "print(int(input()) + int(input()))\nimport os, sys\nsys.stdout.flush()\nos._exit(0)",
         "import sys\nsys.stdout.reconfigure(encoding='utf-8')\nprint(int(input()) + int(input()))",
-        "import io, sys\nsys.stdin = io.TextIOWrapper(sys.stdin.buffer)\nsys.stdout = io.TextIOWrapper(sys.stdout.buffer)\n"
-        "print(int(input()) + int(input()))",
+        "import io, sys\nsys.stdin = io.TextIOWrapper(sys.stdin.buffer)\n"
+        "sys.stdout = io.TextIOWrapper(sys.stdout.buffer)\nprint(int(input()) + int(input()))",
         "import io, sys\nout = io.TextIOWrapper(sys.stdout.buffer)\nout.write(str(int(input()) + int(input())))",
         "import io, sys\nsys.stdout = io.TextIOWrapper(sys.stdout.detach())\nprint(int(input()) + int(input()))",
         "import sys\nout = open(1, 'w')\nout.write(str(sum(map(int, sys.stdin.buffer.read().split()))))",

@@ -95,7 +95,7 @@ def test_modules_and_the_set_up_s_functions_are_the_judge_s_own(
     "test",
     [
         "assert f(1).startswith('a')",
-        "assert f(1).__eq__('a')",
+        "assert f(1).__eq__('a') is True",
         "assert f(1) == 'a'",
         "assert 'a' in f(1)",
         "x = f(1)\nassert x == 'a'",

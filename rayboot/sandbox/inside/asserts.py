@@ -257,7 +257,7 @@ def _reveals_nothing(node: ast.expr, entry_point: str) -> bool:
 
 
 def _is_method(function: ast.expr, entry_point: str) -> bool:
-    """Whether it is `Solution().solve` or `solver.solve`; not a method of a result, `f(1).startswith`: that is the test's."""
+    """Whether it is `Solution().solve` or `solver.solve`; `f(1).startswith`, of a result, is the judge's to call."""
     if not isinstance(function, ast.Attribute):
         return False
     owner = function.value

@@ -15,8 +15,8 @@ import marshal
 import math
 import operator
 import sys
-from collections.abc import Callable
 from collections import namedtuple
+from collections.abc import Callable
 from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, ModuleType, TracebackType
 from typing import Any
 
@@ -371,11 +371,12 @@ class _Given:
         return self._following()
 
 
-_NOT_OWN = frozenset(
-    """__init__ __new__ __module__ __doc__ __dict__ __weakref__ __eq__ __ne__ __hash__ __getattribute__ __getattr__
-    __setattr__ __delattr__ __slots__ __class__ __init_subclass__ __subclasshook__ __reduce__ __reduce_ex__ __getstate__
-    __annotations__ __getnewargs__ __match_args__ __orig_bases__ __sizeof__ __dir__""".split()
-)
+_NOT_OWN_NAMES = """
+__init__ __new__ __module__ __doc__ __dict__ __weakref__ __eq__ __ne__ __hash__ __getattribute__ __getattr__
+__setattr__ __delattr__ __slots__ __class__ __init_subclass__ __subclasshook__ __reduce__ __reduce_ex__
+__getstate__ __annotations__ __getnewargs__ __match_args__ __orig_bases__ __sizeof__ __dir__
+"""
+_NOT_OWN = frozenset(_NOT_OWN_NAMES.split())
 
 
 def _overridden(kind: type, base: type) -> list[str]:
@@ -384,7 +385,7 @@ def _overridden(kind: type, base: type) -> list[str]:
     return sorted(name for name in own - _NOT_OWN if hasattr(base, name))
 
 
-_Empty = namedtuple("_Empty", "")  # noqa: PYI024
+_Empty = namedtuple("_Empty", "")
 _NAMEDTUPLE = vars(_Empty).keys() | {"__orig_bases__", "__annotations__"}
 
 

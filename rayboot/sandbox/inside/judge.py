@@ -10,8 +10,8 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from . import framing, testfile
-from .compare import OPERATORS, answers
 from .asserts import Question
+from .compare import OPERATORS, answers
 from .literals import TEST_FILE, is_literal
 from .remote import Link, ProgramStopped
 from .standin import NAME, CannotCross, NotBelieved, Remote, number_of
@@ -27,8 +27,8 @@ _COMPARING = {
 }
 """Functions that compare: the judge's own, even where the program has one of that name."""
 _FORWARDED = {
-    "inspect": """signature getsource getsourcelines getdoc getfullargspec getmembers isfunction isclass ismethod isroutine
-    isgenerator isgeneratorfunction iscoroutine iscoroutinefunction isasyncgen isasyncgenfunction isawaitable isabstract""",
+    "inspect": """signature getsource getsourcelines getdoc getfullargspec getmembers isfunction isclass ismethod
+    isroutine isgenerator isgeneratorfunction iscoroutinefunction isasyncgenfunction isawaitable isabstract""",
     "dataclasses": "is_dataclass fields asdict astuple replace",
     "asyncio": "iscoroutinefunction",
     "typing": "get_type_hints",

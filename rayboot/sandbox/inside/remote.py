@@ -7,8 +7,8 @@ import collections
 import io
 import sys
 import threading
-from contextlib import suppress
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from functools import partial
 from operator import attrgetter, itemgetter, methodcaller
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -26,9 +26,10 @@ _CALLABLES = (
 )
 
 
-_UNCHANGING = frozenset(
-    "getattr len str repr bool hash eq isinstance issubclass is_a callable dir format".split()
-)
+_UNCHANGING_NAMES = """
+getattr len str repr bool hash eq isinstance issubclass is_a callable dir format
+"""
+_UNCHANGING = frozenset(_UNCHANGING_NAMES.split())
 _ENDING = ("send", "throw", "__next__", "asend", "athrow")
 """Methods whose StopIteration is an answer; of other calls it would end the test's own loop, unseen."""
 
@@ -137,6 +138,7 @@ class Link:
             surroundings = self._surroundings()
             request = [*(("within", surroundings) if surroundings else ()), what, *details]
             changed = self._shared.changes(self._write)
+            self.changes += bool(changed)
             unused = self._shared.unused()
             if unused or changed:
                 request = ["synchronized", changed, unused, *request]
@@ -236,8 +238,8 @@ class Link:
         if hasattr(type(value), "__next__"):
             return ["j", self._callback(value.__next__)[1]]
         raise CannotCross(
-            f"the test passes the program a {type(value).__name__}: the sandbox's limit is that only data, functions and "
-            "iterators can be passed"
+            f"the test passes the program a {type(value).__name__}: the sandbox's limit is that only data, functions "
+            "and iterators can be passed"
         )
 
     def _callback(self, function: Callable[..., Any]) -> list[Any]:
@@ -288,7 +290,7 @@ class Link:
         own_name = str(about.get("name"))
         if "fields" in about:
             fields, defaults = [str(field) for field in about["fields"]], self._read(about["defaults"], "")
-            kind = collections.namedtuple(own_name, fields, defaults=defaults)  # type: ignore[misc]  # noqa: PYI024
+            kind = collections.namedtuple(own_name, fields, defaults=defaults)  # type: ignore[misc]
             kind._rayboot_number = number  # type: ignore[attr-defined]
             return kind
         if "bases" in about:

@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 NAME = "object of the program"
-_TEXT_PREDICATES = frozenset(
-    "startswith endswith issubset issuperset isdisjoint is_integer __eq__ __ne__ __contains__ equals".split()
-)
-_CHANGING = frozenset(
-    """append extend insert pop remove clear sort reverse update add discard popitem setdefault intersection_update
-    difference_update symmetric_difference_update __class__ __dict__ __doc__""".split()
-)
+_TEXT_PREDICATES_NAMES = """
+startswith endswith issubset issuperset isdisjoint is_integer __eq__ __ne__ __contains__ equals
+"""
+_TEXT_PREDICATES = frozenset(_TEXT_PREDICATES_NAMES.split())
+_CHANGING_NAMES = """
+append extend insert pop remove clear sort reverse update add discard popitem setdefault intersection_update
+difference_update symmetric_difference_update __class__ __dict__ __doc__
+"""
+_CHANGING = frozenset(_CHANGING_NAMES.split())
 _SPECIAL = "the sandbox's limit is that the program's own"
 
 
@@ -171,7 +173,7 @@ def _data(remote: Remote) -> Any:
 
 
 def _state(remote: Remote) -> Any:
-    """As it crossed, if nothing has been done since that may have changed it: calls of the program's classes may not."""
+    """As it crossed, unless something has been done since that may have changed it; making an object does not."""
     link, about = _link(remote), _about(remote)
     if "state" not in about or about["state"][1] != link.changes:
         about["state"] = (link.ask("state", remote), link.changes)
@@ -215,7 +217,7 @@ def number_of(value: Any) -> int | None:
 
 
 def _arithmetic(remote: Remote, name: str, other: Any, swapped: bool) -> Any:
-    """An operation with data gives no data but where the test knows the class: `f(1) - 1.5` must not be 0 on its word."""
+    """No operation with data gives data where the test does not know the class: `f(1) - 1.5` may be a lie."""
     link = _link(remote)
     if _about(remote).get("base") and not _is_named(remote):
         pair = (other, _data(remote)) if swapped else (_data(remote), other)
@@ -238,21 +240,26 @@ def _ordered(remote: Remote, name: str, other: Any) -> Any:
     return _link(remote).operate(name, remote, other)
 
 
+_BINARY = "add sub mul truediv floordiv mod pow matmul lshift rshift and or xor divmod"
+_ORDER = "lt le gt ge"
+_OTHERS = """
+getitem setitem delitem next reversed enter anext aiter aenter neg pos invert abs round trunc floor ceil copy dir
+"""
+
+
 def _methods() -> Iterator[tuple[str, Callable[..., Any]]]:
     def forwarded(name: str, convert: Callable[[Any], Any]) -> Callable[..., Any]:
         return lambda self, *args: convert(_link(self).operate(name, self, *args))
 
-    for name in "add sub mul truediv floordiv mod pow matmul lshift rshift and or xor divmod".split():
+    for name in _BINARY.split():
         plain = f"{name}_" if name in ("and", "or") else name
         yield f"__{name}__", lambda self, other, name=plain: _arithmetic(self, name, other, False)
         yield f"__r{name}__", lambda self, other, name=plain: _arithmetic(self, name, other, True)
         if name != "divmod":
             yield f"__i{name}__", lambda self, other, name=f"i{name}": _arithmetic(self, name, other, False)
-    for name in "lt le gt ge".split():
+    for name in _ORDER.split():
         yield f"__{name}__", lambda self, other, name=name: _ordered(self, name, other)
-    for name in "getitem setitem delitem next reversed enter anext aiter aenter neg pos invert abs".split():
-        yield f"__{name}__", forwarded(name, lambda value: value)
-    for name in "round trunc floor ceil copy dir".split():
+    for name in _OTHERS.split():
         yield f"__{name}__", forwarded(name, lambda value: value)
     for name, kind in {
         "len": int,
@@ -272,7 +279,7 @@ for _key, _method in _methods():
 
 
 def local_subclass(link: Any, number: int, about: dict[str, Any], value: Any) -> Any:
-    """An object of a class that is built on numbers, texts or tuples: the judge's own data, with the class's methods."""
+    """An object of a class that is built on numbers, texts or tuples: the judge's data with the program's methods."""
     base = type(value)
     remote = Remote(link, number, about, "")
 
@@ -286,7 +293,7 @@ def local_subclass(link: Any, number: int, about: dict[str, Any], value: Any) ->
     names = [str(name) for name in about.get("own", [])]
     is_named = str(about.get("type")) in link.named
     content = {name: own(name) for name in names if is_named or name in ("__str__", "__repr__", "__format__")}
-    content["__getattr__"] = lambda self, name: link.operate("getattr", remote, name)
+    content["__getattr__"] = lambda self, name: getattr(remote, name)
     content["_rayboot_own"] = True
     made = type(str(about.get("type")), (base,), content)(value)
     made._rayboot_number = number
