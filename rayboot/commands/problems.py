@@ -35,9 +35,9 @@ def check(
     allow_weak: Weak = False,
     preload: Preload = None,
 ) -> None:
-    """Validate every problem, and run its references against its tests."""
+    """Validate every problem, run its references against its tests, and find the problems that a stub solves."""
     from rayboot import display
-    from rayboot.evaluation import check_references
+    from rayboot.evaluation import check_references, unfit_problems
     from rayboot.problems import load_examples, load_problems
 
     problems, examples = load_problems(dataset), load_examples(dataset)
@@ -47,6 +47,7 @@ def check(
         display.counted("check", total) as advance,
     ):
         checks = list(check_references(problems, sandbox, progress=advance))
+        unfit = unfit_problems(problems, sandbox)
     run_checks = [check for check in checks if check.verdict is not None]
     failing = [check for check in run_checks if check.verdict and not check.verdict.passed]
     for check in failing:
@@ -59,6 +60,12 @@ def check(
     )
     if without := len(checks) - len(run_checks):
         display.console.print(f"{without} problems have no reference")
+    if unfit:
+        display.console.print(
+            f"{len(unfit)} problems are unfit: a program that does nothing, or gives one answer to everything, passes "
+            f"their tests: {', '.join(unfit)}",
+            markup=False,
+        )
     for what in ("public", "broken", "unknown") if examples else ():
         display.console.print(f"{sum(getattr(count, what) for count in examples)} examples are {what}")
     for count in examples:

@@ -10,7 +10,7 @@ from rayboot.evaluation.breakdown import (
     rounds_curve,
 )
 from rayboot.evaluation.chains import CHAIN_COLUMNS, Chain, chains_by_problem, solved_by
-from rayboot.evaluation.check import ReferenceCheck, check_references
+from rayboot.evaluation.check import ReferenceCheck, check_references, unfit_problems
 from rayboot.evaluation.intervals import Interval, bootstrap_interval
 from rayboot.evaluation.metrics import attempt_metrics
 from rayboot.evaluation.paired import Paired, paired, paired_by_problem
@@ -50,5 +50,6 @@ __all__ = [
     "rounds_curve",
     "solutions_pass_at_k",
     "solved_by",
+    "unfit_problems",
     "verify",
 ]

@@ -40,8 +40,21 @@ def to_problem(row: HumanEvalRow) -> Problem:
         starter_code=row.prompt,
         entry_point=row.entry_point,
         tests=(*public, hidden),
+        setup_code=helpers(row.prompt, row.test, row.entry_point),
         references=(row.prompt + row.canonical_solution,) if row.canonical_solution else (),
     )
+
+
+def helpers(prompt: str, test: str, entry_point: str) -> str:
+    """The prompt's functions that the test calls, as set-up: it shall not believe what a program makes of them."""
+    try:
+        body, tree = ast.parse(prompt).body, ast.parse(test)
+    except SyntaxError:
+        return ""
+    called = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - {entry_point}
+    functions = [node for node in body if isinstance(node, ast.FunctionDef) and node.name in called]
+    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    return "\n".join(ast.unparse(node) for node in (*imports, *functions)) if functions else ""
 
 
 def example_asserts(row: HumanEvalRow) -> list[str]:

@@ -10,7 +10,7 @@ import ast
 import re
 from pathlib import Path
 
-from rayboot.problems.humaneval import asserted
+from rayboot.problems.humaneval import asserted, helpers
 from rayboot.problems.humanevalpack_go import go_head, go_test
 from rayboot.problems.rows import RowModel, problems_from_rows
 from rayboot.problems.types import AssertTest, Language, Problem, ScriptTest, Test
@@ -74,6 +74,7 @@ def to_problem(row: HumanEvalPackRow) -> Problem:
         starter_code=before_right,
         entry_point=row.entry_point,
         tests=_tests(row, language),
+        setup_code=helpers(row.prompt, row.test, row.entry_point) if language == "python" else "",
         prelude=PRELUDE if language == "python" else "",
         references=(before_right + right,),
         buggy_code=before_wrong + wrong,

@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from rayboot.evaluation import check_references, read_solutions, solutions_pass_at_k, verify
-from rayboot.problems import AssertTest, Problem, load_problems
+from rayboot.evaluation import (
+    check_references,
+    read_solutions,
+    solutions_pass_at_k,
+    unfit_problems,
+    verify,
+)
+from rayboot.problems import AssertTest, CallTest, Problem, StdioTest, load_problems
+from rayboot.problems.types import Test
 from rayboot.sandbox import Limits, Sandbox
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
@@ -49,6 +56,27 @@ def test_every_reference_is_checked_and_a_problem_without_any_is_told(sandbox: S
         ("x/1", None, None),
     ]
     assert progress == [2, 1]
+
+
+def test_a_problem_that_a_stub_passes_is_unfit(sandbox: Sandbox) -> None:
+    def problem(id: str, *tests: Test, entry_point: str = "") -> Problem:
+        return Problem(id=id, benchmark="own", statement="-", tests=tests, entry_point=entry_point)
+
+    problems = [
+        problem("fit/assert", AssertTest(code="assert f(1) == 2"), AssertTest(code="assert f(2) == 3")),
+        problem(
+            "fit/call", CallTest(args=(1,), expected=2), CallTest(args=(2,), expected=3), entry_point="f"
+        ),
+        problem("fit/stdio", StdioTest(stdin="1", stdout="2"), StdioTest(stdin="2", stdout="3")),
+        problem("unfit/returns nothing", AssertTest(code="assert f(1) is None")),
+        problem(
+            "unfit/one answer", AssertTest(code="assert f(1) == [2]"), AssertTest(code="assert f(2) == [2]")
+        ),
+        problem("unfit/call", CallTest(args=(1,), expected=None), entry_point="f"),
+        problem("unfit/prints nothing", StdioTest(stdin="1", stdout="")),
+        problem("unfit/prints one thing", StdioTest(stdin="1", stdout="2"), StdioTest(stdin="2", stdout="2")),
+    ]
+    assert unfit_problems(problems, sandbox) == [p.id for p in problems if p.id.startswith("unfit")]
 
 
 def test_solutions_are_verified_in_the_order_of_their_rows(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -167,7 +167,6 @@ ASSERTS = [
     "assert unknown(1) == 1",
     "assert same(unknown) == 1",
     "same(1)",
-    "pass",
     "assert (same(1) == 1), 'grouped'",
     "result = same(4)\nassert result == 4",
     "with contextlib_missing: pass",

@@ -174,6 +174,31 @@ def test_call_tests_compare_as_apps_does(sandbox: Sandbox) -> None:
     assert (verdict.call, verdict.got, verdict.expected) == ("swap(1, 2)", "(2, 1)", "[1, 2]")
 
 
+@pytest.mark.parametrize(
+    ("returned", "expected", "right"),
+    [
+        ("123456000.0", 123456789, False),
+        ("123456789.0", 123456789, True),
+        ("0.1 + 0.2", 0.3, True),
+        ("3", 3.0000001, True),
+        ("10 ** 400", 1.5, False),
+        ("[1.0, 2.00001]", [1, 2], False),
+        ("[1, 2.00001]", [1.0, 2.0], True),
+        ("None", None, True),
+        ("None", "", False),
+        ("''", "", True),
+        ("''", None, False),
+        ("1 / 0", None, False),
+        ("1 / 0", "", False),
+    ],
+)
+def test_a_number_may_be_near_where_the_expected_one_is_a_float(
+    sandbox: Sandbox, returned: str, expected: object, right: bool
+) -> None:
+    test = CallTest(args=(), expected=expected)
+    assert sandbox.run(f"def f(): return {returned}", [test], entry_point="f").passed is right
+
+
 def test_call_tests_find_a_method_of_solution(sandbox: Sandbox) -> None:
     program = "class Solution:\n    def twice(self, x): return 2 * x"
     assert sandbox.run(program, [CallTest(args=(4,), expected=8)], entry_point="twice").passed

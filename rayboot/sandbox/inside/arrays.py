@@ -51,6 +51,11 @@ def decode_array(kind: str, shape: Any, items: Any) -> Any:
     return Array(shape, items) if numpy is None else numpy.array(items, dtype=kind).reshape(shape)
 
 
+def is_array(value: Any) -> bool:
+    numpy = sys.modules.get("numpy")
+    return numpy is not None and type(value) is getattr(numpy, "ndarray", None)
+
+
 def update(old: Any, new: Any) -> bool:
     """Change an array in place to what the program made of it; False where they are not arrays of one shape."""
     numpy = sys.modules.get("numpy")

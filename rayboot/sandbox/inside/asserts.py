@@ -32,6 +32,7 @@ _WRAPPERS = {
     "round",
 }
 _WRAPPERS |= {"int", "float", "bool"}
+_COMPARING = {"allclose", "array_equal", "assert_allclose"}
 _BUILTINS = set(dir(builtins))
 _MIRRORED = {
     "Eq": "Eq",
@@ -61,6 +62,11 @@ class Question:
     centre: Any = 0
     message: str = ""
     """The assert's own message, if it is a literal."""
+
+    @property
+    def builtins_alone(self) -> bool:
+        """Whether it comes to the program only if that has a function with a builtin's name, such as `sum(1, 2)`."""
+        return self.names <= _BUILTINS
 
 
 @dataclass(frozen=True)
@@ -217,11 +223,12 @@ def _distance(node: ast.expr) -> tuple[ast.expr, Any] | None:
 
 
 def _ask(node: ast.expr, entry_point: str, **judgement: Any) -> Question:
+    names = _names(node)[1]
     if not _reveals_nothing(node, entry_point):
         raise NotSimple
     code = compile(ast.Expression(node), TEST_FILE, "eval", dont_inherit=True)
     marshalled = base64.b64encode(marshal.dumps(code)).decode()
-    return Question(ast.unparse(node), marshalled, _names(node)[1], **judgement)
+    return Question(ast.unparse(node), marshalled, names, **judgement)
 
 
 def _reveals_nothing(node: ast.expr, entry_point: str) -> bool:
@@ -237,7 +244,9 @@ def _reveals_nothing(node: ast.expr, entry_point: str) -> bool:
         return isinstance(function, ast.Name) or _is_method(function, entry_point)
     if not isinstance(function, ast.Name):
         return False
-    if function.id == entry_point or not (function.id in _BUILTINS or hasattr(math, function.id)):
+    if function.id == entry_point or not (
+        function.id in _BUILTINS | _COMPARING or hasattr(math, function.id)
+    ):
         return True
     return (
         function.id in _WRAPPERS
@@ -248,5 +257,10 @@ def _reveals_nothing(node: ast.expr, entry_point: str) -> bool:
 
 
 def _is_method(function: ast.expr, entry_point: str) -> bool:
-    """Whether it is `Solution().solve` or `solver.solve`."""
-    return isinstance(function, ast.Attribute) and _reveals_nothing(function.value, entry_point)
+    """Whether it is `Solution().solve` or `solver.solve`; `f(1).startswith`, of a result, is the judge's to call."""
+    if not isinstance(function, ast.Attribute):
+        return False
+    owner = function.value
+    if isinstance(owner, ast.Call) and not (isinstance(owner.func, ast.Name) and owner.func.id[:1].isupper()):
+        return False
+    return _reveals_nothing(owner, entry_point)

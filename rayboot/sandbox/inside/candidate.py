@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import base64
 import builtins
+import copy
 import importlib
+import io
+import linecache
 import marshal
+import math
+import operator
 import sys
+from collections import namedtuple
 from collections.abc import Callable
-from types import CodeType, FunctionType, ModuleType, TracebackType
-from typing import Any, TypeGuard
+from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, ModuleType, TracebackType
+from typing import Any
 
 from . import framing
+from .mutation import Shared
 from .prelude import provide
 from .program import FILE, compile_program, describe_syntax_error
-from .values import decode, encode, opaque, short_repr, shorten, without_addresses
+from .references import reference
+from .values import base_type, base_value, decode, encode, opaque, shorten, without_addresses
 
 MODULE_NAME = "program"
 
@@ -27,6 +35,7 @@ def load(
 ) -> tuple[CodeType | None, dict[str, Any], dict[str, object]]:
     """The compiled program, the namespace to run it in, and what is wrong with its syntax."""
     module = ModuleType(name)
+    module.__file__ = FILE
     sys.modules[name] = module
     sys.argv[:] = ["program.py"]
     if isinstance(code, str):
@@ -43,8 +52,8 @@ def serve(channel: Any, code: CodeType | str, prelude: str, setup_code: str) -> 
     """Run the program as a module (its `__name__` is not `__main__`), then answer requests until the channel closes.
 
     It says `["syntax", ...]`, `["raised", ...]` or `["ready"]` first. A message to it is a list of requests
-    `[number, what, ...]`; it sends one reply to each, `[number, "ok", value, changed arguments]` or
-    `[number, "raised", exception, {}]`.
+    `[number, what, ...]`; it sends one reply to each, `[number, "ok", value, changed]` or
+    `[number, "raised", exception, changed]`, with the shared containers (`mutation.py`) that have changed.
     """
     compiled, namespace, syntax_error = load(code, MODULE_NAME, prelude, is_script=False)
     if compiled is None:
@@ -63,13 +72,10 @@ def serve(channel: Any, code: CodeType | str, prelude: str, setup_code: str) -> 
     _Answers(channel, namespace).loop()
 
 
-_stdout, _stderr = sys.stdout, sys.stderr
-
-
 def flush() -> None:
-    for stream in (_stdout, _stderr, sys.stdout):
+    for stream in (sys.__stdout__, sys.__stderr__, sys.stdout, sys.stderr):
         try:
-            stream.flush()
+            stream.flush()  # type: ignore[union-attr]
         except Exception:
             continue
 
@@ -88,6 +94,11 @@ def describe(error: BaseException) -> dict[str, Any]:
     }
 
 
+def show_source(source: str) -> None:
+    """Let `inspect.getsource` and tracebacks find the program's lines."""
+    linecache.cache[FILE] = (len(source), None, source.splitlines(True), FILE)
+
+
 def _program_line(trace: TracebackType | None) -> int | None:
     line = None
     while trace is not None:
@@ -98,111 +109,364 @@ def _program_line(trace: TracebackType | None) -> int | None:
 
 
 class _Answers:
+    """The values that a judge knows by number, and the answers to its requests."""
+
     def __init__(self, channel: Any, namespace: dict[str, Any]) -> None:
         self._channel = channel
         self._namespace = namespace
         self._kept: list[object] = []
         self._numbers: dict[int, int] = {}
+        self._shared = Shared(2)
+        self._describing = 0
+        self._described: set[int] = set()
+        self._loop: Any = None
 
     def loop(self) -> None:
         while True:
-            for number, what, *details in framing.receive(self._channel):
-                reply = self._reply(number, what, details)
-                flush()
-                framing.send(self._channel, reply)
+            self._answer(framing.receive(self._channel))
+
+    def _answer(self, requests: list[Any]) -> None:
+        for number, what, *details in requests:
+            reply = self._reply(number, what, details)
+            flush()
+            framing.send(self._channel, reply)
 
     def _reply(self, number: int, what: str, details: list[Any]) -> list[Any]:
+        changed: dict[str, Any] = {}
         try:
-            return [number, "ok", *getattr(self, f"_{what}")(*details)]
+            kind, value = "ok", getattr(self, f"_{what}")(changed, *details)
         except BaseException as error:
-            return [number, "raised", describe(error), {}]
+            kind, value = "raised", self._report(error)
+        changed |= self._shared.changes(self._encode)
+        return [number, kind, value, changed]
 
-    def _eval(self, code: str) -> list[Any]:
-        """The value of an expression, for a comparison outside."""
-        value = eval(marshal.loads(base64.b64decode(code)), self._namespace)
-        return [encode(value, opaque), {}]
+    def _report(self, error: BaseException) -> dict[str, Any]:
+        return {**describe(error), "value": self._safely(error)}
 
-    def _names(self, names: list[str]) -> list[Any]:
+    def _safely(self, error: BaseException) -> Any:
+        try:
+            return self._encode(error)
+        except BaseException:
+            return None
+
+    def _synchronized(
+        self, more: dict[str, Any], changed: Any, unused: list[int], what: str, *details: Any
+    ) -> Any:
+        """Answer a request after what the test has done to containers that it shares with the program."""
+        self._shared.apply(changed, self._decode)
+        self._shared.forget(unused)
+        return getattr(self, f"_{what}")(more, *details)
+
+    def _within(self, more: dict[str, Any], surroundings: dict[str, Any], what: str, *details: Any) -> Any:
+        """Answer a request while standard streams, `input` or `print` are what the test has made of them."""
+        before = sys.stdout, sys.stdin, builtins.input, builtins.print
+        printed, read = io.StringIO(), io.StringIO(surroundings.get("stdin", ""))
+        try:
+            if surroundings["stdout"]:
+                sys.stdout = printed
+            if "stdin" in surroundings:
+                sys.stdin = read
+            for name, function in surroundings["functions"].items():
+                setattr(builtins, name, self._decode(function))
+            return getattr(self, f"_{what}")(more, *details)
+        finally:
+            sys.stdout, sys.stdin, builtins.input, builtins.print = before
+            more |= {"printed": printed.getvalue(), "read": read.tell()}
+
+    def _eval(self, more: dict[str, Any], code: str, builtin_names: list[str]) -> Any:
+        """The value of an expression, for a comparison outside; the program must have one of the names, if any."""
+        if builtin_names and not any(name in self._namespace for name in builtin_names):
+            raise Unreached
+        return self._encode(eval(marshal.loads(base64.b64decode(code)), self._namespace))
+
+    def _names(self, more: dict[str, Any], names: list[str]) -> Any:
         """What the program's global names are bound to; names that are not there are left out."""
-        return [{name: self._encode(self._namespace[name]) for name in names if name in self._namespace}, {}]
+        found = {name: self._namespace[name] for name in names if name in self._namespace}
+        return {name: self._encode_shared(value) for name, value in found.items()}
 
-    def _call(self, function: Any, arguments: Any, keywords: Any) -> list[Any]:
-        """Call a function of the program's; report arguments that it changed."""
+    def _call(self, more: dict[str, Any], function: Any, arguments: Any, keywords: Any) -> Any:
+        """Call a function of the program's."""
         args = [self._decode(argument) for argument in arguments]
         kwargs = {name: self._decode(argument) for name, argument in keywords.items()}
-        result = self._decode(function)(*args, **kwargs)
-        changed = {}
-        for i, before in enumerate(arguments):
-            if isinstance(before, list) and (after := self._encode(args[i])) != before:
-                changed[str(i)] = after
-        for i, argument in enumerate(args):
-            if result is argument and isinstance(argument, list | dict | set | bytearray):
-                return [["a", i], changed]
-        return [self._encode(result), changed]
+        return self._encode_shared(self._decode(function)(*args, **kwargs))
 
-    def _global(self, name: str, arguments: Any) -> list[Any]:
+    def _global(self, more: dict[str, Any], name: str, arguments: Any) -> Any:
         """Call a global function, or a method of `Solution` where there is none, for a comparison outside."""
         function = self._namespace.get(name)
         if function is None and "Solution" in self._namespace:
             function = getattr(self._namespace["Solution"](), name)
         if function is None:
             raise NameError(f"name '{name}' is not defined")
-        return [encode(function(*[decode(argument) for argument in arguments]), opaque), {}]
+        return self._encode(function(*[decode(argument) for argument in arguments]))
 
-    def _operate(self, operation: str, target: Any, arguments: Any) -> list[Any]:
+    def _operate(self, more: dict[str, Any], operation: str, target: Any, arguments: Any) -> Any:
         values = [self._decode(argument) for argument in arguments]
-        return [self._encode(_OPERATIONS[operation](self._decode(target), *values)), {}]
+        do = _OPERATIONS.get(operation) or getattr(operator, operation)
+        return self._encode_shared(do(self._decode(target), *values))
 
-    def _call_back(self, number: int, args: tuple[object, ...]) -> Any:
-        """Call a function of the test's that was passed to the program."""
-        framing.send(self._channel, ["callback", number, [self._encode(argument) for argument in args]])
-        kind, *details = framing.receive(self._channel)
-        if kind == "raised":
-            raise getattr(builtins, details[0], RuntimeError)(details[1])
-        return self._decode(details[0])
+    def _state(self, more: dict[str, Any], target: Any) -> Any:
+        return self._encode(_state(self._decode(target)))
+
+    def _data(self, more: dict[str, Any], target: Any) -> Any:
+        """What an object of a subclass of list and the like holds."""
+        value = self._decode(target)
+        base = base_type(type(value))
+        return self._encode(base_value(value, base)) if base else None
+
+    def _await(self, more: dict[str, Any], target: Any) -> Any:
+        """Run a coroutine, or whatever can be awaited, to its end."""
+        import asyncio  # few programs need it, and it takes a while
+
+        async def result() -> object:
+            return await self._decode(target)
+
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+        return self._encode_shared(self._loop.run_until_complete(result()))
+
+    def _call_back(self, number: int, args: tuple[object, ...], kwargs: dict[str, object]) -> Any:
+        """Call a function of the test's that was passed to the program. It may ask for something meanwhile."""
+        keywords = {name: self._encode(value) for name, value in kwargs.items()}
+        framing.send(self._channel, ["callback", number, [self._encode(value) for value in args], keywords])
+        while isinstance((answer := framing.receive(self._channel))[0], list):
+            self._answer(answer)
+        value = self._decode(answer[1])
+        if answer[0] == "raised":
+            raise value
+        return value
 
     def _decode(self, data: Any) -> Any:
         return decode(data, self._tagged)
 
     def _tagged(self, data: list[Any]) -> Any:
-        if data[0] == "p":
-            return self._kept[data[1]]
-        if data[0] == "m":
-            return importlib.import_module(data[1])
-        if data[0] == "G":
-            return getattr(builtins, data[1])
-        if data[0] == "k":
-            return lambda *args: self._call_back(data[1], args)
+        match data:
+            case ["p", number]:
+                return self._kept[number]
+            case ["&", number, held]:
+                return self._shared.read(number, held, self._decode)
+            case ["m", module, name]:
+                return _member(module, name)
+            case ["G", name]:
+                return getattr(builtins, name)
+            case ["k", number]:
+                return lambda *args, **kwargs: self._call_back(number, args, kwargs)
+            case ["q", number, *items]:
+                kind: Any = self._kept[number]
+                return tuple.__new__(kind, map(self._decode, items))
+            case ["j", number]:
+                return _Given(lambda: self._call_back(number, (), {}))
+            case ["E", name, bases, number, *args]:
+                kinds = [self._decode(base) for base in bases]
+                kind = kinds[0] if name == kinds[0].__name__ else type(name, tuple(kinds), {})
+                error = kind(*map(self._decode, args))
+                if number is not None:
+                    error._of_the_test = number
+                return error
         raise ValueError(f"unknown tag {data[0]!r}")
 
     def _encode(self, value: object) -> Any:
         return encode(value, self._keep)
 
+    def _encode_shared(self, value: object) -> Any:
+        return self._shared.write(value, self._encode(value))
+
     def _keep(self, value: object) -> list[Any]:
-        """Write a value that stays here as its number, by which the judge can hand it back."""
-        if isinstance(value, ModuleType):
-            return ["m", value.__name__]
+        """Write a value that stays here: its number, by which the judge can hand it back, and what to know of it."""
+        if (found := reference(value)) is not None:
+            return ["m", *found]
+        number = self._number(value)
+        kind = type(value)
+        _, type_name, text, truth = opaque(value)
+        if not self._describing:
+            self._described.clear()
+        known = number in self._described or self._describing >= _DEEPEST
+        self._described.add(number)
+        name = value.__name__ if isinstance(value, FunctionType | type) else ""
+        about = {"name": name, "type": type_name, "text": text, "truth": truth, "class": self._number(kind)}
+        self._describing += 1
+        try:
+            if isinstance(value, type):
+                about |= self._about_class(value)
+            elif isinstance(value, BaseException):
+                about |= self._about_exception(value, known)
+            else:
+                about |= self._about_object(value, known)
+            base = base_type(kind)
+            if base is not None:
+                if _is_plain_namedtuple(kind):
+                    about["tuple"] = self._encode(kind)
+                about |= {"base": base.__name__, "own": _overridden(kind, base)}
+                return ["h", number, about, self._encode(base_value(value, base))]
+        finally:
+            self._describing -= 1
+        return ["p", number, about]
+
+    def _number(self, value: object) -> int:
         if id(value) not in self._numbers:
             self._numbers[id(value)] = len(self._kept)
             self._kept.append(value)
-        bases = [kind.__name__ for kind in value.__mro__] if _is_exception_class(value) else []
-        name = value.__name__ if isinstance(value, FunctionType | type) else ""
-        return ["p", self._numbers[id(value)], name, bases, *opaque(value)[1:]]
+        return self._numbers[id(value)]
+
+    def _about_class(self, kind: type) -> dict[str, Any]:
+        if issubclass(kind, BaseException):
+            return {"bases": [self._encode(base) for base in kind.__bases__ if base is not object]}
+        if _is_plain_namedtuple(kind):
+            defaults = getattr(kind, "_field_defaults", {})
+            return {"fields": list(kind._fields), "defaults": self._encode(list(defaults.values()))}
+        return {"is_class": True}
+
+    def _about_exception(self, error: BaseException, known: bool) -> dict[str, Any]:
+        about = {"error": self._encode(type(error)), "line": _program_line(error.__traceback__)}
+        about["attributes"] = ["d"] if known else self._encode({**vars(error)})
+        about["args"] = [] if known else [self._encode(arg) for arg in error.args]
+        if isinstance(error, OSError) and error.filename is not None:  # not among its `args`
+            about["made_of"] = [self._encode(part) for part in (error.errno, error.strerror, error.filename)]
+        about["of_the_test"] = getattr(error, "_of_the_test", None)
+        try:
+            about["message"] = str(error)
+        except Exception:
+            about["message"] = ""
+        if not known:
+            for name in ("__cause__", "__context__"):
+                about[name] = self._encode(getattr(error, name))
+            about["exceptions"] = [self._encode(inner) for inner in getattr(error, "exceptions", ())]
+        return about
+
+    def _about_object(self, value: object, known: bool) -> dict[str, Any]:
+        kind = type(value)
+        about: dict[str, Any] = {"equal": _equality(kind), "contains": hasattr(kind, "__contains__")}
+        if about["equal"] != "identity" and not known:
+            about["state"] = self._encode(_state(value))
+        if kind is CoroutineType:
+            about["kind"] = "awaitable"
+        elif kind is AsyncGeneratorType:
+            about["kind"] = "async generator"
+        return about
 
 
-def _is_exception_class(value: object) -> TypeGuard[type[BaseException]]:
-    return isinstance(value, type) and issubclass(value, BaseException)
+_DEEPEST = 20
+
+
+def _member(module: str, name: str) -> Any:
+    found: Any = importlib.import_module(module)
+    for part in name.split(".") if name else ():
+        found = getattr(found, part)
+    return found
+
+
+class Unreached(Exception):
+    """The test asks for nothing of the program's."""
+
+
+class _Given:
+    """An iterator of the test's."""
+
+    def __init__(self, following: Callable[[], Any]) -> None:
+        self._following = following
+
+    def __iter__(self) -> _Given:
+        return self
+
+    def __next__(self) -> Any:
+        return self._following()
+
+
+_NOT_OWN_NAMES = """
+__init__ __new__ __module__ __doc__ __dict__ __weakref__ __eq__ __ne__ __hash__ __getattribute__ __getattr__
+__setattr__ __delattr__ __slots__ __class__ __init_subclass__ __subclasshook__ __reduce__ __reduce_ex__
+__getstate__ __annotations__ __getnewargs__ __match_args__ __orig_bases__ __sizeof__ __dir__
+"""
+_NOT_OWN = frozenset(_NOT_OWN_NAMES.split())
+
+
+def _overridden(kind: type, base: type) -> list[str]:
+    """Names of a builtin type that a class built on it defines anew."""
+    own = {name for part in kind.__mro__[: kind.__mro__.index(base)] for name in vars(part)}
+    return sorted(name for name in own - _NOT_OWN if hasattr(base, name))
+
+
+_Empty = namedtuple("_Empty", "")
+_NAMEDTUPLE = vars(_Empty).keys() | {"__orig_bases__", "__annotations__"}
+
+
+def _is_plain_namedtuple(kind: Any) -> bool:
+    """Whether it is what `namedtuple` makes, without methods of its own: the judge can have one of its own then."""
+    content, fields = vars(kind), getattr(kind, "_fields", None)
+    if (
+        kind.__bases__ != (tuple,)
+        or not isinstance(fields, tuple)
+        or not content.keys() <= _NAMEDTUPLE | {*fields}
+    ):
+        return False
+    return getattr(content.get("__repr__"), "__code__", None) is vars(_Empty)["__repr__"].__code__
+
+
+def _equality(kind: type) -> str:
+    """`identity`; `state`, as of dataclasses; or the class's `own`."""
+    method: Any = kind.__eq__
+    if method is object.__eq__:
+        return "identity"
+    code = getattr(method, "__code__", None)
+    made = hasattr(kind, "__dataclass_fields__") and getattr(code, "co_filename", "") == "<string>"
+    return "state" if made else "own"
+
+
+def _state(value: Any) -> dict[str, Any]:
+    """What an object consists of; of a dataclass, what its `__eq__` looks at."""
+    kind = type(value)
+    if _equality(kind) == "state":
+        return {f.name: getattr(value, f.name) for f in kind.__dataclass_fields__.values() if f.compare}
+    state = dict(getattr(value, "__dict__", {}))
+    for part in kind.__mro__:
+        slots = vars(part).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("__dict__", "__weakref__") and hasattr(value, name):
+                state[name] = getattr(value, name)
+    return state
+
+
+def _leave(target: Any, error: Any) -> Any:
+    trace = getattr(error, "__traceback__", None)
+    return type(target).__exit__(target, None if error is None else type(error), error, trace)
 
 
 _OPERATIONS: dict[str, Callable[..., Any]] = {
     "getattr": getattr,
     "setattr": setattr,
-    "getitem": lambda target, key: target[key],
-    "setitem": lambda target, key, value: target.__setitem__(key, value),
+    "delattr": delattr,
     "iter": iter,
     "next": next,
     "len": len,
     "str": str,
-    "repr": short_repr,
+    "repr": repr,
+    "bytes": bytes,
+    "bool": bool,
+    "hash": hash,
+    "int": int,
+    "float": float,
+    "complex": complex,
+    "round": round,
+    "divmod": divmod,
+    "abs": abs,
+    "reversed": reversed,
+    "format": format,
+    "dir": dir,
+    "callable": callable,
+    "trunc": math.trunc,
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "swapped": lambda target, name, other: _OPERATIONS.get(name, getattr(operator, name, None))(
+        other, target
+    ),  # type: ignore[misc]
+    "enter": lambda target: type(target).__enter__(target),
+    "exit": _leave,
+    "anext": lambda target: type(target).__anext__(target),
+    "aiter": lambda target: type(target).__aiter__(target),
+    "aenter": lambda target: type(target).__aenter__(target),
+    "aexit": lambda target, error: type(target).__aexit__(target, error and type(error), error, None),
     "isinstance": lambda target, value: isinstance(value, target),
+    "is_a": isinstance,
+    "issubclass": issubclass,
 }

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
 from .asserts import Question, analyse
 from .compare import answers, same_result, with_whole_keys
 from .job import Job, Outcome, outcome_of_stop
-from .judge import outcome_of_exception
+from .judge import NEVER_CALLED, outcome_of_exception
 from .process import ChildProcess, Output, syntax_stop
 from .stops import Ended, Misbehaved, Stop
-from .values import decode, encode, opaque, short_repr, shorten
+from .values import Opaque, decode, encode, opaque, short_repr, shorten
 
 _JUDGE_NUMBERS = 1_000_000
 """Requests of a judge are numbered from a multiple of it: no reply can be taken for another's."""
@@ -38,17 +39,22 @@ class CandidateTests:
         self._judge: ChildProcess | None = None
         self._ready = False
         self._plans: dict[int, _Plan] = {}
+        self._helping: set[int] = set()
+        """Tests whose names later tests use: they may do nothing else."""
+        self._depending: set[int] = set()
         self._sent: dict[int, int] = {}
         self._count = 0
+        self._awaited: deque[int] = deque()
+        self._early: dict[int, list[Any]] = {}
 
     def run(self, index: int) -> Outcome:
         """The outcome of one test. `reached` is False in it when the program itself did not get through."""
         try:
             if self._child is None:
-                self._plans = _plans(self._job.request)
+                self._plans, self._helping, self._depending = _plans(self._job.request)
                 self._start()
             plan = self._plans[index]
-            return self._ask_judge(plan) if isinstance(plan, str) else self._ask(index, plan)
+            return self._ask_judge(index, code=plan) if isinstance(plan, str) else self._ask(index, plan)
         except Stop as stop:
             usage = self._child.end() if self._child is not None else {}
             return {**outcome_of_stop(stop, usage, self._job.limits), "reached": self._ready}
@@ -89,6 +95,7 @@ class CandidateTests:
             for step in plan:
                 self._count += 1
                 requests.append([self._count, *_request(step)])
+                self._awaited.append(self._count)
         self._child.send(requests)
 
     def _ask(self, index: int, plan: tuple[_Step, ...]) -> Outcome:
@@ -96,24 +103,36 @@ class CandidateTests:
         if index not in self._sent:
             self._send_questions(index)
         for number, step in enumerate(plan, self._sent[index]):
-            reply = self._child.receive()
+            reply = self._early.pop(number) if number in self._early else self._reply()
             if len(reply) != 4 or reply[0] != number or reply[1] not in ("ok", "raised"):
                 raise Misbehaved("the program answered what it was not asked")
-            outcome = self._judged(step, reply[1], reply[2])
+            outcome = self._judged(index, step, reply[1], reply[2])
             if outcome["status"] != "passed":
                 return outcome
         return {"status": "passed"}
 
-    def _judged(self, step: _Step, kind: str, data: Any) -> Outcome:
+    def _reply(self) -> list[Any]:
+        assert self._child is not None
+        reply = self._child.receive()
+        self._awaited.popleft()
+        return reply
+
+    def _judged(self, index: int, step: _Step, kind: str, data: Any) -> Outcome:
         call = shorten(step.source if isinstance(step, Question) else _call_source(step), 400)
+        if kind == "raised" and isinstance(step, Question) and step.builtins_alone and _is_unreached(data):
+            return {"status": "sandbox_error", "message": NEVER_CALLED}
         if kind == "raised":
             return {**outcome_of_exception(data), "call": call}
+        objects = _Objects()
         try:
             with self._job.pump.alarm():
-                value = decode(data)
-                right = (
-                    answers(step, value) if isinstance(step, Question) else same_result(value, step.expected)
-                )
+                value = decode(data, objects.read)
+                if isinstance(step, Question):
+                    if objects.decide(step):
+                        return self._ask_judge(index, question=(data, step), call=call)
+                    right = answers(step, value)
+                else:
+                    right = same_result(value, step.expected)
         except ValueError as error:
             raise Misbehaved(f"the program's answer is malformed: {error}") from error
         except (TypeError, ArithmeticError, RecursionError) as error:
@@ -127,17 +146,30 @@ class CandidateTests:
             return {"status": "passed"}
         return {"status": "failed", "call": call, "got": short_repr(value), **_expectation(step)}
 
-    def _ask_judge(self, code: str) -> Outcome:
-        """Let a judge run a test that is not a plain comparison. It reads the program's answers itself."""
+    def _ask_judge(
+        self, index: int, code: str = "", question: tuple[Any, Question] | None = None, call: str = ""
+    ) -> Outcome:
+        """Let a judge run a test that is not a plain comparison, or compare an object. It asks the program itself."""
         assert self._child is not None
         job = self._job
+        while self._awaited:  # the judge has to find the channel empty
+            self._early[self._awaited[0]] = self._reply()
         self._child.leave_channel()
         if self._judge is None:
             fds = {"program": self._child.channel.fileno()}
             request = job.spawn_request("judge")
             self._judge = ChildProcess(job.server, job.pump, Output(1 << 20), request, fds, is_program=False)
         self._count += _JUDGE_NUMBERS
-        self._judge.send({"code": code, "entry_point": job.request["entry_point"], "number": self._count})
+        request = {
+            "code": question[1].source if question else code,
+            "question": [question[0], _judgement(question[1])] if question else None,
+            "setup_code": job.request["setup_code"],
+            "entry_point": job.request["entry_point"],
+            "number": self._count,
+            "helps": index in self._helping,
+            "depends": index in self._depending,
+        }
+        self._judge.send(request)
         try:
             outcome: Outcome = self._judge.receive()[0]
         except Ended as ended:
@@ -147,7 +179,45 @@ class CandidateTests:
                 raise Misbehaved(outcome["message"])
             self._child.wait()
             raise Ended("the program ended")
+        if question and outcome["status"] == "failed":
+            return {**outcome, "call": call, **_expectation(question[1])}
         return outcome
+
+
+class _Objects:
+    """The objects of the program's own in an answer: equal to nothing here, but by data that they are built on."""
+
+    def __init__(self) -> None:
+        self._abouts: list[dict[str, Any]] = []
+
+    def read(self, data: list[Any]) -> Any:
+        if data[0] == "m":
+            return Opaque("type", f"{data[1]}.{data[2]}", True)
+        if data[0] not in ("p", "h") or not isinstance(data[2], dict):
+            raise ValueError(f"unknown tag {data[0]!r}")
+        about = data[2]
+        if data[0] == "h":
+            return decode(data[3], self.read)
+        self._abouts.append(about)
+        return Opaque(str(about["type"])[:80], str(about["text"])[:200], bool(about["truth"]))
+
+    def decide(self, question: Question) -> bool:
+        """Whether it depends on them what the comparison gives: the test knows their class, and that class compares."""
+        if question.form != "compare" or question.op in ("Is", "IsNot"):
+            return False
+        return any(
+            about.get("type") in question.names and about.get("equal") not in (None, "identity")
+            for about in self._abouts
+        )
+
+
+def _is_unreached(description: Any) -> bool:
+    return isinstance(description, dict) and description.get("types", [None])[:1] == ["Unreached"]
+
+
+def _judgement(question: Question) -> dict[str, Any]:
+    operand = encode(question.operand, opaque)
+    return {"form": question.form, "op": question.op, "operand": operand, "message": question.message}
 
 
 class _Raised(Stop):
@@ -161,26 +231,34 @@ class _Raised(Stop):
         return self._outcome
 
 
-def _plans(request: dict[str, Any]) -> dict[int, _Plan]:
-    """What each assert and call test asks. A test that uses names of a judged test is judged too."""
+def _plans(request: dict[str, Any]) -> tuple[dict[int, _Plan], set[int], set[int]]:
+    """What each assert and call test asks, the tests whose names others use, and those others.
+
+    A test that uses names of a judged test is judged too; so is one that asks nothing.
+    """
     plans: dict[int, _Plan] = {}
-    judged_names: set[str] = set()
+    bound_by: dict[str, int] = {}
+    helping: set[int] = set()
+    depending: set[int] = set()
     for index, test in enumerate(request["tests"]):
         if test["kind"] == "call":
             plans[index] = (_Call(request["entry_point"], test["args"], test["expected"]),)
         elif test["kind"] in ("assert", "script"):
             analysis = analyse(test["code"], request["entry_point"])
-            if analysis.questions is None or analysis.uses & judged_names:
-                judged_names |= analysis.binds
+            used = {bound_by[name] for name in analysis.uses if name in bound_by}
+            helping |= used
+            depending |= {index} if used else set()
+            if not analysis.questions or used:
+                bound_by |= dict.fromkeys(analysis.binds, index)
                 plans[index] = test["code"]
             else:
                 plans[index] = analysis.questions
-    return plans
+    return plans, helping, depending
 
 
 def _request(step: _Step) -> list[Any]:
     if isinstance(step, Question):
-        return ["eval", step.code]
+        return ["eval", step.code, sorted(step.names) if step.builtins_alone else []]
     return ["global", step.name, [encode(with_whole_keys(arg), opaque) for arg in step.args]]
 
 

@@ -6,6 +6,7 @@ import math
 import operator
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from .asserts import Question
@@ -39,7 +40,7 @@ def answers(question: Question, value: Any) -> bool:
 def same_result(value: Any, expected: Any) -> bool:
     """APPS' rule for call-based problems: tuples are lists, and the expected value may be wrapped in a list of one.
 
-    Numbers are the same too when one of them is a float and they are as close as printed ones may be.
+    A number is right too where the expected one is a float and they are as close as printed ones may be.
     """
     value = _tuples_to_lists(value)
     expected = _tuples_to_lists(expected)
@@ -61,13 +62,16 @@ def _close(value: Any, expected: Any) -> bool:
     if isinstance(expected, dict):
         same_keys = isinstance(value, dict) and value.keys() == expected.keys()
         return same_keys and all(_close(value[key], expected[key]) for key in expected)
-    if float in (type(value), type(expected)) and {type(value), type(expected)} <= {int, float}:
-        return bool(value == expected) or _near(float(value), float(expected))
+    if type(expected) is float and type(value) in (int, float):
+        return bool(value == expected) or _near(value, expected)
     return bool(value == expected)
 
 
 def _near(value: float, expected: float) -> bool:
-    return math.isfinite(expected) and abs(value - expected) <= _ABSOLUTE + _RELATIVE * abs(expected)
+    try:
+        return math.isfinite(expected) and abs(value - expected) <= _ABSOLUTE + _RELATIVE * abs(expected)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def _tuples_to_lists(value: Any) -> Any:
@@ -81,8 +85,8 @@ def _tuples_to_lists(value: Any) -> Any:
 def same_output(got: str, expected: str) -> bool:
     """Whether two printed texts are the same, token by token: white space and line ends do not count.
 
-    Two tokens are the same too when both are numbers, one of them is written with a point or an exponent, and they are
-    as close as numpy.allclose asks (relative 1e-5, absolute 1e-8).
+    Two tokens are the same too when both are numbers and equal (`2.0` and `2`), or, where the expected one is written
+    with a point or an exponent, as close as numpy.allclose asks (relative 1e-5, absolute 1e-8).
     """
     ours, theirs = got.split(), expected.split()
     if ours == theirs:
@@ -93,9 +97,9 @@ def same_output(got: str, expected: str) -> bool:
 def _same_token(got: str, expected: str) -> bool:
     if got == expected:
         return True
-    if not any(mark in token for token in (got, expected) for mark in ".eE"):
-        return False
     try:
-        return _near(float(got), float(expected))
-    except ValueError:
+        if any(mark in expected for mark in ".eE"):
+            return _near(float(got), float(expected))
+        return any(mark in got for mark in ".eE") and bool(Decimal(got) == Decimal(expected))
+    except (ValueError, ArithmeticError):
         return False

@@ -1,69 +1,202 @@
-"""The judge's own process: runs test code, with the program's names bound to stand-ins for the program's functions."""
+"""The judge's own process: runs test code, with stand-ins for what the program defines."""
 
 from __future__ import annotations
 
 import ast
 import builtins
-import symtable
+import importlib
+import sys
+from types import FunctionType, ModuleType
 from typing import Any
 
-from . import framing
-from .compare import OPERATORS
+from . import framing, testfile
+from .asserts import Question
+from .compare import OPERATORS, answers
 from .literals import TEST_FILE, is_literal
-from .remote import CannotCross, Link, ProgramStopped
-from .values import short_repr
+from .remote import Link, ProgramStopped
+from .standin import NAME, CannotCross, NotBelieved, Remote, number_of
+from .values import decode, short_repr
 
-_COMPARE = "__compare__"
+NEVER_CALLED = "the test never calls the program: it would pass whatever that is"
+_COMPARE, _TYPE = "__compare__", "__type__"
+_COMPARING = {
+    "isclose": "math",
+    "allclose": "numpy",
+    "array_equal": "numpy",
+    "assert_allclose": "numpy.testing",
+}
+"""Functions that compare: the judge's own, even where the program has one of that name."""
+_FORWARDED = {
+    "inspect": """signature getsource getsourcelines getdoc getfullargspec getmembers isfunction isclass ismethod
+    isroutine isgenerator isgeneratorfunction iscoroutinefunction isasyncgenfunction isawaitable isabstract""",
+    "dataclasses": "is_dataclass fields asdict astuple replace",
+    "asyncio": "iscoroutinefunction",
+    "typing": "get_type_hints",
+}
+"""What asks about a function, a class or an object of the program's is done there."""
+_DONE_TWICE = {"random": "seed", "sys": "setrecursionlimit"}
+"""What the test does to the interpreter is done to the program's, too."""
+_UNSEEN = {
+    "assertLogs": "what the program logs",
+    "assertNoLogs": "what the program logs",
+    "catch_warnings": "warnings of the program",
+    "assertWarns": "warnings of the program",
+    "assertWarnsRegex": "warnings of the program",
+    "patch": "names that the test replaces, but for input and print",
+    "capsys": "what a fixture of pytest sees",
+    "tracemalloc": "the program's memory",
+    "settrace": "the program's steps",
+}
+"""A test that uses these and does not pass has perhaps not seen what it looked for."""
 
 
 def serve(channel: Any, program_channel: Any) -> None:
     """Run the tests that come, in one namespace, as if they were one file; answer with an outcome for each."""
     link = Link(program_channel)
-    namespace: dict[str, Any] = {"__name__": "test", "__builtins__": builtins}
+    session = _Session(link)
     while True:
-        request = framing.receive(channel)
-        framing.send(channel, [_Test(link, namespace, request).run()])
+        framing.send(channel, [session.outcome(framing.receive(channel))])
 
 
-class _Test:
-    def __init__(self, link: Link, namespace: dict[str, Any], request: dict[str, Any]) -> None:
+class _Session:
+    """The tests of one job, which share their names."""
+
+    def __init__(self, link: Link) -> None:
         self._link = link
-        self._namespace = namespace
-        self._code: str = request["code"]
-        self._entry_point: str = request["entry_point"]
+        module = ModuleType("__main__")
+        self._namespace = module.__dict__
+        sys.modules["__main__"] = module
+        sys.argv[:] = ["test.py"]
+        self._names = _Names(link)
+        self._namespace["__builtins__"] = self._names
         self._failed_pair: tuple[Any, Any] | None = None
-        link.start(request["number"])
+        self._namespace[_COMPARE] = self._compare
+        self._namespace[_TYPE] = self._type
+        self._failures = testfile.Failures()
+        self._has_set_up = False
+        self._has_reached = False
 
-    def run(self) -> dict[str, Any]:
-        """The outcome: fields of the verdict; `{"status": "gone"}` when the program ended or broke the conversation."""
+    def outcome(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Fields of the verdict; `{"status": "gone"}` when the program ended or broke the conversation."""
+        self._link.start(request["number"])
+        self._failed_pair = None
+        self._names.entry_point = request["entry_point"]
+        used: frozenset[str] = frozenset()
         try:
-            self._namespace.update(self._link.names(self._missing_names()))
-            self._namespace[_COMPARE] = self._compare
-            tree = _RecordComparisons().visit(ast.parse(self._code, TEST_FILE))
-            exec(
-                compile(ast.fix_missing_locations(tree), TEST_FILE, "exec", dont_inherit=True),
-                self._namespace,
-            )
-        except CannotCross as error:
-            return {"status": "sandbox_error", "message": str(error)}
-        except ProgramStopped as stopped:
-            if stopped.description is None:
-                return {"status": "gone", "message": str(stopped)}
-            return {**outcome_of_exception(stopped.description), "call": self._link.last_call}
+            if not self._has_set_up:
+                self._has_set_up = True
+                self._set_up(request["setup_code"])
+            used = self._take_names(request["code"])
+            if request["question"] is not None:
+                return self._answer(*request["question"])
+            self._run(request["code"])
         except BaseException as error:
-            return {**self._outcome(error), "call": self._link.last_call}
+            self._link.is_reporting = True
+            sys.set_int_max_str_digits(4300)  # to show a longer one takes too long
+            outcome = self._outcome(error)
+            unseen = [what for name, what in _UNSEEN.items() if name in used]
+            if unseen and outcome["status"] in ("failed", "error"):
+                return _limit(f"a test cannot see {unseen[0]} ({outcome.get('message')})")
+            return outcome
+        self._has_reached = self._has_reached or self._link.reached
+        if not (self._link.reached or request["helps"] or (request["depends"] and self._has_reached)):
+            return {
+                "status": "sandbox_error",
+                "message": "the test never calls the program: it would pass whatever that is",
+            }
         return {"status": "passed"}
 
-    def _missing_names(self) -> list[str]:
-        """Global names that the test reads and that neither it, an earlier test nor Python defines."""
-        table = symtable.symtable(self._code, TEST_FILE, "exec")
-        own = {
-            symbol.get_name()
-            for symbol in table.get_symbols()
-            if symbol.is_assigned() or symbol.is_imported()
-        }
-        read = _global_reads(table) - own - set(self._namespace)
-        return sorted(name for name in read if not hasattr(builtins, name) or name == self._entry_point)
+    def _run(self, code: str) -> None:
+        before = set(self._namespace)
+        tree = _Instrumented().visit(ast.parse(code, TEST_FILE))
+        self._failures.prepare(code)
+        self._failures.begin()
+        exec(
+            compile(ast.fix_missing_locations(tree), TEST_FILE, "exec", dont_inherit=True),
+            self._namespace,
+        )
+        testfile.run_what_none_has_called(self._namespace, before, code, self._failures)
+        self._failures.end()
+
+    def _set_up(self, code: str) -> None:
+        """Run what of the set-up needs no program: its imports, functions and constants are the judge's own."""
+        self._take_names(code)
+        self._failures.prepare(code)
+        for statement in ast.parse(code, "<setup>").body:
+            is_constant = isinstance(statement, ast.Assign) and is_literal(statement.value)
+            if is_constant or isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef):
+                tree = ast.fix_missing_locations(ast.Module([statement], []))
+                exec(
+                    compile(_Instrumented().visit(tree), "<setup>", "exec", dont_inherit=True),
+                    self._namespace,
+                )
+
+    def _take_names(self, code: str) -> frozenset[str]:
+        """Note which names a test uses: the classes among them may be the program's own, see `standin.py`."""
+        names, attributes = set(), set()
+        for node in ast.walk(ast.parse(code, TEST_FILE)):
+            match node:
+                case ast.Name(id=name) | ast.alias(name=name) | ast.arg(arg=name):
+                    names.add(name)
+                case ast.ImportFrom(module=str(name)):
+                    names.add(name)
+                case ast.Attribute(value=ast.Name(id=name), attr=attribute):
+                    attributes.add(name)
+                    names.add(attribute)
+                case ast.Attribute(attr=attribute):
+                    names.add(attribute)
+        self._link.named |= names
+        self._names.modules |= {name for name in attributes if name in sys.stdlib_module_names | {"numpy"}}
+        for module, functions in _FORWARDED.items():
+            if module in self._link.named:
+                self._replace(module, functions.split(), self._forwarded)
+        for module, functions in _DONE_TWICE.items():
+            if functions in names:
+                self._replace(module, [functions], self._done_twice)
+        return frozenset(names)
+
+    def _replace(self, module: str, functions: list[str], by: Any) -> None:
+        holder = importlib.import_module(module)
+        for name in functions:
+            genuine = getattr(holder, name)
+            if not hasattr(genuine, "_rayboot"):
+                replacement = by(module, name, genuine)
+                replacement._rayboot = True
+                setattr(holder, name, replacement)
+
+    def _forwarded(self, module: str, name: str, genuine: Any) -> Any:
+        def ask(*args: Any, **kwargs: Any) -> Any:
+            if args and number_of(args[0]) is not None:
+                return self._link.call_standard(module, name, args, kwargs)
+            return genuine(*args, **kwargs)
+
+        return ask
+
+    def _done_twice(self, module: str, name: str, genuine: Any) -> Any:
+        def do(*args: Any) -> Any:
+            self._link.call_standard(module, name, args, {})
+            return genuine(*args)
+
+        return do
+
+    def _answer(self, value: Any, question: dict[str, Any]) -> dict[str, Any]:
+        """Judge a comparison with an object, which the program has given already."""
+        asked = Question("", "", frozenset(), **{**question, "operand": decode(question["operand"])})
+        got = self._link.read(value)
+        if answers(asked, got):
+            return {"status": "passed"}
+        self._link.is_reporting = True
+        return {"status": "failed", "got": short_repr(got)}
+
+    def _type(self, value: Any) -> Any:
+        """`type(value)`; of a stand-in, the program's class."""
+        if (
+            number_of(value) is None
+            or isinstance(value, type | BaseException)
+            or hasattr(type(value), "_fields")
+        ):
+            return type(value)
+        return self._link.operate("getattr", value, "__class__")
 
     def _compare(self, operation: str, flipped: bool, left: Any, right: Any) -> Any:
         result = OPERATORS[operation](left, right)
@@ -72,16 +205,89 @@ class _Test:
         return result
 
     def _outcome(self, error: BaseException) -> dict[str, Any]:
-        description = getattr(error, "_from_program", None)
-        if description is not None:
-            return outcome_of_exception(description)
+        call = {"call": self._link.last_call}
+        if isinstance(error, CannotCross):
+            return {"status": "sandbox_error", "message": str(error)}
+        if isinstance(error, testfile.Unfit):
+            return {"status": "sandbox_error", "message": str(error)}
+        if isinstance(error, ProgramStopped):
+            if error.description is None:
+                return {"status": "gone", "message": str(error)}
+            return {**outcome_of_exception(error.description), **call}
+        if (description := getattr(error, "__dict__", {}).get("_from_program")) is not None:
+            return {**outcome_of_exception(description), **call}
+        if isinstance(error, ImportError) or type(error).__name__ == "SkipTest":
+            return {"status": "sandbox_error", "message": f"the test cannot be run here: {error}"}
+        if NAME in str(error) and not isinstance(error, AssertionError):
+            return _limit(f"a test cannot do everything with an object of the program's: {error}")
         if not isinstance(error, AssertionError):
-            return {"status": "error", "error_type": type(error).__name__, "message": str(error)}
-        outcome = {"status": "failed", "error_type": "AssertionError", "message": str(error)}
+            return {"status": "error", "error_type": _name_of(error), "message": str(error), **call}
+        outcome = {"status": "failed", "error_type": "AssertionError", "message": str(error), **call}
         if self._failed_pair is not None:
             got, expected = self._failed_pair
             return {**outcome, "got": short_repr(got), "expected": short_repr(expected)}
         return {**outcome, "got": short_repr(self._link.last_result)}
+
+
+def _name_of(error: BaseException) -> str:
+    return "TypeError" if isinstance(error, NotBelieved) else type(error).__name__
+
+
+def _limit(what: str) -> dict[str, Any]:
+    return {"status": "sandbox_error", "message": f"a limit of the sandbox: {what}"}
+
+
+class _Names(dict[str, Any]):
+    """What a test finds beyond its own names: builtins, and what the program binds at that moment."""
+
+    def __init__(self, link: Link) -> None:
+        super().__init__(vars(builtins))
+        self._link = link
+        self.entry_point = ""
+        self.modules: set[str] = set()
+        """Names of the standard library's modules that the tests take something from."""
+        self.update(isinstance=self._isinstance, issubclass=self._issubclass, callable=self._callable)
+
+    def __getitem__(self, name: str) -> Any:
+        if name == self.entry_point and hasattr(builtins, name):
+            return self._link.names([name]).get(name, dict.get(self, name))
+        return super().__getitem__(name)
+
+    def __missing__(self, name: str) -> Any:
+        value = self._link.names([name])[name]
+        if name != self.entry_point:
+            value = self._own(name, value)
+        if isinstance(value, type | ModuleType | FunctionType) or type(value) is Remote:
+            self[name] = value
+        return value
+
+    def _own(self, name: str, value: Any) -> Any:
+        """The judge's copy of what the program has from the standard library, or says that it has."""
+        if name in self.modules and getattr(value, "__module__", "") != name:
+            return importlib.import_module(name)
+        if type(value) is Remote and name in _COMPARING:
+            holder = _COMPARING[name]
+            return getattr(
+                importlib.import_module("math" if "numpy" not in sys.modules else holder), name, value
+            )
+        return value
+
+    def _isinstance(self, value: Any, kinds: Any) -> bool:
+        if type(value) is not Remote or type(kinds) is Remote:
+            return isinstance(value, kinds)
+        if isinstance(kinds, tuple):
+            return any(self._isinstance(value, kind) for kind in kinds)
+        if kinds in (int, float, str, bytes, tuple, bool, complex, list, dict, set, frozenset):
+            return isinstance(value, kinds)
+        return bool(self._link.operate("is_a", value, kinds))
+
+    def _issubclass(self, kind: Any, kinds: Any) -> bool:
+        if type(kind) is not Remote:
+            return issubclass(kind, kinds)
+        return bool(self._link.operate("issubclass", kind, kinds))
+
+    def _callable(self, value: Any) -> bool:
+        return bool(self._link.operate("callable", value)) if type(value) is Remote else callable(value)
 
 
 def outcome_of_exception(description: Any) -> dict[str, Any]:
@@ -97,19 +303,31 @@ def outcome_of_exception(description: Any) -> dict[str, Any]:
     }
 
 
-def _global_reads(table: symtable.SymbolTable) -> set[str]:
-    module = table.get_type() == "module"
-    reads = {s.get_name() for s in table.get_symbols() if s.is_referenced() and (module or s.is_global())}
-    return reads.union(*(_global_reads(child) for child in table.get_children()))
+class _Instrumented(ast.NodeTransformer):
+    """Test code in which stand-ins can be told.
 
-
-class _RecordComparisons(ast.NodeTransformer):
-    """`assert a == b` becomes `assert __compare__("Eq", ..., a, b)`, so that a and b can be shown when it fails."""
+    `assert a == b` becomes `assert __compare__("Eq", ..., a, b)`, so that a and b can be shown when it fails; `type(x)`
+    and `x.__class__` become `__type__(x)`.
+    """
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        self.generic_visit(node)
         test = node.test
         if isinstance(test, ast.Compare) and len(test.ops) == 1:
             details = [ast.Constant(type(test.ops[0]).__name__), ast.Constant(is_literal(test.left))]
             arguments = [*details, test.left, test.comparators[0]]
             node.test = ast.copy_location(ast.Call(ast.Name(_COMPARE, ast.Load()), arguments, []), test)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        is_type = isinstance(node.func, ast.Name) and node.func.id == "type"
+        if is_type and len(node.args) == 1 and not node.keywords:
+            node.func = ast.copy_location(ast.Name(_TYPE, ast.Load()), node.func)
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        self.generic_visit(node)
+        if node.attr == "__class__" and isinstance(node.ctx, ast.Load):
+            return ast.copy_location(ast.Call(ast.Name(_TYPE, ast.Load()), [node.value], []), node)
         return node

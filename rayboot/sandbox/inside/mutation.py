@@ -1,22 +1,92 @@
-"""Arguments that the program changed, changed in the judge's process too: tests of in-place functions look at them."""
+"""Containers that both processes hold: what one of them does to a list, the other sees, as if it were one list."""
 
 from __future__ import annotations
 
+import sys
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable
 from typing import Any
 
 from . import arrays
 
-MUTABLE = (list, dict, set, bytearray)
+_SEQUENCES = (list, bytearray, deque)
+MUTABLE = (*_SEQUENCES, dict, set, OrderedDict, defaultdict, Counter)
+
+
+class Shared:
+    """Containers that have crossed as arguments or results, each by its number.
+
+    The two sides number those that they were the first to send by odd and even numbers.
+    """
+
+    def __init__(self, first: int) -> None:
+        self._next = first
+        self._known: dict[int, list[Any]] = {}
+        """Of each the container, and the data that it was when the other side last heard of it."""
+        self._numbers: dict[int, int] = {}
+
+    def write(self, value: Any, data: Any) -> Any:
+        """The data of a value, with its number if it is a container."""
+        if type(value) not in MUTABLE and not arrays.is_array(value):
+            return data
+        number = self._numbers.get(id(value))
+        if number is None:
+            number = self._next
+            self._next += 2
+        self._know(number, value, data)
+        return ["&", number, data]
+
+    def _know(self, number: int, value: Any, data: Any) -> None:
+        self._known[number] = [value, data]
+        self._numbers[id(value)] = number
+
+    def read(self, number: Any, data: Any, decode: Callable[[Any], Any]) -> Any:
+        """The container of that number, made what the data says."""
+        if type(number) is not int:
+            raise ValueError("not the number of a container")
+        value = decode(data)
+        if number in self._known:
+            bring_up_to_date(self._known[number][0], value)
+            value = self._known[number][0]
+        self._know(number, value, data)
+        return value
+
+    def changes(self, encode: Callable[[Any], Any]) -> dict[str, Any]:
+        """Containers that have changed since the other side last heard of them."""
+        changed = {}
+        for number, entry in self._known.items():
+            if (data := encode(entry[0])) != entry[1]:
+                changed[str(number)] = entry[1] = data
+        return changed
+
+    def apply(self, changed: dict[str, Any], decode: Callable[[Any], Any]) -> None:
+        for key, data in changed.items():
+            if key.isdigit() and int(key) in self._known:
+                self.read(int(key), data, decode)
+
+    def unused(self) -> list[int]:
+        """Forget the containers that nothing else holds any more; gives their numbers."""
+        numbers = [number for number, entry in self._known.items() if sys.getrefcount(entry[0]) <= 2]
+        self.forget(numbers)
+        return numbers
+
+    def forget(self, numbers: list[int]) -> None:
+        for number in numbers:
+            entry = self._known.pop(number, None)
+            if entry is not None:
+                self._numbers.pop(id(entry[0]), None)
 
 
 def bring_up_to_date(old: Any, new: Any) -> None:
-    """Change a container in place to what the program made of it, keeping inner containers themselves."""
+    """Change a container in place to what the other side made of it, keeping inner containers themselves."""
     if arrays.update(old, new):
         return
-    if type(old) is not type(new) or not isinstance(old, (*MUTABLE, tuple)):
+    if old is new or type(old) is not type(new) or not isinstance(old, (*MUTABLE, tuple)):
         return
-    if isinstance(old, list | bytearray):
-        old[:] = [_renewed(old[i], value) if i < len(old) else value for i, value in enumerate(new)]
+    if isinstance(old, _SEQUENCES):
+        items = [_renewed(old[i], value) if i < len(old) else value for i, value in enumerate(new)]
+        old.clear()
+        old.extend(items)
     elif isinstance(old, dict):
         renewed = {key: _renewed(old[key], value) if key in old else value for key, value in new.items()}
         old.clear()

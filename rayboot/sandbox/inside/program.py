@@ -24,8 +24,10 @@ def compile_program(source: str, script: bool) -> CodeType:
 
 
 class _ReturnToExit(ast.NodeTransformer):
-    def visit_Return(self, node: ast.Return) -> ast.AST:
-        return ast.copy_location(ast.Raise(ast.Name("SystemExit", ast.Load()), None), node)
+    def visit_Return(self, node: ast.Return) -> list[ast.stmt]:
+        """What is returned is evaluated, as in `return print("NO")`, then thrown away."""
+        leave = ast.copy_location(ast.Raise(ast.Name("SystemExit", ast.Load()), None), node)
+        return [leave] if node.value is None else [ast.copy_location(ast.Expr(node.value), node), leave]
 
     def visit_Try(self, node: ast.Try) -> ast.AST:
         """No handler of the program's takes a `return` for an error."""

@@ -1,23 +1,41 @@
-"""The judge's side of its conversation with the program: values that stayed there, and calls to its functions."""
+"""The judge's side of its conversation with the program: requests, and what comes back."""
 
 from __future__ import annotations
 
 import builtins
-import importlib
-from collections.abc import Iterator
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+import collections
+import io
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from functools import partial
+from operator import attrgetter, itemgetter, methodcaller
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from . import framing
-from .mutation import bring_up_to_date
+from .mutation import Shared
+from .references import genuine, reference
+from .standin import CannotCross, Remote, local_exception, local_subclass, number_of
 from .values import decode, encode, short_repr, shorten
 
-_GENUINE = """
-bisect cmath collections copy datetime decimal fractions functools heapq itertools json math operator random re
-statistics string sys time typing numpy
+_CALLABLES = (
+    *(FunctionType, BuiltinFunctionType, MethodType, partial, attrgetter, itemgetter, methodcaller),
+    *(type, type(str.join), type("".join), type(int.__add__), type((0).__add__)),
+)
+
+
+_UNCHANGING_NAMES = """
+getattr len str repr bool hash eq isinstance issubclass is_a callable dir format
 """
-GENUINE_MODULES = frozenset(_GENUINE.split())
-"""Modules that a test may have from the program's imports: the judge uses its own copy."""
+_UNCHANGING = frozenset(_UNCHANGING_NAMES.split())
+_ENDING = ("send", "throw", "__next__", "asend", "athrow")
+"""Methods whose StopIteration is an answer; of other calls it would end the test's own loop, unseen."""
+
+
+def _not_an_end(error: BaseException) -> ProgramStopped:
+    return ProgramStopped(error.__dict__["_from_program"], str(error))
 
 
 class ProgramStopped(BaseException):
@@ -28,208 +46,322 @@ class ProgramStopped(BaseException):
         self.description = description
 
 
-class CannotCross(BaseException):
-    """The test passes the program a value that is neither plain data nor a function."""
-
-
 class Link:
     """Requests to the program, one at a time, each with its number."""
 
     def __init__(self, channel: Any) -> None:
         self._channel = channel
         self._number = 0
-        self._remotes: dict[int, Any] = {}
-        self._callbacks: list[Any] = []
-        self._exceptions: dict[str, type[BaseException]] = {}
+        self._lock = threading.RLock()
+        self._standins: dict[int, Any] = {}
+        self._shared = Shared(1)
+        self._callbacks: list[Callable[..., Any]] = []
+        self._raised: list[BaseException] = []
+        self._coroutines: dict[int, tuple[Any, int]] = {}
+        self._streams = (sys.stdout, sys.stdin)
+        self._functions = {name: getattr(builtins, name) for name in ("input", "print")}
+        self.named: set[str] = set()
+        """Names that the tests and the set-up use."""
+        self.changes = 0
+        """Requests so far that may have changed objects of the program's."""
+        self.reached = False
+        """Whether the test has come to the program."""
+        self.is_reporting = False
         self.last_call = ""
         self.last_result: Any = None
 
     def start(self, number: int) -> None:
         self._number = number
+        self.reached = False
         self.last_call, self.last_result = "", None
 
     def names(self, names: list[str]) -> dict[str, Any]:
         """What the program binds these names to."""
-        found, _ = self._request("names", names)
+        found = self._request("names", names)
         if not isinstance(found, dict):
             raise ProgramStopped(None, "a malformed reply")
+        self.reached = self.reached or bool(found)
         return {name: self._read(data, name) for name, data in found.items() if name in names}
 
-    def call(self, function: Remote, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        name = object.__getattribute__(function, "_name") or "<function>"
+    def call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str = "") -> Any:
         shown = [
-            *(short_repr(arg) for arg in args),
-            *(f"{key}={short_repr(value)}" for key, value in kwargs.items()),
+            *(self._shown(arg) for arg in args),
+            *(f"{key}={self._shown(value)}" for key, value in kwargs.items()),
         ]
-        self.last_call = shorten(f"{name}({', '.join(shown)})", 400)
-        keywords = {key: self._write(value) for key, value in kwargs.items()}
-        value, changed = self._request(
-            "call", self._write(function), [self._write(arg) for arg in args], keywords
+        self.last_call = shorten(f"{name or '<function>'}({', '.join(shown)})", 400)
+        self.changes += not (
+            type(function) is Remote and object.__getattribute__(function, "_about").get("is_class")
         )
+        keywords = {key: self._write_shared(value) for key, value in kwargs.items()}
+        arguments = [self._write_shared(arg) for arg in args]
         try:
-            for index, data in changed.items():
-                bring_up_to_date(args[int(index)], self._read(data, ""))
-            is_argument = isinstance(value, list) and value[:1] == ["a"]
-            self.last_result = args[value[1]] if is_argument else self._read(value, "")
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise ProgramStopped(None, "a malformed reply") from error
+            value = self._request("call", self._write(function), arguments, keywords)
+        except (StopIteration, StopAsyncIteration) as error:
+            raise (error if name in _ENDING else _not_an_end(error)) from None
+        self.last_result = self.read(value)
         return self.last_result
 
-    def operate(self, operation: str, target: Remote, *arguments: Any) -> Any:
-        stop = StopIteration if operation == "next" else None
-        value, _ = self._request(
-            "operate", operation, self._write(target), [self._write(a) for a in arguments], stop=stop
-        )
+    def call_standard(self, module: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call the program's copy of a function of the standard library."""
+        keywords = {key: self._write(value) for key, value in kwargs.items()}
+        written = [self._write(arg) for arg in args]
+        return self.read(self._request("call", ["m", module, name], written, keywords))
+
+    def read(self, data: Any) -> Any:
+        return self._read(data, "")
+
+    def _shown(self, value: Any) -> str:
+        reporting, self.is_reporting = self.is_reporting, True
+        try:
+            return short_repr(value)
+        finally:
+            self.is_reporting = reporting
+
+    def operate(self, operation: str, target: Any, *arguments: Any) -> Any:
+        self.changes += operation not in _UNCHANGING
+        try:
+            value = self._request(
+                "operate", operation, self._write(target), [self._write_shared(value) for value in arguments]
+            )
+        except (StopIteration, StopAsyncIteration) as error:
+            raise (error if operation in ("next", "anext") else _not_an_end(error)) from None
         return self._read(value, str(arguments[0]) if operation == "getattr" else "")
 
-    def _request(self, what: str, *details: Any, stop: type[BaseException] | None = None) -> list[Any]:
+    def ask(self, what: str, target: Any) -> Any:
+        """`state`, `data`, or `await` it to its end."""
+        self.changes += what == "await"
+        return self.read(self._request(what, self._write(target)))
+
+    def _request(self, what: str, *details: Any) -> Any:
+        with self._lock:
+            self.reached = self.reached or what != "names"
+            surroundings = self._surroundings()
+            request = [*(("within", surroundings) if surroundings else ()), what, *details]
+            changed = self._shared.changes(self._write)
+            self.changes += bool(changed)
+            unused = self._shared.unused()
+            if unused or changed:
+                request = ["synchronized", changed, unused, *request]
+            kind, value, more = self._exchange(*request)
+            if not isinstance(more, dict):
+                raise ProgramStopped(None, "a malformed reply")
+            if surroundings:
+                self._after(surroundings, str(more.pop("printed", "")), more.pop("read", 0))
+            try:
+                self._shared.apply(more, self.read)
+            except (AttributeError, LookupError, TypeError, ValueError) as error:
+                raise ProgramStopped(None, "a malformed reply") from error
+        if kind == "ok":
+            return value
+        raise self._exception(value)
+
+    def _exchange(self, *request: Any) -> list[Any]:
         self._number += 1
+        number = self._number
         try:
-            framing.send(self._channel, [[self._number, what, *details]])
+            framing.send(self._channel, [[number, *request]])
             reply = framing.receive(self._channel, framing.MAX_FRAME)
-            while isinstance(reply, list) and len(reply) == 3 and reply[0] == "callback":
+            while isinstance(reply, list) and len(reply) == 4 and reply[0] == "callback":
                 framing.send(self._channel, self._answer_callback(*reply[1:]))
                 reply = framing.receive(self._channel, framing.MAX_FRAME)
         except (OSError, EOFError) as error:
             raise ProgramStopped(None, "gone") from error
         except (ValueError, RecursionError) as error:
             raise ProgramStopped(None, "a malformed reply") from error
-        if not (isinstance(reply, list) and len(reply) == 4 and reply[0] == self._number):
+        if not (isinstance(reply, list) and len(reply) == 4 and reply[0] == number):
             raise ProgramStopped(None, "a reply to another question")
-        if reply[1] == "ok":
-            return reply[2:]
-        raise self._exception(reply[2], stop)
+        return reply[1:]
 
-    def _answer_callback(self, number: Any, arguments: Any) -> list[Any]:
+    def _surroundings(self) -> dict[str, Any]:
+        """What the test has replaced for the time of a call: streams, `input`, `print`."""
+        changed = [
+            name for name, function in self._functions.items() if getattr(builtins, name) is not function
+        ]
+        stdout, stdin = self._streams
+        if not changed and sys.stdout is stdout and sys.stdin is stdin:
+            return {}
+        functions = {name: self._callback(getattr(builtins, name)) for name in changed}
+        found: dict[str, Any] = {"stdout": sys.stdout is not stdout, "functions": functions}
+        if sys.stdin is not stdin:
+            found["stdin"] = sys.stdin.read()
+        return found
+
+    def _after(self, surroundings: dict[str, Any], printed: str, read: Any) -> None:
+        if surroundings["stdout"]:
+            sys.stdout.write(printed)
+        if "stdin" in surroundings and isinstance(sys.stdin, io.StringIO) and isinstance(read, int):
+            sys.stdin.seek(sys.stdin.tell() - len(surroundings["stdin"]) + read)
+
+    def _answer_callback(self, number: Any, arguments: Any, keywords: Any) -> list[Any]:
         """Call a function of the test's for the program."""
         try:
             values = [self._read(argument, "") for argument in arguments]
-            return ["ok", self._write(self._callbacks[number](*values))]
+            named = {str(name): self._read(value, "") for name, value in keywords.items()}
+            return ["ok", self._write(self._callbacks[number](*values, **named))]
         except Exception as error:
-            return ["raised", type(error).__name__, str(error)]
+            self._raised.append(error)
+            return ["raised", self._write_exception(error, len(self._raised) - 1)]
 
-    def _exception(self, description: Any, stop: type[BaseException] | None) -> BaseException:
-        """The program's exception as the judge's own class of that name, or of its nearest builtin base."""
+    def _exception(self, description: Any) -> BaseException:
+        """The program's exception as one of the judge's own."""
         if not (isinstance(description, dict) and isinstance(description.get("types"), list)):
             return ProgramStopped(None, "a malformed reply")
         message = str(description.get("message"))
-        if description.get("stopped") and stop is not None:
-            return stop()
-        for name in description["types"]:
-            kind = self._exceptions.get(str(name)) or getattr(builtins, str(name), None)
-            if not (isinstance(kind, type) and issubclass(kind, Exception)):
-                continue
-            if issubclass(
-                kind, StopIteration | StopAsyncIteration
-            ):  # it would end the test's own loop, unseen
-                break
-            try:
-                error = kind(message)
-            except TypeError:  # UnicodeDecodeError wants five arguments
-                continue
-            error.__dict__["_from_program"] = description
-            return error
-        return ProgramStopped(description, message)
+        error = self._read(description.get("value"), "")
+        if not isinstance(error, BaseException) or "SkipTest" in description["types"]:
+            return ProgramStopped(description, message)
+        error.__dict__["_from_program"] = description
+        error.__traceback__ = None
+        return error
 
     def _write(self, value: Any) -> Any:
         return encode(value, self._write_other)
 
+    def _write_shared(self, value: Any) -> Any:
+        return self._shared.write(value, self._write(value))
+
     def _write_other(self, value: Any) -> list[Any]:
-        if isinstance(value, Remote):
-            return ["p", object.__getattribute__(value, "_number")]
+        number = self._coroutines[id(value)][1] if id(value) in self._coroutines else number_of(value)
+        if number is not None:
+            return ["p", number]
+        if isinstance(value, tuple) and "_rayboot_number" in vars(type(value)):
+            return ["q", type(value)._rayboot_number, *map(self._write, value)]  # type: ignore[attr-defined]
+        if (found := reference(value)) is not None:
+            return ["m", *found]
+        if isinstance(value, BaseException):
+            return self._write_exception(value, None)
         name = getattr(value, "__name__", "")
-        if isinstance(value, ModuleType):
-            return ["m", name]
-        if getattr(builtins, name, None) is value:
+        if isinstance(name, str) and getattr(builtins, name, None) is value:
             return ["G", name]
-        if isinstance(value, FunctionType | BuiltinFunctionType | MethodType):
-            self._callbacks.append(value)
-            return ["k", len(self._callbacks) - 1]
-        raise CannotCross(f"a test passes the program a {type(value).__name__}, which cannot leave the judge")
+        if isinstance(value, _CALLABLES):
+            return self._callback(value)
+        if hasattr(type(value), "__next__"):
+            return ["j", self._callback(value.__next__)[1]]
+        raise CannotCross(
+            f"the test passes the program a {type(value).__name__}: the sandbox's limit is that only data, functions "
+            "and iterators can be passed"
+        )
+
+    def _callback(self, function: Callable[..., Any]) -> list[Any]:
+        self._callbacks.append(function)
+        return ["k", len(self._callbacks) - 1]
+
+    def _write_exception(self, error: BaseException, number: int | None) -> list[Any]:
+        kept = number_of(error)
+        if kept is not None:
+            return ["p", kept]
+        kind = type(error)
+        known = next(part for part in kind.__mro__ if reference(part) or hasattr(builtins, part.__name__))
+        return ["E", kind.__name__, [self._write(known)], number, *[self._write(arg) for arg in error.args]]
 
     def _read(self, data: Any, name: str) -> Any:
         try:
             return decode(data, lambda tagged: self._read_other(tagged, name))
-        except (ValueError, TypeError, RecursionError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
             raise ProgramStopped(None, "a malformed reply") from error
 
     def _read_other(self, data: list[Any], name: str) -> Any:
-        if data[0] == "m" and data[1] in GENUINE_MODULES:
-            return importlib.import_module(data[1])
-        if data[0] != "p":
+        if data[0] == "m":
+            return genuine(*data[1:])
+        if data[0] == "&":
+            return self._shared.read(data[1], data[2], self.read)
+        if data[0] == "p":
+            _, number, about = data
+            base_data = None
+        elif data[0] == "h":
+            _, number, about, base_data = data
+        else:
             raise ValueError(f"unknown tag {data[0]!r}")
-        _, number, own_name, bases, type_name, text, truth = data
-        if number not in self._remotes:
-            known = [getattr(builtins, str(base), None) for base in bases]
-            base = next(
-                (kind for kind in known if isinstance(kind, type) and issubclass(kind, BaseException)), None
-            )
-            if base is not None:
-                self._remotes[number] = self._exceptions[str(own_name)] = type(str(own_name), (base,), {})
-            else:
-                self._remotes[number] = Remote(
-                    self, int(number), name or str(own_name), str(type_name), str(text)
-                )
-        if isinstance(self._remotes[number], Remote):
-            object.__setattr__(self._remotes[number], "_truth", bool(truth))
-        return self._remotes[number]
+        if type(number) is not int or not isinstance(about, dict):
+            raise ValueError("not a number and a description")
+        if number not in self._standins:
+            made = self._made(number, about, name, base_data)
+            self._standins.setdefault(number, made)
+        found = self._standins[number]
+        if type(found) is Remote:
+            known: dict[str, Any] = object.__getattribute__(found, "_about")
+            known["truth"] = bool(about.get("truth"))
+            if "state" in about:
+                known["state"] = (self._read(about["state"], ""), self.changes)
+        return found
 
+    def _made(self, number: int, about: dict[str, Any], name: str, base_data: Any) -> Any:
+        """A stand-in for a value of the program's."""
+        own_name = str(about.get("name"))
+        if "fields" in about:
+            fields, defaults = [str(field) for field in about["fields"]], self._read(about["defaults"], "")
+            kind = collections.namedtuple(own_name, fields, defaults=defaults)  # type: ignore[misc]
+            kind._rayboot_number = number  # type: ignore[attr-defined]
+            return kind
+        if "bases" in about:
+            bases = [
+                base for base in (self._read(base, "") for base in about["bases"]) if isinstance(base, type)
+            ]
+            return local_exception(self, number, own_name, tuple(bases))
+        if "error" in about:
+            return self._made_exception(number, about)
+        if about.get("kind") == "awaitable":
+            return self._awaitable(number, about)
+        if about.get("kind") == "async generator":
+            return self._async_generator(number, about)
+        if base_data is not None:
+            value = self._read(base_data, "")
+            known = self._read(about["tuple"], "") if "tuple" in about else None
+            if isinstance(known, type) and issubclass(known, tuple) and isinstance(value, tuple):
+                return known(*value)
+            if type(value) not in (list, dict, set, bytearray):
+                return local_subclass(self, number, about, value)
+        return Remote(self, number, about, name or own_name)
 
-class Remote:
-    """A value that stayed in the program. Equal to itself alone: its own `__eq__` is never asked."""
+    def _made_exception(self, number: int, about: dict[str, Any]) -> BaseException:
+        of_the_test = about.get("of_the_test")
+        if type(of_the_test) is int:
+            return self._raised[of_the_test]
+        kind = self._read(about["error"], "")
+        if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+            raise ValueError("not an exception")
+        args = [self._read(arg, "") for arg in about["args"]]
+        inner = [
+            error
+            for error in (self._read(e, "") for e in about.get("exceptions", []))
+            if isinstance(error, Exception)
+        ]
+        made_of = [self._read(arg, "") for arg in about.get("made_of", about["args"])]
+        builtin: Any = next(part for part in kind.__mro__ if "_rayboot_number" not in vars(part))
+        if issubclass(kind, BaseExceptionGroup):
+            made_of = [str(args[0]), inner]
+        error: BaseException = builtin.__new__(kind, *made_of)
+        with suppress(Exception):  # some take other arguments than they keep
+            builtin.__init__(error, *made_of)
+        error.args = tuple(args)
+        error.__dict__.update(self._read(about["attributes"], ""))
+        error.__dict__["_remote"] = Remote(self, number, {**about, "equal": "identity"}, "")
+        error.__dict__["_text"] = str(about.get("message"))
+        self._standins[number] = error
+        for name in ("__cause__", "__context__"):
+            other = self._read(about.get(name), "")
+            if isinstance(other, BaseException):
+                setattr(error, name, other)
+        return error
 
-    def __init__(self, link: Link, number: int, name: str, type_name: str, text: str) -> None:
-        for key, value in {
-            "link": link,
-            "number": number,
-            "name": name,
-            "text": text[:200],
-            "truth": True,
-        }.items():
-            object.__setattr__(self, f"_{key}", value)
-        object.__setattr__(self, "__name__", name or type_name)
+    def _awaitable(self, number: int, about: dict[str, Any]) -> Any:
+        remote = Remote(self, number, about, "")
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return _link(self).call(self, args, kwargs)
+        async def awaited() -> Any:
+            return self.ask("await", remote)
 
-    def __getattr__(self, name: str) -> Any:
-        return _link(self).operate("getattr", self, name)
+        coroutine = awaited()
+        self._coroutines[id(coroutine)] = (coroutine, number)
+        return coroutine
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        _link(self).operate("setattr", self, name, value)
+    def _async_generator(self, number: int, about: dict[str, Any]) -> AsyncIterator[Any]:
+        remote = Remote(self, number, about, "")
 
-    def __getitem__(self, key: Any) -> Any:
-        return _link(self).operate("getitem", self, key)
+        async def items() -> AsyncIterator[Any]:
+            while True:
+                try:
+                    yield await self.operate("anext", remote)
+                except StopAsyncIteration:
+                    return
 
-    def __setitem__(self, key: Any, value: Any) -> None:
-        _link(self).operate("setitem", self, key, value)
-
-    def __len__(self) -> int:
-        return int(_link(self).operate("len", self))
-
-    def __iter__(self) -> Iterator[Any]:
-        iterator = _link(self).operate("iter", self)
-        return iterator if isinstance(iterator, Remote) else iter(iterator)
-
-    def __next__(self) -> Any:
-        return _link(self).operate("next", self)
-
-    def __contains__(self, value: Any) -> bool:
-        return any(item is value or item == value for item in self)
-
-    def __bool__(self) -> bool:
-        return bool(object.__getattribute__(self, "_truth"))
-
-    def __str__(self) -> str:
-        return str(_link(self).operate("str", self))
-
-    def __repr__(self) -> str:
-        return str(object.__getattribute__(self, "_text"))
-
-    def __instancecheck__(self, value: Any) -> bool:
-        return bool(_link(self).operate("isinstance", self, value))
-
-
-def _link(remote: Remote) -> Link:
-    link: Link = object.__getattribute__(remote, "_link")
-    return link
+        return items()

@@ -9,7 +9,7 @@ import traceback
 from types import CodeType
 from typing import Any
 
-from . import framing
+from . import framing, streams
 from .candidate import describe, flush, load
 
 
@@ -33,6 +33,7 @@ def run(channel: Any, code: CodeType | str, prelude: str) -> None:
     threading._shutdown()  # type: ignore[attr-defined]  # as the interpreter does: wait for threads,
     atexit._run_exitfuncs()  # run the exit functions (some programs print there), and flush
     flush()
+    streams.flush_all()
     os._exit(status)
 
 

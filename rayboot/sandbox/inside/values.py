@@ -1,21 +1,21 @@
 """Plain data as JSON: what may cross between the program and the judge.
 
-Values of exact builtin types cross; those of subclasses cross as the builtin type under them; anything else is opaque:
-a name, a text, and a truth value. Numbers, texts, None, True and False are themselves in JSON; the rest is a list whose
-first item is a tag.
+Values of exact builtin types cross, and of the standard library's types of data (`standard.py`); anything else is
+opaque: a name, a text, and a truth value. Numbers, texts, None, True and False are themselves in JSON; the rest is a
+list whose first item is a tag.
 """
 
 from __future__ import annotations
 
 import builtins
-import datetime
 import re
-from collections.abc import Callable, ItemsView, KeysView
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from .arrays import decode_array, decode_scalar, encode_numpy
+from .standard import build, parts
 
 MAX_DEPTH = 200
 """Deeper values are opaque: comparing them would meet the interpreter's own recursion limit."""
@@ -48,73 +48,84 @@ def encode(value: object, outside: Outside, depth: int = 0) -> Any:
     kind = type(value)
     if value is None or kind is bool or kind is str or kind is float:
         return value
-    if isinstance(value, int):
+    if kind is int:
         return _encode_int(value)
     if depth > MAX_DEPTH:
         return outside(value)
     deeper = depth + 1
-    if isinstance(value, list):
+    if kind is list:
         return ["l", *[encode(item, outside, deeper) for item in list.__iter__(value)]]
-    if isinstance(value, tuple):
+    if kind is tuple:
         return ["t", *[encode(item, outside, deeper) for item in tuple.__iter__(value)]]
-    if isinstance(value, dict):
+    if kind is dict:
         return ["d", *[encode(item, outside, deeper) for pair in dict.items(value) for item in pair]]
-    if isinstance(value, set | KeysView | ItemsView):
-        return ["s", *[encode(item, outside, deeper) for item in value]]
-    if isinstance(value, frozenset):
+    if kind is set:
+        return ["s", *[encode(item, outside, deeper) for item in set.__iter__(value)]]
+    if kind is frozenset:
         return ["f", *[encode(item, outside, deeper) for item in frozenset.__iter__(value)]]
+    if kind in _RARE and (data := _RARE[kind](value)) is not None:
+        return data
     if (numpy_data := encode_numpy(value, lambda item: encode(item, outside, deeper))) is not None:
         return numpy_data
-    return _encode_rare(value, outside)
+    if (found := parts(value)) is not None:
+        module, name, items = found
+        return ["y", module, name, *[encode(item, outside, deeper) for item in items]]
+    if isinstance(value, type) and vars(builtins).get(value.__name__) is value:
+        return ["g", value.__name__]
+    return outside(value)
 
 
-def _encode_int(value: int) -> Any:
-    if type(value) is bool:
-        return value
-    plain = int.__add__(value, 0)
-    return plain if plain.bit_length() <= _JSON_INT_BITS else ["i", hex(plain)]
+def _encode_int(value: Any) -> Any:
+    return value if value.bit_length() <= _JSON_INT_BITS else ["i", hex(value)]
 
 
 def _divisible(*numbers: object) -> bool:
     return all(isinstance(number, int) and number.bit_length() <= _DIVISIBLE_BITS for number in numbers)
 
 
-def _encode_rare(value: object, outside: Outside) -> Any:
-    if isinstance(value, str):
-        return str.__str__(value)
-    if isinstance(value, float):
-        return float.__float__(value)
-    if isinstance(value, complex):
-        return ["c", complex.__complex__(value).real, complex.__complex__(value).imag]
-    if isinstance(value, bytes):
-        return ["b", bytes.hex(value)]
-    if isinstance(value, bytearray):
-        return ["B", bytearray.hex(value)]
-    if type(value) is range and _divisible(value.start, value.stop, value.step):
-        return ["r", _encode_int(value.start), _encode_int(value.stop), _encode_int(value.step)]
-    if value is Ellipsis:
-        return ["e"]
-    if isinstance(value, Decimal):
-        return ["D", Decimal.__str__(value)]
-    if isinstance(value, Fraction) and _divisible(value.numerator, value.denominator):
-        return ["F", _encode_int(value.numerator), _encode_int(value.denominator)]
-    if isinstance(value, type):
-        name = value.__name__
-        return ["g", name] if vars(builtins).get(name) is value else outside(value)
-    if type(value) in _DATES:
-        return ["T", type(value).__name__, *_DATES[type(value)](value)]
-    return outside(value)
+def _encode_range(value: Any) -> Any:
+    ends = (value.start, value.stop, value.step)
+    return ["r", *map(_encode_int, ends)] if _divisible(*ends) else None
 
 
-def _date_fields(*names: str) -> Callable[[Any], list[int]]:
-    return lambda value: [getattr(value, name) for name in names]
+def _encode_fraction(value: Any) -> Any:
+    pair = (value.numerator, value.denominator)
+    return ["F", *map(_encode_int, pair)] if _divisible(*pair) else None
 
 
-_DATES: dict[type, Callable[[Any], list[int]]] = {  # with a time zone they would not be plain data
-    datetime.date: _date_fields("year", "month", "day"),
-    datetime.timedelta: _date_fields("days", "seconds", "microseconds"),
+_RARE: dict[type, Callable[[Any], Any]] = {
+    complex: lambda value: ["c", value.real, value.imag],
+    bytes: lambda value: ["b", value.hex()],
+    bytearray: lambda value: ["B", value.hex()],
+    range: _encode_range,
+    type(...): lambda value: ["e"],
+    Decimal: lambda value: ["D", str(value)],
+    Fraction: _encode_fraction,
 }
-_DATE_TYPES = {kind.__name__: kind for kind in _DATES}
+
+_BASES: dict[type, Callable[[Any], Any]] = {
+    int: lambda value: int.__add__(value, 0),
+    str: str.__str__,
+    float: float.__float__,
+    complex: complex.__complex__,
+    bytes: lambda value: bytes.fromhex(bytes.hex(value)),
+    bytearray: lambda value: bytearray.fromhex(bytearray.hex(value)),
+    list: lambda value: list(list.__iter__(value)),
+    tuple: lambda value: tuple(tuple.__iter__(value)),
+    dict: lambda value: dict(dict.items(value)),
+    set: lambda value: set(set.__iter__(value)),
+    frozenset: lambda value: frozenset(frozenset.__iter__(value)),
+}
+
+
+def base_type(kind: type) -> type | None:
+    """The builtin type of data that a class is built on, if any."""
+    return next((base for base in kind.__mro__ if base in _BASES), None)
+
+
+def base_value(value: object, base: type) -> Any:
+    """What an object of a subclass is as an object of the builtin type, whatever its own methods say."""
+    return _BASES[base](value)
 
 
 def opaque(value: object) -> list[Any]:
@@ -178,6 +189,8 @@ def decode(data: Any, tagged: Tagged | None = None) -> Any:
 
 
 def _decode_rare(tag: object, data: list[Any], tagged: Tagged | None) -> Any:
+    if tag == "y":
+        return build(data[1], data[2], [decode(data[i], tagged) for i in range(3, len(data))])
     if tag in ("s", "f"):
         items = set()
         for i in range(1, len(data)):
@@ -223,6 +236,5 @@ _SCALARS: dict[str, Callable[..., Any]] = {
     "e": lambda: Ellipsis,
     "D": Decimal,
     "F": _of_divisible(Fraction),
-    "T": lambda name, *fields: _DATE_TYPES[name](*fields),
     "x": lambda type_name, text, truth: Opaque(str(type_name)[:80], str(text)[:200], bool(truth)),
 }

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from types import CodeType
 from typing import Any, NoReturn
 
-from . import candidate, command, framing, judge, preload, script
+from . import candidate, command, framing, judge, preload, script, streams
 from .cell import Isolation, Profile
 from .exits import ExitPipes
 from .kernel import PR_SET_CHILD_SUBREAPER, prctl, reap_group
@@ -49,6 +49,8 @@ def main(control_fd: int, level: str, scratch: str, memory_fd: int, readable: li
     except OSError as error:
         framing.send(control, {"error": str(error)})
         return
+    sys.set_int_max_str_digits(0)  # programs are right or wrong, and have a time limit
+    streams.name_descriptors()
     sys.path.remove(sys.argv[1])  # a program must not import our modules by chance
     with suppress(
         OSError
@@ -136,6 +138,8 @@ class _Zygote:
         profile: Profile = "command" if request["role"] == "command" else "python"
         self._isolation.enter(fds, request["limits"], profile, request.get("executes", False), directory)
         try:
+            streams.renew()
+            candidate.show_source(request["program"])
             if request["role"] == "judge":
                 judge.serve(socket.socket(fileno=3), socket.socket(fileno=4))
             elif request["role"] == "command":

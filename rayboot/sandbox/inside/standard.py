@@ -1,0 +1,102 @@
+"""The standard library's types of data: what each is made of, and how to make it from that.
+
+A type is known by module and name. It is imported only where a value of it has come, or is read.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+
+def _fields(*names: str) -> Callable[[Any], list[Any]]:
+    return lambda value: [getattr(value, name) for name in names]
+
+
+def _text(value: Any) -> list[Any]:
+    return [str(value)]
+
+
+_DAY = ("year", "month", "day")
+_CLOCK = ("hour", "minute", "second", "microsecond", "tzinfo")
+_PARTS: dict[str, Callable[[Any], list[Any]]] = {
+    "datetime.date": _fields(*_DAY),
+    "datetime.timedelta": _fields("days", "seconds", "microseconds"),
+    "datetime.datetime": _fields(*_DAY, *_CLOCK, "fold"),
+    "datetime.time": _fields(*_CLOCK, "fold"),
+    "datetime.timezone": lambda zone: list(zone.__getinitargs__()),
+    "zoneinfo.ZoneInfo": _fields("key"),
+    "collections.deque": lambda value: [list(value), value.maxlen],
+    "collections.OrderedDict": lambda value: [list(value.items())],
+    "collections.defaultdict": lambda value: [value.default_factory, dict(value)],
+    "collections.Counter": lambda value: [dict(value)],
+    "array.array": lambda value: [value.typecode, value.tolist()],
+    "uuid.UUID": _fields("int"),
+    "pathlib.PosixPath": _text,
+    "pathlib.PurePosixPath": _text,
+    "pathlib.PureWindowsPath": _text,
+    "ipaddress.IPv4Address": _text,
+    "ipaddress.IPv6Address": _text,
+    "ipaddress.IPv4Network": _text,
+    "ipaddress.IPv6Network": _text,
+    "types.SimpleNamespace": lambda value: [dict(vars(value))],
+    "builtins.mappingproxy": lambda value: [dict(value)],
+    "builtins.slice": _fields("start", "stop", "step"),
+    "builtins.memoryview": lambda value: [value.tobytes()],
+    "builtins.dict_keys": lambda value: [list(value)],
+    "builtins.dict_values": lambda value: [list(value)],
+    "builtins.dict_items": lambda value: [list(value)],
+    "builtins.NotImplementedType": lambda value: [],
+}
+
+
+def _datetime(kind: Any) -> Callable[..., Any]:
+    return lambda *fields: kind(*fields[:-1], fold=fields[-1])
+
+
+def _defaultdict(factory: Any, items: Any) -> Any:
+    from collections import defaultdict
+
+    return defaultdict(factory if callable(factory) else None, items)
+
+
+_BUILD: dict[str, Callable[..., Any]] = {
+    "builtins.mappingproxy": lambda items: importlib.import_module("types").MappingProxyType(dict(items)),
+    "builtins.slice": slice,
+    "builtins.memoryview": memoryview,
+    "builtins.dict_keys": lambda items: dict.fromkeys(items).keys(),
+    "builtins.dict_values": lambda items: dict(enumerate(items)).values(),
+    "builtins.dict_items": lambda items: dict(items).items(),
+    "builtins.NotImplementedType": lambda: NotImplemented,
+    "collections.defaultdict": _defaultdict,
+    "types.SimpleNamespace": lambda items: importlib.import_module("types").SimpleNamespace(**items),
+}
+_WRAPPED: dict[str, Callable[[Any], Callable[..., Any]]] = {
+    "datetime.datetime": _datetime,
+    "datetime.time": _datetime,
+    "uuid.UUID": lambda kind: lambda number: kind(int=number),
+    "array.array": lambda kind: lambda code, items: kind(code, items),
+}
+
+
+def parts(value: object) -> tuple[str, str, list[Any]] | None:
+    """Module and name of a value's type, and what the value is made of; None for other types, subclasses too."""
+    kind = type(value)
+    module, name = kind.__module__, kind.__name__
+    take = _PARTS.get(f"{module}.{name}")
+    if take is None or (module != "builtins" and vars(sys.modules.get(module, sys)).get(name) is not kind):
+        return None
+    return module, name, take(value)
+
+
+def build(module: Any, name: Any, items: list[Any]) -> Any:
+    """The value again. Raises ValueError, or what its type raises, for parts that do not fit."""
+    full = f"{module}.{name}"
+    if full not in _PARTS:
+        raise ValueError(f"no type of data {full!r}")
+    if full in _BUILD:
+        return _BUILD[full](*items)
+    kind = getattr(importlib.import_module(module), name)
+    return _WRAPPED.get(full, lambda kind: kind)(kind)(*items)

@@ -1,0 +1,335 @@
+"""Stand-ins in the judge's process for objects that stayed in the program.
+
+What an object's own `__eq__` and the like say is not evidence: see `Remote.__eq__` and `_arithmetic`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+NAME = "object of the program"
+_TEXT_PREDICATES_NAMES = """
+startswith endswith issubset issuperset isdisjoint is_integer __eq__ __ne__ __contains__ equals
+"""
+_TEXT_PREDICATES = frozenset(_TEXT_PREDICATES_NAMES.split())
+_CHANGING_NAMES = """
+append extend insert pop remove clear sort reverse update add discard popitem setdefault intersection_update
+difference_update symmetric_difference_update __class__ __dict__ __doc__
+"""
+_CHANGING = frozenset(_CHANGING_NAMES.split())
+_SPECIAL = "the sandbox's limit is that the program's own"
+
+
+class CannotCross(BaseException):
+    """A limit of the split between judge and program: the verdict is the sandbox's own error, whoever is right."""
+
+
+class NotBelieved(TypeError):
+    """An object of the program's stands where the test expects data: what it says of itself does not count."""
+
+
+class Remote:
+    """An object that stayed in the program: what a test does with it is done there."""
+
+    def __init__(self, link: Any, number: int, about: dict[str, Any], name: str) -> None:
+        for key, value in {"_link": link, "_number": number, "_about": about, "_name": name}.items():
+            object.__setattr__(self, key, value)
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        return _link(self).call(self, args, kwargs, object.__getattribute__(self, "_name"))
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "__class__":
+            return getattr(builtins, str(_about(self).get("base")), Remote)
+        if name in ("__deepcopy__", "__reduce_ex__"):  # looked for in objects, not in their types
+            return object.__getattribute__(self, name)
+        base = getattr(builtins, str(_about(self).get("base")), None)
+        if base is not None and name not in _CHANGING and hasattr(base, name) and not _is_named(self):
+            return getattr(_data(self), name)
+        if name in _TEXT_PREDICATES and not _is_named(self):
+            raise NotBelieved(f"{_described(self)}, whose own {name} does not count")
+        return _link(self).operate("getattr", self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        _link(self).operate("setattr", self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        _link(self).operate("delattr", self, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        iterator = _link(self).operate("iter", self)
+        return iterator if type(iterator) is Remote else iter(iterator)
+
+    def __contains__(self, value: Any) -> bool:
+        about = _about(self)
+        if about.get("base"):
+            return value in _data(self)
+        if about.get("contains") and (_is_named(self) or number_of(value) is not None):
+            return bool(_link(self).operate("contains", self, value))
+        return any(item is value or item == value for item in self)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether they are equal by what they consist of; a class's own `__eq__` may only say that they are not."""
+        if self is other:
+            return True
+        about = _about(self)
+        if about.get("base"):
+            return bool(_data(self) == (_data(other) if type(other) is Remote else other))
+        if type(other) is not Remote:
+            return about.get("equal") == "own" and _is_named(self) and _own_equal(self, other)
+        theirs = _about(other)
+        if "own" not in (about.get("equal"), theirs.get("equal")):
+            same_kind = about.get("equal") == theirs.get("equal") == "state"
+            return same_kind and about["class"] == theirs["class"] and _same_state(self, other)
+        if about["class"] == theirs["class"] and _state(self) and _same_state(self, other):
+            return True
+        return (_is_named(self) or _is_named(other)) and _own_equal(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        if _about(self).get("equal", "identity") == "identity":
+            return hash(object.__getattribute__(self, "_number"))
+        return int(_link(self).operate("hash", self))
+
+    def __repr__(self) -> str:
+        if _link(self).is_reporting:
+            return str(_about(self).get("text"))[:200]
+        return str(_link(self).operate("repr", self))
+
+    def __format__(self, spec: str) -> str:
+        return str(_link(self).operate("format", self, spec))
+
+    def __instancecheck__(self, value: Any) -> bool:
+        return bool(_link(self).operate("isinstance", self, value))
+
+    def __subclasscheck__(self, kind: Any) -> bool:
+        return bool(_link(self).operate("issubclass", kind, self))
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> Any:
+        raise CannotCross(
+            f"the test derives a class from the program's {_name(self)}: {_SPECIAL} classes stay there"
+        )
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise CannotCross(f"the test pickles a {_type(self)}: {_SPECIAL} objects stay there")
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return _link(self).operate("deepcopy", self)
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        """The test's own failure cannot be taken back."""
+        if isinstance(error, BaseException) and not isinstance(error, Exception) and number_of(error) is None:
+            return False
+        swallows = bool(_link(self).operate("exit", self, error))
+        return swallows and (not isinstance(error, AssertionError) or number_of(error) is not None)
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        if isinstance(error, BaseException) and not isinstance(error, Exception) and number_of(error) is None:
+            return False
+        swallows = bool(await _link(self).operate("aexit", self, error))
+        return swallows and (not isinstance(error, AssertionError) or number_of(error) is not None)
+
+    def __await__(self) -> Any:
+        return _link(self).ask("await", self)
+        yield
+
+
+Remote.__name__ = NAME
+
+
+def _link(remote: Remote) -> Any:
+    return object.__getattribute__(remote, "_link")
+
+
+def _about(remote: Remote) -> dict[str, Any]:
+    about: dict[str, Any] = object.__getattribute__(remote, "_about")
+    return about
+
+
+def _type(remote: Remote) -> str:
+    return str(_about(remote).get("type"))
+
+
+def _name(remote: Remote) -> str:
+    return str(object.__getattribute__(remote, "_name"))
+
+
+def _described(remote: Remote) -> str:
+    return f"the program gives an object of its own class {_type(remote)}, which the test does not name"
+
+
+def _is_named(remote: Remote) -> bool:
+    """Whether the test knows of the object's class: else it expects data, and an object may be a lie."""
+    return _type(remote) in _link(remote).named
+
+
+def _data(remote: Remote) -> Any:
+    return _link(remote).ask("data", remote) if _about(remote).get("base") else remote
+
+
+def _state(remote: Remote) -> Any:
+    """As it crossed, unless something has been done since that may have changed it; making an object does not."""
+    link, about = _link(remote), _about(remote)
+    if "state" not in about or about["state"][1] != link.changes:
+        about["state"] = (link.ask("state", remote), link.changes)
+    return about["state"][0]
+
+
+_comparing: set[tuple[int, int]] = set()
+
+
+def _same_state(one: Remote, other: Remote) -> bool:
+    pair = (id(one), id(other))
+    if pair in _comparing:  # objects that hold each other
+        return True
+    _comparing.add(pair)
+    try:
+        return bool(_state(one) == _state(other))
+    finally:
+        _comparing.discard(pair)
+
+
+def _own_equal(one: Remote, other: Any) -> bool:
+    if not _link(one).operate("eq", one, other):
+        return False
+    raise CannotCross(
+        f"{_type(one)}.__eq__ says that objects are equal which do not consist of the same: {_SPECIAL} __eq__ is not "
+        "believed"
+    )
+
+
+def number_of(value: Any) -> int | None:
+    """The number by which the program knows what a stand-in stands for; None for what is the judge's own."""
+    kind = type(value)
+    if kind is Remote:
+        return int(object.__getattribute__(value, "_number"))
+    if isinstance(value, BaseException):
+        remote = value.__dict__.get("_remote")
+        return None if remote is None else number_of(remote)
+    owner = value if isinstance(value, type) else value if "_rayboot_own" in vars(kind) else None
+    number = None if owner is None else vars(owner).get("_rayboot_number")
+    return number if isinstance(number, int) else None
+
+
+def _arithmetic(remote: Remote, name: str, other: Any, swapped: bool) -> Any:
+    """No operation with data gives data where the test does not know the class: `f(1) - 1.5` may be a lie."""
+    link = _link(remote)
+    if _about(remote).get("base") and not _is_named(remote):
+        pair = (other, _data(remote)) if swapped else (_data(remote), other)
+        return _operator(name)(*pair)
+    result = link.operate("swapped", remote, name, other) if swapped else link.operate(name, remote, other)
+    if not _is_named(remote) and number_of(other) is None and number_of(result) is None:
+        raise NotBelieved(f"{_described(remote)}, whose own operators do not count")
+    return result
+
+
+def _operator(name: str) -> Callable[..., Any]:
+    return divmod if name == "divmod" else getattr(operator, name)  # type: ignore[no-any-return]
+
+
+def _ordered(remote: Remote, name: str, other: Any) -> Any:
+    if _about(remote).get("base"):
+        return _operator(name)(_data(remote), _data(other) if type(other) is Remote else other)
+    if not _is_named(remote) and number_of(other) is None:
+        raise NotBelieved(f"{_described(remote)}, whose own comparisons do not count")
+    return _link(remote).operate(name, remote, other)
+
+
+_BINARY = "add sub mul truediv floordiv mod pow matmul lshift rshift and or xor divmod"
+_ORDER = "lt le gt ge"
+_OTHERS = """
+getitem setitem delitem next reversed enter anext aiter aenter neg pos invert abs round trunc floor ceil copy dir
+"""
+
+
+def _methods() -> Iterator[tuple[str, Callable[..., Any]]]:
+    def forwarded(name: str, convert: Callable[[Any], Any]) -> Callable[..., Any]:
+        return lambda self, *args: convert(_link(self).operate(name, self, *args))
+
+    for name in _BINARY.split():
+        plain = f"{name}_" if name in ("and", "or") else name
+        yield f"__{name}__", lambda self, other, name=plain: _arithmetic(self, name, other, False)
+        yield f"__r{name}__", lambda self, other, name=plain: _arithmetic(self, name, other, True)
+        if name != "divmod":
+            yield f"__i{name}__", lambda self, other, name=f"i{name}": _arithmetic(self, name, other, False)
+    for name in _ORDER.split():
+        yield f"__{name}__", lambda self, other, name=name: _ordered(self, name, other)
+    for name in _OTHERS.split():
+        yield f"__{name}__", forwarded(name, lambda value: value)
+    for name, kind in {
+        "len": int,
+        "str": str,
+        "bool": bool,
+        "int": int,
+        "float": float,
+        "complex": complex,
+    }.items():
+        yield f"__{name}__", forwarded(name, kind)
+    yield "__bytes__", forwarded("bytes", bytes)
+    yield "__index__", forwarded("index", int)
+
+
+for _key, _method in _methods():
+    setattr(Remote, _key, _method)
+
+
+def local_subclass(link: Any, number: int, about: dict[str, Any], value: Any) -> Any:
+    """An object of a class that is built on numbers, texts or tuples: the judge's data with the program's methods."""
+    base = type(value)
+    remote = Remote(link, number, about, "")
+
+    def own(name: str) -> Any:
+        if name in ("__str__", "__repr__", "__format__"):
+            return lambda self, *args: link.operate(name.strip("_"), remote, *args)
+        if not name.startswith("__"):
+            return property(lambda self: link.operate("getattr", remote, name))
+        return lambda self, *args: link.operate("getattr", remote, name)(*args)
+
+    names = [str(name) for name in about.get("own", [])]
+    is_named = str(about.get("type")) in link.named
+    content = {name: own(name) for name in names if is_named or name in ("__str__", "__repr__", "__format__")}
+    content["__getattr__"] = lambda self, name: getattr(remote, name)
+    content["_rayboot_own"] = True
+    made = type(str(about.get("type")), (base,), content)(value)
+    made._rayboot_number = number
+    return made
+
+
+class _ExceptionClass(type):
+    def __getattr__(cls, name: str) -> Any:
+        link, number = vars(cls).get("_link"), vars(cls).get("_rayboot_number")
+        if link is None or number is None:
+            raise AttributeError(name)
+        return link.operate("getattr", cls, name)
+
+
+def local_exception(link: Any, number: int, name: str, bases: tuple[type, ...]) -> type:
+    """A class of exceptions that the test can catch; its instances are made by the program's class."""
+
+    def new(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        if "_rayboot_number" not in vars(cls):
+            return BaseException.__new__(cls, *args)  # a class that the test derives
+        return link.call(cls, args, kwargs, name)
+
+    def get(self: BaseException, key: str) -> Any:
+        if "_remote" not in self.__dict__:
+            raise AttributeError(key)
+        return link.operate("getattr", self, key)
+
+    return _ExceptionClass(
+        name,
+        bases or (Exception,),
+        {
+            "__new__": new,
+            "__init__": lambda self, *args, **kwargs: None,
+            "__str__": lambda self: self.__dict__.get("_text", ", ".join(map(str, self.args))),
+            "__getattr__": get,
+            "_link": link,
+            "_rayboot_number": number,
+        },
+    )

@@ -1,0 +1,58 @@
+"""Standard streams of a child of the fork server, as a Python that was started with these descriptors has them."""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import io
+import os
+import sys
+from contextlib import suppress
+from typing import Any
+
+_DESCRIPTORS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2} | {
+    f"{folder}/{number}": number for folder in ("/dev/fd", "/proc/self/fd") for number in range(3)
+}
+
+
+def renew() -> None:
+    """Make the streams anew: those of the fork server take the descriptors for what they were at its start."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        old = getattr(sys, name)
+        raw = io.FileIO(number, "w" if number else "r", closefd=False)
+        raw.name = f"<{name}>"  # type: ignore[misc]
+        buffer = io.BufferedWriter(raw) if number else io.BufferedReader(raw)
+        stream = io.TextIOWrapper(buffer, old.encoding, old.errors, line_buffering=number == 2)
+        stream.mode = "w" if number else "r"
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def flush_all() -> None:
+    """Write what files still hold, as an interpreter that ends does."""
+    files = [o for o in gc.get_objects() if issubclass(type(o), io.TextIOWrapper | io.BufferedWriter)]
+    for file in sorted(files, key=lambda file: issubclass(type(file), io.BufferedWriter)):
+        with suppress(Exception):
+            file.flush()
+
+
+def name_descriptors() -> None:
+    """Let `/dev/stdin` and the like be opened, which no cell has as files."""
+    genuine, genuine_os = io.open, os.open
+
+    def open(file: Any, *args: Any, **kwargs: Any) -> Any:
+        return genuine(_descriptor(file), *args, **kwargs)
+
+    def os_open(path: Any, *args: Any, **kwargs: Any) -> int:
+        found = _descriptor(path)
+        return found if isinstance(found, int) else genuine_os(path, *args, **kwargs)
+
+    builtins.open = io.open = open  # type: ignore[assignment]
+    os.open = os_open
+
+
+def _descriptor(file: Any) -> Any:
+    if not isinstance(file, str | os.PathLike):
+        return file
+    number = _DESCRIPTORS.get(os.fspath(file))
+    return file if number is None else os.dup(number)

@@ -1,0 +1,374 @@
+"""Objects of the program's own, and the standard library's, behave in a test as in plain Python."""
+
+# ruff: noqa: E501  (one test a line)
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+import pytest
+
+from rayboot.sandbox import Verdict
+
+RunAsserts = Callable[..., Verdict]
+
+PROGRAM = """
+import asyncio, collections, contextlib, copy, dataclasses, datetime, enum, functools, json, pathlib, random, uuid
+from array import array
+from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from dataclasses import dataclass, field
+from datetime import timedelta, timezone
+from typing import NamedTuple
+
+Point = namedtuple('Point', 'x y')
+class Place(NamedTuple):
+    name: str
+    size: int = 1
+    def big(self): return self.size > 10
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = 2
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+@dataclass
+class P:
+    x: int
+    y: int = 0
+    tags: list = field(default_factory=list)
+    def norm(self): return abs(self.x) + abs(self.y)
+@dataclass(frozen=True, order=True)
+class F:
+    x: int
+@dataclass
+class Tree:
+    value: int
+    left: 'Tree' = None
+    right: 'Tree' = None
+class V:
+    count = 0
+    def __init__(self, x, y=0): self.x, self.y = x, y; V.count += 1
+    def __add__(self, o): return V(self.x + o.x, self.y + o.y) if isinstance(o, V) else V(self.x + o, self.y)
+    __radd__ = __add__
+    def __mul__(self, k): return V(self.x * k, self.y * k)
+    __rmul__ = __mul__
+    def __iadd__(self, o): self.x += o.x; return self
+    def __neg__(self): return V(-self.x, -self.y)
+    def __abs__(self): return abs(self.x) + abs(self.y)
+    def __eq__(self, o): return isinstance(o, V) and (self.x, self.y) == (o.x, o.y)
+    def __lt__(self, o): return self.x < o.x
+    def __le__(self, o): return self.x <= o.x
+    def __hash__(self): return hash((self.x, self.y))
+    def __repr__(self): return f'V({self.x}, {self.y})'
+    def __str__(self): return f'<{self.x} {self.y}>'
+    def __bool__(self): return self.x != 0
+    def __format__(self, spec): return f'{self.x:{spec}}'
+    def __int__(self): return self.x
+    def __float__(self): return float(self.x)
+    def __index__(self): return self.x
+    def __call__(self, k): return self.x * k
+    @property
+    def sum(self): return self.x + self.y
+    @sum.setter
+    def sum(self, value): self.x, self.y = value, 0
+    @classmethod
+    def origin(cls): return cls(0)
+    @staticmethod
+    def name(): return 'vector'
+class Base:
+    kind = 'base'
+    def hello(self): return 'hello ' + self.kind
+class Child(Base):
+    kind = 'child'
+class Row:
+    def __init__(self, *items): self.items = list(items)
+    def __getitem__(self, i): return self.items[i]
+    def __setitem__(self, i, v): self.items[i] = v
+    def __delitem__(self, i): del self.items[i]
+    def __len__(self): return len(self.items)
+    def __contains__(self, v): return v in self.items
+    def __iter__(self): return iter(self.items)
+    def __reversed__(self): return reversed(self.items)
+class Stack(list):
+    def peek(self): return self[-1]
+    def push(self, x): self.append(x); return self
+class Celsius(float):
+    def warm(self): return self > 20
+class Ctx:
+    def __init__(self): self.log = []
+    def __enter__(self): self.log.append('in'); return self
+    def __exit__(self, kind, error, trace): self.log.append(kind and kind.__name__); return kind is ValueError
+class Gate:
+    async def __aenter__(self): return 5
+    async def __aexit__(self, *a): return False
+class E(Exception):
+    def __init__(self, code, why='m'): super().__init__(why); self.code = code
+    def doubled(self): return 2 * self.code
+class E2(E): pass
+class Slots:
+    __slots__ = ('a',)
+    def __init__(self, a): self.a = a
+    def __eq__(self, o): return self.a == o.a
+def same(x): return x
+def fail(code): raise E(code)
+def fail2(code): raise E2(code, 'why')
+def chain():
+    try: return 1 / 0
+    except ZeroDivisionError as e: raise KeyError('k') from e
+def note():
+    e = ValueError('v'); e.add_note('n'); raise e
+def group(): raise ExceptionGroup('all', [ValueError('a'), KeyError('b')])
+def bad_json(): return json.loads('{')
+def os_error(): return open('/nothing/there')
+def leave(): raise SystemExit(3)
+def gen(n):
+    for i in range(n): yield i
+def echo():
+    got = yield 'first'
+    while got is not None: got = yield got * 2
+    return 'end'
+async def add(a, b): await asyncio.sleep(0); return a + b
+async def ticks(n):
+    for i in range(n): yield i
+async def all_of(*cs): return await asyncio.gather(*cs)
+async def breaks(): raise E(9)
+@functools.lru_cache(maxsize=None)
+def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
+@contextlib.contextmanager
+def managed(log):
+    log.append('in'); yield 7; log.append('out')
+def counter():
+    n = 0
+    def inc():
+        nonlocal n; n += 1; return n
+    return inc
+def adder(n): return lambda x: x + n
+partial = functools.partial(pow, 2)
+calls = []
+total = 0
+def tally(x):
+    global total; total += x; calls.append(x)
+def hello(name): print('hello', name)
+def ask(): return int(input('? ')) + 1
+def draw(): return random.randint(1, 1000)
+def deep(n): return 0 if n == 0 else 1 + deep(n - 1)
+def year(d): return d.year
+def turned(d): d.rotate(1); return d
+def drop(d): d.popleft()
+def table(): return defaultdict(list, {'a': [1]})
+def counted(s): return Counter(s)
+def ordered(): return OrderedDict(b=1, a=2)
+def spread(it): return list(it)
+def apply(f, *a, **k): return f(*a, **k)
+def by(items, key): return sorted(items, key=key)
+def when(): return datetime.datetime(2020, 1, 2, 3, 4, tzinfo=timezone.utc)
+def keys(): return {'b': 1, 'a': 2}.keys()
+def kind(x): return type(x)
+def path(): return pathlib.Path('a') / 'b.txt'
+def numbers(): return array('i', [1, 2])
+def match(s):
+    import re
+    return re.match(r'(?P<n>\\d+)', s)
+def make(x): return V(x)
+def shared(): return calls
+def catch(f):
+    try: f()
+    except ValueError as e: return str(e)
+    except Exception as e: return type(e).__name__
+def doc(a, b=2):
+    'Doc of doc.'
+    return a
+"""
+
+# Each is run by Python itself too, in one namespace with the program.
+RIGHT = r"""
+assert Point(1, 2).x == 1
+p = same(Point(1, 2)); assert p == Point(1, 2) and p.y == 2 and p._asdict() == {'x': 1, 'y': 2}
+assert Point(1, 2)._replace(x=5) == (5, 2)
+assert isinstance(same(Point(1, 2)), Point)
+assert Place('a').size == 1 and not Place('a').big() and Place('a', 20).big()
+assert Place('a') == ('a', 1)
+n, s = Place('b', 3); assert (n, s) == ('b', 3)
+assert same(Colour.RED) is Colour.RED and Colour.RED.value == 1 and Colour.RED.name == 'RED'
+assert Colour(2) == Colour.BLUE and Colour['RED'] is Colour.RED and len(Colour) == 2
+assert [c.name for c in Colour] == ['RED', 'BLUE']
+assert same(Colour.RED) != Colour.BLUE
+assert Level.LOW < Level.HIGH and Level.LOW == 1 and Level.HIGH.name == 'HIGH'
+assert {Colour.RED: 1}[same(Colour.RED)] == 1
+assert P(1, 2) == P(1, 2) and P(1) != P(2) and P(1).norm() == 1
+assert same(P(1, 2)) == P(1, 2)
+assert [P(1), P(2)] == [same(P(1)), P(2)] and P(1) in [P(1)]
+assert repr(P(1, 2)) == 'P(x=1, y=2, tags=[])'
+p = P(1); p.x = 5; assert p == P(5) and p.norm() == 5
+p = P(1); p.tags.append(3); assert p.tags == [3] and p == P(1, 0, [3])
+from dataclasses import asdict, replace, astuple; assert asdict(P(1)) == {'x': 1, 'y': 0, 'tags': []} and replace(P(1), x=3) == P(3)
+assert F(1) < F(2) and sorted([F(2), F(1)]) == [F(1), F(2)] and hash(F(1)) == hash(F(1)) and len({F(1), F(1), F(2)}) == 2
+from dataclasses import FrozenInstanceError\ntry:\n    F(1).x = 3\nexcept FrozenInstanceError:\n    pass\nelse:\n    assert False
+assert Tree(1, Tree(2), Tree(3)) == Tree(1, Tree(2), Tree(3)) and Tree(1, Tree(2)).left.value == 2
+assert V(1) + V(2) == V(3) and (V(1) + V(2)).x == 3
+assert V(1, 2) * 3 == V(3, 6) and 3 * V(1, 2) == V(3, 6) and (V(1) + 5).x == 6 and (5 + V(1)).x == 6
+assert sum([V(1), V(2)], V(0)) == V(3)
+v = V(1); v += V(2); assert v.x == 3
+assert -V(1, 2) == V(-1, -2) and abs(V(-3, 4)) == 7
+assert V(1) < V(2) and max(V(1), V(5)).x == 5 and sorted([V(2), V(1)])[0].x == 1 and V(1) <= V(1)
+assert str(V(1, 2)) == '<1 2>' and repr(V(1, 2)) == 'V(1, 2)' and f'{V(5):03d}' == '005' and f'{V(1)!r}' == 'V(1, 0)'
+assert int(V(3)) == 3 and float(V(3)) == 3.0 and [10, 20, 30][V(1)] == 20 and V(3)(4) == 12
+assert bool(V(1)) and not V(0)
+assert len({V(1), V(1), V(2)}) == 2 and hash(V(1)) == hash(V(1))
+v = V(1, 2); assert v.sum == 3; v.sum = 9; assert v.x == 9
+assert V.origin().x == 0 and V.name() == 'vector'
+V.count = 0; V(1); assert V.count == 1
+assert make(1) + make(2) == make(3) and (make(1) + 1).x == 2
+assert isinstance(V(1), V) and type(V(1)) is V and type(V(1)).__name__ == 'V' and V(1).__class__.__name__ == 'V' and V.__name__ == 'V'
+assert Child().hello() == 'hello child' and isinstance(Child(), Base) and issubclass(Child, Base) and Child.__mro__[1] is Base
+assert hasattr(V(1), 'x') and not hasattr(V(1), 'nothing') and getattr(V(1), 'nothing', 5) == 5
+assert vars(V(1, 2)) == {'x': 1, 'y': 2} and V(1).__dict__ == {'x': 1, 'y': 0}
+v = V(1); v.z = 3; assert v.z == 3; del v.z; assert not hasattr(v, 'z')
+import copy; v = V(1); w = copy.copy(v); w.x = 5; assert v.x == 1 and copy.deepcopy(v) == v
+r = Row(1, 2, 3, 4); assert r[1:3] == [2, 3] and r[-1] == 4 and len(r) == 4 and 3 in r and 9 not in r
+r = Row(1, 2, 3); r[0] = 9; del r[1]; assert list(r) == [9, 3] and list(reversed(r)) == [3, 9]
+a, *b = Row(1, 2, 3); assert a == 1 and b == [2, 3]
+try:\n    Row(1)[5]\nexcept IndexError:\n    pass\nelse:\n    assert False
+s = Stack([1]); s.append(2); assert s == [1, 2] and s.peek() == 2 and isinstance(s, list) and len(s) == 2 and s[0] == 1
+s = Stack(); s.push(1).push(2); assert s.peek() == 2 and list(s) == [1, 2]
+assert Celsius(25).warm() and Celsius(25) + 1 == 26 and isinstance(Celsius(1), float)
+with Ctx() as c:\n    assert c.log == ['in']
+c = Ctx()\nwith c:\n    raise ValueError\nassert c.log == ['in', 'ValueError']
+c = Ctx()\ntry:\n    with c:\n        raise KeyError\nexcept KeyError:\n    pass\nassert c.log == ['in', 'KeyError']
+log = []\nwith managed(log) as m:\n    assert m == 7\nassert log == ['in', 'out']
+try:\n    fail(7)\nexcept E as e:\n    assert e.code == 7 and e.args == ('m',) and str(e) == 'm' and e.doubled() == 14
+try:\n    fail2(7)\nexcept E as e:\n    assert isinstance(e, E2) and type(e) is E2 and str(e) == 'why'
+assert issubclass(E2, E) and issubclass(E, Exception) and E(3).code == 3 and str(E(3)) == 'm'
+try:\n    raise E(4)\nexcept E as e:\n    assert e.code == 4
+try:\n    chain()\nexcept KeyError as e:\n    assert e.args == ('k',) and isinstance(e.__cause__, ZeroDivisionError)
+try:\n    note()\nexcept ValueError as e:\n    assert e.__notes__ == ['n']
+try:\n    group()\nexcept* ValueError as e:\n    assert len(e.exceptions) == 1\nexcept* KeyError:\n    pass
+import json\ntry:\n    bad_json()\nexcept json.JSONDecodeError as e:\n    assert e.pos == 1
+try:\n    os_error()\nexcept FileNotFoundError as e:\n    assert e.errno == 2 and e.filename == '/nothing/there'
+try:\n    leave()\nexcept SystemExit as e:\n    assert e.code == 3
+import pytest\nwith pytest.raises(E, match='m') as info:\n    fail(3)\nassert info.value.code == 3
+import pytest\nassert same(0.1 + 0.2) == pytest.approx(0.3)
+g = gen(3); assert next(g) == 0 and list(g) == [1, 2] and next(g, 'no') == 'no'
+g = gen(1); next(g)\ntry:\n    next(g)\nexcept StopIteration:\n    pass\nelse:\n    assert False
+g = echo(); assert next(g) == 'first' and g.send(4) == 8\ntry:\n    g.send(None)\nexcept StopIteration as e:\n    assert e.value == 'end'
+g = gen(3); next(g); g.close(); assert list(g) == []
+import types; assert isinstance(gen(1), types.GeneratorType)
+from collections.abc import Iterator, Callable; assert isinstance(gen(1), Iterator) and isinstance(V(1), Callable) and not isinstance(Base(), Callable)
+import inspect; assert inspect.isgeneratorfunction(gen) and inspect.iscoroutinefunction(add) and not inspect.iscoroutinefunction(gen) and str(inspect.signature(doc)) == '(a, b=2)'
+assert doc.__doc__ == 'Doc of doc.' and doc.__name__ == 'doc' and callable(doc) and not callable(Base())
+import inspect; assert 'return a' in inspect.getsource(doc)
+import asyncio; assert asyncio.run(add(1, 2)) == 3
+import asyncio\nasync def main():\n    assert await add(1, 2) == 3\n    assert await asyncio.gather(add(1, 1), add(2, 2)) == [2, 4]\n    assert [i async for i in ticks(3)] == [0, 1, 2]\n    async with Gate() as g:\n        assert g == 5\nasyncio.run(main())
+import asyncio; assert asyncio.run(all_of(add(1, 1), add(2, 2))) == [2, 4]
+import asyncio\ntry:\n    asyncio.run(breaks())\nexcept E as e:\n    assert e.code == 9
+assert fib(30) == 832040 and fib.cache_info().hits > 0; fib.cache_clear(); assert fib.cache_info().currsize == 0
+inc = counter(); assert inc() == 1 and inc() == 2
+assert adder(3)(4) == 7 and partial(5) == 32 and partial.args == (2,)
+tally(3); assert total == 3 and calls == [3]; tally(4); assert total == 7 and calls == [3, 4]
+tally(1); calls.clear(); tally(2); assert calls == [2]
+x = shared(); tally(5); assert x[-1] == 5 and shared() is shared()
+from contextlib import redirect_stdout; import io\nwith redirect_stdout(io.StringIO()) as out:\n    hello('you')\nassert out.getvalue() == 'hello you' + chr(10)
+import io, sys\nold, sys.stdout = sys.stdout, io.StringIO()\nhello('a'); got = sys.stdout.getvalue(); sys.stdout = old\nassert got == 'hello a' + chr(10)
+from unittest.mock import patch\nwith patch('builtins.input', return_value='4'):\n    assert ask() == 5
+from unittest.mock import patch\nwith patch('builtins.input', side_effect=['1', '2']) as m:\n    assert ask() == 2 and ask() == 3\nassert m.call_count == 2
+from unittest.mock import patch\nwith patch('builtins.print') as m:\n    hello('x')\nm.assert_called_with('hello', 'x')
+import io, sys\nold, sys.stdin = sys.stdin, io.StringIO('1' + chr(10) + '2')\nassert ask() == 2 and ask() == 3\nsys.stdin = old
+import random; random.seed(5); a = draw(); random.seed(5); assert draw() == a; random.seed(5); assert random.randint(1, 1000) == a
+import sys; sys.setrecursionlimit(5000); assert deep(3000) == 3000
+from datetime import datetime, date, time; assert year(datetime(2020, 1, 2)) == 2020 and year(date(1999, 1, 1)) == 1999
+from datetime import datetime, timezone; assert when() == datetime(2020, 1, 2, 3, 4, tzinfo=timezone.utc) and when().hour == 3 and when().isoformat() == '2020-01-02T03:04:00+00:00'
+from datetime import time; assert same(time(1, 2)) == time(1, 2) and same(time(1, 2)).minute == 2
+from collections import deque; d = deque([1, 2, 3], maxlen=3); assert turned(d) == deque([3, 1, 2]) and d == deque([3, 1, 2]) and d.maxlen == 3
+from collections import deque; d = deque([1, 2]); drop(d); assert d == deque([2]) and d.popleft() == 2
+assert table()['missing'] == [] and table() == {'a': [1]} and dict(table()) == {'a': [1]}
+assert counted('aab')['z'] == 0 and counted('aab').most_common(1) == [('a', 2)] and counted('ab') == Counter('ba')
+from collections import Counter; assert same(Counter(a=0)) == Counter() and counted('a') + counted('a') == Counter(a=2)
+assert list(ordered()) == ['b', 'a'] and ordered() == {'a': 2, 'b': 1}; o = ordered(); o.move_to_end('b'); assert list(o) == ['a', 'b']
+assert list(keys()) == ['b', 'a'] and keys() == {'a', 'b'} and keys() | {'c'} == {'a', 'b', 'c'}
+assert kind(1) is int and kind('') == str and kind(Counter()) is Counter and kind(V(1)) is V
+from pathlib import Path; assert path() == Path('a/b.txt') and path().suffix == '.txt' and path().name == 'b.txt'
+from array import array; assert numbers() == array('i', [1, 2]) and numbers()[0] == 1
+import uuid; u = uuid.UUID(int=5); assert same(u) == u
+assert same(memoryview(b'ab')) == b'ab' and same(bytearray(b'a')) == bytearray(b'a') and same(3j) == 3j and same(frozenset([1])) == frozenset([1])
+import types; assert same(types.SimpleNamespace(a=1)).a == 1
+m = match('12a'); assert m.group(1) == '12' and m['n'] == '12' and m.groups() == ('12',) and m.span() == (0, 2) and match('a') is None
+assert spread(i * i for i in range(3)) == [0, 1, 4] and spread(map(str, [1])) == ['1'] and spread(iter([1])) == [1] and spread(zip([1], [2])) == [(1, 2)]
+import operator; assert apply(operator.add, 1, 2) == 3 and apply(lambda a, b=1: a + b, 1, b=5) == 6 and apply(max, [1, 2]) == 2
+import functools; assert apply(functools.partial(pow, 2), 3) == 8
+assert [v.x for v in by([V(2), V(1)], key=lambda v: v.x)] == [1, 2] and by(['bb', 'a'], len) == ['a', 'bb']
+def boom(): raise ValueError('mine')\nassert catch(boom) == 'mine'
+class Own(Exception): pass\ndef boom(): raise Own('x')\nassert catch(boom) == 'Own'
+class Own(Exception): pass\ndef boom(): raise Own('x')\ntry:\n    apply(boom)\nexcept Own as e:\n    assert str(e) == 'x'
+assert Slots(1) == Slots(1) and Slots(1).a == 1
+import threading\nout = []\nts = [threading.Thread(target=lambda i=i: out.append(same(i))) for i in range(4)]\nfor t in ts: t.start()\nfor t in ts: t.join()\nassert sorted(out) == [0, 1, 2, 3]
+class T:\n    def test_a(self): assert same(1) == 1\nT().test_a()
+import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(same(1), 1)\n        with self.assertRaises(E) as c:\n            fail(3)\n        self.assertEqual(c.exception.code, 3)\n        self.assertIsInstance(V(1), V)\n        self.assertEqual(P(1), P(1))\n        self.assertCountEqual(gen(2), [1, 0])\n        with self.assertRaisesRegex(E, 'm'):\n            fail(1)\n        self.assertAlmostEqual(same(0.1 + 0.2), 0.3)\nunittest.main()
+import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertEqual(same(1), 1)\nif __name__ == '__main__':\n    unittest.main()
+import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertEqual(same(1), 1)\nunittest.TextTestRunner().run(unittest.defaultTestLoader.loadTestsFromTestCase(T))
+match same(Point(1, 2)):\n    case (1, y):\n        assert y == 2
+assert all(isinstance(n, int) for n in gen(3)) and sum(gen(4)) == 6 and max(gen(4)) == 3 and sorted(gen(3), reverse=True) == [2, 1, 0] and list(zip(gen(2), 'ab')) == [(0, 'a'), (1, 'b')]
+assert ','.join(map(str, gen(3))) == '0,1,2' and dict(enumerate(gen(2))) == {0: 0, 1: 1} and set(gen(2)) == {0, 1} and tuple(gen(1)) == (0,)
+node = Tree(1); node.left = Tree(2); assert node.left.value == 2 and node.right is None and node.left is node.left
+"""
+
+WRONG = r"""
+assert P(1) == P(2)
+assert P(1) != P(1)
+assert V(1) + V(1) == V(3)
+assert same(Point(1, 2)) == Point(2, 1)
+assert ordered() == OrderedDict(a=2, b=1)
+assert type(counted('a')) == dict
+assert type(same(Point(1, 2))) is tuple
+assert deque([1]) == same([1])
+assert counted('aab')['a'] == 3
+with Ctx() as c:\n    assert c.log == ['out']
+with Ctx():\n    raise KeyError
+g = gen(2); assert list(g) == [0, 1, 2]
+try:\n    fail(7)\nexcept E as e:\n    assert e.code == 8
+import asyncio; assert asyncio.run(add(1, 2)) == 4
+tally(3); assert total == 4
+from unittest.mock import patch\nwith patch('builtins.input', return_value='4'):\n    assert ask() == 4
+assert Colour.RED == 1
+assert Colour.RED == Colour.BLUE
+import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertEqual(same(1), 2)\nunittest.main()
+import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertEqual(same(1), 2)
+import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertEqual(same(1), 2)\nunittest.TextTestRunner().run(unittest.defaultTestLoader.loadTestsFromTestCase(T))
+import pytest\nwith pytest.raises(E):\n    same(1)
+import pytest\nwith pytest.raises(KeyError):\n    fail(1)
+"""
+
+
+def tests(table: str) -> list[str]:
+    return [line.replace("\\n", "\n") for line in table.strip().splitlines()]
+
+
+def plainly(test: str) -> bool:
+    """What Python says."""
+    module = ModuleType("__main__")
+    limit, main = sys.getrecursionlimit(), sys.modules["__main__"]
+    sys.modules["__main__"] = module
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            exec(PROGRAM + "\n" + test, module.__dict__)
+    except SystemExit as exit:
+        return not exit.code
+    except Exception:
+        return False
+    finally:
+        sys.setrecursionlimit(limit)
+        sys.modules["__main__"] = main
+    return True
+
+
+@pytest.mark.parametrize("test", tests(RIGHT))
+def test_what_is_right_in_plain_python_passes(check: RunAsserts, test: str) -> None:
+    verdict = check(PROGRAM, test)
+    assert verdict.passed, verdict
+
+
+@pytest.mark.parametrize("test", tests(WRONG))
+def test_what_is_wrong_does_not_pass(check: RunAsserts, test: str) -> None:
+    assert not check(PROGRAM, test).passed
