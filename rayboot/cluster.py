@@ -14,12 +14,12 @@ from typing import Any
 
 import ray
 from ray._common.utils import get_ray_address_file
+from ray._private import ray_constants, utils
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from rayboot.config import Recipe
 from rayboot.errors import UserError
-
-Resources = dict[str, float]
+from rayboot.resources import Resources
 
 CONNECT_SECONDS = 5.0
 
@@ -57,20 +57,33 @@ def connected(required: Resources) -> Iterator[None]:
         _check(required)
         yield
         return
-    _join_or_start(required)
+    with _signals_kept():
+        _join_or_start(required)
     try:
-        _calm_ray_data()
         _check(required)
         yield
     finally:
         ray.shutdown()
 
 
-def start_beside_driver(kind: type) -> Any:
-    """Start an actor that needs next to nothing, on the driver's node: it is lost with the driver alone."""
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Have Ray's start leave signals alone: its handlers end the process by a trace of its stack and a core file."""
+    ray_constants.RAY_DISABLE_FAILURE_SIGNAL_HANDLER = True
+    set_handler = utils.set_sigterm_handler
+    utils.set_sigterm_handler = lambda handler: None
+    try:
+        yield
+    finally:
+        utils.set_sigterm_handler = set_handler
+
+
+def start_beside_driver(kind: type, *args: Any, max_concurrency: int | None = None) -> Any:
+    """Start an actor that needs next to nothing, on the driver's node: no other node's loss takes it away."""
     node = ray.get_runtime_context().get_node_id()
     here = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
-    return ray.remote(kind).options(num_cpus=0, scheduling_strategy=here).remote()
+    options = {} if max_concurrency is None else {"max_concurrency": max_concurrency}
+    return ray.remote(kind).options(num_cpus=0, scheduling_strategy=here, **options).remote(*args)
 
 
 def _join_or_start(required: Resources) -> None:
@@ -133,14 +146,3 @@ def _check(required: Resources) -> None:
             f"the recipe asks the Ray cluster for {' and '.join(lacking)}; ask for less with generation.replicas, "
             "generation.cpus, sandbox.executors, training.workers and the like, or add nodes"
         )
-
-
-def _calm_ray_data() -> None:
-    import ray.data  # here, because each actor would import it too
-
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.execution_options.verbose_progress = False
-    context.memory_usage_poll_interval_s = None  # else a thread for each block under way
-    for name in ("ray.data", "ray.train", "ray.tune"):
-        logging.getLogger(name).setLevel(logging.ERROR)

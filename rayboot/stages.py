@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +23,9 @@ from rayboot.observer import Observer
 from rayboot.pool import ActorPool
 from rayboot.problems import Problem
 from rayboot.replay import CurationJob, build_reference_set, build_training_set, contaminated
+from rayboot.resources import check_fits
 from rayboot.rollout import (
+    Plans,
     PromptSource,
     RolloutSettings,
     Throughput,
@@ -30,14 +33,16 @@ from rayboot.rollout import (
     derive_seed,
     learned_arms,
     read_attempts,
+    require_verdicts,
     start_execution_pool,
     start_generation_pool,
-    start_tally,
     stream_rollout,
+    unjudged_programs,
 )
 from rayboot.run import RunDirectory, Summary
 from rayboot.storage import localize
 from rayboot.training import RefitJob, Refitter
+from rayboot.training.fit import worker_resources
 
 METRIC_COLUMNS = ["split", *CHAIN_COLUMNS]
 
@@ -66,6 +71,8 @@ class Stages:
         self._observer = observer
         self.pretrained = Weights(checkpoint=pretrained, version=0)
         self._prompts = PromptSource.of(recipe, pretrained, problems["few_shot"])
+        self._plans = Plans()
+        self._check_places()
 
     def expect_refit(self, iteration: int) -> None:
         """Have the training workers start, if the iteration's refit is still to come, and do not wait for them.
@@ -95,7 +102,7 @@ class Stages:
         rollouts = [self._run.folder(number, "rollout") for number in learned]
 
         def work(folder: str) -> Summary:
-            with named("curation"), self._observer.stage(iteration, "curate"):
+            with named("curation"), self._observer.stage(iteration, "curate") as progress:
                 job = CurationJob(
                     iteration=iteration,
                     seed=self._recipe.seed,
@@ -107,7 +114,9 @@ class Stages:
                     rollouts=rollouts if self._recipe.mode != "finetune" else (),
                     contaminated=self._contaminated,
                 )
-                return build_training_set([problem.id for problem in self._problems["train"]], job).summary()
+                ids = [problem.id for problem in self._problems["train"]]
+                counts = self._plans.run("curation", build_training_set, ids, job, progress=progress)
+                return dict(counts.summary())
 
         return self._run.once(iteration, "training_set", work)
 
@@ -141,6 +150,9 @@ class Stages:
             return result.model_dump(mode="json")
 
         summary = self._run.once(iteration, "checkpoint", work)
+        if iteration == self._recipe.iterations:  # no refit comes after it
+            self._close_refitter()
+            shutil.rmtree(self._run.state("training"), ignore_errors=True)
         return self.weights(iteration), summary
 
     def weights(self, iteration: int) -> Weights:
@@ -150,12 +162,13 @@ class Stages:
         return Weights(checkpoint=self._run.uri(iteration, "checkpoint"), version=iteration)
 
     def close(self) -> None:
-        """End the actors that were started."""
-        if "_refitter" in self.__dict__:
-            self._refitter.close()
-        for name in ("_generation", "_execution"):
-            if name in self.__dict__:
-                self.__dict__[name].shutdown()
+        """End the actors that were started, whichever of them are still there."""
+        with ExitStack() as closing:
+            for name in ("_generation", "_execution"):
+                if name in self.__dict__:
+                    closing.callback(self.__dict__.pop(name).shutdown)
+            closing.callback(self._close_refitter)
+            closing.callback(self._plans.close)
 
     @cached_property
     def _known(self) -> Any:
@@ -179,10 +192,6 @@ class Stages:
     @cached_property
     def _execution(self) -> ActorPool:
         return start_execution_pool(self._recipe.sandbox)
-
-    @cached_property
-    def _tally(self) -> Any:
-        return start_tally()
 
     @cached_property
     def _refitter(self) -> Refitter:
@@ -217,23 +226,31 @@ class Stages:
         )
 
         def work(folder: str) -> Summary:
+            self._plans.start()
             pools = (self._generation, self._execution)
+            restarts = self._restarts()
+            wanted = [(problem.id, split) for split in splits for problem in self._problems[split]]
             with named(stage), self._observer.stage(iteration, stage) as progress:
+                progress(0, len(wanted))
+                self._execution.broadcast("ping")
                 publishing = self._publish(policy)
-                self._generation.broadcast("take_throughput")  # what came before is not this stage's
-                stream_rollout(
-                    [(problem.id, split) for split in splits for problem in self._problems[split]],
+                self._generation.figures("take_throughput")  # what came before is not this stage's
+                self._plans.run(
+                    stage,
+                    stream_rollout,
+                    wanted,
                     settings,
                     prompts=self._prompts,
                     known=self._known,
-                    tally=self._tally,
                     streaming=recipe.rollout,
                     pools=pools,
                     storage=run.storage,
                     folder=folder,
                     progress=progress,
+                    meanwhile=self._look,
                 )
-            throughput = sum(self._generation.broadcast("take_throughput"), Throughput())
+            throughput = sum(self._generation.figures("take_throughput"), Throughput())
+            require_verdicts(*unjudged_programs(run.storage, folder))
             table = read_attempts(run.storage, folder, METRIC_COLUMNS)
             ks = recipe.evaluation.k if stage == "evaluation" else (1,)
             by_split = {split: table.filter(pc.field("split") == split) for split in splits}
@@ -241,6 +258,7 @@ class Stages:
                 "splits": {split: _measured(rows, ks) for split, rows in by_split.items()},
                 "publish_seconds": publishing,
                 "generation": throughput.model_dump(),
+                "restarts": {kind: now - restarts[kind] for kind, now in self._restarts().items()},
             }
 
         return run.once(iteration, stage, work)
@@ -259,6 +277,32 @@ class Stages:
         """Whether engines and training workers take turns on the same GPUs."""
         return self._recipe.generation.vllm.sleep
 
+    def _check_places(self) -> None:
+        """Refuse what no node could ever hold, before hours of work end in waiting for it."""
+        generation, sandbox, training = self._recipe.generation, self._recipe.sandbox, self._recipe.training
+        engine = {"CPU": generation.cpus, "GPU": generation.gpus}
+        options = "generation.replicas, generation.cpus, generation.gpus"
+        check_fits("generation replicas", generation.replicas, engine, options)
+        executor = {"CPU": sandbox.cpus}
+        check_fits("sandbox executors", sandbox.executors, executor, "sandbox.executors, sandbox.cpus")
+        if self._problems["train"]:
+            workers = training.min_workers or training.workers
+            options = "training.workers, training.cpus_per_worker, training.gpus_per_worker"
+            check_fits("training workers", workers, worker_resources(training), options)
+
+    def _look(self) -> None:
+        for pool in (self._generation, self._execution):
+            pool.look()
+
+    def _restarts(self) -> Summary:
+        """Actors replaced so far."""
+        self._look()
+        return {pool.kind: pool.restarts for pool in (self._generation, self._execution)}
+
+    def _close_refitter(self) -> None:
+        if "_refitter" in self.__dict__:
+            self._refitter.close()
+
     def _publish(self, policy: Weights) -> float:
         """Have every replica take the weights, and make sure that it did; the seconds that it took."""
         started = time.monotonic()
@@ -276,7 +320,8 @@ class Stages:
             return None
 
         def work(folder: str) -> Summary:
-            build_reference_set(ids, 0, self._known, self._prompts, self._run.storage, folder)
+            arguments = (ids, 0, self._known, self._prompts, self._run.storage, folder)
+            self._plans.run("curation", build_reference_set, *arguments)
             return {}
 
         self._run.once(0, "validation_set", work)
