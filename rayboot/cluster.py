@@ -27,15 +27,15 @@ DATA_TASKS_CPUS = 1.0
 """CPUs left for Ray Data's own tasks (reading, grouping, sorting) beside the pools."""
 
 
-def required_resources(recipe: Recipe) -> Resources:
-    """CPUs and GPUs that the recipe's actors ask of Ray at the same time, at most.
+def required_resources(recipe: Recipe, refits: bool = True) -> Resources:
+    """CPUs and GPUs that the recipe's actors ask of Ray at the same time, at most; without `refits` those that measure.
 
     The pools and the training workers keep theirs throughout; Ray Data's own tasks run beside them. Of elastic workers
     the least number counts.
     """
     generation, sandbox, training = recipe.generation, recipe.sandbox, recipe.training
     pools = generation.replicas * generation.cpus + sandbox.executors * sandbox.cpus
-    workers = training.min_workers or training.workers
+    workers = (training.min_workers or training.workers) if refits else 0
     return {
         "CPU": pools + workers * training.cpus_per_worker + DATA_TASKS_CPUS,
         "GPU": generation.replicas * generation.gpus + workers * training.gpus_per_worker,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from rayboot.config import Recipe
 from rayboot.errors import UserError
 from rayboot.generation import check_model, check_tokenizer
 from rayboot.history import History
+from rayboot.lease import leased
 from rayboot.observer import Observer
 from rayboot.problems import Problem, load_problems, shared
 from rayboot.problems.types import Frozen
@@ -58,18 +58,19 @@ def run_recipe(recipe: Recipe, observer: Observer, resume: bool = False) -> Outc
     problems = load_splits(recipe)
     pretrained = pretrained_directory(recipe.policy.model)
     PromptSource.of(recipe, pretrained, problems["few_shot"])  # refuses templates before anything is started
-    with connected(required_resources(recipe)):
-        known = facts(recipe)
-        run = RunDirectory.open(recipe, resume, known)
-        stages = Stages(recipe, run, pretrained, problems, observer)
-        history = History(run, observer)
-        try:
-            best = bootstrap(recipe, stages, history)
-        finally:
-            stages.close()
-    run.storage.write_text("run.json", json.dumps({**known, "best_iteration": best}, indent=2) + "\n")
-    write_report(run.storage)
-    write_tensorboard(run.storage, history.rows)
+    with leased(RunDirectory.of(recipe).storage):
+        run = RunDirectory.open(recipe, resume)
+        with connected(required_resources(recipe)):
+            run.describe(facts(recipe))
+            stages = Stages(recipe, run, pretrained, problems, observer)
+            history = History(run, observer)
+            try:
+                best = bootstrap(recipe, stages, history)
+            finally:
+                stages.close()
+        run.finish(best)
+        write_report(run.storage)
+        write_tensorboard(run.storage, history.rows)
     return Outcome(
         best_iteration=best,
         checkpoint=stages.weights(best).checkpoint,

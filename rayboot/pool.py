@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import ray
@@ -65,6 +66,16 @@ class ActorPool:
     def broadcast(self, method: str, *args: Any) -> list[Any]:
         """Call `method` on every actor, wait, and return the results in order. For drivers, not for coroutines."""
         return list(ray.get([getattr(actor, method).remote(*args) for actor in self._actors]))
+
+    def poll(self, method: str, seconds: float) -> dict[int, Any]:
+        """Call `method` on every actor, and return the results, by the actor's number, of those that answer in time."""
+        calls = {getattr(actor, method).remote(): number for number, actor in enumerate(self._actors)}
+        answered, _ = ray.wait(list(calls), num_returns=len(calls), timeout=seconds)
+        found: dict[int, Any] = {}
+        for call in answered:
+            with suppress(RayActorError):  # lost, and replaced by one that begins anew
+                found[calls[call]] = ray.get(call)
+        return found
 
     def shutdown(self) -> None:
         """Let the actors close what they hold, and end them."""

@@ -26,6 +26,7 @@ from rayboot.rollout import (
     PromptSource,
     RolloutSettings,
     Throughput,
+    ThroughputLedger,
     Weights,
     derive_seed,
     learned_arms,
@@ -114,6 +115,8 @@ class Stages:
     def refit(self, iteration: int, start: Weights) -> tuple[Weights, Summary]:
         """Train from `start` on the iteration's training set. The new policy, and how the training went."""
 
+        fit = _Fit(self._run.spent(iteration, "checkpoint").get("fit_seconds", 0.0))
+
         def work(folder: str) -> Summary:
             run, recipe = self._run, self._recipe
             validation = self._validation_set() if recipe.training.patience else None
@@ -121,6 +124,11 @@ class Stages:
                 # Engines first, even if there are none yet: a GPU without one has room for two workers.
                 self._generation.broadcast("rest")
             with self._observer.stage(iteration, "refit") as progress, run.scratch(folder) as output:
+
+                def follow(step: int, steps: int, loss: float) -> None:
+                    fit.tick()
+                    progress(step, steps)
+
                 result = self._refitter.refit(
                     RefitJob(
                         start=localize(start.checkpoint),
@@ -133,14 +141,17 @@ class Stages:
                         max_prompt_tokens=recipe.policy.max_prompt_tokens,
                         max_completion_tokens=recipe.policy.max_completion_tokens,
                     ),
-                    lambda step, steps, loss: progress(step, steps),
+                    follow,
                 )
                 shutil.rmtree(f"{output}.state", ignore_errors=True)
             if self._shares_gpus:
                 self._refitter.close()  # for all of the workers' memory
-            return result.model_dump(mode="json")
+            return {
+                **result.model_dump(mode="json"),
+                "fit_seconds": round(fit.before + result.fit_seconds, 3),
+            }
 
-        summary = self._run.once(iteration, "checkpoint", work)
+        summary = self._run.once(iteration, "checkpoint", work, lambda: {"fit_seconds": fit.seconds})
         return self.weights(iteration), summary
 
     def weights(self, iteration: int) -> Weights:
@@ -216,11 +227,21 @@ class Stages:
             allocation=allocation,
         )
 
+        spent = run.spent(iteration, stage)
+        publishing: float = spent.get("publish_seconds", 0.0)
+        ledger = ThroughputLedger(Throughput(**spent.get("generation", {})))
+
         def work(folder: str) -> Summary:
+            nonlocal publishing
             pools = (self._generation, self._execution)
             with named(stage), self._observer.stage(iteration, stage) as progress:
-                publishing = self._publish(policy)
-                self._generation.broadcast("take_throughput")  # what came before is not this stage's
+                publishing += self._publish(policy)
+                ledger.follow(self._generation)
+
+                def follow(done: int, total: int) -> None:
+                    ledger.update()
+                    progress(done, total)
+
                 stream_rollout(
                     [(problem.id, split) for split in splits for problem in self._problems[split]],
                     settings,
@@ -231,19 +252,21 @@ class Stages:
                     pools=pools,
                     storage=run.storage,
                     folder=folder,
-                    progress=progress,
+                    progress=follow,
                 )
-            throughput = sum(self._generation.broadcast("take_throughput"), Throughput())
+            ledger.update(now=True)
             table = read_attempts(run.storage, folder, METRIC_COLUMNS)
             ks = recipe.evaluation.k if stage == "evaluation" else (1,)
             by_split = {split: table.filter(pc.field("split") == split) for split in splits}
             return {
                 "splits": {split: _measured(rows, ks) for split, rows in by_split.items()},
-                "publish_seconds": publishing,
-                "generation": throughput.model_dump(),
+                **figures(),
             }
 
-        return run.once(iteration, stage, work)
+        def figures() -> Summary:
+            return {"publish_seconds": round(publishing, 3), "generation": ledger.total.model_dump()}
+
+        return run.once(iteration, stage, work, figures)
 
     def _allocation(self, iteration: int) -> AdaptiveAllocation | None:
         """The adaptive policy of a rollout, with what the one before has taught; None where repair is fixed."""
@@ -281,6 +304,23 @@ class Stages:
 
         self._run.once(0, "validation_set", work)
         return self._run.uri(0, "validation_set")
+
+
+class _Fit:
+    """Seconds of a training, those of interrupted runs included, as far as its steps have been heard of."""
+
+    def __init__(self, before: float) -> None:
+        self.before = before
+        self._first: float | None = None
+        self._last = 0.0
+
+    def tick(self) -> None:
+        self._last = time.monotonic()
+        self._first = self._first or self._last
+
+    @property
+    def seconds(self) -> float:
+        return round(self.before + (self._last - self._first if self._first else 0.0), 3)
 
 
 def _measured(attempts: pa.Table, ks: Sequence[int]) -> Summary:
