@@ -15,7 +15,13 @@ import ray
 from rayboot.allocation import AdaptiveAllocation, Arms
 from rayboot.config import EvaluationConfig, Recipe, RolloutConfig
 from rayboot.errors import RaybootError
-from rayboot.evaluation import CHAIN_COLUMNS, attempt_metrics, chains_by_problem, metric_intervals
+from rayboot.evaluation import (
+    CHAIN_COLUMNS,
+    attempt_metrics,
+    chains_by_problem,
+    metric_intervals,
+    public_only_rate,
+)
 from rayboot.failures import named
 from rayboot.generation import SamplingParams
 from rayboot.observer import Observer
@@ -259,7 +265,7 @@ class Stages:
             ks = recipe.evaluation.k if stage == "evaluation" else (1,)
             by_split = {split: table.filter(pc.field("split") == split) for split in splits}
             return {
-                "splits": {split: _measured(rows, ks) for split, rows in by_split.items()},
+                "splits": {split: self._measured(rows, ks) for split, rows in by_split.items()},
                 **figures(),
             }
 
@@ -281,6 +287,27 @@ class Stages:
     def _shares_gpus(self) -> bool:
         """Whether engines and training workers take turns on the same GPUs."""
         return self._recipe.generation.vllm.sleep
+
+    def _measured(self, attempts: pa.Table, ks: Sequence[int]) -> Summary:
+        """The numbers of a split, and where the rates among them may lie."""
+        chains = chains_by_problem(attempts)
+        intervals = metric_intervals(chains, ks)
+        metrics = attempt_metrics(chains, ks)
+        if (alone := public_only_rate(chains, self._public)) is not None:
+            metrics["public_only"] = alone.mean
+            intervals["public_only"] = alone
+        bounds = {name: [interval.low, interval.high] for name, interval in intervals.items()}
+        return {**metrics, "intervals": bounds}
+
+    @cached_property
+    def _public(self) -> dict[str, int]:
+        """Number of public tests of each problem that has hidden ones too."""
+        return {
+            problem.id: shown
+            for problems in self._problems.values()
+            for problem in problems
+            if 0 < (shown := len(problem.public_tests)) < len(problem.tests)
+        }
 
     def _publish(self, policy: Weights) -> float:
         """Have every replica take the weights, and make sure that it did; the seconds that it took."""
@@ -321,13 +348,3 @@ class _Fit:
     @property
     def seconds(self) -> float:
         return round(self.before + (self._last - self._first if self._first else 0.0), 3)
-
-
-def _measured(attempts: pa.Table, ks: Sequence[int]) -> Summary:
-    """The numbers of a split, and where the rates among them may lie."""
-    chains = chains_by_problem(attempts)
-    intervals = metric_intervals(chains, ks).items()
-    return {
-        **attempt_metrics(chains, ks),
-        "intervals": {name: [interval.low, interval.high] for name, interval in intervals},
-    }
