@@ -27,6 +27,7 @@ from rayboot.commands.options import (
 from rayboot.commands.problems import problems_app
 from rayboot.commands.replay import replay_app
 from rayboot.errors import RaybootError, UserError
+from rayboot.signals import ended_by_signals, exit_code
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(problems_app, name="problems")
@@ -196,13 +197,14 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """The entry point: exit code 2 for the user's errors, 1 for others, 130 for Ctrl-C."""
+    """The entry point: exit code 2 for the user's errors, 1 for others, 130 for Ctrl-C, 143 for SIGTERM."""
     try:
-        app()
+        with ended_by_signals():
+            app()
     except UserError as error:
         _fail(str(error), 2)
     except RaybootError as error:
-        _fail(str(error), 130 if isinstance(error, Stopped) else 1)
+        _fail(str(error), exit_code() or 1)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
@@ -210,7 +212,7 @@ def main() -> None:
 
 
 class Stopped(RaybootError):
-    """The user pressed Ctrl-C in a run."""
+    """Ctrl-C or SIGTERM ended a run."""
 
 
 def _run(recipe_name: str, overrides: list[str], resume: bool, dry_run: bool) -> None:
@@ -236,7 +238,7 @@ def _run(recipe_name: str, overrides: list[str], resume: bool, dry_run: bool) ->
 
 @contextmanager
 def _resumable() -> Iterator[None]:
-    """Ctrl-C ends the block with a message, not with a traceback."""
+    """A signal ends the block with a message, not with a traceback."""
     try:
         yield
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -70,6 +71,13 @@ def _share(row: Mapping[str, Any], name: str) -> str:
     return rf"{row[name]:.1%} \[{100 * low:.0f}, {100 * high:.0f}]"
 
 
+class _Notes(logging.Handler):
+    """Shows what parts of a run log for the user, such as the loss of an actor, above the progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        console.print(record.getMessage(), soft_wrap=True, markup=False)
+
+
 @contextmanager
 def only_ours() -> Iterator[None]:
     """Send what others print to a file beside the logs of a local Ray, for the time of the block.
@@ -78,7 +86,8 @@ def only_ours() -> Iterator[None]:
     module draws still reaches the terminal, and errors that end the block are raised, not printed.
     """
     sys.stderr.flush()
-    terminal = os.dup(2)
+    terminal, notes = os.dup(2), _Notes()
+    logging.getLogger("rayboot").addHandler(notes)
     log_file = local_ray_folder() / "output.log"
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("a") as log:
@@ -87,6 +96,7 @@ def only_ours() -> Iterator[None]:
             with redirect_stdout(log):
                 yield
         finally:
+            logging.getLogger("rayboot").removeHandler(notes)
             sys.stderr.flush()
             os.dup2(terminal, 2)
             os.close(terminal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,8 @@ from rayboot.run import RunDirectory
 from rayboot.stages import Stages
 from rayboot.storage import is_remote
 from rayboot.training.zero import deepspeed_options
+
+log = logging.getLogger("rayboot")
 
 TOKENIZER_FILES = ["*.json", "*.model", "*.txt", "*.jinja"]
 PACKAGES = ("ray", "torch", "transformers", "pyarrow", "pydantic")
@@ -95,11 +98,17 @@ def load_splits(recipe: Recipe) -> Mapping[str, Sequence[Problem]]:
     }
     problems = {role: load_problems(spec)[: specs.limit] if spec else [] for role, spec in named.items()}
     for trained, measured in (("train", "validation"), ("train", "test"), ("validation", "test")):
-        same = [pair for pair in shared(problems[trained], problems[measured]) if pair.same == "id"]
-        if same:
+        found = shared(problems[trained], problems[measured])
+        if same := [pair for pair in found if pair.same == "id"]:
             raise UserError(
                 f"problems.{trained} ({named[trained]}) and problems.{measured} ({named[measured]}) share "
                 f"{len(same)} problems, such as {same[0].train_id}: give each its own split, as in SPEC/train"
+            )
+        if found:
+            log.warning(
+                f"{len({pair.train_id for pair in found})} problems of problems.{trained} are those of "
+                f"problems.{measured} under another id, such as {found[0].train_id} and {found[0].test_id} (the same "
+                f"{found[0].same}); with curation.decontaminate they are not learned from"
             )
     if recipe.mode == "finetune" and not any(problem.references for problem in problems["train"]):
         raise UserError(f"mode finetune trains on references, and problems.train ({specs.train}) has none")

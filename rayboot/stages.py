@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from typing import Any
 
@@ -28,7 +29,9 @@ from rayboot.observer import Observer
 from rayboot.pool import ActorPool
 from rayboot.problems import Problem
 from rayboot.replay import CurationJob, build_reference_set, build_training_set, contaminated
+from rayboot.resources import check_fits
 from rayboot.rollout import (
+    Plans,
     PromptSource,
     RolloutSettings,
     Throughput,
@@ -37,14 +40,16 @@ from rayboot.rollout import (
     derive_seed,
     learned_arms,
     read_attempts,
+    require_verdicts,
     start_execution_pool,
     start_generation_pool,
-    start_tally,
     stream_rollout,
+    unjudged_programs,
 )
 from rayboot.run import RunDirectory, Summary
 from rayboot.storage import localize
 from rayboot.training import RefitJob, Refitter
+from rayboot.training.fit import worker_resources
 
 METRIC_COLUMNS = ["split", *CHAIN_COLUMNS]
 
@@ -73,6 +78,8 @@ class Stages:
         self._observer = observer
         self.pretrained = Weights(checkpoint=pretrained, version=0)
         self._prompts = PromptSource.of(recipe, pretrained, problems["few_shot"])
+        self._plans = Plans()
+        self._check_places()
 
     def expect_refit(self, iteration: int) -> None:
         """Have the training workers start, if the iteration's refit is still to come, and do not wait for them.
@@ -102,7 +109,7 @@ class Stages:
         rollouts = [self._run.folder(number, "rollout") for number in learned]
 
         def work(folder: str) -> Summary:
-            with named("curation"), self._observer.stage(iteration, "curate"):
+            with named("curation"), self._observer.stage(iteration, "curate") as progress:
                 job = CurationJob(
                     iteration=iteration,
                     seed=self._recipe.seed,
@@ -114,7 +121,9 @@ class Stages:
                     rollouts=rollouts if self._recipe.mode != "finetune" else (),
                     contaminated=self._contaminated,
                 )
-                return build_training_set([problem.id for problem in self._problems["train"]], job).summary()
+                ids = [problem.id for problem in self._problems["train"]]
+                counts = self._plans.run("curation", build_training_set, ids, job, progress=progress)
+                return dict(counts.summary())
 
         return self._run.once(iteration, "training_set", work)
 
@@ -158,6 +167,9 @@ class Stages:
             }
 
         summary = self._run.once(iteration, "checkpoint", work, lambda: {"fit_seconds": fit.seconds})
+        if iteration == self._recipe.iterations:  # no refit comes after it
+            self._close_refitter()
+            shutil.rmtree(self._run.state("training"), ignore_errors=True)
         return self.weights(iteration), summary
 
     def weights(self, iteration: int) -> Weights:
@@ -167,12 +179,13 @@ class Stages:
         return Weights(checkpoint=self._run.uri(iteration, "checkpoint"), version=iteration)
 
     def close(self) -> None:
-        """End the actors that were started."""
-        if "_refitter" in self.__dict__:
-            self._refitter.close()
-        for name in ("_generation", "_execution"):
-            if name in self.__dict__:
-                self.__dict__[name].shutdown()
+        """End the actors that were started, whichever of them are still there."""
+        with ExitStack() as closing:
+            for name in ("_generation", "_execution"):
+                if name in self.__dict__:
+                    closing.callback(self.__dict__.pop(name).shutdown)
+            closing.callback(self._close_refitter)
+            closing.callback(self._plans.close)
 
     @cached_property
     def _known(self) -> Any:
@@ -196,10 +209,6 @@ class Stages:
     @cached_property
     def _execution(self) -> ActorPool:
         return start_execution_pool(self._recipe.sandbox)
-
-    @cached_property
-    def _tally(self) -> Any:
-        return start_tally()
 
     @cached_property
     def _refitter(self) -> Refitter:
@@ -239,33 +248,42 @@ class Stages:
 
         def work(folder: str) -> Summary:
             nonlocal publishing
+            self._plans.start()
             pools = (self._generation, self._execution)
+            restarts = self._restarts()
+            wanted = [(problem.id, split) for split in splits for problem in self._problems[split]]
             with named(stage), self._observer.stage(iteration, stage) as progress:
+                progress(0, len(wanted))
+                self._execution.broadcast("ping")
                 publishing += self._publish(policy)
                 ledger.follow(self._generation)
 
-                def follow(done: int, total: int) -> None:
+                def meanwhile() -> None:
+                    self._look()
                     ledger.update()
-                    progress(done, total)
 
-                stream_rollout(
-                    [(problem.id, split) for split in splits for problem in self._problems[split]],
+                self._plans.run(
+                    stage,
+                    stream_rollout,
+                    wanted,
                     settings,
                     prompts=self._prompts,
                     known=self._known,
-                    tally=self._tally,
                     streaming=recipe.rollout,
                     pools=pools,
                     storage=run.storage,
                     folder=folder,
-                    progress=follow,
+                    progress=progress,
+                    meanwhile=meanwhile,
                 )
             ledger.update(now=True)
+            require_verdicts(*unjudged_programs(run.storage, folder))
             table = read_attempts(run.storage, folder, METRIC_COLUMNS)
             ks = recipe.evaluation.k if stage == "evaluation" else (1,)
             by_split = {split: table.filter(pc.field("split") == split) for split in splits}
             return {
                 "splits": {split: self._measured(rows, ks) for split, rows in by_split.items()},
+                "restarts": {kind: now - restarts[kind] for kind, now in self._restarts().items()},
                 **figures(),
             }
 
@@ -309,6 +327,32 @@ class Stages:
             if 0 < (shown := len(problem.public_tests)) < len(problem.tests)
         }
 
+    def _check_places(self) -> None:
+        """Refuse what no node could ever hold, before hours of work end in waiting for it."""
+        generation, sandbox, training = self._recipe.generation, self._recipe.sandbox, self._recipe.training
+        engine = {"CPU": generation.cpus, "GPU": generation.gpus}
+        options = "generation.replicas, generation.cpus, generation.gpus"
+        check_fits("generation replicas", generation.replicas, engine, options)
+        executor = {"CPU": sandbox.cpus}
+        check_fits("sandbox executors", sandbox.executors, executor, "sandbox.executors, sandbox.cpus")
+        if self._problems["train"]:
+            workers = training.min_workers or training.workers
+            options = "training.workers, training.cpus_per_worker, training.gpus_per_worker"
+            check_fits("training workers", workers, worker_resources(training), options)
+
+    def _look(self) -> None:
+        for pool in (self._generation, self._execution):
+            pool.look()
+
+    def _restarts(self) -> Summary:
+        """Actors replaced so far."""
+        self._look()
+        return {pool.kind: pool.restarts for pool in (self._generation, self._execution)}
+
+    def _close_refitter(self) -> None:
+        if "_refitter" in self.__dict__:
+            self._refitter.close()
+
     def _publish(self, policy: Weights) -> float:
         """Have every replica take the weights, and make sure that it did; the seconds that it took."""
         started = time.monotonic()
@@ -326,7 +370,8 @@ class Stages:
             return None
 
         def work(folder: str) -> Summary:
-            build_reference_set(ids, 0, self._known, self._prompts, self._run.storage, folder)
+            arguments = (ids, 0, self._known, self._prompts, self._run.storage, folder)
+            self._plans.run("curation", build_reference_set, *arguments)
             return {}
 
         self._run.once(0, "validation_set", work)

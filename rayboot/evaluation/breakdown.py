@@ -76,8 +76,8 @@ def compilation_rate(attempts: Attempts, round: int = 0) -> Interval | None:
 def public_only_rate(attempts: Attempts, public: Mapping[str, int]) -> Interval | None:
     """Share of programs, first attempts and repairs, that pass all public tests and fail a hidden one.
 
-    It grows when a model learns to satisfy the tests that it is shown, whatever the task. Public tests run first, so the
-    first failing test tells. Programs that the sandbox could not judge do not count.
+    It grows when a model learns to satisfy the tests that it is shown, whatever the task. Public tests run first, so
+    the first failing test tells. Programs that the sandbox could not judge do not count.
 
     Args:
         public: Number of public tests of each problem that has public and hidden ones; others are left out.

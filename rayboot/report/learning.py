@@ -77,9 +77,9 @@ def public_section(runs: Sequence[RunRecord]) -> Section | None:
         id="public",
         title="Programs that pass public tests alone",
         text=(
-            "The share of programs, repairs included, that pass all tests that prompts and feedback show and fail one that "
-            "they do not. It grows when a model learns to satisfy the tests that it sees, whatever the task. Programs of "
-            "problems with both kinds of tests count."
+            "The share of programs, repairs included, that pass all tests that prompts and feedback show and fail "
+            "one that they do not. It grows when a model learns to satisfy the tests that it sees, whatever the "
+            "task. Programs of problems with both kinds of tests count."
         ),
         figures=[Figure(title, curve_chart(title, series), _table(series))],
         legend=[Key(one.name, swatch(one.style)) for one in series],

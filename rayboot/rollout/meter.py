@@ -12,7 +12,7 @@ from rayboot.pool import ActorPool
 from rayboot.problems.types import Frozen
 
 ASK_SECONDS = 5.0
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 2.0
 """For figures on the way."""
 LAST_ANSWER_SECONDS = 60.0
 """For those that a stage's sum begins or ends with."""
@@ -116,7 +116,7 @@ class ThroughputLedger:
     def follow(self, pool: ActorPool) -> None:
         """Begin to count: what the replicas did before is not the stage's."""
         self._pool, self._asked = pool, time.monotonic()
-        self._last = pool.poll("throughput", LAST_ANSWER_SECONDS)
+        self._last = pool.figures("throughput", LAST_ANSWER_SECONDS)
 
     def update(self, now: bool = False) -> None:
         """Add what is new. Cheap to call often: replicas are asked every few seconds, if not `now`.
@@ -126,7 +126,7 @@ class ThroughputLedger:
         if self._pool is None or not (now or time.monotonic() - self._asked > ASK_SECONDS):
             return
         seconds = LAST_ANSWER_SECONDS if now else ANSWER_SECONDS
-        for replica, total in self._pool.poll("throughput", seconds).items():
+        for replica, total in self._pool.figures("throughput", seconds).items():
             last = self._last.get(replica, Throughput())
             self.total += total - last if total.requests >= last.requests else total
             self._last[replica] = total

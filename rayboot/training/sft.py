@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from rayboot.training.checkpoints import CheckpointCadence, restored_checkpoint
 from rayboot.training.course import RefitCourse, best_of, validation_curve
 from rayboot.training.examples import EncodedSet, Encoder, parquet_files, read_pairs
 from rayboot.training.export import publish, save_weights
-from rayboot.training.job import ProgressListener, RefitJob
+from rayboot.training.job import RESULT_FILE, ProgressListener, RefitJob
 from rayboot.training.order import TrainingOrder
 from rayboot.training.policy import Policy
 from rayboot.training.schedule import Schedule
@@ -68,14 +69,15 @@ def _train(
         seconds = time.monotonic() - began
     if validation is None:
         save_weights(trainer.model, policy.dtype, workspace.best, rank=rank)
-    if rank == 0:
-        _publish(job, policy, workspace)
-    trainer.release()
-    return {
+    result = {
         **_summary(trainer.state, schedule, training),
         "stopped_early": trainer.state.global_step < schedule.total_steps,
         "fit_seconds": round(seconds, 3),
     }
+    if rank == 0:
+        _publish(job, policy, workspace, result)
+    trainer.release()
+    return result
 
 
 def _encoded(folder: str, job: RefitJob, policy: Policy) -> EncodedSet:
@@ -95,11 +97,13 @@ def _encoded(folder: str, job: RefitJob, policy: Policy) -> EncodedSet:
     return encoded
 
 
-def _publish(job: RefitJob, policy: Policy, workspace: Workspace) -> None:
+def _publish(job: RefitJob, policy: Policy, workspace: Workspace, result: dict[str, Any]) -> None:
     if not workspace.best.exists():
         raise RaybootError(
             "the refit diverged: no validation loss was a number. A smaller training.lr may help"
         )
+    kept = {"job": job.model_dump(mode="json"), "result": result}
+    (workspace.best / RESULT_FILE).write_text(json.dumps(kept))
     publish(workspace.best, policy.tokenizer, Path(job.output))
 
 

@@ -16,13 +16,13 @@ from rayboot.generation import SamplingParams
 from rayboot.problems import Problem
 from rayboot.rollout import (
     Attempt,
+    Plans,
     PromptSource,
     RolloutSettings,
     Weights,
     read_attempts,
     start_execution_pool,
     start_generation_pool,
-    start_tally,
     stream_rollout,
 )
 from rayboot.storage import Storage
@@ -50,6 +50,7 @@ def stream(tmp_path: Path, ray_session: None):
     import ray
 
     pools: list[Any] = []
+    plans = Plans()
 
     def run(
         problems: Sequence[Problem],
@@ -77,14 +78,16 @@ def stream(tmp_path: Path, ray_session: None):
             weights=Weights(checkpoint="none", version=0),
             allocation=allocation,
         )
-        storage, progress = Storage(str(tmp_path)), []
+        storage = Storage(str(tmp_path))
+        progress: list[tuple[int, int]] = []
         storage.make_folder("rollout")
-        stream_rollout(
+        plans.run(
+            "rollout",
+            stream_rollout,
             [(problem.id, "train") for problem in problems],
             settings,
             prompts=PromptSource(generation, "none", 200),
             known=ray.put({problem.id: problem for problem in problems}),
-            tally=start_tally(),
             streaming=RolloutConfig(problems_in_flight=32),
             pools=(pools[-2], pools[-1]),
             storage=storage,
@@ -95,5 +98,6 @@ def stream(tmp_path: Path, ray_session: None):
         return Streamed(storage, [Attempt.model_validate(row) for row in rows], progress)
 
     yield run
+    plans.close()
     for pool in pools:
         pool.shutdown()
