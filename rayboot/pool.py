@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,16 +141,14 @@ class ActorPool:
                     break
         return [answers[index] for index in sorted(answers)]
 
-    def figures(self, method: str, seconds: float = 5.0) -> list[Any]:
-        """Results of `method` from those actors that answer at once: what is nice to know, and worth no wait."""
-        asked = [getattr(actor, method).remote() for actor in self._actors]
-        ready, _ = ray.wait(asked, num_returns=len(asked), timeout=seconds)
-        results = []
+    def figures(self, method: str, seconds: float) -> dict[int, Any]:
+        """Results of `method`, by the actor's number, from those that answer in time: nice to know, worth no wait."""
+        asked = {getattr(actor, method).remote(): index for index, actor in enumerate(self._actors)}
+        ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=seconds)
+        results: dict[int, Any] = {}
         for reference in ready:
-            try:
-                results.append(ray.get(reference))
-            except RayActorError:
-                continue
+            with suppress(RayActorError):
+                results[asked[reference]] = ray.get(reference)
         return results
 
     def look(self) -> None:

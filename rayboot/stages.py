@@ -17,7 +17,13 @@ import ray
 from rayboot.allocation import AdaptiveAllocation, Arms
 from rayboot.config import EvaluationConfig, Recipe, RolloutConfig
 from rayboot.errors import RaybootError
-from rayboot.evaluation import CHAIN_COLUMNS, attempt_metrics, chains_by_problem, metric_intervals
+from rayboot.evaluation import (
+    CHAIN_COLUMNS,
+    attempt_metrics,
+    chains_by_problem,
+    metric_intervals,
+    public_only_rate,
+)
 from rayboot.failures import named
 from rayboot.generation import SamplingParams
 from rayboot.observer import Observer
@@ -31,6 +37,7 @@ from rayboot.rollout import (
     RolloutSettings,
     RolloutWorker,
     Throughput,
+    ThroughputLedger,
     Weights,
     derive_seed,
     learned_arms,
@@ -128,6 +135,8 @@ class Stages:
     def refit(self, iteration: int, start: Weights) -> tuple[Weights, Summary]:
         """Train from `start` on the iteration's training set. The new policy, and how the training went."""
 
+        fit = _Fit(self._run.spent(iteration, "checkpoint").get("fit_seconds", 0.0))
+
         def work(folder: str) -> Summary:
             run, recipe = self._run, self._recipe
             validation = self._validation_set() if recipe.training.patience else None
@@ -135,6 +144,11 @@ class Stages:
                 # Engines first, even if there are none yet: a GPU without one has room for two workers.
                 self._generation.broadcast("rest")
             with self._observer.stage(iteration, "refit") as progress, run.scratch(folder) as output:
+
+                def follow(step: int, steps: int, loss: float) -> None:
+                    fit.tick()
+                    progress(step, steps)
+
                 result = self._refitter.refit(
                     RefitJob(
                         start=localize(start.checkpoint),
@@ -147,14 +161,17 @@ class Stages:
                         max_prompt_tokens=recipe.policy.max_prompt_tokens,
                         max_completion_tokens=recipe.policy.max_completion_tokens,
                     ),
-                    lambda step, steps, loss: progress(step, steps),
+                    follow,
                 )
                 shutil.rmtree(f"{output}.state", ignore_errors=True)
             if self._shares_gpus:
                 self._refitter.close()  # for all of the workers' memory
-            return result.model_dump(mode="json")
+            return {
+                **result.model_dump(mode="json"),
+                "fit_seconds": round(fit.before + result.fit_seconds, 3),
+            }
 
-        summary = self._run.once(iteration, "checkpoint", work)
+        summary = self._run.once(iteration, "checkpoint", work, lambda: {"fit_seconds": fit.seconds})
         if iteration == self._recipe.iterations:  # no refit comes after it
             self._close_refitter()
             shutil.rmtree(self._run.state("training"), ignore_errors=True)
@@ -230,7 +247,12 @@ class Stages:
             allocation=allocation,
         )
 
+        spent = run.spent(iteration, stage)
+        publishing: float = spent.get("publish_seconds", 0.0)
+        ledger = ThroughputLedger(Throughput(**spent.get("generation", {})))
+
         def work(folder: str) -> Summary:
+            nonlocal publishing
             self._plans.start()
             pools = (self._generation, self._execution)
             restarts = self._restarts()
@@ -238,8 +260,13 @@ class Stages:
             with named(stage), self._observer.stage(iteration, stage) as progress:
                 progress(0, len(wanted))
                 self._execution.broadcast("ping")
-                publishing = self._publish(policy)
-                self._generation.figures("take_throughput")  # what came before is not this stage's
+                publishing += self._publish(policy)
+                ledger.follow(self._generation)
+
+                def meanwhile() -> None:
+                    self._look()
+                    ledger.update()
+
                 self._plans.run(
                     stage,
                     stream_rollout,
@@ -252,21 +279,23 @@ class Stages:
                     storage=run.storage,
                     folder=folder,
                     progress=progress,
-                    meanwhile=self._look,
+                    meanwhile=meanwhile,
                 )
-            throughput = sum(self._generation.figures("take_throughput"), Throughput())
+            ledger.update(now=True)
             require_verdicts(*unjudged_programs(run.storage, folder))
             table = read_attempts(run.storage, folder, METRIC_COLUMNS)
             ks = recipe.evaluation.k if stage == "evaluation" else (1,)
             by_split = {split: table.filter(pc.field("split") == split) for split in splits}
             return {
-                "splits": {split: _measured(rows, ks) for split, rows in by_split.items()},
-                "publish_seconds": publishing,
-                "generation": throughput.model_dump(),
+                "splits": {split: self._measured(rows, ks) for split, rows in by_split.items()},
                 "restarts": {kind: now - restarts[kind] for kind, now in self._restarts().items()},
+                **figures(),
             }
 
-        return run.once(iteration, stage, work)
+        def figures() -> Summary:
+            return {"publish_seconds": round(publishing, 3), "generation": ledger.total.model_dump()}
+
+        return run.once(iteration, stage, work, figures)
 
     def _allocation(self, iteration: int) -> AdaptiveAllocation | None:
         """The adaptive policy of a rollout, with what the one before has taught; None where repair is fixed."""
@@ -281,6 +310,27 @@ class Stages:
     def _shares_gpus(self) -> bool:
         """Whether engines and training workers take turns on the same GPUs."""
         return self._recipe.generation.vllm.sleep
+
+    def _measured(self, attempts: pa.Table, ks: Sequence[int]) -> Summary:
+        """The numbers of a split, and where the rates among them may lie."""
+        chains = chains_by_problem(attempts)
+        intervals = metric_intervals(chains, ks)
+        metrics = attempt_metrics(chains, ks)
+        if (alone := public_only_rate(chains, self._public)) is not None:
+            metrics["public_only"] = alone.mean
+            intervals["public_only"] = alone
+        bounds = {name: [interval.low, interval.high] for name, interval in intervals.items()}
+        return {**metrics, "intervals": bounds}
+
+    @cached_property
+    def _public(self) -> dict[str, int]:
+        """Number of public tests of each problem that has hidden ones too."""
+        return {
+            problem.id: shown
+            for problems in self._problems.values()
+            for problem in problems
+            if 0 < (shown := len(problem.public_tests)) < len(problem.tests)
+        }
 
     def _check_places(self) -> None:
         """Refuse what no node could ever hold, before hours of work end in waiting for it."""
@@ -338,11 +388,18 @@ class Stages:
         return self._run.uri(0, "validation_set")
 
 
-def _measured(attempts: pa.Table, ks: Sequence[int]) -> Summary:
-    """The numbers of a split, and where the rates among them may lie."""
-    chains = chains_by_problem(attempts)
-    intervals = metric_intervals(chains, ks).items()
-    return {
-        **attempt_metrics(chains, ks),
-        "intervals": {name: [interval.low, interval.high] for name, interval in intervals},
-    }
+class _Fit:
+    """Seconds of a training, those of interrupted runs included, as far as its steps have been heard of."""
+
+    def __init__(self, before: float) -> None:
+        self.before = before
+        self._first: float | None = None
+        self._last = 0.0
+
+    def tick(self) -> None:
+        self._last = time.monotonic()
+        self._first = self._first or self._last
+
+    @property
+    def seconds(self) -> float:
+        return round(self.before + (self._last - self._first if self._first else 0.0), 3)

@@ -3,7 +3,7 @@
 from rayboot.rollout.attempt import SCHEMA, Attempt, attempts_table, derive_seed
 from rayboot.rollout.executor import SandboxExecutor, start_execution_pool
 from rayboot.rollout.experience import learned_arms
-from rayboot.rollout.meter import Throughput
+from rayboot.rollout.meter import Throughput, ThroughputLedger
 from rayboot.rollout.plans import Plans
 from rayboot.rollout.prompting import PromptSource
 from rayboot.rollout.replica import GenerationReplica, Weights, start_generation_pool
@@ -21,6 +21,7 @@ __all__ = [
     "RolloutWorker",
     "SandboxExecutor",
     "Throughput",
+    "ThroughputLedger",
     "Weights",
     "attempts_table",
     "derive_seed",

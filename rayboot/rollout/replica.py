@@ -60,10 +60,9 @@ class GenerationReplica:
         self._meter.count(results)
         return results
 
-    async def take_throughput(self) -> Throughput:
-        """What the replica has done since it was last asked."""
-        billed = self._engine.usage if isinstance(self._engine, Billed) else Usage()
-        return self._meter.take(billed)
+    async def throughput(self) -> Throughput:
+        """What the replica has done since it was started."""
+        return self._meter.total(self._engine.usage if isinstance(self._engine, Billed) else Usage())
 
     async def rest(self) -> None:
         """Leave the GPU to a refit until the next `publish`, if the engine can."""

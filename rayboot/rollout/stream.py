@@ -163,12 +163,16 @@ def _dataset(storage: Storage, folder: str) -> pads.Dataset:
 
 
 def _whole_rollouts(storage: Storage, path: str) -> set[tuple[str, str]] | None:
-    """The rollouts in a file; None if it cannot be read, or one of them is not whole."""
+    """The rollouts in a file; None if it is no Parquet file, or one of them is not whole.
+
+    Raises:
+        OSError: The file cannot be read now, which says nothing of what is in it.
+    """
+    with storage.fs.open_input_file(path) as file:
+        content = file.read_buffer()
     try:
-        table = pq.read_table(
-            path, filesystem=storage.fs, columns=["split", "problem_id", "rollout_size"], partitioning=None
-        )
-    except pa.ArrowInvalid:  # and no other: what cannot be reached now may be whole
+        table = pq.read_table(pa.BufferReader(content), columns=["split", "problem_id", "rollout_size"])
+    except (pa.ArrowInvalid, OSError):  # of bytes in memory: they are no Parquet
         return None
     sizes = {(row["split"], row["problem_id"]): row["rollout_size"] for row in table.to_pylist()}
     return set(sizes) if table.num_rows == sum(sizes.values()) else None
