@@ -202,11 +202,14 @@ class RunDirectory:
 
     @contextmanager
     def scratch(self, name: str) -> Iterator[str]:
-        """A local path that does not exist yet, for work that writes a folder of its own; it becomes `name`."""
-        self.storage.remove(name)
+        """A local path for work that writes a folder of its own in one piece; it becomes `name`.
+
+        A local run may find there what an interrupted one had written.
+        """
         if self.storage.is_local:
             yield self.storage.path(name)
             return
+        self.storage.remove(name)
         with tempfile.TemporaryDirectory(prefix="rayboot-") as local:
             yield f"{local}/output"
             self.storage.upload(f"{local}/output", name)
