@@ -33,6 +33,7 @@ from rayboot.problems import Problem, load_problems
 from rayboot.prompts import feedback_text
 from rayboot.recipes import resolve_model
 from rayboot.rollout import (
+    Plans,
     PromptSource,
     RolloutSettings,
     Weights,
@@ -40,7 +41,6 @@ from rayboot.rollout import (
     read_attempts,
     start_execution_pool,
     start_generation_pool,
-    start_tally,
     stream_rollout,
 )
 from rayboot.storage import Storage
@@ -69,7 +69,7 @@ class Bench:
             weights=Weights(checkpoint=model, version=0),
         )
         self._known = ray.put({problem.id: problem for problem in self._problems})
-        self._tally = start_tally()
+        self._plans = Plans()
         self._generation = start_generation_pool(generation, model)
         self._execution = start_execution_pool(
             SandboxConfig(cpus=options.sandbox_cpus, timeout=options.timeout)
@@ -91,13 +91,14 @@ class Bench:
             storage = Storage(folder)
             storage.make_folder("rollout")
             started = time.perf_counter()
-            stream_rollout(
+            self._plans.run(
+                "rollout",
+                stream_rollout,
                 [(problem.id, "train") for problem in self._problems[:problems]],
                 self._settings,
                 streaming=RolloutConfig(problems_in_flight=self._options.in_flight),
                 prompts=self._prompts,
                 known=self._known,
-                tally=self._tally,
                 pools=(self._generation, self._execution),
                 storage=storage,
                 folder="rollout",

@@ -36,12 +36,12 @@ from rayboot.pool import ActorPool
 from rayboot.problems import Problem, load_problems
 from rayboot.replay import CurationJob, build_training_set
 from rayboot.rollout import (
+    Plans,
     PromptSource,
     RolloutSettings,
     Weights,
     start_execution_pool,
     start_generation_pool,
-    start_tally,
     stream_rollout,
 )
 from rayboot.sandbox import Verdict
@@ -85,7 +85,7 @@ class Bench:
             params=SamplingParams(temperature=1.0),
             weights=Weights(checkpoint="", version=0),
         )
-        self._tally = start_tally()
+        self._plans = Plans()
         self._pools = (
             start_generation_pool(generation, ""),
             start_execution_pool(SandboxConfig(cpus=os.cpu_count() or 1)) if options.sandbox else stand_ins(),
@@ -97,13 +97,14 @@ class Bench:
         """Seconds of a rollout of the first so many problems into `folder`."""
         self.storage.make_folder(folder)
         began = time.perf_counter()
-        stream_rollout(
+        self._plans.run(
+            "rollout",
+            stream_rollout,
             [(id, "train") for id in self.ids[:problems]],
             self._settings,
             streaming=RolloutConfig(problems_in_flight=self._in_flight),
             prompts=self.prompts,
             known=self.known,
-            tally=self._tally,
             pools=self._pools,
             storage=self.storage,
             folder=folder,

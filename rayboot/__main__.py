@@ -1,5 +1,14 @@
-"""`python -m rayboot`: the command line."""
+"""The command line, which a signal may end from its first import on."""
 
-from rayboot.cli import main
+from rayboot.signals import ended_by_signals
 
-main()
+
+def main() -> None:
+    with ended_by_signals():
+        from rayboot.cli import main as run_command
+
+        run_command()
+
+
+if __name__ == "__main__":
+    main()

@@ -64,7 +64,7 @@ def sampling_vs_repair(
     """
     if draws.repair_rounds < 1:
         raise UserError("--repair-rounds 0 leaves nothing to compare: give 1 or more")
-    common = [*overrides, f"evaluation.temperature={draws.temperature}"]
+    common = ["evaluation.num_beams=1", *overrides, f"evaluation.temperature={draws.temperature}"]
     repairs = [f"evaluation.samples={draws.samples}", f"evaluation.repair_rounds={draws.repair_rounds}"]
     with tempfile.TemporaryDirectory(prefix="rayboot-") as temporary:
         folder = _new(out) or Path(temporary, "bench")

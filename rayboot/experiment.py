@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rayboot.cluster import Resources, connected, required_resources
+from rayboot.cluster import connected, required_resources
 from rayboot.config import Experiment, PlannedRun, plan_runs
 from rayboot.errors import UserError
 from rayboot.evaluation.grid import RunResult, grid_tables, run_result
@@ -14,6 +14,7 @@ from rayboot.launch import run_recipe
 from rayboot.observer import Observer
 from rayboot.problems.types import Frozen
 from rayboot.recipes import resolve_recipe
+from rayboot.resources import Resources
 from rayboot.storage import Storage
 
 Begin = Callable[[int, int, PlannedRun], None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +18,7 @@ from rayboot.config import Recipe
 from rayboot.errors import UserError
 from rayboot.generation import check_model, check_tokenizer
 from rayboot.history import History
+from rayboot.lease import leased
 from rayboot.observer import Observer
 from rayboot.problems import Problem, load_problems, shared
 from rayboot.problems.types import Frozen
@@ -28,6 +29,8 @@ from rayboot.run import RunDirectory
 from rayboot.stages import Stages
 from rayboot.storage import is_remote
 from rayboot.training.zero import deepspeed_options
+
+log = logging.getLogger("rayboot")
 
 TOKENIZER_FILES = ["*.json", "*.model", "*.txt", "*.jinja"]
 PACKAGES = ("ray", "torch", "transformers", "pyarrow", "pydantic")
@@ -58,18 +61,19 @@ def run_recipe(recipe: Recipe, observer: Observer, resume: bool = False) -> Outc
     problems = load_splits(recipe)
     pretrained = pretrained_directory(recipe.policy.model)
     PromptSource.of(recipe, pretrained, problems["few_shot"])  # refuses templates before anything is started
-    with connected(required_resources(recipe)):
-        known = facts(recipe)
-        run = RunDirectory.open(recipe, resume, known)
-        stages = Stages(recipe, run, pretrained, problems, observer)
-        history = History(run, observer)
-        try:
-            best = bootstrap(recipe, stages, history)
-        finally:
-            stages.close()
-    run.storage.write_text("run.json", json.dumps({**known, "best_iteration": best}, indent=2) + "\n")
-    write_report(run.storage)
-    write_tensorboard(run.storage, history.rows)
+    with leased(RunDirectory.of(recipe).storage):
+        run = RunDirectory.open(recipe, resume)
+        with connected(required_resources(recipe)):
+            run.describe(facts(recipe))
+            stages = Stages(recipe, run, pretrained, problems, observer)
+            history = History(run, observer)
+            try:
+                best = bootstrap(recipe, stages, history)
+            finally:
+                stages.close()
+        run.finish(best)
+        write_report(run.storage)
+        write_tensorboard(run.storage, history.rows)
     return Outcome(
         best_iteration=best,
         checkpoint=stages.weights(best).checkpoint,
@@ -94,11 +98,17 @@ def load_splits(recipe: Recipe) -> Mapping[str, Sequence[Problem]]:
     }
     problems = {role: load_problems(spec)[: specs.limit] if spec else [] for role, spec in named.items()}
     for trained, measured in (("train", "validation"), ("train", "test"), ("validation", "test")):
-        same = [pair for pair in shared(problems[trained], problems[measured]) if pair.same == "id"]
-        if same:
+        found = shared(problems[trained], problems[measured])
+        if same := [pair for pair in found if pair.same == "id"]:
             raise UserError(
                 f"problems.{trained} ({named[trained]}) and problems.{measured} ({named[measured]}) share "
                 f"{len(same)} problems, such as {same[0].train_id}: give each its own split, as in SPEC/train"
+            )
+        if found:
+            log.warning(
+                f"{len({pair.train_id for pair in found})} problems of problems.{trained} are those of "
+                f"problems.{measured} under another id, such as {found[0].train_id} and {found[0].test_id} (the same "
+                f"{found[0].same}); with curation.decontaminate they are not learned from"
             )
     if recipe.mode == "finetune" and not any(problem.references for problem in problems["train"]):
         raise UserError(f"mode finetune trains on references, and problems.train ({specs.train}) has none")

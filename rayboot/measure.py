@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from rayboot.cluster import connected, required_resources
 from rayboot.config import Recipe, recipe_from
 from rayboot.errors import UserError
@@ -18,9 +16,7 @@ from rayboot.observer import Observer
 from rayboot.problems import load_problems
 from rayboot.run import RunDirectory, Summary
 from rayboot.stages import Stages
-
-BORROWED = ("policy", "generation", "sandbox", "training", "mode", "seed")
-"""What a measurement of a run takes over from the run's own recipe."""
+from rayboot.storage import Storage
 
 
 def measure(
@@ -29,8 +25,9 @@ def measure(
     """Sample, verify and repair once.
 
     Args:
-        model: Model directory, hub name, `quickstart`, or a run directory: its best iteration's checkpoint. With
-            engine openai only its tokenizer is used.
+        model: Model directory, hub name, `quickstart`, or a run directory or its URI: its best iteration's checkpoint,
+            measured by the run's own recipe (prompts, examples, sampling, seed). With engine openai only its tokenizer
+            is used.
         dataset: SPEC of the problems.
         overrides: Recipe options, such as `evaluation.samples=10`.
         out: New folder for the attempts and the metrics; None keeps none.
@@ -44,13 +41,13 @@ def measure(
     if out is not None and out.exists():
         raise UserError(f"{out} exists: give a new folder to --out")
     with tempfile.TemporaryDirectory(prefix="rayboot-") as temporary:
-        recipe = _recipe(model, dataset, overrides, out or Path(temporary, "evaluation"))
+        recipe, iteration = _recipe(model, dataset, overrides, out or Path(temporary, "evaluation"))
         served = recipe.generation.engine == "openai"
         directory = tokenizer_directory if served else pretrained_directory
         pretrained = directory(recipe.policy.model)
         few_shot = load_problems(recipe.problems.few_shot) if recipe.problems.few_shot else []
         problems = load_problems(dataset)[: recipe.problems.limit]
-        with connected(required_resources(recipe)):
+        with connected(required_resources(recipe, refits=False)):
             run = RunDirectory.open(recipe, resume=False, facts=facts(recipe))
             stages = Stages(
                 recipe,
@@ -60,39 +57,44 @@ def measure(
                 observer,
             )
             try:
-                evaluation = stages.evaluate(0, stages.pretrained)
+                evaluation = stages.evaluate(iteration, stages.pretrained)
             finally:
                 stages.close()
         metrics: Summary = evaluation["splits"]["test"]
         if served:
             metrics |= {name: evaluation["generation"][name] for name in ("retries", "cost")}
-        run.write_metrics([{"model": model, "dataset": dataset, **metrics}])
+        run.write_metrics([{"model": model, "dataset": dataset, "iteration": iteration, **metrics}])
     return metrics
 
 
-def _recipe(model: str, dataset: str, overrides: Sequence[str], folder: Path) -> Recipe:
-    """A recipe that only evaluates."""
-    directory, borrowed = _resolve(model)
-    data: dict[str, Any] = {
-        **borrowed,
-        "policy": {**borrowed.get("policy", {}), "model": directory},
-        "problems": {"train": dataset, "validation": dataset, "test": dataset},
+def _recipe(model: str, dataset: str, overrides: Sequence[str], folder: Path) -> tuple[Recipe, int]:
+    """A recipe that only evaluates, and the iteration to number the attempts by: their seeds depend on it."""
+    directory, iteration, data = _resolve(model)
+    data["policy"] = {**data.get("policy", {}), "model": directory}
+    sets = data.get("problems", {})
+    shots = min(sets.get("shots", 0), sets.get("limit") or sets.get("shots", 0))
+    data["problems"] = {
+        **dict.fromkeys(("train", "validation", "test"), dataset),
+        **({"few_shot": sets["few_shot"], "shots": shots} if shots else {}),
     }
+    if any(given.startswith("evaluation.samples=") for given in overrides):
+        data.get("evaluation", {}).pop("k", None)  # the run's k belong to its own number of samples
     place = [f"name={folder.name}", f"runs={json.dumps(str(folder.absolute().parent))}"]
-    return recipe_from(data, [*overrides, *place], where="rayboot evaluate")
+    return recipe_from(data, [*overrides, *place], where="rayboot evaluate"), iteration
 
 
-def _resolve(model: str) -> tuple[str, dict[str, Any]]:
-    """The model's directory and, of a run, what its recipe says: the best iteration with the run's own options."""
-    run = Path(model)
-    if not (run / "run.json").is_file():
-        return model, {}
-    recipe = yaml.safe_load((run / "recipe.yaml").read_text())
-    borrowed = {name: recipe[name] for name in BORROWED}
-    best = json.loads((run / "run.json").read_text()).get("best_iteration")
+def _resolve(model: str) -> tuple[str, int, dict[str, Any]]:
+    """The model's directory; of a run that of its best iteration, with the iteration and the run's recipe."""
+    if "://" not in model and not Path(model, "run.json").is_file():
+        return model, 0, {}
+    run = RunDirectory(Storage(model))
+    if not run.storage.exists("run.json"):
+        return model, 0, {}
+    recipe = run.recipe()
+    best = run.facts().get("best_iteration")
     if best is None:
         raise UserError(
             f"run {model} is not finished, so it has no best iteration yet; finish it with rayboot run --resume, "
             f"or name a checkpoint, such as {model}/iterations/01/checkpoint"
         )
-    return (recipe["policy"]["model"] if best == 0 else f"{model}/iterations/{best:02d}/checkpoint"), borrowed
+    return (recipe["policy"]["model"] if best == 0 else run.uri(best, "checkpoint")), best, recipe

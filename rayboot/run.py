@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from fnmatch import fnmatch
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
 
 from rayboot.config import Recipe, recipe_yaml
 from rayboot.errors import UserError
-from rayboot.storage import Storage
+from rayboot.storage import Storage, below
 
 Summary = dict[str, Any]
 """What a finished stage leaves behind for the metrics: plain JSON."""
@@ -35,6 +38,21 @@ FREE_ON_RESUME = {
 }
 
 
+SAMPLING = ("rollout", "evaluation")
+"""Stages that write attempts, and go on with what they have written."""
+
+KEEP_SECONDS = 5.0
+"""Time between two notes of what a stage has spent: what a killed run forgets at most."""
+
+USED_BY = {
+    "rollout": "rollout",
+    "curation": "training_set",
+    "training": "checkpoint",
+    "evaluation": "evaluation",
+}
+"""Sections of a recipe that a single stage uses: they may change until one has been done."""
+
+
 @dataclass(frozen=True)
 class RunDirectory:
     """One run's files, below `runs/NAME`."""
@@ -42,29 +60,65 @@ class RunDirectory:
     storage: Storage
 
     @classmethod
-    def open(cls, recipe: Recipe, resume: bool, facts: dict[str, Any]) -> RunDirectory:
+    def of(cls, recipe: Recipe) -> RunDirectory:
+        """The directory of a recipe's run, which need not exist."""
+        return cls(Storage(below(recipe.runs, recipe.name)))
+
+    @classmethod
+    def open(cls, recipe: Recipe, resume: bool, facts: dict[str, Any] | None = None) -> RunDirectory:
         """Make the directory of a new run, or go on with the one that is there.
 
         Args:
             recipe: The resolved recipe; written to `recipe.yaml`.
             resume: Go on with an existing run (a run that does not exist yet is begun).
-            facts: Versions, hardware and the like; written to `run.json`.
+            facts: As for `describe`.
 
         Raises:
-            UserError: The run exists and `resume` is false, or it was begun with another recipe.
+            UserError: The run exists and `resume` is false, or what it has done was done with another recipe; or the
+                folder cannot be written to.
         """
-        storage = Storage(f"{recipe.runs.rstrip('/')}/{recipe.name}")
-        run = cls(storage)
-        if storage.exists("recipe.yaml"):
-            if not resume:
+        run = cls.of(recipe)
+        where, begun = run.storage.uri(""), run.recipe()
+        if begun:
+            changed = run._changed(begun, recipe)
+            if not resume and (changed or run._has_begun("*")):
                 raise UserError(
-                    f"{storage.uri('')} exists: go on with --resume, or choose another name with name=NAME"
+                    f"{where} exists: go on with --resume, or choose another name with name=NAME"
+                    + (f". Its recipe differs in {changed}" if changed else "")
                 )
-            _check_same_recipe(yaml.safe_load(storage.read_text("recipe.yaml")), recipe, storage.uri(""))
-        storage.make_folder("iterations")
-        storage.write_text("recipe.yaml", recipe_yaml(recipe))
-        storage.write_text("run.json", json.dumps(facts, indent=2) + "\n")
+            if changed:
+                raise UserError(
+                    f"{where} was begun with another recipe; undo the change, or choose another name: {changed}"
+                )
+        run.storage.require_writable()
+        run.storage.make_folder("iterations")
+        if begun != (now := recipe.model_dump(mode="json", by_alias=True)):
+            if begun.get("training") != now["training"]:
+                shutil.rmtree(run.state("training"), ignore_errors=True)  # of an unfinished refit
+            run.storage.write_text("recipe.yaml", recipe_yaml(recipe))
+        if "best_iteration" in run.facts() and run.summary(recipe.iterations, "evaluation") is None:
+            run._write_facts({key: fact for key, fact in run.facts().items() if key != "best_iteration"})
+        if facts is not None:
+            run.describe(facts)
         return run
+
+    def recipe(self) -> dict[str, Any]:
+        """What `recipe.yaml` says, not validated; empty where there is none."""
+        return dict(yaml.safe_load(self._text("recipe.yaml")) or {})
+
+    def facts(self) -> dict[str, Any]:
+        """What `run.json` says; empty where there is none."""
+        return self._json("run.json") or {}
+
+    def describe(self, facts: dict[str, Any]) -> None:
+        """Write `run.json`, unless it is there: it says where the run began, and what came out stays in it."""
+        if not self.facts():
+            self._write_facts(facts)
+
+    def finish(self, best_iteration: int) -> None:
+        """Say in `run.json` that the run is finished."""
+        if self.facts().get("best_iteration") != best_iteration:
+            self._write_facts({**self.facts(), "best_iteration": best_iteration})
 
     def folder(self, iteration: int, stage: str) -> str:
         """Name of a stage's folder, relative to the run."""
@@ -76,18 +130,23 @@ class RunDirectory:
 
     def summary(self, iteration: int, stage: str) -> Summary | None:
         """What the stage left behind; None when it is not done."""
-        marker = f"{self.folder(iteration, stage)}.done"
-        if not self.storage.exists(marker):
-            return None
-        summary: Summary = json.loads(self.storage.read_text(marker))
-        return summary
+        return self._json(f"{self.folder(iteration, stage)}.done")
 
-    def once(self, iteration: int, stage: str, work: Callable[[str], Summary]) -> Summary:
+    def once(
+        self,
+        iteration: int,
+        stage: str,
+        work: Callable[[str], Summary],
+        keep: Callable[[], Summary] = dict,
+    ) -> Summary:
         """Do a stage's work unless it is done already.
 
         `work` gets the name of a folder aside (relative to the run) and fills it; it may find there what an
         interrupted run has left. The folder is then renamed into place and the stage marked done, with the
-        work's summary and the seconds that it took.
+        work's summary and the seconds that it took, those of interrupted runs included.
+
+        Args:
+            keep: Figures so far that a killed run shall leave for `spent`, beside the seconds; called by a thread.
         """
         if (done := self.summary(iteration, stage)) is not None:
             return done
@@ -96,12 +155,44 @@ class RunDirectory:
         if aside != name and self.storage.exists(name):  # ended between renaming and marking
             self.storage.rename(name, aside)
         self.storage.make_folder(aside)
-        started = time.monotonic()
-        summary = {**work(aside), "seconds": round(time.monotonic() - started, 3)}
+        with self._kept(iteration, stage, keep) as seconds:
+            summary = work(aside)
+        summary = {**summary, "seconds": round(seconds(), 3)}
         if aside != name:
             self.storage.rename(aside, name)
         self.storage.write_text(f"{name}.done", json.dumps(summary))
+        self.storage.remove(f"{name}.spent")
         return summary
+
+    def spent(self, iteration: int, stage: str) -> Summary:
+        """What interrupted runs have spent on an unfinished stage: `seconds`, and what they were to keep."""
+        return self._json(f"{self.folder(iteration, stage)}.spent") or {}
+
+    @contextmanager
+    def _kept(self, iteration: int, stage: str, keep: Callable[[], Summary]) -> Iterator[Callable[[], float]]:
+        """Write down what is spent on a stage while the block runs; gives the stage's seconds so far."""
+        name, ended = f"{self.folder(iteration, stage)}.spent", threading.Event()
+        before, began = float(self.spent(iteration, stage).get("seconds", 0.0)), time.monotonic()
+
+        def seconds() -> float:
+            return before + time.monotonic() - began
+
+        def write() -> None:
+            with suppress(OSError):  # a full disk stops the work itself
+                self.storage.write_text(name, json.dumps({**keep(), "seconds": round(seconds(), 3)}))
+
+        def watch() -> None:
+            while not ended.wait(KEEP_SECONDS):
+                write()
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield seconds
+        finally:
+            ended.set()
+            watcher.join()
+            write()
 
     def state(self, name: str) -> str:
         """A local folder for what a part must find again after the run is resumed, and nobody else needs."""
@@ -111,32 +202,60 @@ class RunDirectory:
 
     @contextmanager
     def scratch(self, name: str) -> Iterator[str]:
-        """A local path that does not exist yet, for work that writes a folder of its own; it becomes `name`."""
-        self.storage.remove(name)
+        """A local path for work that writes a folder of its own in one piece; it becomes `name`.
+
+        A local run may find there what an interrupted one had written.
+        """
         if self.storage.is_local:
             yield self.storage.path(name)
             return
+        self.storage.remove(name)
         with tempfile.TemporaryDirectory(prefix="rayboot-") as local:
             yield f"{local}/output"
             self.storage.upload(f"{local}/output", name)
 
     def write_metrics(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Write `metrics.jsonl`, one JSON object a line. All rows are given each time, so that none comes twice."""
-        self.storage.write_text("metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        """Write `metrics.jsonl`, one JSON object a line. All rows are given each time, so that none comes twice.
 
+        A resumed run says again what it finds finished: rows that are there, with others after them, stay as they are.
+        """
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        there = self.storage.read_text("metrics.jsonl") if self.storage.exists("metrics.jsonl") else ""
+        if not there.startswith(text):
+            self.storage.write_text("metrics.jsonl", text)
 
-def _check_same_recipe(begun: dict[str, Any], now: Recipe, where: str) -> None:
-    before, after = _flat(begun), _flat(now.model_dump(mode="json", by_alias=True))
-    differing = sorted(
-        key
-        for key in before.keys() | after.keys()
-        if before.get(key) != after.get(key) and key not in FREE_ON_RESUME
-    )
-    if differing:
-        changes = ", ".join(f"{key} ({before.get(key)!r}, now {after.get(key)!r})" for key in differing)
-        raise UserError(
-            f"{where} was begun with another recipe; undo the change, or choose another name: {changes}"
+    def _json(self, name: str) -> Summary | None:
+        """A file's JSON; None if there is none."""
+        text = self._text(name)
+        return dict(json.loads(text)) if text else None
+
+    def _text(self, name: str) -> str:
+        """A file's text; empty if there is none, and for what a power loss may leave of one: nothing, or zeros."""
+        return self.storage.read_text(name).strip("\0\n ") if self.storage.exists(name) else ""
+
+    def _write_facts(self, facts: dict[str, Any]) -> None:
+        self.storage.write_text("run.json", json.dumps(facts, indent=2) + "\n")
+
+    def _changed(self, begun: dict[str, Any], recipe: Recipe) -> str:
+        """Options that differ from those that the run was begun with, and have had an effect on what it has done."""
+        before, after = _flat(begun), _flat(recipe.model_dump(mode="json", by_alias=True))
+        differing = sorted(
+            key
+            for key in before.keys() | after.keys()
+            if before.get(key) != after.get(key)
+            and key not in FREE_ON_RESUME
+            and self._has_begun(USED_BY.get(key.partition(".")[0], "*"))
         )
+        return ", ".join(f"{key} ({before.get(key)!r}, now {after.get(key)!r})" for key in differing)
+
+    def _has_begun(self, stage: str) -> bool:
+        """Whether a stage of that name, or any (`*`), is done, or has left attempts."""
+        paths = [PurePath(info.path) for info in self.storage.files("iterations", recursive=True)]
+        done = (path for path in paths if path.suffix == ".done")
+        attempts = (
+            path.parent for path in paths if path.suffix == ".parquet" and path.parent.stem in SAMPLING
+        )
+        return any(fnmatch(path.stem, stage) for path in (*done, *attempts))
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:

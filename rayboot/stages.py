@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from typing import Any
 
@@ -15,29 +17,43 @@ import ray
 from rayboot.allocation import AdaptiveAllocation, Arms
 from rayboot.config import EvaluationConfig, Recipe, RolloutConfig
 from rayboot.errors import RaybootError
-from rayboot.evaluation import CHAIN_COLUMNS, attempt_metrics, chains_by_problem, metric_intervals
+from rayboot.evaluation import (
+    CHAIN_COLUMNS,
+    attempt_metrics,
+    chains_by_problem,
+    metric_intervals,
+    public_only_rate,
+)
 from rayboot.failures import named
 from rayboot.generation import SamplingParams
 from rayboot.observer import Observer
 from rayboot.pool import ActorPool
 from rayboot.problems import Problem
 from rayboot.replay import CurationJob, build_reference_set, build_training_set, contaminated
+from rayboot.resources import check_fits, restarts_of
 from rayboot.rollout import (
+    Plans,
     PromptSource,
     RolloutSettings,
+    RolloutWorker,
     Throughput,
+    ThroughputLedger,
     Weights,
     derive_seed,
     learned_arms,
     read_attempts,
+    require_verdicts,
     start_execution_pool,
     start_generation_pool,
-    start_tally,
     stream_rollout,
+    unjudged_programs,
 )
 from rayboot.run import RunDirectory, Summary
 from rayboot.storage import localize
 from rayboot.training import RefitJob, Refitter
+from rayboot.training.fit import worker_resources
+
+log = logging.getLogger("rayboot")
 
 METRIC_COLUMNS = ["split", *CHAIN_COLUMNS]
 
@@ -66,6 +82,9 @@ class Stages:
         self._observer = observer
         self.pretrained = Weights(checkpoint=pretrained, version=0)
         self._prompts = PromptSource.of(recipe, pretrained, problems["few_shot"])
+        self._plans = Plans()
+        self._workers_lost = 0
+        self._check_places()
 
     def expect_refit(self, iteration: int) -> None:
         """Have the training workers start, if the iteration's refit is still to come, and do not wait for them.
@@ -95,7 +114,7 @@ class Stages:
         rollouts = [self._run.folder(number, "rollout") for number in learned]
 
         def work(folder: str) -> Summary:
-            with named("curation"), self._observer.stage(iteration, "curate"):
+            with named("curation"), self._observer.stage(iteration, "curate") as progress:
                 job = CurationJob(
                     iteration=iteration,
                     seed=self._recipe.seed,
@@ -107,12 +126,16 @@ class Stages:
                     rollouts=rollouts if self._recipe.mode != "finetune" else (),
                     contaminated=self._contaminated,
                 )
-                return build_training_set([problem.id for problem in self._problems["train"]], job).summary()
+                ids = [problem.id for problem in self._problems["train"]]
+                counts = self._plans.run("curation", build_training_set, ids, job, progress=progress)
+                return dict(counts.summary())
 
         return self._run.once(iteration, "training_set", work)
 
     def refit(self, iteration: int, start: Weights) -> tuple[Weights, Summary]:
         """Train from `start` on the iteration's training set. The new policy, and how the training went."""
+
+        fit = _Fit(self._run.spent(iteration, "checkpoint").get("fit_seconds", 0.0))
 
         def work(folder: str) -> Summary:
             run, recipe = self._run, self._recipe
@@ -121,6 +144,11 @@ class Stages:
                 # Engines first, even if there are none yet: a GPU without one has room for two workers.
                 self._generation.broadcast("rest")
             with self._observer.stage(iteration, "refit") as progress, run.scratch(folder) as output:
+
+                def follow(step: int, steps: int, loss: float) -> None:
+                    fit.tick()
+                    progress(step, steps)
+
                 result = self._refitter.refit(
                     RefitJob(
                         start=localize(start.checkpoint),
@@ -133,14 +161,20 @@ class Stages:
                         max_prompt_tokens=recipe.policy.max_prompt_tokens,
                         max_completion_tokens=recipe.policy.max_completion_tokens,
                     ),
-                    lambda step, steps, loss: progress(step, steps),
+                    follow,
                 )
                 shutil.rmtree(f"{output}.state", ignore_errors=True)
             if self._shares_gpus:
                 self._refitter.close()  # for all of the workers' memory
-            return result.model_dump(mode="json")
+            return {
+                **result.model_dump(mode="json"),
+                "fit_seconds": round(fit.before + result.fit_seconds, 3),
+            }
 
-        summary = self._run.once(iteration, "checkpoint", work)
+        summary = self._run.once(iteration, "checkpoint", work, lambda: {"fit_seconds": fit.seconds})
+        if iteration == self._recipe.iterations:  # no refit comes after it
+            self._close_refitter()
+            shutil.rmtree(self._run.state("training"), ignore_errors=True)
         return self.weights(iteration), summary
 
     def weights(self, iteration: int) -> Weights:
@@ -150,12 +184,13 @@ class Stages:
         return Weights(checkpoint=self._run.uri(iteration, "checkpoint"), version=iteration)
 
     def close(self) -> None:
-        """End the actors that were started."""
-        if "_refitter" in self.__dict__:
-            self._refitter.close()
-        for name in ("_generation", "_execution"):
-            if name in self.__dict__:
-                self.__dict__[name].shutdown()
+        """End the actors that were started, whichever of them are still there."""
+        with ExitStack() as closing:
+            for name in ("_generation", "_execution"):
+                if name in self.__dict__:
+                    closing.callback(self.__dict__.pop(name).shutdown)
+            closing.callback(self._close_refitter)
+            closing.callback(self._plans.close)
 
     @cached_property
     def _known(self) -> Any:
@@ -179,10 +214,6 @@ class Stages:
     @cached_property
     def _execution(self) -> ActorPool:
         return start_execution_pool(self._recipe.sandbox)
-
-    @cached_property
-    def _tally(self) -> Any:
-        return start_tally()
 
     @cached_property
     def _refitter(self) -> Refitter:
@@ -216,34 +247,55 @@ class Stages:
             allocation=allocation,
         )
 
+        spent = run.spent(iteration, stage)
+        publishing: float = spent.get("publish_seconds", 0.0)
+        ledger = ThroughputLedger(Throughput(**spent.get("generation", {})))
+
         def work(folder: str) -> Summary:
+            nonlocal publishing
+            self._plans.start()
             pools = (self._generation, self._execution)
+            restarts = self._restarts()
+            wanted = [(problem.id, split) for split in splits for problem in self._problems[split]]
             with named(stage), self._observer.stage(iteration, stage) as progress:
-                publishing = self._publish(policy)
-                self._generation.broadcast("take_throughput")  # what came before is not this stage's
-                stream_rollout(
-                    [(problem.id, split) for split in splits for problem in self._problems[split]],
+                progress(0, len(wanted))
+                self._execution.broadcast("ping")
+                publishing += self._publish(policy)
+                ledger.follow(self._generation)
+
+                def meanwhile() -> None:
+                    self._look()
+                    ledger.update()
+
+                self._plans.run(
+                    stage,
+                    stream_rollout,
+                    wanted,
                     settings,
                     prompts=self._prompts,
                     known=self._known,
-                    tally=self._tally,
                     streaming=recipe.rollout,
                     pools=pools,
                     storage=run.storage,
                     folder=folder,
                     progress=progress,
+                    meanwhile=meanwhile,
                 )
-            throughput = sum(self._generation.broadcast("take_throughput"), Throughput())
+            ledger.update(now=True)
+            require_verdicts(*unjudged_programs(run.storage, folder))
             table = read_attempts(run.storage, folder, METRIC_COLUMNS)
             ks = recipe.evaluation.k if stage == "evaluation" else (1,)
             by_split = {split: table.filter(pc.field("split") == split) for split in splits}
             return {
-                "splits": {split: _measured(rows, ks) for split, rows in by_split.items()},
-                "publish_seconds": publishing,
-                "generation": throughput.model_dump(),
+                "splits": {split: self._measured(rows, ks) for split, rows in by_split.items()},
+                "restarts": {kind: now - restarts[kind] for kind, now in self._restarts().items()},
+                **figures(),
             }
 
-        return run.once(iteration, stage, work)
+        def figures() -> Summary:
+            return {"publish_seconds": round(publishing, 3), "generation": ledger.total.model_dump()}
+
+        return run.once(iteration, stage, work, figures)
 
     def _allocation(self, iteration: int) -> AdaptiveAllocation | None:
         """The adaptive policy of a rollout, with what the one before has taught; None where repair is fixed."""
@@ -258,6 +310,58 @@ class Stages:
     def _shares_gpus(self) -> bool:
         """Whether engines and training workers take turns on the same GPUs."""
         return self._recipe.generation.vllm.sleep
+
+    def _measured(self, attempts: pa.Table, ks: Sequence[int]) -> Summary:
+        """The numbers of a split, and where the rates among them may lie."""
+        chains = chains_by_problem(attempts)
+        intervals = metric_intervals(chains, ks)
+        metrics = attempt_metrics(chains, ks)
+        if (alone := public_only_rate(chains, self._public)) is not None:
+            metrics["public_only"] = alone.mean
+            intervals["public_only"] = alone
+        bounds = {name: [interval.low, interval.high] for name, interval in intervals.items()}
+        return {**metrics, "intervals": bounds}
+
+    @cached_property
+    def _public(self) -> dict[str, int]:
+        """Number of public tests of each problem that has hidden ones too."""
+        return {
+            problem.id: shown
+            for problems in self._problems.values()
+            for problem in problems
+            if 0 < (shown := len(problem.public_tests)) < len(problem.tests)
+        }
+
+    def _check_places(self) -> None:
+        """Refuse what no node could ever hold, before hours of work end in waiting for it."""
+        generation, sandbox, training = self._recipe.generation, self._recipe.sandbox, self._recipe.training
+        engine = {"CPU": generation.cpus, "GPU": generation.gpus}
+        options = "generation.replicas, generation.cpus, generation.gpus"
+        check_fits("generation replicas", generation.replicas, engine, options)
+        executor = {"CPU": sandbox.cpus}
+        check_fits("sandbox executors", sandbox.executors, executor, "sandbox.executors, sandbox.cpus")
+        if self._problems["train"]:
+            workers = training.min_workers or training.workers
+            options = "training.workers, training.cpus_per_worker, training.gpus_per_worker"
+            check_fits("training workers", workers, worker_resources(training), options)
+
+    def _look(self) -> None:
+        """Report what was lost, and what waits for its place."""
+        for pool in (self._generation, self._execution):
+            pool.look()
+        if (lost := restarts_of(RolloutWorker.__name__)) > self._workers_lost:
+            self._workers_lost = lost
+            log.warning("a rollout worker was lost and is replaced; its problems in flight are done again")
+
+    def _restarts(self) -> Summary:
+        """Actors replaced so far."""
+        self._look()
+        pools = (self._generation, self._execution)
+        return {**{pool.kind: pool.restarts for pool in pools}, "rollout worker": self._workers_lost}
+
+    def _close_refitter(self) -> None:
+        if "_refitter" in self.__dict__:
+            self._refitter.close()
 
     def _publish(self, policy: Weights) -> float:
         """Have every replica take the weights, and make sure that it did; the seconds that it took."""
@@ -276,18 +380,26 @@ class Stages:
             return None
 
         def work(folder: str) -> Summary:
-            build_reference_set(ids, 0, self._known, self._prompts, self._run.storage, folder)
+            arguments = (ids, 0, self._known, self._prompts, self._run.storage, folder)
+            self._plans.run("curation", build_reference_set, *arguments)
             return {}
 
         self._run.once(0, "validation_set", work)
         return self._run.uri(0, "validation_set")
 
 
-def _measured(attempts: pa.Table, ks: Sequence[int]) -> Summary:
-    """The numbers of a split, and where the rates among them may lie."""
-    chains = chains_by_problem(attempts)
-    intervals = metric_intervals(chains, ks).items()
-    return {
-        **attempt_metrics(chains, ks),
-        "intervals": {name: [interval.low, interval.high] for name, interval in intervals},
-    }
+class _Fit:
+    """Seconds of a training, those of interrupted runs included, as far as its steps have been heard of."""
+
+    def __init__(self, before: float) -> None:
+        self.before = before
+        self._first: float | None = None
+        self._last = 0.0
+
+    def tick(self) -> None:
+        self._last = time.monotonic()
+        self._first = self._first or self._last
+
+    @property
+    def seconds(self) -> float:
+        return round(self.before + (self._last - self._first if self._first else 0.0), 3)

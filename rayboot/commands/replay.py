@@ -21,6 +21,6 @@ def show_replay(
     shown = (
         show_overview(buffer_overview(run))
         if problem is None
-        else show_programs(problem_programs(run, problem))
+        else show_programs(*problem_programs(run, problem))
     )
     display.console.print(shown)

@@ -83,8 +83,9 @@ def _outcomes(problem: ProblemPool, cost: Cost) -> Iterator[tuple[str, _Next]]:
 
 
 def _result(kind: str, sums: list[_Next]) -> AfterFailure:
-    _, repaired, repair_cost, sampled, sample_cost = zip(*sums, strict=True)
-    repair, sample = ratio_interval(repaired, repair_cost), ratio_interval(sampled, sample_cost)
+    failures, repaired, repair_cost, sampled, sample_cost = zip(*sums, strict=True)
+    repair = ratio_interval(repaired, repair_cost, most=failures)
+    sample = ratio_interval(sampled, sample_cost, most=failures)
     assert repair is not None  # every attempt costs something
     assert sample is not None
     return AfterFailure(

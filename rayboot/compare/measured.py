@@ -47,7 +47,7 @@ def measured(source: Source, prices: Prices) -> Measured:
     verified = [sum(step.passed for step in several) for several in steps]
     prompt = sum(step.prompt_tokens for several in steps for step in several)
     completion = sum(step.completion_tokens for several in steps for step in several)
-    rate = ratio_interval(verified, [count / 1000 for count in tokens])
+    rate = ratio_interval(verified, [count / 1000 for count in tokens], most=[*map(len, steps)])
     assert rate is not None  # every attempt has tokens
     return Measured(
         name=source.name,

@@ -7,6 +7,7 @@ from rayboot.evaluation.breakdown import (
     error_transitions,
     partial_success,
     pass_values,
+    public_only_rate,
     rounds_curve,
 )
 from rayboot.evaluation.chains import CHAIN_COLUMNS, Chain, chains_by_problem, solved_by
@@ -44,6 +45,7 @@ __all__ = [
     "pass_at_k",
     "pass_at_k_interval",
     "pass_values",
+    "public_only_rate",
     "ratio_interval",
     "ratio_values",
     "read_solutions",

@@ -73,6 +73,33 @@ def compilation_rate(attempts: Attempts, round: int = 0) -> Interval | None:
     return ratio_interval(compiling, [len(steps) for steps in made]) if made else None
 
 
+def public_only_rate(attempts: Attempts, public: Mapping[str, int]) -> Interval | None:
+    """Share of programs, first attempts and repairs, that pass all public tests and fail a hidden one.
+
+    It grows when a model learns to satisfy the tests that it is shown, whatever the task. Public tests run first, so
+    the first failing test tells. Programs that the sandbox could not judge do not count.
+
+    Args:
+        public: Number of public tests of each problem that has public and hidden ones; others are left out.
+
+    Returns:
+        None if there is no program of such a problem.
+    """
+    judged = [
+        (
+            public[problem],
+            [step for chain in chains for step in chain if step.made and step.status != "sandbox_error"],
+        )
+        for problem, chains in chains_by_problem(attempts).items()
+        if problem in public
+    ]
+    alone = [
+        sum(not step.passed and (step.failing_test or 0) >= shown for step in steps)
+        for shown, steps in judged
+    ]
+    return ratio_interval(alone, [len(steps) for _, steps in judged]) if judged else None
+
+
 def error_transitions(attempts: Attempts) -> list[Transition]:
     """What gets repaired into what, over all rounds; the most frequent kind of failure first."""
     by_problem = [

@@ -28,6 +28,8 @@ class RunResult(Frozen):
     """Of all stages of all iterations."""
     tokens: int
     """Prompt and completion tokens of all attempts, evaluation included."""
+    problems: int = 0
+    """Problems of the split."""
 
 
 def run_result(arm: str, seed: int, rows: Sequence[Mapping[str, Any]], best_iteration: int) -> RunResult:
@@ -45,6 +47,7 @@ def run_result(arm: str, seed: int, rows: Sequence[Mapping[str, Any]], best_iter
         curve=tuple(measured[iteration]["pass@1"] for iteration in sorted(measured)),
         seconds=sum(sum(stage_seconds(row).values()) for row in measured.values()),
         tokens=sum(map(engine_tokens, rows)),
+        problems=best.get("problems", 0),
     )
 
 
@@ -88,8 +91,9 @@ def _curves(by_arm: Mapping[str, Sequence[RunResult]]) -> list[str]:
 def _difference(ours: Sequence[RunResult], theirs: Sequence[RunResult], name: str) -> str:
     if ours is theirs:
         return "baseline"
-    difference = paired_by_seed(*({run.seed: getattr(run, name) for run in runs} for runs in (ours, theirs)))
-    return _signed(difference, "seconds" if name == "seconds" else "share")
+    values = ({run.seed: getattr(run, name) for run in runs} for runs in (ours, theirs))
+    problems = 0 if name == "seconds" else min(run.problems for run in (*ours, *theirs))
+    return _signed(paired_by_seed(*values, problems), "seconds" if name == "seconds" else "share")
 
 
 def _signed(interval: Interval, unit: str) -> str:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 
 from rayboot.problems.types import Frozen
 
 RESAMPLES = 2000
+
+
+SHARES = (0.0, 1.0)
+"""Bounds of rates."""
+DIFFERENCES = (-1.0, 1.0)
+"""Bounds of differences of two rates."""
 
 
 class Interval(Frozen):
@@ -23,13 +30,19 @@ class Interval(Frozen):
 
 
 def bootstrap_interval(
-    values: Sequence[float], *, level: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
+    values: Sequence[float],
+    *,
+    bounds: tuple[float, float] = SHARES,
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> Interval:
-    """The percentile interval of the mean over problems (Efron 1979).
+    """The percentile interval of the mean over problems (Efron 1979); of values that are all the same, see `at_edge`.
 
     Args:
         values: One number a problem, such as its pass@k, or its difference between two models for a paired
             comparison.
+        bounds: The least and the largest that a value can be.
         level: Share of the resamples that the interval holds.
 
     Raises:
@@ -37,7 +50,24 @@ def bootstrap_interval(
     """
     array = np.asarray(values, dtype=float)
     means = resampled(array, resamples, seed).mean(axis=1)
+    if array.min() == array.max() and array[0] in (0.0, *bounds):
+        return at_edge(float(array[0]), len(array), bounds, level)
     return percentile_interval(float(array.mean()), means, level)
+
+
+def at_edge(
+    value: float, problems: int, bounds: tuple[float, float] = SHARES, level: float = 0.95
+) -> Interval:
+    """The interval of a mean where every problem has the same value, so that resamples say nothing: 0 or 1, or no
+    difference.
+
+    As many other problems as Wilson's upper bound of a share of 0 allows (1927; of 20 problems 16 %) may have any value
+    within the bounds: of rates it is Wilson's interval.
+    """
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    others = z**2 / (problems + z**2)
+    low, high = bounds
+    return Interval(mean=value, low=value - others * (value - low), high=value + others * (high - value))
 
 
 def resampled(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from rayboot.evaluation.intervals import Interval, bootstrap_interval
+from rayboot.evaluation.intervals import DIFFERENCES, Interval, bootstrap_interval
 from rayboot.problems.types import Frozen
 
 EXACT = 16
@@ -43,7 +43,7 @@ def paired(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Pa
     """
     differences = [a - b for a, b in zip(first, second, strict=True)]
     return Paired(
-        difference=bootstrap_interval(differences, seed=seed),
+        difference=bootstrap_interval(differences, bounds=DIFFERENCES, seed=seed),
         p_value=_sign_flip(np.asarray(differences), np.random.default_rng(seed)),
         problems=len(differences),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from rayboot.problems.types import Frozen, Problem
@@ -26,36 +26,39 @@ def shared(train: Sequence[Problem], test: Sequence[Problem]) -> list[Overlap]:
     Case and white space do not tell statements apart; comments and layout do not tell solutions apart. A pair that is
     the same in several ways is listed once for each.
     """
-    ways: list[tuple[Sameness, Callable[[Problem], Iterable[object]]]] = [
-        ("id", lambda problem: [problem.id]),
-        ("statement and tests", _statement_and_tests),
-        ("statement and solution", _statement_and_solutions),
+    tested = {problem.id for problem in test}
+    found = [
+        Overlap(same="id", train_id=problem.id, test_id=problem.id)
+        for problem in train
+        if problem.id in tested
     ]
-    return [
-        Overlap(same=same, train_id=mine, test_id=theirs)
-        for same, keys in ways
-        for mine, theirs in _pairs(train, test, keys)
-    ]
+    alike = list(_same_statement(train, test))  # tests and solutions are read of these alone
+    same: Sameness
+    for same, told in (("statement and tests", _tests), ("statement and solution", _solutions)):
+        found += [
+            Overlap(same=same, train_id=mine.id, test_id=theirs.id)
+            for mine, theirs in alike
+            if told(mine) & told(theirs)
+        ]
+    return found
 
 
-def _pairs(
-    train: Sequence[Problem], test: Sequence[Problem], keys: Callable[[Problem], Iterable[object]]
-) -> list[tuple[str, str]]:
-    tested: dict[object, list[str]] = defaultdict(list)
+def _same_statement(train: Sequence[Problem], test: Sequence[Problem]) -> Iterator[tuple[Problem, Problem]]:
+    tested: dict[str, list[Problem]] = defaultdict(list)
     for problem in test:
-        for key in keys(problem):
-            tested[key].append(problem.id)
-    pairs = [(mine.id, theirs) for mine in train for key in keys(mine) for theirs in tested.get(key, ())]
-    return list(dict.fromkeys(pairs))
+        tested[_words(problem.statement)].append(problem)
+    for mine in train:
+        for theirs in tested.get(_words(mine.statement), ()):
+            yield mine, theirs
 
 
-def _statement_and_tests(problem: Problem) -> list[object]:
-    tests = (_words(test.model_dump_json(exclude={"public"})) for test in problem.tests)
-    return [(_words(problem.statement), frozenset(tests))]
+def _tests(problem: Problem) -> set[frozenset[str]]:
+    """All tests as one thing: two sets share it when all are the same."""
+    return {frozenset(_words(test.model_dump_json(exclude={"public"})) for test in problem.tests)}
 
 
-def _statement_and_solutions(problem: Problem) -> list[object]:
-    return [(_words(problem.statement), _code(reference)) for reference in problem.references]
+def _solutions(problem: Problem) -> set[str]:
+    return {_code(reference) for reference in problem.references}
 
 
 def _words(text: str) -> str:

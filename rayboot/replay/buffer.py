@@ -11,6 +11,7 @@ import pyarrow.dataset as pads
 import pyarrow.fs as pafs
 
 from rayboot.allocation import SKIPPED
+from rayboot.problems.types import Language
 from rayboot.replay.programs import normalised
 from rayboot.rollout import SCHEMA, Attempt
 from rayboot.storage import Storage
@@ -70,12 +71,14 @@ def solve_rates(attempts: pa.Table) -> dict[str, float]:
     return dict(zip(rates["problem_id"].to_pylist(), rates["passed_mean"].to_pylist(), strict=True))
 
 
-def distinct_programs(attempts: Iterable[Attempt], known: Iterable[str] = ()) -> list[Attempt]:
+def distinct_programs(
+    attempts: Iterable[Attempt], language: Language, known: Iterable[str] = ()
+) -> list[Attempt]:
     """The first attempt with each program, comments and layout aside, unless the program is among `known`."""
-    seen = {normalised(program) for program in known}
+    seen = {normalised(program, language) for program in known}
     found: list[Attempt] = []
     for attempt in attempts:
-        program = normalised(attempt.program)
+        program = normalised(attempt.program, language)
         if program not in seen:
             seen.add(program)
             found.append(attempt)

@@ -13,6 +13,7 @@ import ray
 import ray.data
 
 from rayboot.config import CurationConfig
+from rayboot.observer import Progress
 from rayboot.replay.buffer import ReplayBuffer
 from rayboot.replay.candidates import make_candidates
 from rayboot.replay.counts import Counts, count
@@ -32,30 +33,42 @@ Chunk = dict[str, Any]
 Work = Callable[[CurationJob, Chunk], Counts]
 
 
-def build_training_set(ids: Sequence[str], job: CurationJob) -> Counts:
+def build_training_set(
+    ids: Sequence[str], job: CurationJob, progress: Progress = lambda done, total: None
+) -> Counts:
     """Write the training set of these problems below the job's folder; files and rows are in the order of ids.
 
     Each task curates the attempts on so many problems. A bound on the whole set needs a second round: the first writes
     candidates with their ranks, from which follows the last rank to keep.
+
+    Args:
+        progress: Told how many problems are done, of how many; of two rounds each counts.
     """
     job.storage.remove(job.folder)
     job.storage.make_folder(job.folder)
     chunks = _chunks(sorted(ids), job)
     if not job.sampler.bounded:
-        return _total(chunks, job, _write_examples)
+        return _total(chunks, job, _write_examples, _counter(progress, len(ids)))
     job.storage.make_folder(f"{job.folder}/{CANDIDATES}")
-    dropped = _total(chunks, job, _write_candidates)
-    kept = _total(chunks, job, partial(_write_kept, cut=_cut(job)))
+    advance = _counter(progress, 2 * len(ids))
+    dropped = _total(chunks, job, _write_candidates, advance)
+    kept = _total(chunks, job, partial(_write_kept, cut=_cut(job)), advance)
     job.storage.remove(f"{job.folder}/{CANDIDATES}")
     return dropped + kept
 
 
 def build_reference_set(
-    ids: Sequence[str], iteration: int, problems: Any, prompts: PromptSource, storage: Storage, folder: str
+    ids: Sequence[str],
+    iteration: int,
+    problems: Any,
+    prompts: PromptSource,
+    storage: Storage,
+    folder: str,
+    progress: Progress = lambda done, total: None,
 ) -> Counts:
     """Write the references of the problems on their first prompts, as for validation."""
     job = CurationJob(iteration, 0, CurationConfig(), prompts, problems, storage, folder)
-    return build_training_set(ids, job)
+    return build_training_set(ids, job, progress)
 
 
 def _chunks(ids: Sequence[str], job: CurationJob) -> list[Chunk]:
@@ -73,14 +86,30 @@ def _locate(storage: Storage, rollouts: Sequence[str], parts: Sequence[Sequence[
     return ReplayBuffer.of(storage, rollouts).locate(parts)
 
 
-def _total(chunks: list[Chunk], job: CurationJob, work: Work) -> Counts:
+def _counter(progress: Progress, total: int) -> Callable[[int], None]:
+    """Advances the progress by so many problems."""
+    done = 0
+
+    def advance(problems: int) -> None:
+        nonlocal done
+        done += problems
+        progress(done, total)
+
+    advance(0)
+    return advance
+
+
+def _total(chunks: list[Chunk], job: CurationJob, work: Work, advance: Callable[[int], None]) -> Counts:
     """The work done for every chunk, in a task each."""
 
-    def counted(chunk: Chunk) -> dict[str, str]:
-        return {"counts": work(job, chunk).model_dump_json()}
+    def counted(chunk: Chunk) -> dict[str, Any]:
+        return {"counts": work(job, chunk).model_dump_json(), "problems": len(chunk["ids"])}
 
-    rows = ray.data.from_items(chunks, override_num_blocks=len(chunks)).map(counted).take_all()
-    return sum((Counts.model_validate_json(row["counts"]) for row in rows), Counts())
+    total = Counts()
+    for row in ray.data.from_items(chunks, override_num_blocks=len(chunks)).map(counted).iter_rows():
+        total += Counts.model_validate_json(row["counts"])
+        advance(row["problems"])
+    return total
 
 
 def _write_examples(job: CurationJob, chunk: Chunk) -> Counts:

@@ -28,4 +28,6 @@ def contaminated(training: Iterable[Problem], measured: Iterable[Problem], words
 
 def _grams(text: str, words: int) -> set[Gram]:
     found = _WORD.findall(text.casefold())
+    if not found:  # a statement without words is like no other
+        return set()
     return {tuple(found[start : start + words]) for start in range(max(1, len(found) - words + 1))}

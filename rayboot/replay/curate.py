@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from rayboot.config import CurationConfig
-from rayboot.problems.types import Problem
+from rayboot.problems.types import Language, Problem
 from rayboot.prompts import PromptBuilder
 from rayboot.replay.buffer import distinct_programs
 from rayboot.replay.examples import TrainingExample
@@ -85,7 +85,7 @@ def _taught(
     if options.reference_fallback and not solved:
         return Curated(_reference(problem, fresh, prompts), Counter())
     examples = [example for attempt in solved for example in _verified(problem, attempt, options, prompts)]
-    distinct = _distinct(examples)
+    distinct = _distinct(examples, problem.language)
     return Curated(distinct, Counter(duplicate=len(examples) - len(distinct)))
 
 
@@ -99,10 +99,10 @@ def _replayed(
 ) -> tuple[list[TrainingExample], int]:
     """Examples of the distinct earlier programs that are neither known nor taught, and how many others there were."""
     origin = attrgetter("iteration", "sample", "round")
-    new = {origin(attempt) for attempt in distinct_programs(earlier, known)}
+    new = {origin(attempt) for attempt in distinct_programs(earlier, problem.language, known)}
     offered = [example for attempt in earlier for example in _verified(problem, attempt, options, prompts)]
     candidates = (example for example in offered if origin(example) in new)
-    replayed = _distinct([*taught, *candidates])[len(taught) :]
+    replayed = _distinct([*taught, *candidates], problem.language)[len(taught) :]
     return replayed, len(offered) - len(replayed)
 
 
@@ -142,9 +142,9 @@ def _reference(problem: Problem, fresh: Sequence[Attempt], prompts: PromptBuilde
     ]
 
 
-def _distinct(examples: Iterable[TrainingExample]) -> list[TrainingExample]:
+def _distinct(examples: Iterable[TrainingExample], language: Language) -> list[TrainingExample]:
     """The first of all examples that teach the same program on the same prompt."""
     distinct: dict[tuple[str, str], TrainingExample] = {}
     for example in examples:
-        distinct.setdefault((example.prompt, normalised(example.completion)), example)
+        distinct.setdefault((example.prompt, normalised(example.completion, language)), example)
     return list(distinct.values())

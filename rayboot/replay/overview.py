@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Literal
 
 import pyarrow as pa
@@ -12,7 +13,8 @@ import yaml
 from rayboot.allocation import SKIPPED
 from rayboot.config import Recipe, ReplayConfig, recipe_from
 from rayboot.errors import UserError
-from rayboot.problems.types import Frozen
+from rayboot.problems import load_problems
+from rayboot.problems.types import Frozen, Language
 from rayboot.replay.buffer import ReplayBuffer, solve_rates
 from rayboot.replay.programs import normalised
 from rayboot.rollout import Attempt
@@ -76,6 +78,7 @@ def buffer_overview(uri: str) -> Overview:
     """
     run, recipe, iterations = _open(uri)
     programs: dict[str, set[str]] = defaultdict(set)
+    languages = _languages(recipe)
     parts: list[Part] = []
     made: list[pa.Table] = []
     for iteration in iterations:
@@ -85,7 +88,7 @@ def buffer_overview(uri: str) -> Overview:
         made.append(attempts.select(["problem_id", "status"]))
         for kind, condition in KINDS.items():
             tried, passed = attempts.filter(condition), verified.filter(condition)
-            parts.append(_part(iteration, kind, tried.num_rows, passed, programs))
+            parts.append(_part(iteration, kind, tried.num_rows, passed, programs, languages))
     rates = solve_rates(pa.concat_tables(made))
     solved = sorted((rate, id) for id, rate in rates.items() if rate > 0)
     options = recipe.curation.replay
@@ -105,8 +108,8 @@ def buffer_overview(uri: str) -> Overview:
     )
 
 
-def problem_programs(uri: str, problem: str) -> list[Attempt]:
-    """The verified attempts on one problem, oldest first.
+def problem_programs(uri: str, problem: str) -> tuple[list[Attempt], Language]:
+    """The verified attempts on one problem, oldest first, and their language.
 
     Args:
         uri: The run.
@@ -115,7 +118,7 @@ def problem_programs(uri: str, problem: str) -> list[Attempt]:
     Raises:
         UserError: There is no run, or it never tried the problem, or never solved it.
     """
-    run, _, iterations = _open(uri)
+    run, recipe, iterations = _open(uri)
     buffer = ReplayBuffer.of(run.storage, [run.folder(number, "rollout") for number in iterations])
     tried = sorted(set(buffer.attempts(pc.scalar(True), ["problem_id"])["problem_id"].to_pylist()))
     matching = [id for id in tried if problem in (id, id.rpartition("/")[2])]
@@ -125,7 +128,8 @@ def problem_programs(uri: str, problem: str) -> list[Attempt]:
     found = [Attempt.model_validate(row) for row in buffer.attempts(where).to_pylist()]
     if not found:
         raise UserError(f"{uri} has no verified program for {matching[0]}: it was tried and never solved")
-    return sorted(found, key=lambda attempt: (attempt.iteration, attempt.sample, attempt.round))
+    found.sort(key=lambda attempt: (attempt.iteration, attempt.sample, attempt.round))
+    return found, _languages(recipe).get(matching[0], "python")
 
 
 def _open(uri: str) -> tuple[RunDirectory, Recipe, list[int]]:
@@ -143,11 +147,27 @@ def _open(uri: str) -> tuple[RunDirectory, Recipe, list[int]]:
     return run, recipe, done
 
 
-def _part(iteration: int, kind: Kind, attempts: int, verified: pa.Table, known: dict[str, set[str]]) -> Part:
+def _languages(recipe: Recipe) -> dict[str, Language]:
+    """The languages of the training problems; empty where they are not to be had any more."""
+    try:
+        return {problem.id: problem.language for problem in load_problems(recipe.problems.train)}
+    except UserError:
+        return {}
+
+
+def _part(
+    iteration: int,
+    kind: Kind,
+    attempts: int,
+    verified: pa.Table,
+    known: dict[str, set[str]],
+    languages: Mapping[str, Language],
+) -> Part:
     """Count one kind of an iteration's programs; they are added to those known."""
     mine: dict[str, set[str]] = defaultdict(set)
     for row in verified.to_pylist():
-        mine[row["problem_id"]].add(normalised(row["program"]))
+        language = languages.get(row["problem_id"], "python")
+        mine[row["problem_id"]].add(normalised(row["program"], language))
     new = sum(len(programs - known[id]) for id, programs in mine.items())
     for id, programs in mine.items():
         known[id] |= programs

@@ -10,6 +10,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from rayboot.problems.types import Language
 from rayboot.replay.overview import Overview
 from rayboot.replay.programs import normalised
 from rayboot.rollout import Attempt
@@ -28,17 +29,17 @@ def show_overview(overview: Overview) -> RenderableType:
     )
 
 
-def show_programs(attempts: Sequence[Attempt]) -> RenderableType:
+def show_programs(attempts: Sequence[Attempt], language: Language) -> RenderableType:
     """The verified programs of a problem, one below the other; a program that came before is only named."""
     first: dict[str, str] = {}
     shown: list[RenderableType] = [Text(f"{attempts[0].problem_id}: {len(attempts)} verified programs")]
     for attempt in attempts:
         name = f"iteration {attempt.iteration}, sample {attempt.sample}, round {attempt.round}"
-        before = first.setdefault(normalised(attempt.program), name)
+        before = first.setdefault(normalised(attempt.program, language), name)
         if before == name:
             shown += [
                 Text(f"\n{name}", style="bold"),
-                Syntax(attempt.program.rstrip(), "python", word_wrap=True),
+                Syntax(attempt.program.rstrip(), language, word_wrap=True),
             ]
         else:
             shown += [Text(f"\n{name}: the same as {before}", style="bold")]

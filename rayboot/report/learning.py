@@ -61,6 +61,36 @@ def learning_section(runs: Sequence[RunRecord], measured: Sequence[Measures]) ->
     )
 
 
+def public_section(runs: Sequence[RunRecord]) -> Section | None:
+    """Programs that pass what the model is shown and fail what it is not: a curve for each run and split."""
+    series = [
+        Series(f"{run.label}, {ROLES[split]}" if len(runs) > 1 else ROLES[split], "", points)
+        for run in runs
+        for split in SPLITS
+        if (points := _public_only(run, split))
+    ]
+    if not series:
+        return None
+    series = [one._replace(style=_style(number)) for number, one in enumerate(series)]
+    title = "Public tests passed, a hidden one failed"
+    return Section(
+        id="public",
+        title="Programs that pass public tests alone",
+        text=(
+            "The share of programs, repairs included, that pass all tests that prompts and feedback show and fail "
+            "one that they do not. It grows when a model learns to satisfy the tests that it sees, whatever the "
+            "task. Programs of problems with both kinds of tests count."
+        ),
+        figures=[Figure(title, curve_chart(title, series), _table(series))],
+        legend=[Key(one.name, swatch(one.style)) for one in series],
+    )
+
+
+def _public_only(run: RunRecord, split: str) -> list[Point]:
+    rows = [row for n in run.iterations if (row := run.row(n, split)) and "public_only" in row]
+    return [Point(row["iteration"], row["public_only"], *row["intervals"]["public_only"]) for row in rows]
+
+
 def _chosen(run: RunRecord, title: str) -> int | None:
     """The iteration to mark: it was not chosen by what the policy before it did on training problems."""
     return None if title == _sentence(ROLES["train"]) else run.best

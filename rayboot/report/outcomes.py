@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from rayboot.allocation import SKIPPED
-from rayboot.evaluation.intervals import Interval, bootstrap_interval
+from rayboot.evaluation.intervals import DIFFERENCES, Interval, bootstrap_interval
 from rayboot.report.read import RunRecord
 
 COLUMNS = ("split", "problem_id", "sample", "round", "status", "error_type")
@@ -109,4 +109,6 @@ def interval(values: dict[str, float] | None) -> Interval | None:
 def difference(before: dict[str, float], after: dict[str, float]) -> Interval | None:
     """By how much the mean changed, paired by problem; None when no problem is in both."""
     shared = [id for id in before if id in after]
-    return bootstrap_interval([after[id] - before[id] for id in shared]) if shared else None
+    if not shared:
+        return None
+    return bootstrap_interval([after[id] - before[id] for id in shared], bounds=DIFFERENCES)

@@ -14,7 +14,7 @@ from rayboot.report.composition import composition_section
 from rayboot.report.cost import cost_section, throughput_section
 from rayboot.report.figure import Table
 from rayboot.report.hardest import Hardest, hardest
-from rayboot.report.learning import learning_section
+from rayboot.report.learning import learning_section, public_section
 from rayboot.report.outcomes import Measures, RunChain, measures, read_chains
 from rayboot.report.read import RunRecord
 from rayboot.report.repairs import repairs_section
@@ -46,6 +46,7 @@ def render(runs: Sequence[RunRecord]) -> str:
     overviews = [_overview(*its) for its in zip(runs, chains, measured, strict=True)]
     sections = [
         learning_section(runs, measured),
+        public_section(runs),
         composition_section(runs),
         repairs_section(runs, chains),
         cost_section(runs),

@@ -42,12 +42,12 @@ def rows_table(run: RunRecord) -> Table:
         dict.fromkeys(key for row in run.rows for key in row if key.startswith(("pass@", "repair@")))
     )
     return Table(
-        ["iteration", "split", *metrics, *map(plain, MEASURED)],
+        ["iteration", "split", *metrics, *map(plain, ("public_only", *MEASURED))],
         [
             [
                 str(row["iteration"]),
                 row["split"],
-                *(_percent(row, metric) for metric in metrics),
+                *(_percent(row, metric) for metric in (*metrics, "public_only")),
                 *(count(row[key]) if key in row else ABSENT for key in MEASURED),
             ]
             for row in run.rows

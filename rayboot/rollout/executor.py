@@ -52,4 +52,8 @@ def start_execution_pool(config: SandboxConfig) -> ActorPool:
     actor: Any = ray.remote(SandboxExecutor).options(
         num_cpus=config.cpus, max_restarts=-1, max_concurrency=CALLS_PER_SERVER * math.ceil(config.cpus)
     )
-    return ActorPool([actor.remote(config) for _ in range(config.executors)])
+    return ActorPool(
+        [actor.remote(config) for _ in range(config.executors)],
+        kind="sandbox executor",
+        asks={"CPU": config.cpus},
+    )

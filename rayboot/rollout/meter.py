@@ -1,4 +1,4 @@
-"""What a replica has done since it was last asked: the figures of a stage's throughput."""
+"""What replicas do: the figures of a stage's throughput."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from contextlib import contextmanager
 
 from rayboot.generation import GenerationResult
 from rayboot.generation.usage import Usage
+from rayboot.pool import ActorPool
 from rayboot.problems.types import Frozen
+
+ASK_SECONDS = 5.0
+ANSWER_SECONDS = 2.0
+"""For figures on the way."""
+LAST_ANSWER_SECONDS = 60.0
+"""For those that a stage's sum begins or ends with."""
 
 
 class Throughput(Frozen):
@@ -38,6 +45,11 @@ class Throughput(Frozen):
             **{name: getattr(self, name) + getattr(other, name) for name in Throughput.model_fields}
         )
 
+    def __sub__(self, other: Throughput) -> Throughput:
+        return Throughput(
+            **{name: getattr(self, name) - getattr(other, name) for name in Throughput.model_fields}
+        )
+
 
 class ThroughputMeter:
     """Counts what one replica does."""
@@ -48,7 +60,6 @@ class ThroughputMeter:
         """
         self._places = places
         self._total = Throughput()
-        self._billed = Usage()
         self._under_way = 0
         self._since = 0.0
 
@@ -84,10 +95,39 @@ class ThroughputMeter:
             aborted=sum(completion.finish_reason == "abort" for completion in completions),
         )
 
-    def take(self, billed: Usage) -> Throughput:
-        """The figures since the last time. `billed`: the engine's usage since its start."""
-        asked = Throughput(
-            retries=billed.retries - self._billed.retries, cost=billed.cost - self._billed.cost
-        )
-        total, self._total, self._billed = self._total + asked, Throughput(), billed
-        return total
+    def total(self, billed: Usage) -> Throughput:
+        """The figures since the start. `billed`: the engine's usage since its start."""
+        self._change(0)
+        return self._total + Throughput(retries=billed.retries, cost=billed.cost)
+
+
+class ThroughputLedger:
+    """The driver's sum of what replicas do in one stage, which outlives them: a new replica begins at 0."""
+
+    def __init__(self, before: Throughput) -> None:
+        """Args:
+        before: What interrupted runs have spent on the stage.
+        """
+        self.total = before
+        self._pool: ActorPool | None = None
+        self._last: dict[int, Throughput] = {}
+        self._asked = 0.0
+
+    def follow(self, pool: ActorPool) -> None:
+        """Begin to count: what the replicas did before is not the stage's."""
+        self._pool, self._asked = pool, time.monotonic()
+        self._last = pool.figures("throughput", LAST_ANSWER_SECONDS)
+
+    def update(self, now: bool = False) -> None:
+        """Add what is new. Cheap to call often: replicas are asked every few seconds, if not `now`.
+
+        One that does not answer is busy starting anew: figures are worth no waiting.
+        """
+        if self._pool is None or not (now or time.monotonic() - self._asked > ASK_SECONDS):
+            return
+        seconds = LAST_ANSWER_SECONDS if now else ANSWER_SECONDS
+        for replica, total in self._pool.figures("throughput", seconds).items():
+            last = self._last.get(replica, Throughput())
+            self.total += total - last if total.requests >= last.requests else total
+            self._last[replica] = total
+        self._asked = time.monotonic()

@@ -6,7 +6,8 @@ import asyncio
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import ray
@@ -53,25 +54,21 @@ class GenerationReplica:
 
         An engine that is lost takes the replica with it: Ray makes another, and the pool asks again.
         """
-        try:
-            await self.publish(weights)
-            with self._meter.busy(sum(len(request.seeds) for request in requests)):
-                results = await self._engine.generate(requests)
-        except EngineDied as error:
-            print(f"a generation replica ends: {error}", file=sys.stderr, flush=True)
-            os._exit(1)
+        await self.publish(weights)
+        with _ending_with_engine(), self._meter.busy(sum(len(request.seeds) for request in requests)):
+            results = await self._engine.generate(requests)
         self._meter.count(results)
         return results
 
-    async def take_throughput(self) -> Throughput:
-        """What the replica has done since it was last asked."""
-        billed = self._engine.usage if isinstance(self._engine, Billed) else Usage()
-        return self._meter.take(billed)
+    async def throughput(self) -> Throughput:
+        """What the replica has done since it was started."""
+        return self._meter.total(self._engine.usage if isinstance(self._engine, Billed) else Usage())
 
     async def rest(self) -> None:
         """Leave the GPU to a refit until the next `publish`, if the engine can."""
         if isinstance(self._engine, Sleeper):
-            await self._engine.rest()
+            with _ending_with_engine():
+                await self._engine.rest()
 
     async def publish(self, weights: Weights) -> int:
         """Take the weights, unless they are in use already; return the version in use."""
@@ -82,8 +79,19 @@ class GenerationReplica:
                     "a rollout must not mix versions"
                 )
             if weights.version > self._engine.version:
-                await self._engine.publish(localize(weights.checkpoint), weights.version)
+                with _ending_with_engine():
+                    await self._engine.publish(localize(weights.checkpoint), weights.version)
         return self._engine.version
+
+
+@contextmanager
+def _ending_with_engine() -> Iterator[None]:
+    """End this process with its engine: Ray makes another, and the pool asks that one."""
+    try:
+        yield
+    except EngineDied as error:
+        print(f"a generation replica ends: {error}", file=sys.stderr, flush=True)
+        os._exit(1)
 
 
 def start_generation_pool(config: GenerationConfig, model: str) -> ActorPool:
@@ -95,4 +103,8 @@ def start_generation_pool(config: GenerationConfig, model: str) -> ActorPool:
         max_concurrency=1000,
         runtime_env={"env_vars": {"OMP_NUM_THREADS": str(max(1, math.ceil(config.cpus)))}},
     )
-    return ActorPool([actor.remote(config, model) for _ in range(config.replicas)])
+    return ActorPool(
+        [actor.remote(config, model) for _ in range(config.replicas)],
+        kind="generation replica",
+        asks={"CPU": config.cpus, "GPU": config.gpus},
+    )

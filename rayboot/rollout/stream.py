@@ -6,6 +6,7 @@ start each of the actors, which need neither.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,13 @@ import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
+from rayboot.allocation import SKIPPED
 from rayboot.config import RolloutConfig
+from rayboot.errors import RaybootError
 from rayboot.pool import ActorPool
 from rayboot.rollout.attempt import SCHEMA
 from rayboot.rollout.prompting import PromptSource
-from rayboot.rollout.tally import watched
+from rayboot.rollout.verdicts import require_verdicts
 from rayboot.rollout.worker import RolloutSettings, RolloutWorker
 from rayboot.storage import Storage
 
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 PROBLEMS_PER_BLOCK = 16
 """Problems that travel and are written together: what a killed rollout may lose, for each block under way."""
+
+SANDBOX_ERROR = "sandbox_error"
 
 BLOCKS_AHEAD = 2
 """Blocks that a worker has, for each that its problems in flight fill: problems of the next start when single ones end,
@@ -40,13 +45,12 @@ def stream_rollout(
     streaming: RolloutConfig,
     prompts: PromptSource,
     known: Any,
-    tally: Any,
     pools: tuple[ActorPool, ActorPool],
     storage: Storage,
     folder: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Sample, verify and repair every problem, and write all attempts as Parquet below `folder`.
+    """Sample, verify and repair every problem, and write all attempts as Parquet below `folder`. For `Plans.run`.
 
     Problems whose rollouts lie there already, whole, are not done again.
 
@@ -54,20 +58,22 @@ def stream_rollout(
         problems: Pairs of problem id and split.
         prompts: Tokenizer, budget and few-shot examples.
         known: ObjectRef of a mapping from id to `Problem`.
-        tally: Handle of the `Tally` that counts finished problems.
         streaming: How many workers carry how many problems at once.
-        progress: Told now and then how many problems are finished, of how many.
+        progress: Told how many problems were finished before, of how many; the others report to this very actor.
     """
     import ray.data
 
     wanted = list(problems)
     finished = finished_problems(storage, folder)
+    if _drop_unjudged(storage, folder):
+        finished = finished_problems(storage, folder)
     rows = [{"problem_id": id, "split": split} for id, split in wanted if (split, id) not in finished]
     progress(len(wanted) - len(rows), len(wanted))
     if not rows:
         return
     per_block = max(1, min(PROBLEMS_PER_BLOCK, streaming.problems_in_flight // 2))
-    ray.get(tally.reset.remote(len(wanted) - len(rows)))
+    counter = ray.get_runtime_context().current_actor
+    most = len(wanted) * settings.samples * (1 + settings.repair_rounds)
     stream = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // per_block)).map_batches(
         RolloutWorker,
         batch_size=None,
@@ -78,30 +84,37 @@ def stream_rollout(
             size=streaming.workers,
             max_concurrent_calls_per_actor=BLOCKS_AHEAD * max(1, streaming.problems_in_flight // per_block),
         ),
-        fn_constructor_args=(settings, prompts, [known], pools, tally, streaming.problems_in_flight),
+        fn_constructor_args=(settings, prompts, [known], pools, counter, streaming.problems_in_flight, most),
     )
-    with watched(tally, len(wanted), progress):
-        stream.write_parquet(
-            storage.path(folder),
-            filesystem=storage.fs,
-            ray_remote_args={"num_cpus": 0},
-            mode=ray.data.SaveMode.APPEND,
-        )
+    stream.write_parquet(
+        storage.path(folder),
+        filesystem=storage.fs,
+        ray_remote_args={"num_cpus": 0},
+        mode=ray.data.SaveMode.APPEND,
+    )
 
 
 def finished_problems(storage: Storage, folder: str) -> set[tuple[str, str]]:
     """Pairs of split and problem id whose rollouts lie below `folder`, whole.
 
-    What an interrupted writer has left is removed: files without their footer, and files with a part of a rollout.
+    What an interrupted writer has left is removed: files without their footer, files with a part of a rollout, and
+    rollouts that another has made as well.
     """
     finished: set[tuple[str, str]] = set()
-    for info in storage.fs.get_file_info(pafs.FileSelector(storage.path(folder))):
-        whole = _whole_rollouts(storage, info.path)
-        if whole is None:
-            storage.fs.delete_file(info.path)
+    for path in _files(storage, folder):
+        whole = _whole_rollouts(storage, path)
+        if whole is None or whole & finished:
+            storage.fs.delete_file(path)
         else:
             finished |= whole
     return finished
+
+
+def unjudged_programs(storage: Storage, folder: str) -> tuple[Counter[str], int]:
+    """Programs below `folder` that the sandbox could not judge, by the reason, and programs in all."""
+    attempts = read_attempts(storage, folder, ["status", "message"], where=pc.field("status") != SKIPPED)
+    unjudged = attempts.filter(pc.field("status") == SANDBOX_ERROR)
+    return Counter(unjudged["message"].to_pylist()), attempts.num_rows
 
 
 def read_attempts(
@@ -120,6 +133,29 @@ def read_attempts(
     return table.sort_by([(column, "ascending") for column in order])
 
 
+def _drop_unjudged(storage: Storage, folder: str) -> bool:
+    """Remove what made a stage fail for its sandbox: rollouts with programs that were not judged, if they are many."""
+    try:
+        require_verdicts(*unjudged_programs(storage, folder))
+    except RaybootError:
+        for path in _files(storage, folder):
+            _keep_judged(storage, path)
+        return True
+    return False
+
+
+def _keep_judged(storage: Storage, path: str) -> None:
+    table = pq.read_table(path, filesystem=storage.fs, partitioning=None)
+    keys = pc.binary_join_element_wise(table["split"], table["problem_id"], "\n")
+    unjudged = keys.filter(pc.equal(table["status"], SANDBOX_ERROR))
+    with storage.fs.open_output_stream(path) as stream:
+        pq.write_table(table.filter(pc.invert(pc.is_in(keys, unjudged))), stream)
+
+
+def _files(storage: Storage, folder: str) -> list[str]:
+    return [info.path for info in storage.fs.get_file_info(pafs.FileSelector(storage.path(folder)))]
+
+
 def _dataset(storage: Storage, folder: str) -> pads.Dataset:
     import pyarrow.dataset as pads
 
@@ -127,12 +163,16 @@ def _dataset(storage: Storage, folder: str) -> pads.Dataset:
 
 
 def _whole_rollouts(storage: Storage, path: str) -> set[tuple[str, str]] | None:
-    """The rollouts in a file; None if it cannot be read, or one of them is not whole."""
+    """The rollouts in a file; None if it is no Parquet file, or one of them is not whole.
+
+    Raises:
+        OSError: The file cannot be read now, which says nothing of what is in it.
+    """
+    with storage.fs.open_input_file(path) as file:
+        content = file.read_buffer()
     try:
-        table = pq.read_table(
-            path, filesystem=storage.fs, columns=["split", "problem_id", "rollout_size"], partitioning=None
-        )
-    except (pa.ArrowInvalid, OSError):
+        table = pq.read_table(pa.BufferReader(content), columns=["split", "problem_id", "rollout_size"])
+    except (pa.ArrowInvalid, OSError):  # of bytes in memory: they are no Parquet
         return None
     sizes = {(row["split"], row["problem_id"]): row["rollout_size"] for row in table.to_pylist()}
     return set(sizes) if table.num_rows == sum(sizes.values()) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from rayboot.prompts import feedback_text
 from rayboot.rollout.attempt import Attempt, attempts_table, derive_seed
 from rayboot.rollout.prompting import PromptSource
 from rayboot.rollout.replica import Weights
+from rayboot.rollout.verdicts import require_verdicts
 from rayboot.sandbox import Verdict
 
 
@@ -50,16 +52,18 @@ class RolloutWorker:
         prompts: PromptSource,
         problems: Sequence[Any],
         pools: tuple[ActorPool, ActorPool],
-        tally: Any,
+        counter: Any,
         in_flight: int,
+        most: int,
     ) -> None:
         """Args:
         settings: What to sample and repair.
         prompts: Tokenizer, budget and few-shot examples.
         problems: ObjectRef of a mapping from id to `Problem`, in a list.
         pools: Of generation replicas and of sandbox executors.
-        tally: Handle of the `Tally` that is told of each finished problem.
+        counter: Handle of an actor whose `add` is told of each finished problem.
         in_flight: Problems under way at once, at most.
+        most: Programs of the whole rollout, at most.
         """
         self._settings = settings
         self._references = problems
@@ -67,8 +71,10 @@ class RolloutWorker:
         self._prompts = prompts.builder
         self._continues = prompts.continued
         self._generation, self._execution = pools
-        self._tally = tally
+        self._counter = counter
         self._places = asyncio.Semaphore(in_flight)
+        self._most = most
+        self._unjudged: Counter[str] = Counter()
 
     async def __call__(self, batch: pa.Table) -> AsyncIterator[pa.Table]:
         """Yield the attempts on a block's problems. Columns in: problem_id, split.
@@ -81,7 +87,7 @@ class RolloutWorker:
     async def _placed(self, problem_id: str, split: str) -> list[Attempt]:
         async with self._places:
             attempts = await self._rollout(problem_id, split)
-        self._tally.add.remote(1)
+        self._counter.add.remote(f"{split}/{problem_id}")
         return attempts
 
     async def _rollout(self, problem_id: str, split: str) -> list[Attempt]:
@@ -180,7 +186,9 @@ class RolloutWorker:
                 "verify", self._references, problem.id, programs
             )
         except ReplicaFailure as error:
-            return [Verdict(status="sandbox_error", message=str(error)) for _ in programs]
+            verdicts = [Verdict(status="sandbox_error", message=str(error)) for _ in programs]
+        self._unjudged.update(each.message for each in verdicts if each.status == "sandbox_error")
+        require_verdicts(self._unjudged, self._most)  # as soon as that is certain: generation may take hours
         return verdicts
 
     def _seed(self, problem: Problem, split: str, sample: int, number: int) -> int:

@@ -1,18 +1,23 @@
-"""Where the driver leaves refits for the workers, and finds how they go."""
+"""Where the driver leaves refits for the workers, and finds how they go: a helper process, which runs Ray Train too."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+import ray
 from pydantic import ConfigDict
 from ray.util.placement_group import PlacementGroup
 
 from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError
+from rayboot.failures import explain
 from rayboot.problems.types import Frozen
+from rayboot.training.fit import fit
 from rayboot.training.job import RefitJob
 
 
@@ -41,31 +46,52 @@ class Standing(Frozen):
     """RefitResult's, once it is finished."""
     error: RaybootError | None = None
     """Why it failed, where trying again would not help."""
+    arrived: bool = False
+    """Whether the workers have been there."""
     starts: int = 0
     """Times that the workers began or resumed it."""
 
 
 class RefitDesk:
-    """A Ray actor, one for a group of workers. Workers that were restarted ask again, and get what is unfinished."""
+    """A Ray actor, one for a group of workers. Workers that were restarted ask again, and get what is unfinished.
 
-    def __init__(self) -> None:
+    The workers are lost with it: who finds it gone makes another, and posts what is unfinished again.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """Args:
+        environment: Variables of the driver that set Ray Train's behaviour.
+        """
+        os.environ.update(environment)
         self._changed = asyncio.Condition()
         self._assignment: Assignment | None = None
         self._standing = Standing()
         self._room: PlacementGroup | None = None
         self._closed = False
 
+    async def hire(
+        self, config: TrainingConfig, workers: int, storage: str, name: str
+    ) -> RaybootError | None:
+        """Start workers, who take what is posted. Returns when they are gone: why, or None if they were sent home."""
+        desk = ray.get_runtime_context().current_actor
+        try:
+            await asyncio.to_thread(fit, config, workers, storage, name, desk)
+        except Exception as error:
+            return explain("the refit", error)
+        return None
+
     async def post(self, kind: str, job: RefitJob, config: TrainingConfig) -> None:
         """Leave a refit. The one before must be over."""
         number = self._assignment.number + 1 if self._assignment else 1
         async with self._changed:
             self._assignment = Assignment(number=number, kind=kind, job=job, config=config)
-            self._standing = Standing(news=self._standing.news + 1)
+            self._standing = Standing(news=self._standing.news + 1, arrived=self._standing.arrived)
             self._changed.notify_all()
 
     async def arrive(self, room: PlacementGroup) -> None:
         """Workers are there, and this is what Ray keeps for them until they are gone."""
         self._room = room
+        await self._update(arrived=True)
 
     async def take(self, rank: int, after: int) -> Assignment | None:
         """Wait for an unfinished refit whose number is above `after`. None when there will be no more."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import os
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from ray.util.placement_group import (
 )
 
 from rayboot.config.training import TrainingConfig
-from rayboot.training import worker
 
 ROOM_SECONDS = 3.0
 """Longest wait for room for one more elastic worker: what lost ones held comes free with a delay."""
@@ -25,53 +24,39 @@ START_ATTEMPTS = 10
 """Times that Ray Train waits a minute for the workers' CPUs and GPUs before the refit fails."""
 
 
-class Fit(threading.Thread):
-    """Ray Train's `fit`, which blocks, in a thread of its own.
+def fit(config: TrainingConfig, workers: int, storage: str, name: str, desk: Any) -> None:
+    """Run the workers, who take what is on the desk, until they are sent home.
 
-    In the main thread it would replace the handler of Ctrl-C, and never put it back.
+    For the desk's process, in a thread: Ray Train blocks, and returns ten seconds late where Ray has no dashboard,
+    which a helper of it asks whether the run is over. In a driver it would replace the handler of Ctrl-C, and still
+    be in a call of Ray when Ray is shut down: the process would read freed memory.
     """
+    # Here, because they import torch.
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
 
-    def __init__(self, config: TrainingConfig, workers: int, storage: str, name: str, desk: Any) -> None:
-        super().__init__(name=f"fit-{name}", daemon=True)
-        self._config = config
-        self.workers = workers
-        self._storage = storage
-        self._run_name = name
-        self._desk = desk
-        self.error: BaseException | None = None
-        """Why the workers are gone; None as long as they are there, or when they were sent home."""
+    from rayboot.training import worker
 
-    def run(self) -> None:
-        try:
-            self._trainer().fit()
-        except BaseException as error:
-            self.error = error
-
-    def _trainer(self) -> Any:
-        # Here, because they import torch: seconds that a command which trains nothing should not pay.
-        from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
-        from ray.train.torch import TorchTrainer
-
-        _tune_ray_train()
-        return TorchTrainer(
-            worker.serve,
-            train_loop_config={"desk": self._desk, "cpus": self._config.cpus_per_worker},
-            scaling_config=ScalingConfig(
-                num_workers=self.workers,
-                use_gpu=self._config.gpus_per_worker > 0,
-                resources_per_worker=worker_resources(self._config),
+    _tune_ray_train()
+    TorchTrainer(
+        worker.serve,
+        train_loop_config={"desk": desk, "cpus": config.cpus_per_worker},
+        scaling_config=ScalingConfig(
+            num_workers=workers,
+            use_gpu=config.gpus_per_worker > 0,
+            resources_per_worker=worker_resources(config),
+        ),
+        run_config=RunConfig(
+            name=name,
+            storage_path=str(Path(storage).absolute()),
+            failure_config=FailureConfig(
+                # Elastic workers are started anew by the refitter, which sees how many there is room for.
+                max_failures=0 if config.min_workers else config.max_failures,
+                controller_failure_limit=START_ATTEMPTS,  # type: ignore[call-arg]
             ),
-            run_config=RunConfig(
-                name=self._run_name,
-                storage_path=str(Path(self._storage).absolute()),
-                failure_config=FailureConfig(
-                    # Elastic workers are started anew by the refitter, which sees how many there is room for.
-                    max_failures=0 if self._config.min_workers else self._config.max_failures,
-                    controller_failure_limit=START_ATTEMPTS,  # type: ignore[call-arg]
-                ),
-                checkpoint_config=CheckpointConfig(num_to_keep=1),
-            ),
-        )
+            checkpoint_config=CheckpointConfig(num_to_keep=1),
+        ),
+    ).fit()
 
 
 def worker_resources(config: TrainingConfig) -> dict[str, float]:
@@ -95,11 +80,7 @@ def room_for_workers(resources: dict[str, float], least: int, most: int) -> int:
 
 
 def wait_until_removed(group: PlacementGroup, seconds: float) -> None:
-    """Wait until Ray has taken back what it kept for workers, which it does as it ends them.
-
-    Ray Train's `fit` returns ten seconds later where Ray has no dashboard, which a helper of it asks whether the run is
-    over.
-    """
+    """Wait until Ray has taken back what it kept for workers, which it does as it ends them."""
     end = time.monotonic() + seconds
     while placement_group_table(group).get("state") != "REMOVED" and time.monotonic() < end:
         time.sleep(0.1)
@@ -107,6 +88,8 @@ def wait_until_removed(group: PlacementGroup, seconds: float) -> None:
 
 def _tune_ray_train() -> None:
     """Settings that Ray Train takes from the environment alone. What the user set stays."""
+    for name in ("ray.data", "ray.train", "ray.tune"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     # It looks after its workers this often, and notices the death of one no sooner.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")
     if len(ray.nodes()) == 1:  # type: ignore[no-untyped-call]

@@ -12,6 +12,10 @@ ProgressListener = Callable[[int, int, float], None]
 """Called with the steps done, the steps in all, and the latest training loss."""
 
 
+RESULT_FILE = "refit.json"
+"""File in a checkpoint that says of which job it is the output, and what came of it."""
+
+
 class RefitJob(Frozen):
     """One refit. All paths must mean the same on the driver's machine and on those of the workers."""
 

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import os
+import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import ray
+from ray.exceptions import GetTimeoutError, RayActorError
+from ray.util.placement_group import placement_group_table
 
 from rayboot.cluster import start_beside_driver
 from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError, UserError
-from rayboot.failures import explain
 from rayboot.generation.model_directory import base_of
+from rayboot.resources import why_pending
 from rayboot.training.desk import RefitDesk, Standing
 from rayboot.training.examples import count_rows, parquet_files
-from rayboot.training.fit import Fit, room_for_workers, wait_until_removed, worker_resources
-from rayboot.training.job import ProgressListener, RefitJob, RefitResult
+from rayboot.training.fit import room_for_workers, wait_until_removed, worker_resources
+from rayboot.training.job import RESULT_FILE, ProgressListener, RefitJob, RefitResult
 from rayboot.training.workspace import Workspace
 from rayboot.training.zero import deepspeed_options
 
 CLOSE_SECONDS = 10.0
 """Longest wait for workers that are sent home."""
+DESK_TRIES = 3
+"""Times that a refit may lose the helper process that runs it."""
+PENDING_SECONDS = 30.0
+"""Workers that have not arrived for so long are reported."""
+
+log = logging.getLogger("rayboot")
 
 
 class Refitter:
@@ -41,22 +54,22 @@ class Refitter:
         self._storage = storage
         self._name = name
         self._desk: Any = None
-        self._fit: Fit | None = None
-        self._leaving: Fit | None = None
+        self._fit: Any = None
+        """Reference of what `RefitDesk.hire` returns once the workers are gone."""
+        self._workers = 0
         self._busy = False
 
     @property
     def workers(self) -> int:
         """Workers that are there, or are starting."""
-        return 0 if self._fit is None else self._fit.workers
+        return self._workers
 
     def start(self) -> None:
         """Start the workers, and do not wait for them: what comes before the first refit can go on meanwhile."""
-        if self._leaving is not None:
-            self._leaving.join()
-            self._leaving = None
-        if self._fit is None or not self._fit.is_alive():
-            self._desk = start_beside_driver(RefitDesk)
+        if not self._is_there():
+            self._abandon()
+            settings = {name: value for name, value in os.environ.items() if name.startswith("RAY_TRAIN_")}
+            self._desk = start_beside_driver(RefitDesk, settings)
             self._hire()
 
     def refit(
@@ -79,13 +92,11 @@ class Refitter:
             RaybootError: Workers failed more often than `config.max_failures` allows; the message gives the cause.
         """
         _check(job, config or self._config)
+        if (finished := finished_refit(job)) is not None:
+            return finished
         if self._could_grow():
             self.close()
-        self.start()
-        ray.get(self._desk.post.remote(kind, job, config or self._config))
-        self._busy = True
-        standing = self._follow(progress)
-        self._busy = False
+        standing = self._done(kind, job, config or self._config, progress)
         if standing.starts > 1 or (standing.error is not None and self._config.workers > 1):
             # Ray Train counts the failures of its workers as long as they stay; the next refit has its own count.
             self.close()
@@ -97,15 +108,19 @@ class Refitter:
     def close(self) -> None:
         """Send the workers home, and wait until what they kept is free; the next refit starts new ones.
 
-        Workers that are still starting, or in the middle of a refit that was interrupted, leave after it, or when Ray
-        is shut down; nothing waits for them but the next refit.
+        Workers in the middle of a refit that was interrupted are ended.
         """
-        if self._fit is not None:
-            room = ray.get(self._desk.close.remote())
-            self._leaving, self._fit = self._fit, None
-            if room is not None and not self._busy:
-                wait_until_removed(room, CLOSE_SECONDS)
-            self._busy = False
+        if self._desk is None:
+            return
+        room = None
+        with suppress(RayActorError, GetTimeoutError):
+            room = ray.get(self._desk.close.remote(), timeout=CLOSE_SECONDS)
+        if room is None or self._busy:
+            self._abandon()
+        else:
+            wait_until_removed(room, CLOSE_SECONDS)
+        # Ray ends the helper when its last call is over: Ray Train has something to clear away.
+        self._desk, self._fit, self._workers, self._busy = None, None, 0, False
 
     def __enter__(self) -> Self:
         self.start()
@@ -120,22 +135,64 @@ class Refitter:
         """Start workers, who take what is on the desk."""
         most, least = self._config.workers, self._config.min_workers
         workers = most if least is None else room_for_workers(worker_resources(self._config), least, most)
-        self._fit = Fit(self._config, workers, self._storage, self._name, self._desk)
-        self._fit.start()
+        self._workers = workers
+        self._fit = self._desk.hire.remote(self._config, workers, self._storage, self._name)
+
+    def _is_there(self) -> bool:
+        """Whether there are workers, or will be."""
+        return self._desk is not None and not ray.wait([self._fit], timeout=0)[0]
+
+    def _abandon(self) -> None:
+        """End the helper, and with it the workers."""
+        if self._desk is not None:
+            ray.kill(self._desk)
+        self._desk, self._fit, self._workers, self._busy = None, None, 0, False
+
+    def _done(
+        self, kind: str, job: RefitJob, config: TrainingConfig, progress: ProgressListener | None
+    ) -> Standing:
+        """Post the job, and follow it to its end; again from its last checkpoint if the helper is lost."""
+        for _ in range(DESK_TRIES):
+            self.start()
+            try:
+                ray.get(self._desk.post.remote(kind, job, config))
+                self._busy = True
+                standing = self._follow(progress)
+            except RayActorError:
+                log.warning(
+                    "the helper process of the refit was lost; another goes on from the last checkpoint"
+                )
+                self._abandon()
+            else:
+                self._busy = False
+                return standing
+        raise RaybootError(
+            f"the refit lost its helper process {DESK_TRIES} times; the machine may lack memory"
+        )
 
     def _could_grow(self) -> bool:
         """Whether elastic workers are fewer than there is room for."""
-        if self._fit is None or self._fit.workers == self._config.workers:
+        if self._fit is None or self._workers == self._config.workers:
             return False
         return room_for_workers(worker_resources(self._config), least=0, most=1) == 1
 
     def _follow(self, progress: ProgressListener | None) -> Standing:
-        assert self._fit is not None
         standing: Standing = Standing()
-        shown, failures = None, 0
+        shown, failures, started = None, 0, 0
+        waits_since: float | None = time.monotonic()
         while True:
-            alive = self._fit.is_alive()
+            alive = self._is_there()
             standing = ray.get(self._desk.standing.remote(standing.news))
+            if standing.starts > max(started, 1):
+                log.warning("training workers were lost; others go on from the last checkpoint")
+            started = standing.starts
+            if standing.arrived:
+                waits_since = None
+            elif waits_since is not None and time.monotonic() - waits_since > PENDING_SECONDS:
+                waits_since = None
+                if any(group["state"] == "PENDING" for group in placement_group_table().values()):
+                    why = why_pending(worker_resources(self._config))
+                    log.warning(f"the training workers ({self._workers}) wait for their place: {why}")
             if progress is not None and standing.progress not in (None, shown):
                 shown = standing.progress
                 progress(*shown)
@@ -145,14 +202,23 @@ class Refitter:
                 failures += 1
                 self._hire()
             elif not alive:
-                error = self._fit.error or RaybootError("its workers left before it was finished")
-                return standing.model_copy(update={"error": explain("the refit", error)})
+                error = ray.get(self._fit) or RaybootError("the refit's workers left before it was finished")
+                return standing.model_copy(update={"error": error})
 
 
 def refit(job: RefitJob, config: TrainingConfig, progress: ProgressListener | None = None) -> RefitResult:
     """One refit by workers of its own: `Refitter.refit` for a single job."""
     with Refitter(config, job.storage, job.name) as refitter:
         return refitter.refit(job, progress)
+
+
+def finished_refit(job: RefitJob) -> RefitResult | None:
+    """The result of this very job if it was finished before: whoever asked for it may have died just then."""
+    path = Path(job.output, RESULT_FILE)
+    if not path.is_file():
+        return None
+    kept = json.loads(path.read_text())
+    return RefitResult.model_validate(kept["result"]) if kept["job"] == job.model_dump(mode="json") else None
 
 
 def _check(job: RefitJob, config: TrainingConfig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from rayboot.training.checkpoints import CheckpointCadence, restored_checkpoint
 from rayboot.training.course import RefitCourse, best_of, diverged, validation_curve
 from rayboot.training.examples import EncodedSet, Encoder, parquet_files, read_pairs
 from rayboot.training.export import NotFinite, publish, save_weights
-from rayboot.training.job import ProgressListener, RefitJob
+from rayboot.training.job import RESULT_FILE, ProgressListener, RefitJob
 from rayboot.training.order import TrainingOrder
 from rayboot.training.policy import Policy
 from rayboot.training.schedule import Schedule
@@ -73,16 +74,20 @@ def _train(
             raise diverged(
                 f"{error} holds what is no number", trainer.state.global_step, config.lr
             ) from error
-    if rank == 0:
-        if not workspace.best.exists():
-            raise diverged("no validation loss was a number", trainer.state.global_step, config.lr)
-        publish(workspace.best, policy.tokenizer, Path(job.output))
-    trainer.release()
-    return {
+    result = {
         **_summary(trainer.state, schedule, training),
         "stopped_early": trainer.state.global_step < schedule.total_steps,
         "fit_seconds": round(seconds, 3),
     }
+    if rank == 0:
+        if not workspace.best.exists():
+            raise diverged("no validation loss was a number", trainer.state.global_step, config.lr)
+        # A resumed refit that finds its result beside the weights has nothing more to do.
+        kept = {"job": job.model_dump(mode="json"), "result": result}
+        (workspace.best / RESULT_FILE).write_text(json.dumps(kept))
+        publish(workspace.best, policy.tokenizer, Path(job.output))
+    trainer.release()
+    return result
 
 
 def _encoded(folder: str, job: RefitJob, policy: Policy) -> EncodedSet:

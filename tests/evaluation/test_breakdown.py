@@ -15,6 +15,7 @@ from rayboot.evaluation import (
     pass_at_k,
     pass_at_k_interval,
     pass_values,
+    public_only_rate,
     rounds_curve,
 )
 
@@ -114,3 +115,31 @@ def test_bleu_is_100_for_the_reference_whatever_its_layout() -> None:
     assert values["a"] == pytest.approx(50, abs=1)
     assert 30 < values["b"] < 100
     assert "c" not in values
+
+
+def test_programs_that_pass_the_public_tests_alone_are_told_by_their_first_failing_test() -> None:
+    def tried(problem: str, round: int, status: str, failing: int | None) -> dict[str, object]:
+        return {
+            "problem_id": problem,
+            "sample": 0,
+            "round": round,
+            "status": status,
+            "error_type": "",
+            "failing_test": failing,
+        }
+
+    rows = [
+        tried("a", 0, "failed", 0),  # a public test
+        tried("a", 1, "failed", 2),  # a hidden one
+        tried("b", 0, "timeout", 1),  # a hidden one
+        tried("c", 0, "passed", None),
+        tried("d", 0, "syntax_error", None),
+        tried("e", 0, "sandbox_error", None),
+        tried("f", 0, "failed", 3),  # has no hidden tests
+        tried("g", 0, "skipped", None),
+    ]
+    public = {"a": 2, **dict.fromkeys("bcdeg", 1)}
+    found = public_only_rate(rows, public)
+    assert found is not None
+    assert found.mean == 2 / 5
+    assert public_only_rate(rows, {}) is None

@@ -9,6 +9,7 @@ from support.own_attempts import own_attempt
 
 from rayboot.config import CurationConfig
 from rayboot.problems import AssertTest, Problem
+from rayboot.problems.types import Language
 from rayboot.prompts import PromptBuilder
 from rayboot.replay import Curated, TrainingExample, curate_problem, normalised, reference_example
 from rayboot.rollout import Attempt
@@ -163,10 +164,62 @@ def test_the_newest_are_kept_when_a_problem_has_too_many(cap: int) -> None:
 
 
 def test_layout_and_comments_do_not_tell_programs_apart_but_structure_does() -> None:
-    assert normalised("x = 1  # one") == normalised("x=1")
-    assert normalised("if a:\n    b()\n\n") == normalised("if a:\n    b()")
-    assert normalised("if a:\n    b()\nc()") != normalised("if a:\n    b()\n    c()")
-    assert normalised("not \t python (((") == normalised("not python (((")
+    assert normalised("x = 1  # one", "python") == normalised("x=1", "python")
+    assert normalised("if a:\n    b()\n\n", "python") == normalised("if a:\n    b()", "python")
+    assert normalised("if a:\n    b()\nc()", "python") != normalised("if a:\n    b()\n    c()", "python")
+    assert normalised("print('a  b') (((", "python") != normalised("print('a b') (((", "python")
+
+
+COMMENTED = {
+    "javascript": ("// one\nf = x => {\n  return x; }\n\n", "f = x => {\nreturn x; }"),
+    "perl": ("# one\nmy $n = $#{$x};\n\n  # two\n  print $n;", "my $n = $#{$x};\nprint $n;"),
+    "java": ("/* one\n two */\n\n  int x = 1; // three", "int x = 1;"),
+    "go": ("// one\nfunc f() int {\n\treturn 1 /* two */\n}", "func f() int {\nreturn 1\n}"),
+    "swift": ("func f() -> Int { 1 } // one\n", "func f() -> Int { 1 }"),
+}
+
+
+@pytest.mark.parametrize("language", COMMENTED)
+def test_comments_and_layout_are_those_of_the_language(language: Language) -> None:
+    commented, plain = COMMENTED[language]
+    assert normalised(commented, language) == normalised(plain, language)
+
+
+OTHERS = [
+    ("perl", "print $#{$x};", "print $#{$y};"),
+    ("perl", "$s =~ s#a#b#;", "$s =~ s#a#c#;"),
+    ("perl", "print <<X;\n# a\nX\n", "print <<X;\n# b\nX\n"),
+    ("perl", "print <<X . 'y';\n# a\nX\n", "print <<X . 'y';\n# b\nX\n"),
+    ("perl", "@w = qw(\n# a\n);", "@w = qw(\n# b\n);"),
+    ("perl", "print 'a\n# b\n';", "print 'a\n# c\n';"),
+    ("perl", "print <DATA>;\n__END__\n# a", "print <DATA>;\n__END__\n# b"),
+    ("perl", "print 'a  b';", "print 'a b';"),
+    ("javascript", "r = /[/]/; s = '//a'", "r = /[/]/; s = '//b'"),
+    ("javascript", "f(1) / 2 / g('// a')", "f(1) / 2 / g('// b')"),
+    ("javascript", "t = `\n// a\n`", "t = `\n// b\n`"),
+    ("javascript", "return\nx", "return x"),
+    ("javascript", "s = '# a'", "s = '# b'"),
+    ("go", "s := `\n  // a`", "s := `\n // a`"),
+    ("go", 's := "// a"', 's := "// b"'),
+    ("java", 'String s = "// a";', 'String s = "// b";'),
+    ("java", 'String s = """\n  a""";', 'String s = """\n a""";'),
+    ("java", "int x = a/b;", "int x = a/c;"),
+]
+
+
+@pytest.mark.parametrize(("language", "one", "other"), OTHERS)
+def test_what_looks_like_a_comment_in_another_language_tells_programs_apart(
+    language: Language, one: str, other: str
+) -> None:
+    assert normalised(one, language) != normalised(other, language)
+
+
+def test_verified_perl_programs_that_differ_behind_a_number_sign_are_both_learned() -> None:
+    perl = PROBLEM.model_copy(update={"language": "perl"})
+    programs = [f"sub f {{ my @x = @_; return $#{{[@x]}} {sign} 1; }}" for sign in "+-"]
+    solved = [attempt("passed", program=program, sample=number) for number, program in enumerate(programs)]
+    curated = curate_problem(perl, solved, 2, CurationConfig(), PROMPTS)
+    assert len(curated.examples) == 2
 
 
 def test_a_reference_example_pairs_the_first_prompt_with_the_reference() -> None:

@@ -114,9 +114,13 @@ def test_only_verified_programs_of_earlier_iterations_are_replayed_each_once(
     options = CurationConfig.model_validate({"replay": {}, "reinforce_first_prompt": reinforce})
     examples, _ = curate(attempts, options)
     verified = {
-        (a.problem_id, a.iteration, a.sample, a.round): normalised(a.program) for a in attempts if a.passed
+        (a.problem_id, a.iteration, a.sample, a.round): normalised(a.program, "python")
+        for a in attempts
+        if a.passed
     }
-    fresh = {(a.problem_id, normalised(a.program)) for a in attempts if a.passed and a.iteration == NOW}
+    fresh = {
+        (a.problem_id, normalised(a.program, "python")) for a in attempts if a.passed and a.iteration == NOW
+    }
     origins = {(e.problem_id, e.iteration, e.sample, e.round) for e in examples if e.iteration < NOW}
     assert origins <= verified.keys()
     programs = [(origin[0], verified[origin]) for origin in origins]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,16 +13,17 @@ import pytest
 from rayboot.allocation import AdaptiveAllocation
 from rayboot.config import GenerationConfig, RolloutConfig, SandboxConfig
 from rayboot.generation import SamplingParams
+from rayboot.pool import ActorPool
 from rayboot.problems import Problem
 from rayboot.rollout import (
     Attempt,
+    Plans,
     PromptSource,
     RolloutSettings,
     Weights,
     read_attempts,
     start_execution_pool,
     start_generation_pool,
-    start_tally,
     stream_rollout,
 )
 from rayboot.storage import Storage
@@ -50,6 +51,7 @@ def stream(tmp_path: Path, ray_session: None):
     import ray
 
     pools: list[Any] = []
+    plans = Plans()
 
     def run(
         problems: Sequence[Problem],
@@ -58,15 +60,13 @@ def stream(tmp_path: Path, ray_session: None):
         repair_rounds: int = 1,
         feedback: str = "full",
         allocation: AdaptiveAllocation | None = None,
+        execution: ActorPool | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
         **engine: Any,
     ) -> Streamed:
         generation = recording(tmp_path / "recording.jsonl", answers).model_copy(update=engine)
-        pools.extend(
-            [
-                start_generation_pool(generation, "none"),
-                start_execution_pool(SandboxConfig(cpus=0.5, timeout=5)),
-            ]
-        )
+        execution = execution or start_execution_pool(SandboxConfig(cpus=0.5, timeout=5))
+        pools.extend([start_generation_pool(generation, "none"), execution])
         settings = RolloutSettings(
             seed=0,
             iteration=1,
@@ -77,23 +77,27 @@ def stream(tmp_path: Path, ray_session: None):
             weights=Weights(checkpoint="none", version=0),
             allocation=allocation,
         )
-        storage, progress = Storage(str(tmp_path)), []
+        storage = Storage(str(tmp_path))
+        progress: list[tuple[int, int]] = []
         storage.make_folder("rollout")
-        stream_rollout(
+        plans.run(
+            "rollout",
+            stream_rollout,
             [(problem.id, "train") for problem in problems],
             settings,
             prompts=PromptSource(generation, "none", 200),
             known=ray.put({problem.id: problem for problem in problems}),
-            tally=start_tally(),
             streaming=RolloutConfig(problems_in_flight=32),
             pools=(pools[-2], pools[-1]),
             storage=storage,
             folder="rollout",
             progress=lambda done, total: progress.append((done, total)),
+            meanwhile=meanwhile,
         )
         rows = read_attempts(storage, "rollout").to_pylist()
         return Streamed(storage, [Attempt.model_validate(row) for row in rows], progress)
 
     yield run
+    plans.close()
     for pool in pools:
         pool.shutdown()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
+import pytest
+from support.own_attempts import own_attempt
 from support.own_problems import RIGHT, WRONG, make_problem
 
-from rayboot.rollout import finished_problems
+from rayboot.rollout import attempts_table, finished_problems
+from rayboot.storage import Storage
 
 
 def test_attempts_are_verified_repaired_and_written_with_their_parents(stream) -> None:
@@ -97,7 +102,7 @@ def test_what_was_finished_before_is_not_done_again(stream, tmp_path: Path) -> N
         problems, {tag: answers[tag] for tag in list(answers)[20:]}
     )  # no answers for the first 20
     assert len(streamed.attempts) == len(problems)
-    assert streamed.progress[0] == (20, 38)
+    assert streamed.progress[-1] == (38, 38)
     assert all(path.read_bytes() == content for path, content in before.items())
 
 
@@ -113,3 +118,28 @@ def test_a_file_that_a_killed_writer_cut_short_is_removed_and_its_problems_done_
     assert 0 < len(kept) < len(problems)
     assert not cut.exists()
     assert len(stream(problems, answers).attempts) == len(problems)
+
+
+def test_a_file_that_cannot_be_read_now_is_kept_and_the_error_told(tmp_path: Path) -> None:
+    class FailingNetwork:
+        """A filesystem that lists its files, and cannot open them for now."""
+
+        def __init__(self, fs: Any) -> None:
+            self._fs = fs
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._fs, name)
+
+        def open_input_file(self, path: str) -> Any:
+            raise OSError(f"{path}: connection reset")
+
+    storage = Storage(str(tmp_path))
+    pq.write_table(attempts_table([own_attempt(3, 1, "passed")]), tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_bytes(b"PAR1 of which no more was written")
+    network, storage.fs = storage.fs, FailingNetwork(storage.fs)
+    with pytest.raises(OSError, match="connection reset"):
+        finished_problems(storage, "")
+    assert len(list(tmp_path.iterdir())) == 2
+    storage.fs = network
+    assert finished_problems(storage, "") == {("train", "own/3")}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.parquet"]

@@ -24,13 +24,13 @@ async def test_a_replica_tells_how_long_samples_were_under_way_and_waited(tmp_pa
         await replica.generate([request], Weights(checkpoint="", version=0))
 
     await ask(2)
-    alone = await replica.take_throughput()
+    alone = await replica.throughput()
     assert alone.busy_seconds >= 0.1
     assert alone.sample_seconds == pytest.approx(2 * alone.busy_seconds)
     assert alone.queued_seconds == 0
 
     await asyncio.gather(ask(2), ask(2))  # four samples, then two
-    together = await replica.take_throughput()
+    together = await replica.throughput() - alone
     assert (together.requests, together.completion_tokens) == (2, 8)
     assert 2 * together.busy_seconds < together.sample_seconds < 4 * together.busy_seconds
     assert together.queued_seconds == pytest.approx(together.sample_seconds - 2 * together.busy_seconds)
