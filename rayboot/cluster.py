@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import ray
 from ray._common.utils import get_ray_address_file
 from ray._private import ray_constants, utils
@@ -110,9 +110,22 @@ def _join_or_start(required: Resources) -> None:
             ray.shutdown()
             if tried == START_TRIES:
                 raise RaybootError(
-                    f"Ray did not start on this machine, {START_TRIES} times ({' '.join(str(error).split())[:200]}); if "
-                    f"the machine is busy, try again later; Ray's logs are in {folder}/session_latest/logs"
+                    f"Ray did not start on this machine, {START_TRIES} times ({' '.join(str(error).split())[:200]}); "
+                    f"if the machine is busy, try again later; Ray's logs are in {folder}/session_latest/logs"
                 ) from error
+
+
+def cluster_resources(required: Resources) -> Resources | None:
+    """What the cluster has that a run would join, in CPUs and GPUs; None where it would start Ray.
+
+    Raises:
+        UserError: It has less than is required.
+    """
+    if not ray.is_initialized() and cluster_address() is None:
+        return None
+    with connected(required):
+        there = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return {kind: there.get(kind, 0.0) for kind in required}
 
 
 def _check_folder(folder: Path) -> None:
@@ -156,18 +169,16 @@ def _started_elsewhere() -> list[str]:
 
     Not of those that other drivers have started for themselves, in the way of this module or by `ray.init`.
     """
-    found = []
-    for process in psutil.process_iter(["uids", "cmdline", "name"]):
-        if process.info["name"] != "raylet" or process.info["uids"].real != os.getuid():
+    folders = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if process.stat().st_uid == os.getuid() and (process / "comm").read_text() == "raylet\n":
+                socket_name = re.search(r"--raylet_socket_name=([^\0]+)", (process / "cmdline").read_text())
+                folders |= {Path(socket_name[1]).parents[2]} if socket_name else set()
+        except OSError:  # it has ended
             continue
-        options = dict(
-            part.removeprefix("--").split("=", 1) for part in process.info["cmdline"] if "=" in part
-        )
-        session = Path(options.get("session_dir", ""))
-        note = session.parent / "ray_current_cluster"
-        if options.get("gcs-address") and note.exists():
-            found.append(note.read_text().strip())
-    return found
+    notes = (folder / "ray_current_cluster" for folder in sorted(folders))
+    return [note.read_text().strip() for note in notes if note.exists()]
 
 
 def _answers(address: str) -> bool:

@@ -94,10 +94,14 @@ class Storage:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a whole file in one step: a reader sees the old text or the new, never a part."""
+        self.write_bytes(name, text.encode())
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """As `write_text`."""
         target = name if not self.is_local else f"{name}.partial"
         try:
             with self.fs.open_output_stream(self.path(target)) as stream:
-                stream.write(text.encode())
+                stream.write(content)
             if self.is_local:
                 self.rename(target, name)
         except OSError:
