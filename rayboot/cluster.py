@@ -8,7 +8,7 @@ import os
 import re
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from rayboot.resources import Resources
 from rayboot.storage import Storage
 
 CONNECT_SECONDS = 5.0
+NODES_SECONDS = 10.0
 START_TRIES = 2
 """Ray gives its own parts 30 s, which a busy machine may not keep."""
 SOCKET_BYTES = 107
@@ -90,6 +91,16 @@ def start_beside_driver(kind: type, *args: Any, max_concurrency: int | None = No
     here = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
     options = {} if max_concurrency is None else {"max_concurrency": max_concurrency}
     return ray.remote(kind).options(num_cpus=0, scheduling_strategy=here, **options).remote(*args)
+
+
+def on_every_node(work: Callable[[], None]) -> None:
+    """Call a function in a process of each node, and wait for a few seconds at most."""
+    calls = []
+    for node in ray.nodes():  # type: ignore[no-untyped-call]
+        if node["Alive"]:
+            there = NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)
+            calls.append(ray.remote(work).options(num_cpus=0, scheduling_strategy=there).remote())
+    ray.wait(calls, num_returns=len(calls), timeout=NODES_SECONDS)
 
 
 def _join_or_start(required: Resources) -> None:

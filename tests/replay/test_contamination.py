@@ -35,7 +35,7 @@ def test_a_statement_shorter_than_the_n_gram_counts_as_a_whole() -> None:
 
 
 def test_statements_without_words_are_like_no_other() -> None:
-    assert (
-        contaminated([problem(1, ""), problem(2, "...")], [problem(3, ""), problem(4, "?")], 13)
-        == frozenset()
+    training, measured = (
+        [stating(f"{of}/{n}", text) for n, text in enumerate(["", "..."])] for of in ("a", "b")
     )
+    assert contaminated(training, measured, 13) == frozenset()
