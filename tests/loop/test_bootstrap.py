@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow.dataset as pads
 import pytest
+from support.s3_server import bucket_uri, s3_server
 from support.small_runs import metrics, small_recipe
 from transformers import AutoModelForCausalLM
 
@@ -22,6 +23,7 @@ from rayboot.errors import RaybootError
 from rayboot.launch import Outcome, run_recipe
 from rayboot.measure import measure
 from rayboot.observer import Silent
+from rayboot.storage import Storage, below, forget_copies, localize
 
 TIMES = {"wall_seconds", "cpu_seconds", "peak_memory"}
 
@@ -207,6 +209,21 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_metrics(
     assert metrics(run) == expected
     assert not list(run.glob(".training*")), "a refit's last optimizer state stays"
     assert (run / "iterations/00/evaluation.done").read_bytes() == kept
+
+
+@pytest.mark.timeout(600)
+def test_a_run_in_a_store_ends_with_the_metrics_of_a_local_one(
+    uninterrupted: tuple[Path, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    folder, expected = uninterrupted
+    with s3_server() as server:
+        runs = bucket_uri(server, "store")
+        Storage(runs).fs.create_dir("store")
+        run_recipe(small_recipe(folder, name="stored", runs=runs), Silent())
+        copy = localize(below(runs, "stored"))
+        assert metrics(Path(copy)) == expected
+        forget_copies()
+    assert not (folder / "runs/stored").exists()
 
 
 @pytest.fixture
