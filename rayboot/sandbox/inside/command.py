@@ -31,9 +31,8 @@ def run(channel: Any, request: dict[str, Any]) -> NoReturn:
             framing.send(channel, ["build_failed", _read_log()])
             os._exit(1)
     framing.send(channel, ["built"])
-    if request["channel"] == "stdio":
+    if request["channel"] == "stdin":
         os.dup2(channel.fileno(), 0)
-        os.dup2(channel.fileno(), 1)
     os.set_inheritable(channel.fileno(), request["channel"] == "descriptor")
     os.execve(request["argv"][0], request["argv"], environment)
 

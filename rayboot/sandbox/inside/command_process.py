@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Literal
+from typing import Any
 
 from .job import Job, Outcome, outcome_of_stop
 from .languages.base import Command, Complaint, Language
 from .process import ChildProcess
 from .stops import Ended, Stop
 
-BUILD_SECONDS = 30.0
+BUILD_SECONDS = 60.0
 """Time for a compiler; the program's own begins when it is through."""
 
 _OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemoryError|cannot allocate memory", re.IGNORECASE)
 
 
-Channel = Literal["none", "descriptor", "stdio"]
-"""Where a command finds the supervisor's channel: nowhere, on descriptor 3, or as its standard input and output."""
-
-
-def command_request(job: Job, command: Command, channel: Channel) -> dict[str, Any]:
+def command_request(job: Job, command: Command) -> dict[str, Any]:
     return {
         "role": "command",
         "executes": not os.path.isabs(command.argv[0]),
@@ -30,14 +26,12 @@ def command_request(job: Job, command: Command, channel: Channel) -> dict[str, A
         "binaries": dict(command.binaries),
         "builds": [list(build) for build in command.builds],
         "env": dict(command.env),
-        "channel": channel,
+        "channel": command.channel,
         "limits": job.limits,
     }
 
 
-def start(
-    job: Job, language: Language, command: Command, stdin: int | None = None, channel: Channel = "none"
-) -> ChildProcess:
+def start(job: Job, language: Language, command: Command, stdin: int | None = None) -> ChildProcess:
     """Run a command in a cell, and wait until it is compiled.
 
     Raises:
@@ -46,7 +40,7 @@ def start(
     fds = {} if stdin is None else {"stdin": stdin}
     if command.builds:
         job.pump.restart(BUILD_SECONDS)
-    request = command_request(job, command, channel)
+    request = command_request(job, command)
     child = ChildProcess(job.server, job.pump, job.output, request, fds)
     try:
         kind, *details = child.receive()

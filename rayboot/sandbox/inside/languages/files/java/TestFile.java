@@ -22,6 +22,7 @@ import javax.tools.StandardLocation;
 final class TestFile {
     private static final String[] PACKAGES = {"java.lang", "java.util", "java.io", "java.math"};
     private static final Pattern CLASS = Pattern.compile("\\b[A-Z]\\w*");
+    private static final Pattern NAME = Pattern.compile("\\b[\\p{L}_$][\\p{L}\\p{N}_$]*");
     private static final Pattern DECLARED = Pattern.compile("\\b(?:class|interface|enum|record)\\s+(\\w+)");
 
     private final Map<String, String> classes = new TreeMap<>();
@@ -50,6 +51,11 @@ final class TestFile {
             imports.append("import ").append(name).append(".*; ");
         }
         return imports + test;
+    }
+
+    /** All names in a test file. */
+    static Set<String> names(String test) {
+        return matches(NAME, test, 0);
     }
 
     private static Set<String> matches(Pattern pattern, String text, int group) {
