@@ -9,7 +9,7 @@ from .command_process import BUILD_SECONDS, compile_stop
 from .job import Job
 from .languages.base import Command, Compiled, Direct, Halves, Language
 from .peer import dismiss, peer_of
-from .stops import Ended, HelperFailed, Misbehaved, Stop, TimedOut
+from .stops import HelperFailed, Stop, TimedOut
 
 
 def run_command(job: Job, language: Language) -> Command:
@@ -35,15 +35,12 @@ def compiled_halves(job: Job, language: Compiled, code: str) -> Halves:
 def _compile(job: Job, language: Compiled, request: Mapping[str, Any]) -> Mapping[str, Any]:
     name = f"compiler of {language.name}"
     job.pump.restart(BUILD_SECONDS)
-    peer = None
     try:
         peer = peer_of(job, name, language.compiler)
         peer.send(request)
         answer: Mapping[str, Any] = peer.receive()
-    except (TimedOut, Ended, Misbehaved) as stop:
-        dismiss(job, name)
-        reason = (peer and peer.complaint()) or stop
-        raise HelperFailed(f"the {name} gave no answer: {reason}") from stop
+    except TimedOut as stop:
+        raise HelperFailed(f"the {name} gave no answer within {BUILD_SECONDS:g} s") from stop
     except BaseException:
         dismiss(job, name)
         raise

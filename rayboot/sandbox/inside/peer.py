@@ -9,11 +9,12 @@ from .command_process import command_request
 from .job import Job
 from .languages.base import Command
 from .process import ChildProcess, Output
-from .stops import Stop
+from .stops import Ended, HelperFailed, Misbehaved, Stop
 
 _FOREVER = 10_000_000
 _OUTPUT_BYTES = 1 << 20
 _MEMORY = 1 << 30
+_SHOWN = 300
 
 
 class Peer:
@@ -37,11 +38,17 @@ class Peer:
         self._child.send(message)
 
     def receive(self) -> Any:
-        return self._child.receive_any()
+        """The next message.
 
-    def complaint(self) -> str:
-        """The end of what it has printed, for a person who looks for the reason of its failure."""
-        return bytes(self._output.texts["stderr"][-300:]).decode(errors="replace").strip()
+        Raises:
+            HelperFailed: None will come. No program is to blame.
+            Stop: The time is over, or the message too long.
+        """
+        try:
+            return self._child.receive_any()
+        except (Ended, Misbehaved) as stop:
+            printed = bytes(self._output.texts["stderr"][-_SHOWN:]).decode(errors="replace").strip()
+            raise HelperFailed(f"a process of the sandbox's own ended: {printed or stop}") from stop
 
     def end(self) -> None:
         self._child.end()
