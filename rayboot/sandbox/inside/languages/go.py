@@ -115,7 +115,7 @@ class Go:
         config = "".join(f"packagefile {path}={file}\n" for path, file in packages.items())
         Path(folder, "now.cfg").write_text(config)
         Path(folder, "standard.cfg").write_text(config.replace(folder, self.library))
-        options = ("-complete", "-pack", "-importcfg", "now.cfg")
+        options = ("-complete", "-pack", "-trimpath", str(_SOURCES), "-importcfg", "now.cfg")
         for command in (
             ("compile", "-p", _WIRE_PATH, *options, "-o", "wire.a", str(_SOURCES / "wire.go")),
             ("compile", "-p", "main", *options, "-o", "compiler.a", str(_SOURCES / "compiler.go")),

@@ -41,7 +41,7 @@ _FLAGS = (
     "-Djava.awt.headless=true",
 )
 
-_COMPILE_ERROR = re.compile(r"^(?:(Program|Main)\.java:(\d+): )?error: (.*)", re.M)
+_COMPILE_ERROR = re.compile(r"^(?:(\w+)\.java:(\d+): )?error: (.*)", re.M)
 _DETAILS = re.compile(r"(?:\n.*)*?\n *\^((?:\n {2}\w.*)*)")  # after the source and the mark below it
 _EXCEPTION = re.compile(r'^Exception in thread "[^"]*" ([\w.$]+)(?:: ((?:.|\n)*?))?$(?=\n\tat |\n?\Z)', re.M)
 _FRAME = re.compile(r"^\tat .*\(Program\.java:(\d+)\)$", re.M)

@@ -151,7 +151,9 @@ func build(sources map[string]string) ([]byte, error) {
 }
 
 func compile(folder string, files []string) error {
-	options := []string{"-p", "main", "-complete", "-pack", "-importcfg", filepath.Join(library, "standard.cfg"), "-o", "main.a"}
+	full, _ := filepath.Abs(folder)
+	config := filepath.Join(library, "standard.cfg")
+	options := []string{"-p", "main", "-complete", "-pack", "-trimpath", full, "-importcfg", config, "-o", "main.a"}
 	return tool(folder, "compile", append(options, files...)...)
 }
 

@@ -1,6 +1,7 @@
 package rayboot;
 
 import java.io.IOException;
+import java.lang.invoke.MethodHandles;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
@@ -260,9 +261,15 @@ public abstract class Remote extends Values {
                 case "toString0": return interfaces.get(0).getName();
                 default:
             }
-            return method.isDefault()
-                    ? InvocationHandler.invokeDefault(proxy, method, all)
-                    : ask(proxy, method.getDeclaringClass().getName(), method.getName(), types(method.getParameterTypes()), all);
+            Class<?> type = method.getDeclaringClass();
+            if (!method.isDefault()) {
+                return ask(proxy, type.getName(), method.getName(), types(method.getParameterTypes()), all);
+            }
+            if (type.getClassLoader() == null) {
+                return InvocationHandler.invokeDefault(proxy, method, all);
+            }
+            return MethodHandles.privateLookupIn(type, MethodHandles.lookup()).unreflectSpecial(method, type) // not public
+                    .bindTo(proxy).invokeWithArguments(all);
         };
         return Proxy.newProxyInstance(loader, interfaces.toArray(Class[]::new), handler);
     }

@@ -31,7 +31,7 @@ final class Stubs {
     /** Interfaces of the JDK that a stand-in has too: the JDK calls them for the test file, as by `for (x : object)`. */
     private static final Set<String> INTERFACES = Set.of("java.lang.Comparable", "java.lang.Iterable", "java.lang.Runnable",
             "java.lang.AutoCloseable", "java.util.Comparator", "java.util.Iterator", "java.util.concurrent.Callable");
-    private static final Set<String> NOT_FORWARDED = Set.of("equals", "hashCode", "clone", "finalize");
+    private static final Set<String> NOT_FORWARDED = Set.of("equals", "hashCode", "clone", "finalize", "getMessage");
 
     private final Elements elements;
     private final Types types;
@@ -100,6 +100,9 @@ final class Stubs {
             if (!method.getModifiers().contains(Modifier.PRIVATE) && isForwarded(type, method)) {
                 method(type, method);
             }
+        }
+        if (isThrowable(type.asType()) && !isOfProgram(element(above))) {
+            out.append("public String getMessage() { return (String) rayboot.Remote.call(this, \"java.lang.Throwable\", \"getMessage\", \"\"); }\n");
         }
         for (TypeElement member : ElementFilter.typesIn(type.getEnclosedElements())) {
             if (member.getKind() != ElementKind.ANNOTATION_TYPE && !(isInner(member) && !type.getTypeParameters().isEmpty())) {
@@ -188,7 +191,8 @@ final class Stubs {
 
     private boolean isForwarded(TypeElement type, ExecutableElement method) {
         String name = method.getSimpleName().toString();
-        boolean implied = elements.getOrigin(method) == Elements.Origin.MANDATED;
+        boolean implied = elements.getOrigin(method) == Elements.Origin.MANDATED
+                || type.getKind() == ElementKind.ENUM && List.of("values", "valueOf").contains(name);
         boolean accessor = type.getKind() == ElementKind.RECORD && method.getParameters().isEmpty()
                 && type.getRecordComponents().stream().anyMatch(c -> c.getSimpleName().contentEquals(name));
         return !implied && !accessor && !NOT_FORWARDED.contains(name);
