@@ -85,7 +85,7 @@ func split(program, test, entryPoint string) answer {
 	}
 	s := newSplitter(names, programFile, testFile)
 	program += s.usesOfImports()
-	runner, err := build(map[string]string{"program.go": program, "runner.go": s.runner(entryPoint)})
+	runner, err := build(map[string]string{"program.go": program, "answers.go": s.runner(entryPoint)})
 	if err != nil {
 		return answer{"errors": err.Error()}
 	}

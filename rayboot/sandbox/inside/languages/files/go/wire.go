@@ -41,11 +41,12 @@ type description = map[string]interface{}
 type unsupported struct{ reason string }
 
 var (
-	byName = map[string]reflect.Type{}
-	names  = map[reflect.Type]string{}
-	ours   []reflect.Value // functions that the other side may call
-	number json.Number
-	judge  bool
+	byName    = map[string]reflect.Type{}
+	names     = map[reflect.Type]string{}
+	ours      []reflect.Value // functions that the other side may call
+	functions Functions       // of the program
+	number    json.Number
+	judge     bool
 
 	lastCall string
 	raised   description
@@ -75,12 +76,13 @@ func register(types Types) {
 }
 
 // Serve answers calls of the program's functions until there is nobody to ask.
-func Serve(functions Functions, types Types) {
+func Serve(program Functions, types Types) {
+	functions = program
 	debug.SetMaxStack(maxStack)
 	register(types)
 	write([]interface{}{"ready"})
 	for {
-		answer(receive(), functions)
+		answer(receive())
 	}
 }
 
@@ -158,7 +160,7 @@ func ask(target interface{}, arguments []reflect.Value) []interface{} {
 		message := receive()
 		switch message[0] {
 		case "call":
-			answer(message, nil)
+			answer(message)
 		case "raised":
 			raise(message[1])
 		default:
@@ -182,7 +184,7 @@ func raise(data interface{}) {
 	panic(thrown)
 }
 
-func answer(message []interface{}, functions Functions) {
+func answer(message []interface{}) {
 	call := message[1].([]interface{})
 	done := make(chan bool)
 	go func() {
@@ -197,14 +199,14 @@ func answer(message []interface{}, functions Functions) {
 			}
 			done <- true
 		}()
-		results, changes := serve(function(call[0], functions), call[1:])
+		results, changes := serve(function(call[0]), call[1:])
 		send("ok", results, changes)
 		finished = true
 	}()
 	<-done
 }
 
-func function(target interface{}, functions Functions) reflect.Value {
+func function(target interface{}) reflect.Value {
 	if name, ok := target.(string); ok {
 		return reflect.ValueOf(functions[name])
 	}
