@@ -163,17 +163,19 @@ HOSTILE = {
         '"os"\n',
     ),
     "the sandbox's own package": (
-        "func double(a int) int { wire.Write([]interface{}{1, \"ok\", []int{7}, []int{}}); return 0 }",
+        'func double(a int) int { wire.Write([]interface{}{1, "ok", []int{7}, []int{}}); return 0 }',
         '"rayboot/wire"\n',
     ),
     "forged frames on every descriptor": (
-        "func double(a int) int {\n\tfor _, text := range []string{`[1,\"ok\",[7],[]]`, `[\"verdict\",{\"status\":\"passed\"}]`} {\n"
+        "func double(a int) int {\n\tfor _, text := range []string{"
+        '`[1,"ok",[7],[]]`, `["verdict",{"status":"passed"}]`} {\n'
         "\t\tframe := append([]byte{0, 0, 0, byte(len(text))}, text...)\n"
         "\t\tfor fd := 0; fd < 9; fd++ { syscall.Write(fd, frame) }\n\t}\n\treturn 0\n}",
         '"syscall"\n',
     ),
     "everything that it finds in memory": (
-        "var found [][]byte\nfunc double(a int) int {\n\tfor at := uintptr(0xc000000000); at < 0xc000100000; at += 64 {\n"
+        "var found [][]byte\nfunc double(a int) int {\n"
+        "\tfor at := uintptr(0xc000000000); at < 0xc000100000; at += 64 {\n"
         "\t\tfound = append(found, append([]byte{}, unsafe.Slice((*byte)(unsafe.Pointer(at)), 64)...))\n\t}\n"
         "\tfor _, bytes := range found { os.Stderr.Write(bytes) }\n\treturn 0\n}",
         '"os"\n"unsafe"\n',
@@ -222,7 +224,8 @@ func square(side float64) Shape { return Square{side} }
 func apply(f func(int) (int, error), n int) (int, error) { return f(n) }
 func reverse(a []int, m map[string][]int, s *string) { a[0], a[1] = a[1], a[0]; m["b"] = []int{2}; *s += "!" }
 func many() (int64, uint64, float64, []int, []int, string, interface{}, error) {
-	return math.MinInt64, math.MaxUint64, math.Inf(-1), nil, []int{}, "\\xff\\x00", map[interface{}]interface{}{1: []interface{}{nil, 2.5, int8(3), "x"}}, fmt.Errorf("wrong %d", 1)
+	return math.MinInt64, math.MaxUint64, math.Inf(-1), nil, []int{}, "\\xff\\x00",
+		map[interface{}]interface{}{1: []interface{}{nil, 2.5, int8(3), "x"}}, fmt.Errorf("wrong %d", 1)
 }
 func fail() { panic("on purpose") }
 func double(a int) int { return 2 * a }
@@ -234,15 +237,17 @@ CONDITIONS = [
     "total(square(2), Square{}, square(3)) == 13 && total() == 0",
     'n == 8 && err.Error() == "odd"',
     'a[0] == 2 && len(m) == 2 && m["b"][0] == 2 && s == "a!"',
-    'i == math.MinInt64 && u == math.MaxUint64 && math.IsInf(f, -1) && none == nil && empty != nil && text == "\\xff\\x00"',
-    'reflect.DeepEqual(any, map[interface{}]interface{}{1: []interface{}{nil, 2.5, int8(3), "x"}}) && problem.Error() == "wrong 1"',
+    "i == math.MinInt64 && u == math.MaxUint64 && math.IsInf(f, -1)",
+    'none == nil && empty != nil && text == "\\xff\\x00"',
+    'reflect.DeepEqual(any, map[interface{}]interface{}{1: []interface{}{nil, 2.5, int8(3), "x"}})',
+    'problem.Error() == "wrong 1"',
     'message == "on purpose"',
 ]
 
 
 def test_whatever_go_has_crosses_between_the_test_and_the_program(sandbox: Sandbox) -> None:
     lines = [
-        "p := &Point{X: 1}; a := []int{1, 2}; m := map[string][]int{}; s := \"a\"; reverse(a, m, &s); m[\"a\"] = nil",
+        'p := &Point{X: 1}; a := []int{1, 2}; m := map[string][]int{}; s := "a"; reverse(a, m, &s); m["a"] = nil',
         'n, err := apply(func(n int) (int, error) { return double(n), fmt.Errorf("odd") }, 4)',
         "i, u, f, none, empty, text, any, problem := many()",
         "var message interface{}; func() { defer func() { message = recover() }(); fail() }()",
@@ -254,7 +259,9 @@ def test_whatever_go_has_crosses_between_the_test_and_the_program(sandbox: Sandb
     assert verdict.passed, verdict
 
 
-def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_program(sandbox: Sandbox) -> None:
+def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_program(
+    sandbox: Sandbox,
+) -> None:
     def run(program: str, body: str) -> Verdict:
         test = ScriptTest(code=f"\n\nfunc main() {{\n\t{body}\n}}\n")
         return sandbox.run("package main\n" + program, [test], entry_point="f", language="go")

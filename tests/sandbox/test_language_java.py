@@ -198,9 +198,10 @@ HOSTILE = {
     "everything that it finds in memory": subject(
         """try {
             String dump = new File("heap.hprof").getAbsolutePath();
-            Object bean = Class.forName("java.lang.management.ManagementFactory").getMethod("getPlatformMXBean", Class.class)
-                .invoke(null, Class.forName("com.sun.management.HotSpotDiagnosticMXBean"));
-            Class.forName("com.sun.management.HotSpotDiagnosticMXBean").getMethod("dumpHeap", String.class, boolean.class)
+            Class<?> kind = Class.forName("com.sun.management.HotSpotDiagnosticMXBean");
+            Object bean = Class.forName("java.lang.management.ManagementFactory")
+                .getMethod("getPlatformMXBean", Class.class).invoke(null, kind);
+            kind.getMethod("dumpHeap", String.class, boolean.class)
                 .invoke(bean, dump, false);
             System.err.write(new FileInputStream(dump).readAllBytes());
         } catch (Exception e) {}
@@ -216,7 +217,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize("program", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_program_does_not_pass(sandbox: Sandbox, program: str) -> None:
-    test = the_test("Set<Integer>", "3", "new HashSet<>(Arrays.asList(3, 4))") if "TreeSet" in program else LISTS
+    test = (
+        the_test("Set<Integer>", "3", "new HashSet<>(Arrays.asList(3, 4))") if "TreeSet" in program else LISTS
+    )
     assert not judge(sandbox, program, test).passed
 
 
@@ -252,7 +255,9 @@ def test_an_object_of_the_programs_own_class_equals_nothing_of_the_tests(sandbox
     forged = subject("return Boolean.valueOf(true);", "Boolean", "class Boolean { static Boolean valueOf(boolean b) {"
                      " return new Boolean(); } public boolean equals(Object other) { return true; } }")  # fmt: skip
     assert not judge(sandbox, forged, BOOLEANS).passed
-    liar = subject("return new Liar();", "Object", "class Liar { public boolean equals(Object other) { return true; } }")
+    liar = subject(
+        "return new Liar();", "Object", "class Liar { public boolean equals(Object other) { return true; } }"
+    )
     assert not judge(sandbox, liar, the_test("Object", "3", "4")).passed
 
 
@@ -293,7 +298,11 @@ def test_a_program_that_is_too_much_for_the_compiler_does_not_end_the_server(san
 
 
 def whole_test(*lines: str) -> str:
-    return "class Main {\n    public static void main(String[] args) throws Exception {\n" + "\n".join(lines) + "\n}\n}"
+    return (
+        "class Main {\n    public static void main(String[] args) throws Exception {\n"
+        + "\n".join(lines)
+        + "\n}\n}"
+    )
 
 
 def wrong_unless(condition: str) -> str:
@@ -306,48 +315,73 @@ class Pile<T extends Comparable<T>> implements Iterable<T> {
     Pile(T... first) { made++; items.addAll(Arrays.asList(first)); }
     Pile<T> push(T item) { items.add(item); return this; }
     T top() { if (items.isEmpty()) throw new Empty("none"); return items.get(items.size() - 1); }
-    <R extends Comparable<R>> Pile<R> map(Function<? super T, ? extends R> f) { Pile<R> r = new Pile<>(); for (T i : items) r.push(f.apply(i)); return r; }
+    <R extends Comparable<R>> Pile<R> map(Function<? super T, ? extends R> f) {
+        Pile<R> r = new Pile<>(); for (T i : items) r.push(f.apply(i)); return r;
+    }
     static int made() { return made; }
     public Iterator<T> iterator() { return items.iterator(); }
     static class Empty extends RuntimeException { Empty(String text) { super(text); } int code() { return 7; } }
     enum Color { RED, GREEN { Color next() { return RED; } }; Color next() { return GREEN; } }
-    record Pair(int a, List<String> b) { Pair { if (a < 0) throw new IllegalArgumentException("negative"); } Pair grown() { return new Pair(a + 1, b); } }
+    record Pair(int a, List<String> b) {
+        Pair { if (a < 0) throw new IllegalArgumentException("negative"); }
+        Pair grown() { return new Pair(a + 1, b); }
+    }
     interface Shape { double area(); default double twice() { return 2 * area(); } }
     static Shape square(double side) { return () -> side * side; }
     static double total(List<Shape> shapes) { double sum = 0; for (Shape s : shapes) sum += s.twice(); return sum; }
     static int sum(int... numbers) { return Arrays.stream(numbers).sum(); }
     static void reverse(int[] numbers, List<List<Integer>> rows, StringBuilder text, Map<Character, Long> counts) {
-        int first = numbers[0]; numbers[0] = numbers[1]; numbers[1] = first; rows.get(0).set(0, 9); text.append("!"); counts.merge('a', 1L, Long::sum);
+        int first = numbers[0]; numbers[0] = numbers[1]; numbers[1] = first;
+        rows.get(0).set(0, 9); text.append("!"); counts.merge('a', 1L, Long::sum);
     }
-    static Object many() { return new Object[] {1, 2L, 1.5, Double.NaN, -0.0, 'c', null, Optional.of("x"), new int[][] {{1}, {2, 3}}, Long.MAX_VALUE, new java.math.BigInteger("123456789012345678901234567890")}; }
+    static Object[] many() {
+        return new Object[] {1, 2L, 1.5, Double.NaN, -0.0, 'c', null, Optional.of("x"), new int[][] {{1}, {2, 3}},
+            Long.MAX_VALUE, new java.math.BigInteger("123456789012345678901234567890"),
+            new TreeMap<>(Map.of(2, "b", 1, "a"))};
+    }
 }
 """
+USES = [
+    "Pile<Integer> s = new Pile<>();",
+    "int[] n = {1, 2}; List<List<Integer>> rows = List.of(new ArrayList<>(List.of(1, 2)));",
+    "StringBuilder text = new StringBuilder(`a`); Map<Character, Long> counts = new TreeMap<>();",
+    "List<Integer> row = rows.get(0); Pile.reverse(n, rows, text, counts);",
+    "Object[] same = {1, 2L, 1.5, Double.NaN, -0.0, 'c', null, Optional.of(`x`), new int[][] {{1}, {2, 3}},",
+    "    Long.MAX_VALUE, new BigInteger(`123456789012345678901234567890`), new HashMap<>(Map.of(2, `b`, 1, `a`))};",
+    "int sum = 0; for (int i : s.push(3).push(5)) sum += i;",
+    "String caught = null; int code = 0;",
+    "try { new Pile<String>().top(); } catch (Pile.Empty e) { caught = e.getMessage(); code = e.code(); }",
+    "try { new Pile.Pair(-1, null); code = 0; } catch (IllegalArgumentException e) {}",
+]
+CONDITIONS = [
+    "s.top() == 5 && sum == 8",
+    "s.push(1) == s",
+    "Pile.made() == 2 && Pile.SIZE == 4",
+    "s.map(x -> `<` + x + `>`).top().equals(`<1>`)",
+    "Pile.Color.RED.next() == Pile.Color.GREEN && Pile.Color.GREEN.next() == Pile.Color.RED",
+    "new Pile.Pair(1, List.of(`b`)).grown().equals(new Pile.Pair(2, List.of(`b`)))",
+    "Pile.square(3).area() == 9 && Pile.total(List.of(Pile.square(1), () -> 2.5)) == 7",
+    "Pile.sum() == 0 && Pile.sum(1, 2, 3) == 6",
+    "n[0] == 2 && row.get(0) == 9 && text.toString().equals(`a!`) && counts.get('a') == 1L",
+    "Arrays.deepEquals(Pile.many(), same)",
+    "caught.equals(`none`) && code == 7",
+]
 
 
 def test_whatever_java_has_crosses_between_the_test_and_the_program(sandbox: Sandbox) -> None:
-    conditions = [
-        "s.push(3).push(5).top() == 5",
-        "s.push(1) == s",
-        "Pile.made() == 1 && Pile.SIZE == 4",
-        "s.map(x -> \"<\" + x + \">\").top().equals(\"<1>\")",
-        "Pile.Color.RED.next() == Pile.Color.GREEN && Pile.Color.GREEN.next() == Pile.Color.RED",
-        "new Pile.Pair(1, List.of(\"b\")).grown().equals(new Pile.Pair(2, List.of(\"b\")))",
-        "Pile.square(3).area() == 9 && Pile.total(List.of(Pile.square(1), () -> 2.5)) == 7",
-        "Pile.sum() == 0 && Pile.sum(1, 2, 3) == 6",
-    ]
-    lines = ["Pile<Integer> s = new Pile<>();", *map(wrong_unless, conditions)]
-    lines += ["int[] n = {1, 2}; List<List<Integer>> rows = List.of(new ArrayList<>(List.of(1, 2))); List<Integer> row = rows.get(0);"]
-    lines += ["StringBuilder text = new StringBuilder(\"a\"); Map<Character, Long> counts = new TreeMap<>();"]
-    lines += ["Pile.reverse(n, rows, text, counts);", wrong_unless("n[0] == 2 && row.get(0) == 9 && text.toString().equals(\"a!\") && counts.get('a') == 1L")]
-    lines += ["Object[] many = (Object[]) Pile.many();", "Object[] same = {1, 2L, 1.5, Double.NaN, -0.0, 'c', null, Optional.of(\"x\"), new int[][] {{1}, {2, 3}}, Long.MAX_VALUE, new BigInteger(\"123456789012345678901234567890\")};"]
-    lines += [wrong_unless("Arrays.deepEquals(many, same)"), "int sum = 0; for (int i : s) sum += i;", wrong_unless("sum == 9")]
-    lines += ["try { new Pile<String>().top(); throw new Exception(\"did not pass\"); } catch (Pile.Empty e) {", wrong_unless("e.getMessage().equals(\"none\") && e.code() == 7"), "}"]
-    lines += ["try { new Pile.Pair(-1, null); throw new Exception(\"did not pass\"); } catch (IllegalArgumentException e) {}"]
-    verdict = judge(sandbox, PILE, whole_test(*lines), "top")
+    lines = "\n".join([*USES, *map(wrong_unless, CONDITIONS)]).replace("`", '"')
+    verdict = judge(sandbox, PILE, whole_test(lines), "top")
     assert verdict.passed, verdict
 
 
-def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_program(sandbox: Sandbox) -> None:
+def test_literals_of_the_test_file_are_the_same_objects_as_those_of_the_program(sandbox: Sandbox) -> None:
+    program = 'class Subject { static boolean f(String text) { return text == "literal"; } }'
+    assert run(sandbox, program, whole_test(wrong_unless('Subject.f("literal")'))).passed
+
+
+def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_program(
+    sandbox: Sandbox,
+) -> None:
     program = "class Node { int value; Node(int value) { this.value = value; } static int f(Object o) { return 1; } }"
     verdict = run(sandbox, program, whole_test(wrong_unless("new Node(1).value == 1")))
     assert verdict.status == "sandbox_error"
@@ -355,7 +389,10 @@ def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_pr
     idle = run(sandbox, program, whole_test("int unused = 1;"))
     assert (idle.status, idle.message) == ("sandbox_error", "the test file called nothing of the program")
     alien = run(sandbox, program, whole_test("class Own {} Node.f(new Own());"))
-    assert (alien.status, alien.message) == ("sandbox_error", "the test file passes the program an object of class Main$1Own")
+    assert (alien.status, alien.message) == (
+        "sandbox_error",
+        "the test file passes the program an object of class Main$1Own",
+    )
 
 
 def run(sandbox: Sandbox, program: str, test: str) -> Verdict:
@@ -370,7 +407,11 @@ def test_what_one_test_file_sets_is_not_there_for_the_next(sandbox: Sandbox) -> 
     program = "class Subject { static int f(int a) { return a; } }"
     sets = 'System.setProperty("left", "here"); Subject.f(1);'
     assert run(sandbox, program, whole_test(sets)).passed
-    assert run(sandbox, program, whole_test('Subject.f(1); if (System.getProperty("left") != null) throw new Exception();')).passed
+    assert run(
+        sandbox,
+        program,
+        whole_test('Subject.f(1); if (System.getProperty("left") != null) throw new Exception();'),
+    ).passed
 
 
 def test_memory_that_a_program_lacks_is_named(sandbox: Sandbox) -> None:

@@ -30,7 +30,9 @@ def _halves(job: Job, language: Language, code: str) -> Halves:
     if isinstance(language, Split):
         request = {"code": code, "entry_point": job.request["entry_point"]}
         return Halves(language.runner(job.request["program"]), language.judge(), request)
-    raise Stop(f"a test file in {language.name} cannot be run in another process than the program, and so is not judged")
+    raise Stop(
+        f"a test file in {language.name} cannot be run in another process than the program, and so is not judged"
+    )
 
 
 def _split(job: Job, language: Language, halves: Halves) -> Outcome:

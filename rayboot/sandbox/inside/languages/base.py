@@ -1,7 +1,7 @@
 """What the sandbox must know of a language other than Python, and what its programs may be asked.
 
-A test by *standard input* runs a command and compares what it prints. A *test file* (MBXP) is split from the program: they
-run in two processes; calls and plain data cross (`Split`, `Compiled`). What is neither has no test files.
+A test by *standard input* runs a command and compares what it prints. A *test file* (MBXP) is split from the
+program: they run in two processes; calls and plain data cross (`Split`, `Compiled`). What is neither has no test files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 Channel = Literal["none", "descriptor", "stdin"]
-"""Where a command finds the supervisor's channel: nowhere, on descriptor 3, or as its standard input, open both ways."""
+"""Where a command finds the supervisor's channel: nowhere, on descriptor 3, or as standard input, open both ways."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ class Compiled(Language, Protocol):
     """A language whose compiler is too slow to be started for every program."""
 
     def compiler(self) -> Command:
-        """Answers requests: with `{"errors": text}` for `explain`, with `{"unsupported": text}` where the program and its
-        test file cannot be split, or with what `run_compiled` and `halves` take.
+        """Answers requests: with `{"errors": text}` for `explain`, with `{"unsupported": text}` where the program and
+        its test file cannot be split, or with what `run_compiled` and `halves` take.
         """
 
     def request(self, program: str, test: str | None = None, entry_point: str = "") -> Mapping[str, Any]:

@@ -107,7 +107,9 @@ class Go:
 
     def _tools(self) -> str:
         """The folder of the compiler and the linker."""
-        return os.path.dirname(next(iter(glob.glob(os.path.join(self.root, "pkg", "tool", "*", "compile"))), ""))
+        return os.path.dirname(
+            next(iter(glob.glob(os.path.join(self.root, "pkg", "tool", "*", "compile"))), "")
+        )
 
     def _fill(self, folder: str) -> None:
         packages = self._precompiled() or self._compiled(os.path.join(folder, "cache"))

@@ -1,7 +1,7 @@
-"""Java: the program and its test file run in two processes, with stand-ins for the program's classes in the test file's.
+"""Java: program and test file run in two processes, with stand-ins for the program's classes in the test file's.
 
-A process that stays compiles: the program, stand-ins for its classes (files/java/Stubs.java), and the test file against
-these. Another that stays (files/java/Judge.java) runs the test files, each with classes of its own; the program's process
+A process that stays compiles: the program, stand-ins for its classes (files/java/Stubs.java), and the test file
+against these. Another that stays (Judge.java) runs the test files, each with classes of its own; the program's process
 (Runner.java) holds nothing but the program. Calls cross, with plain data (Values.java).
 
 A process needs about 100 MB of data (RLIMIT_DATA) beside its heap, which grows up to `heap_mb`.

@@ -42,10 +42,17 @@ class JavaScript:
 
     def runner(self, program: str) -> Command:
         files = {"program.js": program, **self._own("runner.js")}
-        return Command((self._node(), *_FLAGS, "runner.js"), files, env=self._environment(), channel="descriptor")
+        return Command(
+            (self._node(), *_FLAGS, "runner.js"), files, env=self._environment(), channel="descriptor"
+        )
 
     def judge(self) -> Command:
-        return Command((self._node(), *_FLAGS, "judge.js"), self._own("judge.js"), env=self._environment(), channel="descriptor")
+        return Command(
+            (self._node(), *_FLAGS, "judge.js"),
+            self._own("judge.js"),
+            env=self._environment(),
+            channel="descriptor",
+        )
 
     def explain(self, text: str) -> Complaint:
         error, line = _ERROR.search(text), _LINE.search(text)

@@ -34,7 +34,11 @@ class Perl:
         return Command((self._perl(), "program.pl"), {"program.pl": program})
 
     def runner(self, program: str) -> Command:
-        return Command((self._perl(), "runner.pl"), {"program.pl": program, **self._own("runner.pl")}, channel="descriptor")
+        return Command(
+            (self._perl(), "runner.pl"),
+            {"program.pl": program, **self._own("runner.pl")},
+            channel="descriptor",
+        )
 
     def judge(self) -> Command:
         return Command((self._perl(), "judge.pl"), self._own("judge.pl"), channel="descriptor")

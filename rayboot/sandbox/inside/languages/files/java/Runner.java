@@ -45,6 +45,13 @@ final class Runner extends Remote {
         return invoke(target, type, (String) call.get(2), (String) call.get(3), arguments);
     }
 
+    /** Literals of the test file are interned, as if it were in this process: a program may compare them by ==. */
+    @Override
+    Object decode(Object data) {
+        Object value = super.decode(data);
+        return value instanceof String text ? text.intern() : value;
+    }
+
     @Override
     Class<?> resolve(String name) {
         try {
