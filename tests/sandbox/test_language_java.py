@@ -379,6 +379,15 @@ def test_literals_of_the_test_file_are_the_same_objects_as_those_of_the_program(
     assert run(sandbox, program, whole_test(wrong_unless('Subject.f("literal")'))).passed
 
 
+def test_a_class_of_the_program_does_not_hide_one_that_the_test_file_imports(sandbox: Sandbox) -> None:
+    program = "class Subject { static int f(int a) { return 0; } } class IntStream { static int sum() { return 3; } }"
+    test = "import java.util.stream.*; " + whole_test(
+        wrong_unless("Subject.f(1) == IntStream.of(1, 2).sum()")
+    )
+    verdict = run(sandbox, program, test)
+    assert (verdict.status, verdict.message) == ("failed", "did not pass")
+
+
 def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_program(
     sandbox: Sandbox,
 ) -> None:

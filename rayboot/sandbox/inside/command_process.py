@@ -11,7 +11,7 @@ from .languages.base import Command, Complaint, Language
 from .process import ChildProcess
 from .stops import Ended, Stop
 
-BUILD_SECONDS = 60.0
+BUILD_SECONDS = 120.0
 """Time for a compiler; the program's own begins when it is through."""
 
 _OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemoryError|cannot allocate memory", re.IGNORECASE)

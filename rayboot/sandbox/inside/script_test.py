@@ -38,11 +38,13 @@ def _halves(job: Job, language: Language, code: str) -> Halves:
 def _split(job: Job, language: Language, halves: Halves) -> Outcome:
     """The program and the test file in two processes; calls and plain data cross.
 
-    The judge is there before the program, which could reach its files at tier B.
+    A judge whose files a program could reach at tier B runs, and says so, before the program is there.
     """
     name = f"judge of {language.name}"
     try:
         judge = peer_of(job, name, lambda: halves.judge)
+        if not halves.stays:
+            judge.receive()
         program = start(job, language, halves.runner)
     except BaseException:
         if not halves.stays:

@@ -43,7 +43,7 @@ class Halves:
     request: Mapping[str, Any]
     """What the judge is told of the test file."""
     stays: bool = True
-    """Whether the judge takes further test files."""
+    """Whether the judge takes further test files. Else it says when it runs."""
 
 
 @dataclass(frozen=True)

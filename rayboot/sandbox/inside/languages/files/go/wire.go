@@ -90,6 +90,7 @@ func Serve(program Functions, types Types) {
 func Run(test func(), types Types) {
 	judge = true
 	register(types)
+	write([]interface{}{"ready"})
 	read()
 	done := make(chan description)
 	go func() {
@@ -601,7 +602,6 @@ func receive() []interface{} {
 	return message
 }
 
-// Write sends a message, as read receives one; the compiler speaks so, too.
 func write(message interface{}) {
 	body, err := json.Marshal(message)
 	check(err)
