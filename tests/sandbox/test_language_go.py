@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from support.foreign import Outcome, by_itself, under_test
 
-from rayboot.sandbox import LANGUAGES, Sandbox, missing
+from rayboot.problems.types import ScriptTest
+from rayboot.sandbox import LANGUAGES, Sandbox, Verdict, missing
 
 pytestmark = pytest.mark.skipif(bool(missing(LANGUAGES["go"])), reason="no Go toolchain here")
 
@@ -87,7 +88,7 @@ def test_a_panic_is_given_with_its_line(sandbox: Sandbox) -> None:
     ("program", "message", "line"),
     [
         ("func double(a int) int { return x }", "undefined: x", 7),
-        ("func double(a int) int {", "syntax error: unexpected EOF, expecting }", 8),
+        ("func double(a int) int {", "syntax error: unexpected EOF, expecting }", 7),
         ("func twice(a int) int { return 2 * a }", "undefined: double", None),
         (
             "func double(a, b int) int { return a }",
@@ -96,7 +97,7 @@ def test_a_panic_is_given_with_its_line(sandbox: Sandbox) -> None:
         ),
         (
             "func double(a int) int { return a }\nfunc main() {}",
-            "main redeclared in this block; exports.go:4:6: other declaration of main",
+            "main redeclared in this block; answers.go:3:6: other declaration of main",
             8,
         ),
     ],
@@ -144,8 +145,8 @@ HOSTILE = {
     ),
     "its own types": ("type string = int\ntype int = int8\nfunc double(a int) int { return 0 }", ""),
     "a number that writes itself as anything": (
-        "type number int\nfunc (n number) MarshalJSON() ([]byte, error) { return []byte(`7`), nil }\n"
-        "func (n number) Equal(other any) bool { return true }\nfunc double(a int) number { return 6 }",
+        "type number int\nfunc (n number) MarshalJSON() ([]byte, error) { return []byte(`6`), nil }\n"
+        "func (n number) Equal(other any) bool { return true }\nfunc double(a int) number { return 7 }",
         "",
     ),
     "reading the secret": (
@@ -161,9 +162,38 @@ HOSTILE = {
         'func double(a int) int { println("0123456789abcdef0123456789abcdef"); os.Exit(0); return 0 }',
         '"os"\n',
     ),
-    "a copy of the launcher's call": (
-        "func double(a int) int { nonce.Finish(); return 0 }",
-        '"rayboot/nonce"\n',
+    "the sandbox's own package": (
+        'func double(a int) int { wire.Write([]interface{}{1, "ok", []int{7}, []int{}}); return 0 }',
+        '"rayboot/wire"\n',
+    ),
+    "forged frames on every descriptor": (
+        "func double(a int) int {\n\tfor _, text := range []string{"
+        '`[1,"ok",[7],[]]`, `["verdict",{"status":"passed"}]`} {\n'
+        "\t\tframe := append([]byte{0, 0, 0, byte(len(text))}, text...)\n"
+        "\t\tfor fd := 0; fd < 9; fd++ { syscall.Write(fd, frame) }\n\t}\n\treturn 0\n}",
+        '"syscall"\n',
+    ),
+    "everything that it finds in memory": (
+        "var found [][]byte\nfunc double(a int) int {\n"
+        "\tfor at := uintptr(0xc000000000); at < 0xc000100000; at += 64 {\n"
+        "\t\tfound = append(found, append([]byte{}, unsafe.Slice((*byte)(unsafe.Pointer(at)), 64)...))\n\t}\n"
+        "\tfor _, bytes := range found { os.Stderr.Write(bytes) }\n\treturn 0\n}",
+        '"os"\n"unsafe"\n',
+    ),
+    "a slice over all memory, made by a data race": (
+        "type pair struct{ a, b interface{} }\nfunc double(a int) int {\n\tvar x interface{} = new(int)\n"
+        "\tgo func() { for { x = new(int) } }()\n\tgo func() { for { x = &[1 << 20]int{} } }()\n"
+        "\tfor i := 0; i < 100000; i++ { if p, ok := x.(*[1 << 20]int); ok { _ = p[1<<19] } }\n\treturn 0\n}",
+        "",
+    ),
+    "a goroutine that panics": (
+        "func double(a int) int { go panic(1); select {} }",
+        "",
+    ),
+    "a function that is linked to the test's": (
+        "//go:linkname told rayboot/wire.outcome\nfunc told(x interface{}) map[string]interface{}\n"
+        "func double(a int) int { told(nil); return 0 }",
+        '_ "unsafe"\n',
     ),
 }
 
@@ -179,18 +209,76 @@ def test_another_package_cannot_stand_in_for_one_that_the_test_imports(sandbox: 
     assert complaint.message == "Exception --- test case 0 failed to pass"
 
 
-@pytest.mark.parametrize(
-    "package", ["unsafe", "un\\x73afe", "syscall", "runtime/debug", "plugin", "internal/reflectlite"]
-)
-def test_packages_that_reach_memory_are_not_to_be_had(sandbox: Sandbox, package: str) -> None:
-    complaint = judge(sandbox, "func double(a int) int { return 2 * a }", f'\t_ "{package}"\n').complaint
-    assert complaint.message.endswith(": not available")
-    assert complaint.line == 6
+WIDE = """
+type Point struct { X, y int; name string; Next *Point }
+type Shape interface { Area() float64 }
+type Square struct { side float64 }
+type Color int
+const ( Red Color = iota; Green )
+func (s Square) Area() float64 { return s.side * s.side }
+func (p *Point) Move(by int) *Point { p.X += by; p.y++; return p }
+func (c Color) Next() Color { return Green }
+func line(n int) *Point { if n == 0 { return nil }; return &Point{n, n, "p", line(n - 1)} }
+func total(shapes ...Shape) (sum float64) { for _, s := range shapes { sum += s.Area() }; return }
+func square(side float64) Shape { return Square{side} }
+func apply(f func(int) (int, error), n int) (int, error) { return f(n) }
+func reverse(a []int, m map[string][]int, s *string) { a[0], a[1] = a[1], a[0]; m["b"] = []int{2}; *s += "!" }
+func many() (int64, uint64, float64, []int, []int, string, interface{}, error) {
+	return math.MinInt64, math.MaxUint64, math.Inf(-1), nil, []int{}, "\\xff\\x00",
+		map[interface{}]interface{}{1: []interface{}{nil, 2.5, int8(3), "x"}}, fmt.Errorf("wrong %d", 1)
+}
+func fail() { panic("on purpose") }
+func double(a int) int { return 2 * a }
+"""
+CONDITIONS = [
+    "line(2).Next.y == 1 && line(0) == nil",
+    "p.Move(3).X == 4 && p.X == 4 && p.y == 1",
+    "Red.Next() == Green",
+    "total(square(2), Square{}, square(3)) == 13 && total() == 0",
+    'n == 8 && err.Error() == "odd"',
+    'a[0] == 2 && len(m) == 2 && m["b"][0] == 2 && s == "a!"',
+    "i == math.MinInt64 && u == math.MaxUint64 && math.IsInf(f, -1)",
+    'none == nil && empty != nil && text == "\\xff\\x00"',
+    'reflect.DeepEqual(any, map[interface{}]interface{}{1: []interface{}{nil, 2.5, int8(3), "x"}})',
+    'problem.Error() == "wrong 1"',
+    'message == "on purpose"',
+]
 
 
-def test_a_function_cannot_be_linked_to_one_of_the_runtime(sandbox: Sandbox) -> None:
-    body = "//go:linkname exit rayboot/nonce.Finish\nfunc exit()\nfunc double(a int) int { exit(); return 0 }"
-    assert judge(sandbox, body).complaint.error_type == "compile error"
+def test_whatever_go_has_crosses_between_the_test_and_the_program(sandbox: Sandbox) -> None:
+    lines = [
+        'p := &Point{X: 1}; a := []int{1, 2}; m := map[string][]int{}; s := "a"; reverse(a, m, &s); m["a"] = nil',
+        'n, err := apply(func(n int) (int, error) { return double(n), fmt.Errorf("odd") }, 4)',
+        "i, u, f, none, empty, text, any, problem := many()",
+        "var message interface{}; func() { defer func() { message = recover() }(); fail() }()",
+    ]
+    checks = [f"\tif !({condition}) {{ panic({number}) }}" for number, condition in enumerate(CONDITIONS)]
+    test = "\n\nfunc main() {\n\t" + "\n\t".join([*lines, *checks]) + "\n}\n"
+    head = 'package main\n\nimport ("fmt"; "math"; "reflect")\n'
+    verdict = under_test(sandbox, "go", head + WIDE, test, "double")
+    assert verdict.passed, verdict
+
+
+def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_program(
+    sandbox: Sandbox,
+) -> None:
+    def run(program: str, body: str) -> Verdict:
+        test = ScriptTest(code=f"\n\nfunc main() {{\n\t{body}\n}}\n")
+        return sandbox.run("package main\n" + program, [test], entry_point="f", language="go")
+
+    variable = run("var count = 3\nfunc f() int { return 1 }", 'if count != 3 { panic("wrong") }')
+    assert variable.status == "sandbox_error"
+    assert "undefined: count" in variable.message
+    idle = run("func f() int { return 1 }", "_ = 1")
+    assert (idle.status, idle.message) == ("sandbox_error", "the test file called nothing of the program")
+    channels = run("func f(c chan int) int { return 1 }", "f(make(chan int))")
+    assert channels.status == "sandbox_error"
+    assert "a value of type chan int cannot cross" in channels.message
+
+
+def test_endless_recursion_is_named(sandbox: Sandbox) -> None:
+    complaint = judge(sandbox, "func double(a int) int { return 1 + double(a + 1) }").complaint
+    assert (complaint.error_type, complaint.message, complaint.line) == ("fatal error", "stack overflow", 7)
 
 
 def test_a_program_by_itself_reads_standard_input(sandbox: Sandbox) -> None:

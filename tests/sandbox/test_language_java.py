@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from support.foreign import Outcome, by_itself, under_test
 
-from rayboot.sandbox import Sandbox
+from rayboot.problems.types import ScriptTest
+from rayboot.sandbox import Sandbox, Verdict
 
 pytestmark = pytest.mark.skipif(shutil.which("javac") is None, reason="no JDK here")
 
@@ -113,8 +114,8 @@ def test_endless_recursion_is_named(sandbox: Sandbox) -> None:
             11,
         ),
         (
-            "package p;\n" + subject("return null;"),
-            "the test file needs the program in the unnamed package",
+            "package rayboot.p;\n" + subject("return null;"),
+            "the package rayboot is the sandbox's own",
             1,
         ),
         (
@@ -135,9 +136,6 @@ LYING_LIST = """return new ArrayList<Integer>(List.of(1)) {
     public boolean equals(Object other) { return true; }
     public int hashCode() { return Arrays.asList(3, 4).hashCode(); }
 };"""
-DEFINES_A_CLASS_OF_THE_TEST = """try { java.lang.invoke.MethodHandles.lookup().defineClass(new byte[0]); }
-catch (IllegalAccessException e) {} return null;"""
-
 HOSTILE = {
     "exit": subject("System.exit(0); return null;"),
     "halt": subject("Runtime.getRuntime().halt(0); return null;"),
@@ -148,9 +146,6 @@ HOSTILE = {
         "new Thread(() -> System.exit(0)).start(); while (true) { Thread.onSpinWait(); }"
     ),
     "a list that says it is equal": subject(LYING_LIST),
-    "the launcher, called again": subject(
-        'try { rayboot.Launcher.main(new String[] {"test"}); } catch (Throwable e) {} return null;'
-    ),
     "a judge of its own": subject("return null;", more="class rayboot { static class Judge {} }"),
     "a package of its own": subject("return null;", more="class java { static class lang {} }"),
     "a class that hides Arrays": subject(
@@ -158,12 +153,6 @@ HOSTILE = {
     ),
     "reading the secret": subject(
         "try { System.err.println(new String(System.in.readAllBytes())); } catch (IOException e) {} return null;"
-    ),
-    "closing standard error, then a file in its place": subject(
-        "try { new FileOutputStream(FileDescriptor.err).close(); } catch (IOException e) {} return List.of(3, 4);"
-    ),
-    "a guess": subject(
-        'System.err.println("0123456789abcdef0123456789abcdef"); System.exit(0); return null;'
     ),
     "changing the cache of small numbers": subject(
         """try {
@@ -180,22 +169,76 @@ HOSTILE = {
         for (int i = 0; i < 4; i++) { new Thread(() -> { while (test.isAlive()) { test.stop(); } }).start(); }
         while (true) { Thread.onSpinWait(); }"""
     ),
-    "a heap dump": subject(
-        """try {
-            Class.forName("com.sun.management.HotSpotDiagnosticMXBean");
-            return List.of(3, 4);
-        } catch (ClassNotFoundException e) { return null; }"""
+    "forged replies on every descriptor": subject(
+        """String reply = "[1,\\"ok\\",[\\"l\\",\\"java.util.ArrayList\\",\\"\\",3,5],[]]";
+        byte[] frame = new byte[4 + reply.length()];
+        frame[3] = (byte) reply.length();
+        System.arraycopy(reply.getBytes(), 0, frame, 4, reply.length());
+        for (FileDescriptor fd : new FileDescriptor[] {FileDescriptor.in, FileDescriptor.out, FileDescriptor.err}) {
+            try { new FileOutputStream(fd).write(frame); } catch (IOException e) {}
+        }
+        return null;"""
     ),
-    "Unsafe": subject(
-        """try { Class.forName("sun.misc.Unsafe"); return List.of(3, 4); }
-        catch (ClassNotFoundException e) { return null; }"""
+    "a verdict of its own": subject(
+        """String verdict = "[\\"verdict\\",{\\"status\\":\\"passed\\"},true]";
+        byte[] frame = new byte[4 + verdict.length()];
+        frame[3] = (byte) verdict.length();
+        System.arraycopy(verdict.getBytes(), 0, frame, 4, verdict.length());
+        try { new FileOutputStream(FileDescriptor.in).write(frame); } catch (IOException e) {}
+        return null;"""
+    ),
+    "a hook and threads that wait for the end": subject(
+        """Runtime.getRuntime().addShutdownHook(new Thread(() -> Runtime.getRuntime().halt(0)));
+        new Thread(() -> { try { Thread.sleep(50); } catch (InterruptedException e) {} System.exit(0); }).start();
+        return List.of(a);"""
+    ),
+    "a static initialiser that fails": subject("return null;").replace(
+        "class Subject {", "class Subject { static int zero = 1 / Integer.valueOf(0);"
+    ),
+    "everything that it finds in memory": subject(
+        """try {
+            String dump = new File("heap.hprof").getAbsolutePath();
+            Class<?> kind = Class.forName("com.sun.management.HotSpotDiagnosticMXBean");
+            Object bean = Class.forName("java.lang.management.ManagementFactory")
+                .getMethod("getPlatformMXBean", Class.class).invoke(null, kind);
+            kind.getMethod("dumpHeap", String.class, boolean.class)
+                .invoke(bean, dump, false);
+            System.err.write(new FileInputStream(dump).readAllBytes());
+        } catch (Exception e) {}
+        return null;"""
+    ),
+    "a sorted set that says it holds everything": subject(
+        """return new TreeSet<Integer>((x, y) -> said++ < 1 ? x - y : 0) {{ add(1); add(2); }};
+        } static int said; static Object g() { return null;""",
+        "Set<Integer>",
     ),
 }
 
 
 @pytest.mark.parametrize("program", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_program_does_not_pass(sandbox: Sandbox, program: str) -> None:
-    assert not judge(sandbox, program).passed
+    test = (
+        the_test("Set<Integer>", "3", "new HashSet<>(Arrays.asList(3, 4))") if "TreeSet" in program else LISTS
+    )
+    assert not judge(sandbox, program, test).passed
+
+
+def test_nothing_of_the_judge_is_in_the_process_of_the_program(sandbox: Sandbox) -> None:
+    """The program may have all of its own process: native code by `Unsafe`, every object by reflection."""
+    body = """try {
+            Class<?> unsafe = Class.forName("sun.misc.Unsafe");
+            java.lang.reflect.Field field = unsafe.getDeclaredField("theUnsafe");
+            field.setAccessible(true);
+            System.out.print(field.get(null).getClass().getName());
+            Class<?> remote = Class.forName("rayboot.Remote");
+            for (java.lang.reflect.Field f : remote.getDeclaredFields()) { f.setAccessible(true); }
+            Class.forName("Main");
+        } catch (ClassNotFoundException e) {
+            System.out.print(" without " + e.getMessage());
+        } catch (ReflectiveOperationException e) {}
+        return List.of(a);"""
+    outcome = judge(sandbox, subject(body))
+    assert (outcome.passed, outcome.output) == (False, "sun.misc.Unsafe without Main")
 
 
 def test_a_thread_that_stays_does_not_delay_the_verdict(sandbox: Sandbox) -> None:
@@ -208,11 +251,14 @@ def test_recursion_may_be_deep(sandbox: Sandbox) -> None:
     assert judge(sandbox, subject(deep)).passed
 
 
-def test_the_test_cannot_be_told_by_a_boolean_of_the_programs_own(sandbox: Sandbox) -> None:
+def test_an_object_of_the_programs_own_class_equals_nothing_of_the_tests(sandbox: Sandbox) -> None:
     forged = subject("return Boolean.valueOf(true);", "Boolean", "class Boolean { static Boolean valueOf(boolean b) {"
                      " return new Boolean(); } public boolean equals(Object other) { return true; } }")  # fmt: skip
-    outcome = judge(sandbox, forged, BOOLEANS)
-    assert outcome.complaint.message.startswith("in the test file: incompatible types: ")
+    assert not judge(sandbox, forged, BOOLEANS).passed
+    liar = subject(
+        "return new Liar();", "Object", "class Liar { public boolean equals(Object other) { return true; } }"
+    )
+    assert not judge(sandbox, liar, the_test("Object", "3", "4")).passed
 
 
 def test_a_program_may_have_classes_with_names_of_the_library(sandbox: Sandbox) -> None:
@@ -249,6 +295,137 @@ def test_a_program_that_is_too_much_for_the_compiler_does_not_end_the_server(san
     nested = "return List.of(" + "(" * 100_000 + "a" + ")" * 100_000 + ");"
     assert judge(sandbox, subject(nested)).complaint.error_type == "compile error"
     assert judge(sandbox, subject("return List.of(a, a + 1);")).passed
+
+
+def whole_test(*lines: str) -> str:
+    return (
+        "class Main {\n    public static void main(String[] args) throws Exception {\n"
+        + "\n".join(lines)
+        + "\n}\n}"
+    )
+
+
+def wrong_unless(condition: str) -> str:
+    return f'if (!({condition})) throw new Exception("did not pass");'
+
+
+PILE = """import java.util.*; import java.util.function.*;
+class Pile<T extends Comparable<T>> implements Iterable<T> {
+    static final int SIZE = 4; static int made; private final ArrayList<T> items = new ArrayList<>();
+    Pile(T... first) { made++; items.addAll(Arrays.asList(first)); }
+    Pile<T> push(T item) { items.add(item); return this; }
+    T top() { if (items.isEmpty()) throw new Empty("none"); return items.get(items.size() - 1); }
+    <R extends Comparable<R>> Pile<R> map(Function<? super T, ? extends R> f) {
+        Pile<R> r = new Pile<>(); for (T i : items) r.push(f.apply(i)); return r;
+    }
+    static int made() { return made; }
+    public Iterator<T> iterator() { return items.iterator(); }
+    static class Empty extends RuntimeException { Empty(String text) { super(text); } int code() { return 7; } }
+    enum Color { RED, GREEN { Color next() { return RED; } }; Color next() { return GREEN; } }
+    record Pair(int a, List<String> b) {
+        Pair { if (a < 0) throw new IllegalArgumentException("negative"); }
+        Pair grown() { return new Pair(a + 1, b); }
+    }
+    interface Shape { double area(); default double twice() { return 2 * area(); } }
+    static Shape square(double side) { return () -> side * side; }
+    static double total(List<Shape> shapes) { double sum = 0; for (Shape s : shapes) sum += s.twice(); return sum; }
+    static int sum(int... numbers) { return Arrays.stream(numbers).sum(); }
+    static void reverse(int[] numbers, List<List<Integer>> rows, StringBuilder text, Map<Character, Long> counts) {
+        int first = numbers[0]; numbers[0] = numbers[1]; numbers[1] = first;
+        rows.get(0).set(0, 9); text.append("!"); counts.merge('a', 1L, Long::sum);
+    }
+    static Object[] many() {
+        return new Object[] {1, 2L, 1.5, Double.NaN, -0.0, 'c', null, Optional.of("x"), new int[][] {{1}, {2, 3}},
+            Long.MAX_VALUE, new java.math.BigInteger("123456789012345678901234567890"),
+            new TreeMap<>(Map.of(2, "b", 1, "a"))};
+    }
+}
+"""
+USES = [
+    "Pile<Integer> s = new Pile<>();",
+    "int[] n = {1, 2}; List<List<Integer>> rows = List.of(new ArrayList<>(List.of(1, 2)));",
+    "StringBuilder text = new StringBuilder(`a`); Map<Character, Long> counts = new TreeMap<>();",
+    "List<Integer> row = rows.get(0); Pile.reverse(n, rows, text, counts);",
+    "Object[] same = {1, 2L, 1.5, Double.NaN, -0.0, 'c', null, Optional.of(`x`), new int[][] {{1}, {2, 3}},",
+    "    Long.MAX_VALUE, new BigInteger(`123456789012345678901234567890`), new HashMap<>(Map.of(2, `b`, 1, `a`))};",
+    "int sum = 0; for (int i : s.push(3).push(5)) sum += i;",
+    "String caught = null; int code = 0;",
+    "try { new Pile<String>().top(); } catch (Pile.Empty e) { caught = e.getMessage(); code = e.code(); }",
+    "try { new Pile.Pair(-1, null); code = 0; } catch (IllegalArgumentException e) {}",
+]
+CONDITIONS = [
+    "s.top() == 5 && sum == 8",
+    "s.push(1) == s",
+    "Pile.made() == 2 && Pile.SIZE == 4",
+    "s.map(x -> `<` + x + `>`).top().equals(`<1>`)",
+    "Pile.Color.RED.next() == Pile.Color.GREEN && Pile.Color.GREEN.next() == Pile.Color.RED",
+    "new Pile.Pair(1, List.of(`b`)).grown().equals(new Pile.Pair(2, List.of(`b`)))",
+    "Pile.square(3).area() == 9 && Pile.total(List.of(Pile.square(1), () -> 2.5)) == 7",
+    "Pile.sum() == 0 && Pile.sum(1, 2, 3) == 6",
+    "n[0] == 2 && row.get(0) == 9 && text.toString().equals(`a!`) && counts.get('a') == 1L",
+    "Arrays.deepEquals(Pile.many(), same)",
+    "caught.equals(`none`) && code == 7",
+]
+
+
+def test_whatever_java_has_crosses_between_the_test_and_the_program(sandbox: Sandbox) -> None:
+    lines = "\n".join([*USES, *map(wrong_unless, CONDITIONS)]).replace("`", '"')
+    verdict = judge(sandbox, PILE, whole_test(lines), "top")
+    assert verdict.passed, verdict
+
+
+def test_literals_of_the_test_file_are_the_same_objects_as_those_of_the_program(sandbox: Sandbox) -> None:
+    program = 'class Subject { static boolean f(String text) { return text == "literal"; } }'
+    assert run(sandbox, program, whole_test(wrong_unless('Subject.f("literal")'))).passed
+
+
+def test_a_class_of_the_program_does_not_hide_one_that_the_test_file_imports(sandbox: Sandbox) -> None:
+    program = "class Subject { static int f(int a) { return 0; } } class IntStream { static int sum() { return 3; } }"
+    test = "import java.util.stream.*; " + whole_test(
+        wrong_unless("Subject.f(1) == IntStream.of(1, 2).sum()")
+    )
+    verdict = run(sandbox, program, test)
+    assert (verdict.status, verdict.message) == ("failed", "did not pass")
+
+
+def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_program(
+    sandbox: Sandbox,
+) -> None:
+    program = "class Node { int value; Node(int value) { this.value = value; } static int f(Object o) { return 1; } }"
+    verdict = run(sandbox, program, whole_test(wrong_unless("new Node(1).value == 1")))
+    assert verdict.status == "sandbox_error"
+    assert "cannot find symbol" in verdict.message
+    idle = run(sandbox, program, whole_test("int unused = 1;"))
+    assert (idle.status, idle.message) == ("sandbox_error", "the test file called nothing of the program")
+    alien = run(sandbox, program, whole_test("class Own {} Node.f(new Own());"))
+    assert (alien.status, alien.message) == (
+        "sandbox_error",
+        "the test file passes the program an object of class Main$1Own",
+    )
+
+
+def run(sandbox: Sandbox, program: str, test: str) -> Verdict:
+    return sandbox.run(program, [ScriptTest(code=test)], entry_point="f", language="java")
+
+
+def test_a_program_in_a_package_has_its_test_file_in_the_same(sandbox: Sandbox) -> None:
+    assert judge(sandbox, "package some.where;\n" + subject("return List.of(a, a + 1);")).passed
+
+
+def test_what_one_test_file_sets_is_not_there_for_the_next(sandbox: Sandbox) -> None:
+    program = "class Subject { static int f(int a) { return a; } }"
+    sets = 'System.setProperty("left", "here"); Subject.f(1);'
+    assert run(sandbox, program, whole_test(sets)).passed
+    assert run(
+        sandbox,
+        program,
+        whole_test('Subject.f(1); if (System.getProperty("left") != null) throw new Exception();'),
+    ).passed
+
+
+def test_memory_that_a_program_lacks_is_named(sandbox: Sandbox) -> None:
+    body = "ArrayList<long[]> all = new ArrayList<>(); while (true) { all.add(new long[1 << 20]); }"
+    assert run(sandbox, subject(body), LISTS).status == "memory_limit"
 
 
 def test_what_was_compiled_before_is_forgotten(sandbox: Sandbox) -> None:

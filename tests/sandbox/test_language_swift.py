@@ -1,24 +1,15 @@
-"""Swift under a test file: what is written for the compiler and, where there is one, right and wrong programs."""
+"""Swift: test files are refused; what is said of errors; and, where there is a compiler, a program by itself."""
 
 from __future__ import annotations
 
-import json
 import shutil
-from pathlib import Path
 
 import pytest
-from support.foreign import by_itself, under_test
+from support.foreign import by_itself
 
+from rayboot.problems.types import ScriptTest
 from rayboot.sandbox import Sandbox
 from rayboot.sandbox.inside.languages.swift import Swift
-
-DATA = (
-    Path(__file__).parents[2].parent
-    / "shared"
-    / "data"
-    / "multilingual_humaneval"
-    / "HumanEval_swift_v1.1.jsonl"
-)
 
 TEST = """
 
@@ -32,48 +23,16 @@ assert(x0 == v0, "Exception -- test case 0 did not pass. x0 = ")
 with_toolchain = pytest.mark.skipif(shutil.which("swiftc") is None, reason="no swiftc here")
 
 
-def main_file(program: str, test: str = TEST) -> str:
-    return Swift().test(program, test, "double").files["main.swift"]
-
-
-def test_the_secret_is_read_before_the_test_and_said_after_it() -> None:
-    lines = main_file("func double(a: Int) -> Int { return 2 * a }").splitlines()
-    assert lines[0] == "import Foundation; private let rayboot_secret = Swift.readLine()!; "
-    assert "rayboot_secret" in lines[-1]
-    assert not any("rayboot_secret" in line for line in lines[1:-1])
-
-
-def test_the_lines_of_the_test_keep_their_numbers() -> None:
-    assert main_file("").splitlines()[2] == TEST.splitlines()[2]
-
-
-def test_asserts_cannot_be_those_of_the_program() -> None:
-    assert 'Swift.precondition(x0 == v0, "Exception' in main_file("func assert(_ b: Bool, _ s: String) {}")
-    assert "\nassert(" not in main_file("")
-
-
-def test_the_test_has_the_imports_of_the_program() -> None:
-    assert main_file("import Glibc\nimport Foundation\n").startswith(
-        "import Foundation; import Glibc; private"
-    )
-
-
-@pytest.mark.parametrize(
-    "name", ["enum Swift {}", "struct `Swift` {}", "class Foundation {}", "let Swift = 1"]
-)
-def test_a_program_that_hides_a_module_does_not_compile(name: str) -> None:
+def test_a_test_file_is_refused_as_the_program_could_decide_it(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Swift, "tools", {})
     program = "func double(a: Int) -> Int { return 2 * a }\n"
-    assert "#error(" in Swift().test(program + name, TEST, "double").files["program.swift"]
-    assert Swift().test(program, TEST, "double").files["program.swift"] == program
-
-
-def test_every_test_file_of_the_benchmark_is_made_of_what_is_replaced() -> None:
-    if not DATA.exists():
-        pytest.skip("the benchmark's file is not here")
-    for record in map(json.loads, DATA.read_text().splitlines()):
-        made = main_file(record["prompt"], record["test"])
-        assert made.count("Swift.precondition(") == record["test"].count("assert(")
-        assert "\nassert(" not in made
+    verdict = sandbox.run(program, [ScriptTest(code=TEST)], entry_point="double", language="swift")
+    assert verdict.status == "sandbox_error"
+    assert verdict.message.startswith(
+        "a test file in swift cannot be run in another process than the program"
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,10 +41,6 @@ def test_every_test_file_of_the_benchmark_is_made_of_what_is_replaced() -> None:
         (
             "/w/program.swift:7:12: error: cannot find 'x' in scope\n    return x\n",
             ("compile error", "cannot find 'x' in scope", 7),
-        ),
-        (
-            "main.swift:4:16: error: cannot find 'double' in scope\n",
-            ("compile error", "in the test file: cannot find 'double' in scope", None),
         ),
         (
             "main/main.swift:6: Fatal error: Exception -- test case 0 did not pass. x0 = \n",
@@ -104,20 +59,6 @@ def test_errors_are_explained_with_the_line_of_the_program(
 ) -> None:
     complaint = Swift().explain(text)
     assert (complaint.error_type, complaint.message, complaint.line) == expected
-
-
-@with_toolchain
-def test_a_right_program_passes_and_wrong_and_hostile_ones_do_not(sandbox: Sandbox) -> None:
-    for body, passes in {
-        "return 2 * a": True,
-        "return 3 * a": False,
-        "exit(0)": False,
-        "let b = [1]; return b[a]": False,
-    }.items():
-        program = f"import Foundation\nfunc double(a: Int) -> Int {{ {body} }}\n"
-        assert under_test(sandbox, "swift", program, TEST, "double").passed == passes, body
-    shadowing = "func precondition(_ b: Bool, _ s: String) {}\nfunc double(a: Int) -> Int { return 0 }\n"
-    assert not under_test(sandbox, "swift", shadowing, TEST, "double").passed
 
 
 @with_toolchain

@@ -14,7 +14,6 @@ FILES = {
     "javascript": "HumanEval_javascript_v1.1",
     "perl": "HumanEval_perl_v1.1",
     "java": "HumanEval_java_v1.1",
-    "swift": "HumanEval_swift_v1.1",
 }
 
 # By language and number of the problem: a right body, a part of it, and what makes it wrong in its place.
@@ -74,26 +73,6 @@ SOLUTIONS = {
         ),
         13: ("return b == 0 ? a : greatestCommonDivisor(b, a % b);\n}\n}", "? a :", "? b :"),
         23: ("return string.length();\n}\n}", "length()", "length() + 1"),
-    },
-    "swift": {
-        3: (
-            "var sum = 0\nfor n in operations { sum += n as! Int\nif sum < 0 { return true } }\nreturn false\n}",
-            "sum < 0",
-            "sum <= 0",
-        ),
-        13: ("return b == 0 ? a : greatestCommonDivisor(a: b, b: a % b)\n}", "? a :", "? b :"),
-        23: ("return string.count\n}", "count", "count + 1"),
-        9: (
-            "var result: [AnyHashable] = []\nvar most = Int.min\n"
-            "for n in numbers { most = max(most, n as! Int)\nresult.append(most) }\nreturn result\n}",
-            "append(most)",
-            "append(n)",
-        ),
-        8: (
-            "let n = numbers.map { $0 as! Int }\nreturn [n.reduce(0, +), n.reduce(1, *)]\n}",
-            "(1, *)",
-            "(0, *)",
-        ),
     },
 }
 

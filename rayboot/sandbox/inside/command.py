@@ -30,10 +30,11 @@ def run(channel: Any, request: dict[str, Any]) -> NoReturn:
         if _build(argv, environment) != 0:
             framing.send(channel, ["build_failed", _read_log()])
             os._exit(1)
+    if request["executes"]:
+        os.chmod(request["argv"][0], 0o700)
     framing.send(channel, ["built"])
-    if request["channel"] == "stdio":
+    if request["channel"] == "stdin":
         os.dup2(channel.fileno(), 0)
-        os.dup2(channel.fileno(), 1)
     os.set_inheritable(channel.fileno(), request["channel"] == "descriptor")
     os.execve(request["argv"][0], request["argv"], environment)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import nullcontext
-from typing import Any, Literal
+from typing import Any
 
 from .cell import BUILD_SECONDS
 from .job import Job, Outcome, outcome_of_stop
@@ -19,11 +19,7 @@ COMPILER = "the compiler of the program"
 _OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemoryError|cannot allocate memory", re.IGNORECASE)
 
 
-Channel = Literal["none", "descriptor", "stdio"]
-"""Where a command finds the supervisor's channel: nowhere, on descriptor 3, or as its standard input and output."""
-
-
-def command_request(job: Job, command: Command, channel: Channel) -> dict[str, Any]:
+def command_request(job: Job, command: Command) -> dict[str, Any]:
     return {
         "role": "command",
         "executes": not os.path.isabs(command.argv[0]),
@@ -32,14 +28,12 @@ def command_request(job: Job, command: Command, channel: Channel) -> dict[str, A
         "binaries": dict(command.binaries),
         "builds": [list(build) for build in command.builds],
         "env": dict(command.env),
-        "channel": channel,
+        "channel": command.channel,
         "limits": job.limits,
     }
 
 
-def start(
-    job: Job, language: Language, command: Command, stdin: int | None = None, channel: Channel = "none"
-) -> ChildProcess:
+def start(job: Job, language: Language, command: Command, stdin: int | None = None) -> ChildProcess:
     """Run a command in a cell, and wait until it is compiled.
 
     Raises:
@@ -47,7 +41,7 @@ def start(
     """
     fds = {} if stdin is None else {"stdin": stdin}
     apart = job.pump.apart(BUILD_SECONDS, COMPILER) if command.builds else nullcontext()
-    request = command_request(job, command, channel)
+    request = command_request(job, command)
     if job.server.memory is not None:
         job.server.memory.limit(max(job.limits["memory"], _BUILD_BYTES if command.builds else 0))
     child = ChildProcess(job.server, job.pump, job.output, request, fds)

@@ -1,4 +1,4 @@
-"""Commands that run a program of another language, by a warm compiler where the language has one."""
+"""What a compiler has made of a program of another language, by itself or split from its test file."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 from .cell import BUILD_SECONDS
 from .command_process import COMPILER, compile_stop
 from .job import Job
-from .languages.base import Command, Compiled, Language, Sealed
+from .languages.base import Command, Compiled, Direct, Halves, Language
 from .peer import dismiss, peer_of
+from .stops import Stop
 
 
 def run_command(job: Job, language: Language) -> Command:
@@ -17,36 +18,34 @@ def run_command(job: Job, language: Language) -> Command:
 
     Raises:
         Stop: It does not compile.
+        HelperFailed: The compiler gave no answer.
     """
     program = job.request["program"]
     if isinstance(language, Compiled):
         return language.run_compiled(_compile(job, language, language.request(program)))
+    assert isinstance(language, Direct)
     return language.run(program)
 
 
-def test_command(job: Job, language: Sealed, code: str) -> Command:
-    """The program under a test file.
-
-    Raises:
-        Stop: It does not compile.
-    """
-    program, entry_point = job.request["program"], job.request["entry_point"]
-    if isinstance(language, Compiled):
-        return language.test_compiled(_compile(job, language, language.request(program, code, entry_point)))
-    return language.test(program, code, entry_point)
+def compiled_halves(job: Job, language: Compiled, code: str) -> Halves:
+    """The program and its test file. Raises as `run_command`; it is a `sandbox_error` where they cannot be split."""
+    request = language.request(job.request["program"], code, job.request["entry_point"])
+    return language.halves(_compile(job, language, request))
 
 
-def _compile(job: Job, language: Compiled, request: Mapping[str, Any]) -> Mapping[str, str]:
+def _compile(job: Job, language: Compiled, request: Mapping[str, Any]) -> Mapping[str, Any]:
     name = f"compiler of {language.name}"
     try:
         with job.pump.apart(BUILD_SECONDS, COMPILER):
-            peer = peer_of(job, name, language.compiler, "stdio")
+            peer = peer_of(job, name, language.compiler)
             peer.send(request)
-            answer = peer.receive()
+            answer: Mapping[str, Any] = peer.receive()
     except BaseException:
         dismiss(job, name)
         raise
     if "errors" in answer:
         raise compile_stop(language.explain(answer["errors"]))
-    files: Mapping[str, str] = answer["files"]
-    return files
+    if "unsupported" in answer:
+        reason = language.explain(answer["unsupported"]).message
+        raise Stop(f"this test file cannot be run in another process than the program: {reason}")
+    return answer

@@ -5,48 +5,61 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .command_process import Channel, command_request
+from .command_process import command_request
 from .job import Job
 from .languages.base import Command
 from .process import ChildProcess, Output
-from .stops import Stop
+from .stops import Ended, HelperFailed, Misbehaved, Stop
 
 _FOREVER = 10_000_000
 _OUTPUT_BYTES = 1 << 20
 _MEMORY = 1 << 30
+_SHOWN = 300
 
 
 class Peer:
     """It runs in a cell too: a test file, or a compiler that a program overwhelms, may not do more than a program."""
 
-    def __init__(self, job: Job, command: Command, channel: Channel) -> None:
-        request = command_request(job, command, channel)
+    def __init__(self, job: Job, command: Command) -> None:
+        request = command_request(job, command)
         request["limits"] = {**job.limits, "timeout": _FOREVER, "memory": _MEMORY}
-        self._child = ChildProcess(job.server, job.pump, Output(_OUTPUT_BYTES), request, is_program=False)
+        self._output = Output(_OUTPUT_BYTES)
+        self._child = ChildProcess(job.server, job.pump, self._output, request, is_program=False)
         if self._child.receive() != ["built"]:
             raise Stop("the sandbox's own helper process did not start")
 
     def join(self, job: Job) -> None:
         """Work for this job from now on."""
-        self._child.move_to(job.pump, Output(_OUTPUT_BYTES))
+        self._output = Output(_OUTPUT_BYTES)
+        self._child.move_to(job.pump, self._output)
 
     def send(self, message: Any) -> None:
         self._child.send(message)
 
     def receive(self) -> Any:
-        return self._child.receive_any()
+        """The next message.
+
+        Raises:
+            HelperFailed: None will come. No program is to blame.
+            Stop: The time is over, or the message too long.
+        """
+        try:
+            return self._child.receive_any()
+        except (Ended, Misbehaved) as stop:
+            printed = bytes(self._output.texts["stderr"][-_SHOWN:]).decode(errors="replace").strip()
+            raise HelperFailed(f"a process of the sandbox's own ended: {printed or stop}") from stop
 
     def end(self) -> None:
         self._child.end()
 
 
-def peer_of(job: Job, name: str, command: Callable[[], Command], channel: Channel) -> Peer:
+def peer_of(job: Job, name: str, command: Callable[[], Command]) -> Peer:
     """The fork server's peer of that name; started when there is none."""
     peers = job.server.peers
     if name in peers:
         peers[name].join(job)
     else:
-        peers[name] = Peer(job, command(), channel)
+        peers[name] = Peer(job, command())
     peer: Peer = peers[name]
     return peer
 

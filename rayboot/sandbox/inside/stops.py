@@ -46,3 +46,7 @@ class Misbehaved(Stop):
 
 class ForkServerDied(Exception):
     """Start another; the job is not to blame yet."""
+
+
+class HelperFailed(ForkServerDied):
+    """A process of the sandbox's own did: a compiler, or a judge that stays."""

@@ -91,5 +91,5 @@ def _verdict(server: ForkServer, job: dict[str, Any]) -> dict[str, Any]:
             server.restart()
     return {
         "status": "sandbox_error",
-        "message": f"the fork server died {_FORK_SERVER_TRIES} times: {problem}",
+        "message": f"given up after {_FORK_SERVER_TRIES} tries: {problem}",
     }

@@ -1,10 +1,7 @@
 """What the sandbox must know of a language other than Python, and what its programs may be asked.
 
-A test by *standard input* runs a command and compares what it prints. A *test file* (MBXP) is run in one of two ways:
-
-- split: the program and the test file run in two processes; calls and plain data cross (`Split`).
-- sealed: one process, whose main program is the sandbox's own. It reads a secret from standard input before any code
-  of the program has run, runs the test file, and then prints the secret as the last line of standard error.
+A test by *standard input* runs a command and compares what it prints. A *test file* (MBXP) is split from the
+program: they run in two processes; calls and plain data cross (`Split`, `Compiled`). What is neither has no test files.
 """
 
 from __future__ import annotations
@@ -13,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+Channel = Literal["none", "descriptor", "stdin"]
+"""Where a command finds the supervisor's channel: nowhere, on descriptor 3, or as standard input, open both ways."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,20 @@ class Command:
     """As `files`: bytes, in base 64."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Beside PATH, HOME (the work directory) and LANG."""
+    channel: Channel = "none"
+
+
+@dataclass(frozen=True)
+class Halves:
+    """A program and its test file, for two processes."""
+
+    runner: Command
+    """Loads the program and says so, then answers calls."""
+    judge: Command
+    request: Mapping[str, Any]
+    """What the judge is told of the test file."""
+    stays: bool = True
+    """Whether the judge takes further test files. Else it says when it runs."""
 
 
 @dataclass(frozen=True)
@@ -60,49 +74,46 @@ class Language(Protocol):
     def readable(self) -> list[str]:
         """Files and directories, beside the system's libraries, that its commands read."""
 
-    def run(self, program: str) -> Command:
-        """The program by itself, as for a test by standard input."""
-
     def explain(self, text: str) -> Complaint:
         """Read an error out of what the compiler, or the program's run-time, has printed."""
 
 
 @runtime_checkable
-class Sealed(Language, Protocol):
-    """A language whose programs share a process with their test file."""
+class Direct(Language, Protocol):
+    """A language whose programs need no compiler that stays."""
 
-    def test(self, program: str, test: str, entry_point: str) -> Command:
-        """The program under its test file."""
+    def run(self, program: str) -> Command:
+        """The program by itself, as for a test by standard input."""
 
 
 @runtime_checkable
-class Compiled(Sealed, Protocol):
-    """A sealed language whose compiler is too slow to be started for every program."""
+class Compiled(Language, Protocol):
+    """A language whose compiler is too slow to be started for every program."""
 
     def compiler(self) -> Command:
-        """Answers requests on standard input and output: `{"files": {name: base64}}` or `{"errors": text}`."""
+        """Answers requests: with `{"errors": text}` for `explain`, with `{"unsupported": text}` where the program and
+        its test file cannot be split, or with what `run_compiled` and `halves` take.
+        """
 
-    def request(
-        self, program: str, test: str | None = None, entry_point: str = ""
-    ) -> Mapping[str, str | None]:
+    def request(self, program: str, test: str | None = None, entry_point: str = "") -> Mapping[str, Any]:
         """What to ask it for a program, by itself or with its test file."""
 
-    def run_compiled(self, files: Mapping[str, str]) -> Command:
-        """`run`, with the files of the answer."""
+    def run_compiled(self, answer: Mapping[str, Any]) -> Command:
+        """The program by itself."""
 
-    def test_compiled(self, files: Mapping[str, str]) -> Command:
-        """`test`, with the files of the answer."""
+    def halves(self, answer: Mapping[str, Any]) -> Halves:
+        """The program and its test file."""
 
 
 @runtime_checkable
-class Split(Language, Protocol):
-    """A language whose programs answer calls from a test file in another process."""
+class Split(Direct, Protocol):
+    """A language whose test files are run by a judge that stays, as they stand."""
 
     def runner(self, program: str) -> Command:
-        """Loads the program, then answers calls on descriptor 3."""
+        """Loads the program, then answers calls."""
 
     def judge(self) -> Command:
-        """Stays for many test files, which come on descriptor 3."""
+        """Stays for many test files."""
 
 
 @lru_cache

@@ -1,18 +1,10 @@
-"""Java: one process holds the program and its test file; our launcher (files/java/Launcher.java) is its main class.
+"""Java: program and test file run in two processes, with stand-ins for the program's classes in the test file's.
 
-What a program cannot do: leave with a good verdict by `System.exit` or `Runtime.halt` (an exit status is never a pass);
-be believed for an object whose `equals` says yes (files/java/Judge.java compares copies); hide a class that the
-test file names (files/java/TestFile.java imports each by its name); define a class of the test file (all are loaded
-first); read the secret (it is a local variable: no reflection, and no heap dump, instrumentation, attachment or
-`Unsafe`, whose modules are left out). Native code could: mount the work directory `noexec`. A JDK from 24 on refuses to
-load it anyway.
+A process that stays compiles: the program, stand-ins for its classes (files/java/Stubs.java), and the test file
+against these. Another that stays (Judge.java) runs the test files, each with classes of its own; the program's process
+(Runner.java) holds nothing but the program. Calls cross, with plain data (Values.java).
 
-Two ways to compile. `run` and `test` start a compiler for each program: simple, and slow (about a second). Else keep a
-process of `compiler()`: it answers `request(...)` in milliseconds with the files that `run_compiled` and
-`test_compiled` take. A frame, both ways, is 4 bytes (length, big-endian) and JSON in UTF-8. The
-answer is {"files": {name below the work directory: base64}} or {"errors": text for `explain`}. Names have folders.
-
-The process needs about 100 MB of data (RLIMIT_DATA) beside its heap, which grows up to `heap_mb`.
+A process needs about 100 MB of data (RLIMIT_DATA) beside its heap, which grows up to `heap_mb`.
 """
 
 from __future__ import annotations
@@ -24,17 +16,13 @@ import subprocess
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from . import library
-from .base import Command, Complaint
+from .base import Channel, Command, Complaint, Halves
 
 _SOURCES = Path(__file__).parent / "files" / "java"
 _MODULES = "java.base,java.logging,java.desktop,java.sql"
-_PROGRAM = "Program.java"
-_TEST = "Main.java"
-_BELIEVING = "return obj1.equals(obj2);"
-_JUDGED = "return rayboot.Judge.equal(obj1, obj2);"
 
 _FLAGS = (
     "-XX:+IgnoreUnrecognizedVMOptions",
@@ -46,8 +34,6 @@ _FLAGS = (
     "-Xshare:auto",
     "-XX:-UsePerfData",
     "-XX:-UseContainerSupport",  # reads /proc
-    "-XX:+DisableAttachMechanism",  # could ask for a heap dump
-    "--illegal-native-access=deny",
     "-Dfile.encoding=UTF-8",
     "-Dstdout.encoding=UTF-8",
     "-Dstderr.encoding=UTF-8",
@@ -55,7 +41,7 @@ _FLAGS = (
     "-Djava.awt.headless=true",
 )
 
-_COMPILE_ERROR = re.compile(r"^(?:(Program|Main)\.java:(\d+): )?error: (.*)", re.M)
+_COMPILE_ERROR = re.compile(r"^(?:(\w+)\.java:(\d+): )?error: (.*)", re.M)
 _DETAILS = re.compile(r"(?:\n.*)*?\n *\^((?:\n {2}\w.*)*)")  # after the source and the mark below it
 _EXCEPTION = re.compile(r'^Exception in thread "[^"]*" ([\w.$]+)(?:: ((?:.|\n)*?))?$(?=\n\tat |\n?\Z)', re.M)
 _FRAME = re.compile(r"^\tat .*\(Program\.java:(\d+)\)$", re.M)
@@ -95,31 +81,18 @@ class Java:
         folders = {os.path.dirname(os.path.realpath(os.path.join(home, name))) for name in settings}
         return [home, self.library, *sorted(folder for folder in folders if not folder.startswith(home))]
 
-    def run(self, program: str) -> Command:
-        return self._command(self._launch("run"), {_PROGRAM: program}, (self._compile_once(""),))
-
-    def test(self, program: str, test: str, entry_point: str) -> Command:
-        files = {_PROGRAM: program, _TEST: _judged(test)}
-        subject = _subject(test, entry_point)
-        return self._command(self._launch("test"), files, (self._compile_once(subject),))
-
     def compiler(self) -> Command:
-        """The server of `request`s: reads them on standard input, answers on standard output, until end of file."""
-        return self._command((*self._java("-cp", self.library), *self._compile_server()))
+        return self._command("CompileServer", self.library, _MODULES, channel="stdin")
 
     def request(self, program: str, test: str | None = None, entry_point: str = "") -> dict[str, str | None]:
-        """What to ask the server for a program, by itself or with its test file."""
-        if test is None:
-            return {"program": program, "test": None, "subject": None}
-        return {"program": program, "test": _judged(test), "subject": _subject(test, entry_point)}
+        return {"program": program, "test": test, "subject": _subject(test or "", entry_point)}
 
-    def run_compiled(self, files: Mapping[str, str]) -> Command:
-        """`run`, with the files of the server's answer."""
-        return self._command(self._launch("run"), binaries=files)
+    def run_compiled(self, answer: Mapping[str, Any]) -> Command:
+        return self._command("Launcher", "run", answer["main"], binaries=answer["program"])
 
-    def test_compiled(self, files: Mapping[str, str]) -> Command:
-        """`test`, with the files of the server's answer."""
-        return self._command(self._launch("test"), binaries=files)
+    def halves(self, answer: Mapping[str, Any]) -> Halves:
+        runner = self._command("Launcher", "serve", binaries=answer["program"], channel="stdin")
+        return Halves(runner, self._command("Judge", channel="stdin"), answer["judge"])
 
     def explain(self, text: str) -> Complaint:
         thrown = _EXCEPTION.search(text)
@@ -139,28 +112,16 @@ class Java:
 
     def _command(
         self,
-        argv: tuple[str, ...],
-        files: Mapping[str, str] | None = None,
-        builds: tuple[tuple[str, ...], ...] = (),
+        main: str,
+        *arguments: str,
         binaries: Mapping[str, str] | None = None,
+        channel: Channel = "none",
     ) -> Command:
+        java = (_tool("java"), *_FLAGS, f"-Xmx{self.heap_mb}m", "-cp", f"{self.library}:classes")
         # java finds its libraries by /proc/self/exe, which a cell does not have
         env = {"LD_LIBRARY_PATH": os.path.join(_home(), "lib")}
-        return Command(argv, files or {}, builds, binaries=binaries or {}, env=env)
-
-    def _launch(self, mode: str) -> tuple[str, ...]:
-        # On the boot class path, nothing hides the launcher and the judge.
-        ours = (f"-Xbootclasspath/a:{self.library}", "-cp", "classes", "--limit-modules", _MODULES)
-        return (*self._java(*ours), "rayboot.Launcher", mode)
-
-    def _compile_once(self, subject: str) -> tuple[str, ...]:
-        return (*self._java("-cp", self.library), *self._compile_server(), "once", subject)
-
-    def _compile_server(self) -> tuple[str, ...]:
-        return ("rayboot.CompileServer", self.library, _MODULES)
-
-    def _java(self, *options: str) -> tuple[str, ...]:
-        return (_tool("java"), *_FLAGS, f"-Xmx{self.heap_mb}m", *options)
+        argv = (*java, f"rayboot.{main}", *arguments)
+        return Command(argv, binaries=binaries or {}, env=env, channel=channel)
 
 
 def _sources() -> list[Path]:
@@ -178,10 +139,6 @@ def _home() -> str:
 
 def _tool(name: str) -> str:
     return os.path.realpath(shutil.which(name) or f"/usr/bin/{name}")
-
-
-def _judged(test: str) -> str:
-    return test.replace(_BELIEVING, _JUDGED)
 
 
 def _subject(test: str, entry_point: str) -> str:

@@ -46,11 +46,10 @@ class JavaScript:
 
     def runner(self, program: str) -> Command:
         files = {"program.js": program, **self._own("runner.js", "stdio.js")}
-        return Command((self._node(), *_FLAGS, "runner.js"), files, env=self._environment())
+        return self._talking("runner.js", files)
 
     def judge(self) -> Command:
-        files = self._own("judge.js", "realm.js")
-        return Command((self._node(), *_FLAGS, "judge.js"), files, env=self._environment())
+        return self._talking("judge.js", self._own("judge.js", "realm.js"))
 
     def explain(self, text: str) -> Complaint:
         error, line = _ERROR.search(text), _LINE.search(text)
@@ -58,6 +57,10 @@ class JavaScript:
         if error is None:
             return Complaint(message=text.strip()[-1000:], line=number)
         return Complaint(error[1], error[2][:1000], number, compiles=not _UNREADABLE.search(text))
+
+    def _talking(self, main: str, files: Mapping[str, str]) -> Command:
+        argv = (self._node(), *_FLAGS, main)
+        return Command(argv, files, env=self._environment(), channel="descriptor")
 
     def _node(self) -> str:
         return os.path.realpath(shutil.which("node") or "/usr/bin/node")

@@ -39,10 +39,14 @@ class Perl:
         return Command((self._perl(), "program.pl"), {"program.pl": program})
 
     def runner(self, program: str) -> Command:
-        return Command((self._perl(), "runner.pl"), {"program.pl": program, **self._own("runner.pl")})
+        return Command(
+            (self._perl(), "runner.pl"),
+            {"program.pl": program, **self._own("runner.pl")},
+            channel="descriptor",
+        )
 
     def judge(self) -> Command:
-        return Command((self._perl(), "judge.pl"), self._own("judge.pl"))
+        return Command((self._perl(), "judge.pl"), self._own("judge.pl"), channel="descriptor")
 
     def explain(self, text: str) -> Complaint:
         error = _ERROR.search(text)

@@ -71,7 +71,7 @@ let outcome = null;
 function say(final) {
   if (said) return;
   said = true;
-  send(['verdict', final, spent]);
+  send(['verdict', final, !spent]);
 }
 
 function fail(error) {

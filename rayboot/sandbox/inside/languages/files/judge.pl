@@ -97,7 +97,7 @@ sub ask {
     $last_call = substr($of . ($what eq 'apply' ? '' : $name) . '(' . join(', ', @shown) . ')', 0, 2000);
     plain_data::send($channel, ['ask', $what, $name, [map { plain_data::encode($_, \&hold) } @_], $wants_list ? 1 : 0]);
     my $reply;
-    while (($reply = plain_data::receive($channel))->[0] eq 'callback') {
+    while (($reply = plain_data::receive($channel))->[0] eq 'call') {
         plain_data::send($channel, call_back(@$reply[1, 2]));
     }
     my ($kind, $value, $changed) = @$reply;
@@ -192,5 +192,5 @@ sub verdict {
 
 while (1) {
     my $request = plain_data::receive($channel);
-    plain_data::send($channel, ['verdict', verdict($request), JSON::PP::false]);
+    plain_data::send($channel, ['verdict', verdict($request), JSON::PP::true]);
 }

@@ -43,7 +43,7 @@ exports.open = (host, entryPoint) => {
   function ask(what, name, args) {
     const converse = (message) => JSON.parse(host.converse(JSON.stringify(message)));
     let reply = converse(['ask', what, name, args.map((arg) => encode(arg, hold))]);
-    while (reply[0] === 'callback') reply = converse(callBack(reply[1], reply[2]));
+    while (reply[0] === 'call') reply = converse(callBack(reply[1], reply[2]));
     const [kind, value, changed] = reply;
     if (kind === 'raised') throw exception(value);
     changed.forEach((arg, at) => { if (arg) replaceContents(args[at], decode(arg[0])); });

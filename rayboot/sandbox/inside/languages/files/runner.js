@@ -33,16 +33,16 @@ let current = 0;
 // A function of the test. While it runs, it may call the program in turn.
 const callable = (id) => (...args) => {
   const number = current;
-  send([number, 'callback', id, args.map((arg) => encode(arg))]);
+  send([number, 'call', id, args.map((arg) => encode(arg))]);
   for (;;) {
     const message = receive();
-    if (message[1] !== 'answer') {
+    if (message[1] !== 'ok' && message[1] !== 'raised') {
       answer(message);
       continue;
     }
     current = number;
-    const value = decode(message[3], callable);
-    if (message[2] === 'raised') throw value;
+    const value = decode(message[2], callable);
+    if (message[1] === 'raised') throw value;
     return value;
   }
 };

@@ -25,12 +25,12 @@ sub made {
     return $held[$id] if $tag eq 'o';
     return sub {
         my $number = $current;
-        plain_data::send($channel, [$number, 'callback', $id, [(wantarray ? 1 : 0), map { plain_data::encode($_) } @_]]);
+        plain_data::send($channel, [$number, 'call', $id, [(wantarray ? 1 : 0), map { plain_data::encode($_) } @_]]);
         my $message;
-        answer(@$message) while ($message = plain_data::receive($channel))->[1] ne 'answer';
+        answer(@$message) while ($message = plain_data::receive($channel))->[1] !~ /^(?:ok|raised)$/;
         $current = $number;
-        my $value = plain_data::decode($message->[3], \&made);
-        die $value if $message->[2] eq 'raised';
+        my $value = plain_data::decode($message->[2], \&made);
+        die $value if $message->[1] eq 'raised';
         return wantarray ? @$value : $value->[0];
     };
 }

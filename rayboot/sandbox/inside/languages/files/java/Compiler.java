@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Pattern;
+import javax.lang.model.element.TypeElement;
 import javax.tools.FileObject;
 import javax.tools.ForwardingJavaFileManager;
 import javax.tools.JavaCompiler;
@@ -38,37 +39,100 @@ final class Compiler {
         tests = new TestFile(files);
     }
 
-    /** Class files, and classes.txt for the launcher, by name below the work directory. */
-    record Result(Map<String, byte[]> files, String errors) {}
+    /**
+     * What became of a program: its class files and main class, with those of its test file and of the stand-ins; or errors,
+     * as javac prints them; or why the test file cannot be split from this program.
+     */
+    record Result(Map<String, byte[]> program, String main, Map<String, byte[]> test, List<String> stubs, String errors,
+            String unsupported) {
+        static Result wrong(String errors) {
+            return new Result(Map.of(), null, Map.of(), List.of(), errors, null);
+        }
+    }
 
     /** `test` is null for a program by itself; `subject` is the class of the program that the test calls. */
     Result compile(String program, String test, String subject) throws IOException {
-        List<Source> sources = new ArrayList<>(List.of(new Source("Program", program)));
-        if (test != null) {
-            sources.add(new Source("Main", tests.withImports(test, subject)));
+        Unit alone = new Unit(List.of(new Source("Program", program)));
+        if (test == null) {
+            String main = alone.parsed() ? Units.mainClass(alone.units.get(0)) : null;
+            if (main == null && alone.errors.isEmpty()) {
+                return Result.wrong("error: no class has a method public static void main(String[])\n");
+            }
+            return alone.analyzed() ? new Result(alone.generate(), main, Map.of(), List.of(), "", null) : Result.wrong(alone.errors);
         }
-        StringWriter printed = new StringWriter();
-        Memory memory = new Memory(files);
-        JavacTask task = (JavacTask) javac.getTask(printed, memory, null, options, null, sources);
-        List<CompilationUnitTree> units = new ArrayList<>();
-        task.parse().forEach(units::add);
-        String errors = errors(printed);
-        if (errors.isEmpty() && test != null) {
-            errors = new Units(task).conflicts(units.get(0), units.get(1));
+        if (!alone.parsed()) {
+            return Result.wrong(alone.errors);
         }
-        if (errors.isEmpty()) {
+        Source main = new Source("Main", Units.packageOf(alone.units.get(0)) + tests.withImports(test, subject));
+        Unit parsed = new Unit(List.of(main));
+        String conflicts = parsed.parsed() ? alone.tree.conflicts(alone.units.get(0), parsed.units.get(0)) : parsed.errors;
+        if (!conflicts.isEmpty()) {
+            return Result.wrong(conflicts);
+        }
+        String name = Units.mainClass(parsed.units.get(0));
+        if (name == null) {
+            return new Result(Map.of(), null, Map.of(), List.of(), "", "it has no method main");
+        }
+        if (!alone.analyzed()) {
+            return Result.wrong(alone.errors);
+        }
+        List<Source> sources = new ArrayList<>(List.of(main));
+        for (String stub : Stubs.of(alone.task.getElements(), alone.task.getTypes(), alone.declared(), TestFile.names(test))) {
+            sources.add(new Source("Stub" + sources.size(), stub));
+        }
+        Unit split = new Unit(sources);
+        if (!split.parsed() || !split.analyzed()) {
+            Unit joined = new Unit(List.of(new Source("Program", program), main));
+            boolean compiles = joined.parsed() && joined.analyzed();
+            return new Result(Map.of(), null, Map.of(), List.of(), joined.errors, compiles ? split.errors : null);
+        }
+        return new Result(alone.generate(), name, split.generate(), split.madeFrom(main), "", null);
+    }
+
+    /** Sources on their way through the compiler. */
+    private final class Unit {
+        final StringWriter printed = new StringWriter();
+        final Memory memory = new Memory(files);
+        final JavacTask task;
+        final Units tree;
+        final List<CompilationUnitTree> units = new ArrayList<>();
+        String errors = "";
+
+        Unit(List<Source> sources) {
+            task = (JavacTask) javac.getTask(printed, memory, null, options, null, sources);
+            tree = new Units(task);
+        }
+
+        boolean parsed() throws IOException {
+            task.parse().forEach(units::add);
+            return check();
+        }
+
+        boolean analyzed() throws IOException {
             task.analyze();
+            return check();
+        }
+
+        private boolean check() {
             errors = errors(printed);
+            return errors.isEmpty();
         }
-        String main = errors.isEmpty() ? Units.mainClass(units.get(units.size() - 1)) : null;
-        if (errors.isEmpty() && main == null) {
-            errors = "error: no class has a method public static void main(String[])\n";
+
+        List<TypeElement> declared() {
+            return tree.declared(units.get(0));
         }
-        if (!errors.isEmpty()) {
-            return new Result(Map.of(), errors);
+
+        Map<String, byte[]> generate() throws IOException {
+            task.generate();
+            Map<String, byte[]> classes = new LinkedHashMap<>();
+            memory.written.forEach(file -> classes.put(file.name, file.bytes.toByteArray()));
+            return classes;
         }
-        task.generate();
-        return new Result(memory.classFiles(main, sources.get(sources.size() - 1)), errors(printed));
+
+        /** The classes that are not of this source. */
+        List<String> madeFrom(Source main) {
+            return memory.written.stream().filter(file -> file.source != main).map(file -> file.name).toList();
+        }
     }
 
     /** What javac has printed, if there is an error in it. */
@@ -137,19 +201,6 @@ final class Compiler {
         @Override
         public boolean isSameFile(FileObject a, FileObject b) {
             return a.toUri().equals(b.toUri());
-        }
-
-        Map<String, byte[]> classFiles(String main, Source last) {
-            Map<String, byte[]> files = new LinkedHashMap<>();
-            StringBuilder names = new StringBuilder(main + "\n");
-            for (ClassFile file : written) {
-                files.put("classes/" + file.name.replace('.', '/') + ".class", file.bytes.toByteArray());
-                if (file.source == last && !file.name.equals(main)) {
-                    names.append(file.name).append("\n");
-                }
-            }
-            files.put("classes.txt", names.toString().getBytes(StandardCharsets.UTF_8));
-            return files;
         }
     }
 }

@@ -1,100 +1,257 @@
 package rayboot;
 
-import java.lang.reflect.Array;
-import java.math.BigDecimal;
-import java.math.BigInteger;
-import java.util.AbstractMap;
-import java.util.ArrayList;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
 import java.util.Arrays;
+import java.util.Base64;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Properties;
 import java.util.Set;
+import java.util.TimeZone;
 
 /**
- * Says whether what a program returned equals what was expected.
+ * Runs test files, one after the other, each with classes of its own. The classes of the program that it names are
+ * stand-ins, whose calls go to the program's process.
  *
- * Both are first copied into genuine JDK collections of genuine JDK values. So code of the program (a list of its own,
- * an object whose equals says yes) is asked for its elements only, and never sees the expected value.
+ * A request is {"main": class, "classes": {name: base64}, "stubs": [name]}, the last message about it
+ * ["verdict", outcome, whether this process is fit for further tests].
  */
-public final class Judge {
-    private static final Set<Class<?>> SCALARS = Set.of(
-            Boolean.class, Character.class, Byte.class, Short.class, Integer.class, Long.class, Float.class,
-            Double.class, String.class, BigInteger.class, BigDecimal.class);
+final class Judge extends Remote {
+    private static final long STACK = 16 << 20;
+    private static final int SHOWN = 1000;
+    /** Interfaces of the JDK that an object of the program may be asked by; others could take part in a comparison. */
+    private static final Set<String> ASKED = Set.of("java.lang.Runnable", "java.lang.Iterable", "java.util.Iterator",
+            "java.util.Comparator", "java.util.concurrent.Callable");
 
-    private Judge() {}
+    private final Channel channel;
+    private final TestClasses classes;
+    private final Map<Throwable, Map<?, ?>> raised = new IdentityHashMap<>();
+    private String lastCall = "";
+    private Throwable outcome;
 
-    public static boolean equal(Object got, Object expected) {
-        if (got == null || expected == null) {
-            return got == expected;
-        }
-        Object plain = copy(got);
-        return plain.equals(copy(expected));
+    private Judge(Channel channel, TestClasses classes) {
+        this.channel = channel;
+        this.classes = classes;
     }
 
-    private static Object copy(Object value) {
-        if (value == null || SCALARS.contains(value.getClass())) {
-            return value;
+    public static void main(String[] arguments) throws Exception {
+        Channel channel = new Channel();
+        Properties properties = (Properties) System.getProperties().clone();
+        Locale locale = Locale.getDefault();
+        while (true) {
+            System.setProperties((Properties) properties.clone());
+            Locale.setDefault(locale);
+            TimeZone.setDefault(null);
+            System.setIn(InputStream.nullInputStream());
+            System.setOut(new PrintStream(OutputStream.nullOutputStream()));
+            System.setErr(System.out);
+            int threads = Thread.activeCount();
+            Map<?, ?> request = (Map<?, ?>) channel.receive();
+            Judge judge = new Judge(channel, new TestClasses(request));
+            current = judge;
+            Map<String, Object> verdict = judge.verdict((String) request.get("main"));
+            channel.send(List.of("verdict", verdict, Thread.activeCount() == threads));
         }
-        if (value instanceof List<?> list) {
-            List<Object> elements = new ArrayList<>();
-            for (Object element : list) {
-                elements.add(copy(element));
-            }
-            return elements;
-        }
-        if (value instanceof Set<?> set) {
-            Set<Object> elements = new HashSet<>();
-            for (Object element : set) {
-                elements.add(copy(element));
-            }
-            return elements;
-        }
-        if (value instanceof Map<?, ?> map) {
-            Map<Object, Object> entries = new HashMap<>();
-            for (Map.Entry<?, ?> entry : map.entrySet()) {
-                entries.put(copy(entry.getKey()), copy(entry.getValue()));
-            }
-            return entries;
-        }
-        if (value instanceof Map.Entry<?, ?> entry) {
-            return new AbstractMap.SimpleImmutableEntry<>(copy(entry.getKey()), copy(entry.getValue()));
-        }
-        if (value instanceof Optional<?> optional) {
-            return optional.map(Judge::copy);
-        }
-        return value.getClass().isArray() ? elements(value) : new Opaque(value);
     }
 
-    /** An array equals arrays of its own type alone, never a list. */
-    private static Object elements(Object array) {
-        Object[] elements = new Object[Array.getLength(array)];
-        for (int i = 0; i < elements.length; i++) {
-            elements[i] = copy(Array.get(array, i));
+    private Map<String, Object> verdict(String main) throws InterruptedException {
+        Thread thread = new Thread(null, () -> run(main), "main", STACK);
+        thread.start();
+        thread.join();
+        if (outcome == null) {
+            return lastCall.isEmpty()
+                    ? Map.of("status", "sandbox_error", "message", "the test file called nothing of the program")
+                    : Map.of("status", "passed");
         }
-        return new Elements(array.getClass(), Arrays.asList(elements));
+        Map<?, ?> ofProgram = null;
+        for (Throwable error = outcome; error != null && ofProgram == null; error = error.getCause()) {
+            ofProgram = raised.get(error);
+        }
+        Map<String, Object> verdict = new LinkedHashMap<>();
+        verdict.put("call", lastCall);
+        if (ofProgram != null && "java.lang.OutOfMemoryError".equals(ofProgram.get("type"))) {
+            verdict.putAll(Map.of("status", "memory_limit", "error_type", "MemoryError",
+                    "message", "the program needs more memory"));
+        } else if (ofProgram != null) {
+            verdict.put("status", "error");
+            verdict.put("error_type", ofProgram.get("type"));
+            verdict.put("message", ofProgram.get("message"));
+            verdict.put("line", ofProgram.get("line"));
+        } else {
+            boolean opaque = outcome instanceof ClassCastException && String.valueOf(outcome).contains(Opaque.class.getName());
+            verdict.put("status", opaque || outcome instanceof Unsupported ? "sandbox_error" : "failed");
+            verdict.put("error_type", outcome.getClass().getName());
+            verdict.put("message", opaque ? "what the program returned cannot cross to the test file" : cut(outcome.getMessage()));
+        }
+        return verdict;
     }
 
-    private record Elements(Class<?> type, List<Object> values) {}
+    private void run(String main) {
+        try {
+            Method method = classes.loadClass(main).getDeclaredMethod("main", String[].class);
+            method.setAccessible(true);
+            method.invoke(null, (Object) new String[0]);
+        } catch (InvocationTargetException wrapped) {
+            outcome = wrapped.getCause();
+        } catch (Throwable error) {
+            outcome = error;
+        }
+    }
 
-    /** What is not plain data equals itself alone. */
-    private static final class Opaque {
-        private final Object value;
+    private static String cut(String text) {
+        return text == null ? "" : text.substring(0, Math.min(text.length(), SHOWN));
+    }
 
-        Opaque(Object value) {
-            this.value = value;
+    @Override
+    void noteCall(List<?> call) {
+        String of = call.get(0) == null ? call.get(1) + "." : "";
+        String shown = shown(call.subList(4, call.size()));
+        lastCall = of + call.get(2) + "(" + (shown.length() > SHOWN ? shown.substring(0, SHOWN) + "..." : shown) + ")";
+    }
+
+    @Override
+    void send(String kind, Object value, List<?> changes) throws IOException {
+        channel.send(Arrays.asList(kind.equals("call") ? "ask" : "answer", kind, value, changes));
+    }
+
+    @Override
+    Message receive() throws IOException {
+        List<?> message = (List<?>) channel.receive();
+        return new Message((String) message.get(0), message.get(1), (List<?>) message.get(2));
+    }
+
+    /** The program may call what it was given to call, by an interface of it. */
+    @Override
+    Object serve(Object target, List<?> call, Object[] arguments) throws Throwable {
+        Class<?> type = call.get(0) instanceof List<?> data && data.get(0).equals("o") ? interfaceOf(target.getClass(), call.get(1)) : null;
+        if (type != null) {
+            return invoke(target, type, (String) call.get(2), (String) call.get(3), arguments);
+        }
+        throw new IllegalAccessException(String.valueOf(call.get(1)));
+    }
+
+    private static Class<?> interfaceOf(Class<?> type, Object name) {
+        for (Class<?> t = type; t != null; t = t.getSuperclass()) {
+            for (Class<?> i : t.getInterfaces()) {
+                Class<?> found = i.getName().equals(name) ? i : interfaceOf(i, name);
+                if (found != null) {
+                    return found;
+                }
+            }
+        }
+        return null;
+    }
+
+    @Override
+    Class<?> resolve(String name) {
+        try {
+            return name.startsWith("java.") || classes.stubs.contains(name) ? Class.forName(name, true, classes) : null;
+        } catch (ClassNotFoundException | LinkageError error) {
+            return null;
+        }
+    }
+
+    @Override
+    Object encodeObject(Object value) {
+        List<?> data = (List<?>) super.encodeObject(value);
+        boolean known = data.get(0).equals("o") || value instanceof Opaque || value instanceof Throwable;
+        if (!known && value.getClass().getInterfaces().length == 0) {
+            throw new Unsupported("the test file passes the program an object of class " + value.getClass().getName());
+        }
+        return data;
+    }
+
+    @Override
+    Object standIn(List<?> names) {
+        Set<Class<?>> interfaces = new HashSet<>();
+        for (Object name : names) {
+            Class<?> type = classes.stubs.contains(name) || isAsked((String) name) ? resolve((String) name) : null;
+            if (type != null && type.isInterface()) {
+                interfaces.add(type);
+            } else if (type != null) {
+                return made(type);
+            }
+        }
+        return interfaces.isEmpty() ? new Opaque(String.valueOf(names.get(0))) : proxy(List.copyOf(interfaces), classes);
+    }
+
+    private static boolean isAsked(String name) {
+        return name.startsWith("java.util.function.") || ASKED.contains(name);
+    }
+
+    private static Object made(Class<?> stub) {
+        try {
+            Constructor<?> constructor = stub.getDeclaredConstructor(Made.class);
+            constructor.setAccessible(true);
+            return constructor.newInstance((Object) null);
+        } catch (ReflectiveOperationException error) {
+            return new Opaque(stub.getName());
+        }
+    }
+
+    /** An exception of the program's as the nearest of its classes that exists here. */
+    @Override
+    Throwable thrown(Map<?, ?> description) {
+        String message = (String) description.get("message");
+        Throwable error = new RuntimeException(message);
+        List<?> names = description.get("thrown") instanceof List<?> data && data.size() == 3 ? (List<?>) data.get(2) : List.of();
+        for (Object name : names) {
+            Class<?> type = resolve((String) name);
+            if (type != null && Throwable.class.isAssignableFrom(type)
+                    && as(type, message, (List<?>) description.get("thrown")) instanceof Throwable made) {
+                error = made;
+                break;
+            }
+        }
+        raised.put(error, description);
+        return error;
+    }
+
+    private Object as(Class<?> type, String message, List<?> data) {
+        if (classes.stubs.contains(type.getName())) {
+            return decodeObject(data);
+        }
+        try {
+            return type.getConstructor(String.class).newInstance(message);
+        } catch (ReflectiveOperationException noMessage) {
+            try {
+                return type.getConstructor().newInstance();
+            } catch (ReflectiveOperationException error) {
+                return null;
+            }
+        }
+    }
+
+    /** The classes of one test file, and of the stand-ins for the program's. */
+    private static final class TestClasses extends ClassLoader {
+        private final Map<String, byte[]> bytes = new HashMap<>();
+        private final Set<?> stubs;
+
+        TestClasses(Map<?, ?> request) {
+            super(Judge.class.getClassLoader());
+            ((Map<?, ?>) request.get("classes")).forEach(
+                    (name, data) -> bytes.put((String) name, Base64.getDecoder().decode((String) data)));
+            stubs = new HashSet<>((List<?>) request.get("stubs"));
         }
 
         @Override
-        public boolean equals(Object other) {
-            return other instanceof Opaque opaque && opaque.value == value;
-        }
-
-        @Override
-        public int hashCode() {
-            return System.identityHashCode(value);
+        protected Class<?> findClass(String name) throws ClassNotFoundException {
+            byte[] data = bytes.get(name);
+            if (data == null) {
+                throw new ClassNotFoundException(name);
+            }
+            return defineClass(name, data, 0, data.length);
         }
     }
 }

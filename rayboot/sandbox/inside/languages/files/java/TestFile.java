@@ -22,22 +22,36 @@ import javax.tools.StandardLocation;
 final class TestFile {
     private static final String[] PACKAGES = {"java.lang", "java.util", "java.io", "java.math"};
     private static final Pattern CLASS = Pattern.compile("\\b[A-Z]\\w*");
+    private static final Pattern NAME = Pattern.compile("\\b[\\p{L}_$][\\p{L}\\p{N}_$]*");
     private static final Pattern DECLARED = Pattern.compile("\\b(?:class|interface|enum|record)\\s+(\\w+)");
 
+    private static final Pattern PACKAGE = Pattern.compile("\\bimport\\s+(java\\.[\\w.]+)\\.\\*\\s*;");
+
+    private final JavaFileManager files;
+    private final JavaFileManager.Location base;
     private final Map<String, String> classes = new TreeMap<>();
 
     TestFile(JavaFileManager files) throws IOException {
-        JavaFileManager.Location base = files.getLocationForModule(StandardLocation.SYSTEM_MODULES, "java.base");
+        this.files = files;
+        base = files.getLocationForModule(StandardLocation.SYSTEM_MODULES, "java.base");
         for (String name : PACKAGES) {
-            for (JavaFileObject file : files.list(base, name, EnumSet.of(JavaFileObject.Kind.CLASS), false)) {
-                String full = files.inferBinaryName(base, file);
-                classes.putIfAbsent(full.substring(name.length() + 1), full);
-            }
+            addClasses(name, classes);
+        }
+    }
+
+    private void addClasses(String name, Map<String, String> classes) throws IOException {
+        for (JavaFileObject file : files.list(base, name, EnumSet.of(JavaFileObject.Kind.CLASS), false)) {
+            String full = files.inferBinaryName(base, file);
+            classes.putIfAbsent(full.substring(name.length() + 1), full);
         }
     }
 
     /** All in the first line, so that the test's other lines keep their numbers. */
-    String withImports(String test, String subject) {
+    String withImports(String test, String subject) throws IOException {
+        Map<String, String> classes = new TreeMap<>(this.classes);
+        for (String name : matches(PACKAGE, test, 1)) {
+            addClasses(name, classes);
+        }
         Set<String> names = new TreeSet<>(matches(CLASS, test, 0));
         names.retainAll(classes.keySet());
         names.remove(subject);
@@ -50,6 +64,11 @@ final class TestFile {
             imports.append("import ").append(name).append(".*; ");
         }
         return imports + test;
+    }
+
+    /** All names in a test file. */
+    static Set<String> names(String test) {
+        return matches(NAME, test, 0);
     }
 
     private static Set<String> matches(Pattern pattern, String text, int group) {

@@ -5,12 +5,15 @@ import com.sun.source.tree.CompilationUnitTree;
 import com.sun.source.tree.MethodTree;
 import com.sun.source.tree.Tree;
 import com.sun.source.util.JavacTask;
+import com.sun.source.util.TreePath;
 import com.sun.source.util.Trees;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
 import javax.lang.model.element.Modifier;
+import javax.lang.model.element.TypeElement;
 
 /** What the parsed sources declare. */
 final class Units {
@@ -25,8 +28,8 @@ final class Units {
 
     /** Errors, as javac would print them, where the program takes a name that belongs to the test file. */
     String conflicts(CompilationUnitTree program, CompilationUnitTree test) {
-        if (program.getPackageName() != null) {
-            return error(program, program.getPackageName(), "the test file needs the program in the unnamed package");
+        if (packageOf(program).startsWith("package rayboot")) {
+            return error(program, program.getPackageName(), "the package rayboot is the sandbox's own");
         }
         Set<String> reserved = classes(test).stream().map(c -> c.getSimpleName().toString()).collect(Collectors.toSet());
         StringBuilder errors = new StringBuilder();
@@ -39,6 +42,18 @@ final class Units {
             }
         }
         return errors.toString();
+    }
+
+    /** The declaration of the package of a program, for its test file, which belongs to the same. */
+    static String packageOf(CompilationUnitTree unit) {
+        return unit.getPackageName() == null ? "" : "package " + unit.getPackageName() + "; ";
+    }
+
+    /** The classes at the top level of a source that is analyzed. */
+    List<TypeElement> declared(CompilationUnitTree unit) {
+        Trees trees = Trees.instance(task);
+        return classes(unit).stream()
+                .map(c -> (TypeElement) trees.getElement(TreePath.getPath(unit, c))).filter(Objects::nonNull).toList();
     }
 
     /** The binary name of the first class with a main method, a public one before others; null if there is none. */

@@ -1,0 +1,515 @@
+// Compiler LIBRARY TOOLS answers requests {"program": text, "test": text or null, "entry_point": name} with
+// {"program": base64}, for a test file with "judge" as well; with {"errors": text}; or with {"unsupported": text}.
+//
+// A program under a test file is linked with an answerer of calls (wire.Serve); the test file is linked with stand-ins for
+// the functions of the program that it names, and copies of the types and constants.
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/printer"
+	"go/token"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+
+	"rayboot/wire"
+)
+
+const keptJudges = 8
+
+var (
+	library, tools string
+	packages       = map[string]string{} // path by name
+	judges         = map[string][]byte{} // the program of a test file by its sources
+	preferred      = map[string]string{"rand": "math/rand", "template": "text/template"}
+)
+
+type failed struct{ text string }
+
+func (f failed) Error() string { return f.text }
+
+func main() {
+	library, tools = os.Args[1], os.Args[2]
+	config, err := os.ReadFile(filepath.Join(library, "standard.cfg"))
+	if err != nil {
+		panic(err)
+	}
+	for _, line := range strings.Split(string(config), "\n") {
+		name := strings.TrimPrefix(strings.SplitN(line, "=", 2)[0], "packagefile ")
+		if base := path.Base(name); packages[base] == "" || len(name) < len(packages[base]) {
+			packages[base] = name
+		}
+	}
+	for name, full := range preferred {
+		packages[name] = full
+	}
+	for {
+		request := wire.Read().(map[string]interface{})
+		program := request["program"].(string)
+		if test, ok := request["test"].(string); ok {
+			wire.Write(split(program, test, request["entry_point"].(string)))
+		} else {
+			wire.Write(alone(program))
+		}
+	}
+}
+
+type answer = map[string]string
+
+func alone(program string) answer {
+	binary, err := build(map[string]string{"program.go": program})
+	if err != nil {
+		return answer{"errors": err.Error()}
+	}
+	return answer{"program": encoded(binary)}
+}
+
+func split(program, test, entryPoint string) answer {
+	names := token.NewFileSet()
+	programFile, programError := parser.ParseFile(names, "program.go", program, parser.SkipObjectResolution)
+	testFile, testError := parser.ParseFile(names, "main.go", "package main;"+test, 0)
+	if testError != nil {
+		return answer{"unsupported": testError.Error()}
+	}
+	if programError != nil {
+		return alone(program) // the compiler says it better
+	}
+	s := newSplitter(names, programFile, testFile)
+	program += s.usesOfImports()
+	runner, err := build(map[string]string{"program.go": program, "answers.go": s.runner(entryPoint)})
+	if err != nil {
+		return answer{"errors": err.Error()}
+	}
+	head, rest := s.judge(), "package main; "+s.testImports()+test
+	judge, known := judges[head+rest]
+	if !known {
+		// The test's own main is called by wire.Run.
+		judge, err = build(map[string]string{"stubs.go": head, "main.go": strings.Replace(rest, "func main()", "func rayboot_test()", 1)})
+		if err != nil {
+			return s.blame(program, rest, err)
+		}
+		if len(judges) >= keptJudges {
+			judges = map[string][]byte{}
+		}
+		judges[head+rest] = judge
+	}
+	return answer{"program": encoded(runner), "judge": encoded(judge)}
+}
+
+// Where program and test file do not compile together either, the program is wrong.
+func (s *splitter) blame(program, test string, reason error) answer {
+	folder, err := write(map[string]string{"program.go": program, "main.go": test})
+	defer os.RemoveAll(folder)
+	if err == nil {
+		err = compile(folder, []string{"program.go", "main.go"})
+	}
+	if err != nil {
+		return answer{"errors": err.Error()}
+	}
+	return answer{"unsupported": reason.Error()}
+}
+
+func encoded(binary []byte) string { return base64.StdEncoding.EncodeToString(binary) }
+
+func write(sources map[string]string) (string, error) {
+	folder, err := os.MkdirTemp(".", "build")
+	for name, text := range sources {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600)
+		}
+	}
+	return folder, err
+}
+
+func build(sources map[string]string) ([]byte, error) {
+	folder, err := write(sources)
+	defer os.RemoveAll(folder)
+	if err != nil {
+		panic(err) // no space left: another server starts anew
+	}
+	files := []string{}
+	for name := range sources {
+		files = append(files, name)
+	}
+	sort.Strings(files)
+	if err := compile(folder, files); err != nil {
+		return nil, err
+	}
+	if err := tool(folder, "link", "-s", "-w", "-importcfg", filepath.Join(library, "standard.cfg"), "-o", "program", "main.a"); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(folder, "program"))
+}
+
+func compile(folder string, files []string) error {
+	full, _ := filepath.Abs(folder)
+	config := filepath.Join(library, "standard.cfg")
+	options := []string{"-p", "main", "-complete", "-pack", "-trimpath", full, "-importcfg", config, "-o", "main.a"}
+	return tool(folder, "compile", append(options, files...)...)
+}
+
+func tool(folder, name string, arguments ...string) error {
+	command := exec.Command(filepath.Join(tools, name), arguments...)
+	command.Dir = folder
+	printed, err := command.CombinedOutput()
+	if err == nil {
+		return nil
+	}
+	if _, ended := err.(*exec.ExitError); !ended || len(printed) == 0 || command.ProcessState.ExitCode() < 0 {
+		panic(fmt.Sprint(name, ": ", err)) // killed, or not there: no fault of the program
+	}
+	return failed{string(printed)}
+}
+
+type splitter struct {
+	names     *token.FileSet
+	program   *ast.File
+	test      *ast.File
+	used      map[string]bool // identifiers of the test
+	selected  map[string]bool // what stands after a point in the test
+	own       map[string]bool // declared by the test
+	functions map[string]*ast.FuncDecl
+	methods   map[string][]*ast.FuncDecl // by the name of the receiver's type
+	types     map[string]*ast.TypeSpec
+	constants map[string]*ast.GenDecl
+	imports   map[string]string // of the program: path by name
+	needed    []string          // types of the program that the judge has, too
+}
+
+func newSplitter(names *token.FileSet, program, test *ast.File) *splitter {
+	s := &splitter{
+		names: names, program: program, test: test,
+		used: map[string]bool{}, selected: map[string]bool{}, own: map[string]bool{},
+		functions: map[string]*ast.FuncDecl{}, methods: map[string][]*ast.FuncDecl{}, types: map[string]*ast.TypeSpec{},
+		constants: map[string]*ast.GenDecl{}, imports: map[string]string{},
+	}
+	for _, identifier := range test.Unresolved {
+		s.used[identifier.Name] = true
+	}
+	ast.Inspect(test, func(node ast.Node) bool {
+		if selector, ok := node.(*ast.SelectorExpr); ok {
+			s.selected[selector.Sel.Name] = true
+		}
+		return true
+	})
+	for name := range test.Scope.Objects {
+		s.own[name] = true
+	}
+	for _, spec := range program.Imports {
+		full, _ := strconv.Unquote(spec.Path.Value)
+		name := path.Base(full)
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		s.imports[name] = full
+	}
+	for _, declaration := range program.Decls {
+		s.declare(declaration)
+	}
+	for before := -1; before < len(s.used); {
+		before = len(s.used)
+		for _, name := range sorted(s.used) {
+			s.needType(name)
+			if block := s.constants[name]; block != nil {
+				s.needTypes(block)
+			}
+		}
+	}
+	for _, name := range sorted(s.used) {
+		if function, ok := s.functions[name]; ok && s.borrows(name) {
+			s.needTypes(function.Type)
+		}
+	}
+	return s
+}
+
+func (s *splitter) declare(declaration ast.Decl) {
+	switch declaration := declaration.(type) {
+	case *ast.FuncDecl:
+		if declaration.Type.TypeParams != nil {
+			return
+		}
+		if declaration.Recv == nil {
+			s.functions[declaration.Name.Name] = declaration
+		} else if name := receiver(declaration); name != "" {
+			s.methods[name] = append(s.methods[name], declaration)
+		}
+	case *ast.GenDecl:
+		for _, spec := range declaration.Specs {
+			if spec, ok := spec.(*ast.TypeSpec); ok && spec.TypeParams == nil {
+				s.types[spec.Name.Name] = spec
+			}
+			if spec, ok := spec.(*ast.ValueSpec); ok && declaration.Tok == token.CONST {
+				for _, name := range spec.Names {
+					s.constants[name.Name] = declaration
+				}
+			}
+		}
+	}
+}
+
+func receiver(method *ast.FuncDecl) string {
+	kind := method.Recv.List[0].Type
+	if pointer, ok := kind.(*ast.StarExpr); ok {
+		kind = pointer.X
+	}
+	if name, ok := kind.(*ast.Ident); ok {
+		return name.Name
+	}
+	return ""
+}
+
+// Not what means something to the test by itself: Go's own names are unresolved, too.
+func (s *splitter) borrows(name string) bool {
+	return s.used[name] && !s.own[name] && !predeclared[name] && !(s.isPackage(name))
+}
+
+func (s *splitter) isPackage(name string) bool {
+	found := false
+	ast.Inspect(s.test, func(node ast.Node) bool {
+		selector, ok := node.(*ast.SelectorExpr)
+		if ok {
+			x, isName := selector.X.(*ast.Ident)
+			found = found || isName && x.Name == name && x.Obj == nil && ast.IsExported(selector.Sel.Name) && packages[name] != ""
+		}
+		return !found
+	})
+	return found
+}
+
+func (s *splitter) needType(name string) {
+	spec, ok := s.types[name]
+	if !ok || s.own[name] || predeclared[name] || contains(s.needed, name) {
+		return
+	}
+	s.needed = append(s.needed, name)
+	s.needTypes(spec.Type)
+	for _, method := range s.methods[name] {
+		if s.selected[method.Name.Name] {
+			s.needTypes(method.Type)
+		}
+	}
+}
+
+func (s *splitter) needTypes(node ast.Node) {
+	ast.Inspect(node, func(node ast.Node) bool {
+		if name, ok := node.(*ast.Ident); ok {
+			s.needType(name.Name)
+			if s.constants[name.Name] != nil {
+				s.used[name.Name] = true
+			}
+		}
+		return true
+	})
+}
+
+// Imports that only the test file uses: in one file with it they would count as used.
+func (s *splitter) usesOfImports() string {
+	uses := "\n"
+	for name, function := range s.packageUses() {
+		if s.imports[name] != "" {
+			uses += "var _ = " + name + "." + function + "; "
+		}
+	}
+	return uses
+}
+
+// Packages that the test uses, and one thing that it uses of each.
+func (s *splitter) packageUses() map[string]string {
+	uses := map[string]string{}
+	ast.Inspect(s.test, func(node ast.Node) bool {
+		selector, ok := node.(*ast.SelectorExpr)
+		if ok {
+			if x, isName := selector.X.(*ast.Ident); isName && x.Obj == nil && !s.own[x.Name] && packages[x.Name] != "" && ast.IsExported(selector.Sel.Name) {
+				uses[x.Name] = selector.Sel.Name
+			}
+		}
+		return true
+	})
+	return uses
+}
+
+func (s *splitter) testImports() string {
+	imports := ""
+	uses := s.packageUses()
+	for _, name := range sortedKeys(uses) {
+		imports += fmt.Sprintf("import %s %q; ", name, packages[name])
+	}
+	return imports
+}
+
+func (s *splitter) runner(entryPoint string) string {
+	out := "package main\nimport rayboot_wire \"rayboot/wire\"\nfunc main() { rayboot_wire.Serve(rayboot_wire.Functions{"
+	functions := map[string]bool{entryPoint: true}
+	for name := range s.functions {
+		if s.borrows(name) {
+			functions[name] = true
+		}
+	}
+	for _, name := range sorted(functions) {
+		out += fmt.Sprintf("%q: %s, ", name, name)
+	}
+	for _, name := range s.needed {
+		for _, method := range s.methods[name] {
+			if s.selected[method.Name.Name] || s.satisfies(method.Name.Name) {
+				out += fmt.Sprintf("%q: (%s).%s, ", name+"."+method.Name.Name, s.text(method.Recv.List[0].Type), method.Name.Name)
+			}
+		}
+	}
+	return out + "}, " + s.registry() + ") }\n"
+}
+
+func (s *splitter) satisfies(name string) bool {
+	for _, needed := range s.needed {
+		if kind, ok := s.types[needed].Type.(*ast.InterfaceType); ok {
+			for _, method := range kind.Methods.List {
+				if len(method.Names) > 0 && method.Names[0].Name == name {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// The types that both sides have: a slice of each needs no name that the program could have declared.
+func (s *splitter) registry() string {
+	out := "rayboot_wire.Types{"
+	for _, name := range s.needed {
+		if !s.types[name].Assign.IsValid() { // not an alias
+			out += fmt.Sprintf("%q: []%s{}, ", "main."+name, name)
+		}
+	}
+	return out + "}"
+}
+
+func (s *splitter) judge() string {
+	body, mentioned := "", map[string]bool{}
+	mention := func(node ast.Node) {
+		ast.Inspect(node, func(node ast.Node) bool {
+			if selector, ok := node.(*ast.SelectorExpr); ok {
+				if name, ok := selector.X.(*ast.Ident); ok && s.imports[name.Name] != "" {
+					mentioned[name.Name] = true
+				}
+			}
+			return true
+		})
+	}
+	blocks := map[*ast.GenDecl]bool{}
+	for _, name := range sorted(s.used) {
+		if block := s.constants[name]; block != nil && !blocks[block] && !s.own[name] && !predeclared[name] {
+			blocks[block] = true
+			mention(block)
+			body += s.text(block) + "\n"
+		}
+	}
+	for _, name := range s.needed {
+		mention(s.types[name])
+		body += "type " + s.text(s.types[name]) + "\n"
+		for _, method := range s.methods[name] {
+			if s.selected[method.Name.Name] || s.satisfies(method.Name.Name) {
+				mention(method.Type)
+				body += s.stub(method, name+".")
+			}
+		}
+	}
+	for _, name := range sortedFunctions(s.functions) {
+		if s.borrows(name) {
+			mention(s.functions[name].Type)
+			body += s.stub(s.functions[name], "")
+		}
+	}
+	head := "package main\nimport rayboot_wire \"rayboot/wire\"\n"
+	for _, name := range sorted(mentioned) {
+		head += fmt.Sprintf("import %s %q\n", name, s.imports[name])
+	}
+	return head + body + "func main() { rayboot_wire.Run(rayboot_test, " + s.registry() + ") }\n"
+}
+
+func (s *splitter) stub(function *ast.FuncDecl, prefix string) string {
+	arguments, results, count := []string{}, []string{}, 0
+	write := func(fields *ast.FieldList, letter string, pointers *[]string) string {
+		list := []string{}
+		if fields != nil {
+			for _, field := range fields.List {
+				for i := 0; i < len(field.Names) || i == 0; i++ {
+					name := "rayboot_" + letter + strconv.Itoa(count)
+					count++
+					list = append(list, name+" "+s.text(field.Type))
+					*pointers = append(*pointers, "&"+name)
+				}
+			}
+		}
+		return "(" + strings.Join(list, ", ") + ")"
+	}
+	head := "func "
+	if function.Recv != nil {
+		head += write(function.Recv, "r", &arguments) + " "
+	}
+	head += function.Name.Name + write(function.Type.Params, "a", &arguments) + " " + write(function.Type.Results, "v", &results)
+	return fmt.Sprintf("%s { rayboot_wire.Call(%q, []interface{}{%s}, []interface{}{%s}); return }\n",
+		head, prefix+function.Name.Name, strings.Join(arguments, ", "), strings.Join(results, ", "))
+}
+
+func (s *splitter) text(node interface{}) string {
+	var out bytes.Buffer
+	if err := printer.Fprint(&out, s.names, node); err != nil {
+		panic(err)
+	}
+	return out.String()
+}
+
+func contains(names []string, name string) bool {
+	for _, other := range names {
+		if other == name {
+			return true
+		}
+	}
+	return false
+}
+
+func sorted(names map[string]bool) []string {
+	list := []string{}
+	for name, in := range names {
+		if in {
+			list = append(list, name)
+		}
+	}
+	sort.Strings(list)
+	return list
+}
+
+func sortedKeys(names map[string]string) []string {
+	set := map[string]bool{}
+	for name := range names {
+		set[name] = true
+	}
+	return sorted(set)
+}
+
+func sortedFunctions(functions map[string]*ast.FuncDecl) []string {
+	set := map[string]bool{}
+	for name := range functions {
+		set[name] = true
+	}
+	return sorted(set)
+}
+
+var predeclared = func() map[string]bool {
+	set := map[string]bool{}
+	for _, name := range strings.Fields(`any bool byte comparable complex64 complex128 error float32 float64 int int8 int16
+		int32 int64 rune string uint uint8 uint16 uint32 uint64 uintptr true false iota nil append cap clear close complex copy
+		delete imag len make max min new panic print println real recover`) {
+		set[name] = true
+	}
+	return set
+}()
