@@ -174,7 +174,9 @@ def test_no_child_of_a_javascript_program_outlives_its_verdict(each_tier: Sandbo
 
 @needs_perl
 @pytest.mark.parametrize("killed", [False, True], ids=["closed", "its fork server killed"])
-def test_what_a_program_has_started_ends_with_its_sandbox(killed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_program_has_started_ends_with_its_sandbox(
+    killed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(server, "BOOT", server.BOOT.replace("*sys.argv[3:]", "sys.argv[3], 'B'"))
     job = Job(program=DAEMON + "sleep 1000;", tests=(ScriptTest(code="f()"),), language="perl")
     with ThreadPoolExecutor(1) as threads, Sandbox(limits=Limits(timeout=100)) as sandbox:
@@ -202,7 +204,7 @@ sub f {
 }
 """
     for _ in range(2):
-        assert check_perl(each_tier, program, "my $found = f(); die \"found $found\" if $found").passed
+        assert check_perl(each_tier, program, 'my $found = f(); die "found $found" if $found').passed
 
 
 DOORS = {
