@@ -28,8 +28,8 @@ unless(Compare($x0, $v0)) {
 """
 
 
-def verdict(sandbox: Sandbox, program: str, test: str = TEST) -> Verdict:
-    limits = Limits(timeout=5)
+def verdict(sandbox: Sandbox, program: str, test: str = TEST, seconds: float = 20) -> Verdict:
+    limits = Limits(timeout=seconds)
     return sandbox.run(program, [ScriptTest(code=test)], "", limits, "sorted", "perl")
 
 
@@ -65,7 +65,7 @@ def test_a_wrong_answer_is_told_with_its_call(sandbox: Sandbox) -> None:
 def test_what_goes_wrong_is_named(
     sandbox: Sandbox, program: str, status: str, message: str, line: int | None
 ) -> None:
-    told = verdict(sandbox, program)
+    told = verdict(sandbox, program, seconds=2 if status == "timeout" else 20)
     assert told.status == status
     assert message in told.message
     assert line is None or told.line == line
