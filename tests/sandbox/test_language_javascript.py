@@ -1,5 +1,7 @@
 """JavaScript programs under MBXP's test files, and by standard input."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import shutil
@@ -130,7 +132,9 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("program", HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_program_passes_at_no_tier_and_is_of_no_use_to_the_next(each_tier: Sandbox, program: str) -> None:
+def test_a_hostile_program_passes_at_no_tier_and_is_of_no_use_to_the_next(
+    each_tier: Sandbox, program: str
+) -> None:
     idle = "" if "sorted" in program else "; function sorted(x) { return x.reverse() }"
     told = verdict(each_tier, program + idle)
     assert told.status not in ("passed", "sandbox_error"), told
@@ -241,8 +245,12 @@ def test_programs_in_the_fields_styles_pass(each_tier: Sandbox, program: str, te
         ("process.abort()", "crashed", "SIGABRT"),
     ],
 )
-def test_what_goes_wrong_in_a_script_is_named(each_tier: Sandbox, program: str, status: str, message: str) -> None:
-    told = each_tier.run(program, [StdioTest(stdin="", stdout="1")], limits=Limits(timeout=20), language="javascript")
+def test_what_goes_wrong_in_a_script_is_named(
+    each_tier: Sandbox, program: str, status: str, message: str
+) -> None:
+    told = each_tier.run(
+        program, [StdioTest(stdin="", stdout="1")], limits=Limits(timeout=20), language="javascript"
+    )
     assert told.status == status
     assert message in told.message
 

@@ -1,5 +1,7 @@
 """Perl programs under MBXP's test files, and by standard input."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import shutil

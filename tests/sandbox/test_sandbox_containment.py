@@ -150,8 +150,8 @@ unless (fork) { $0 = 'rayboot-test-daemon'; $SIG{$_} = 'IGNORE' for keys %SIG; s
 sub f { 1 }
 """
 DETACHED = """
-const child = require('child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)', 'rayboot-test-child'],
-  { stdio: 'ignore' });
+const { spawn } = require('child_process');
+const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)', 'rayboot-test-child'], { stdio: 'ignore' });
 child.unref();
 function f() { return 1 }
 """

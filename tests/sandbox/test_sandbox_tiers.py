@@ -24,7 +24,10 @@ def f():
     except OSError: return 'refused'
 """
 stays = """
-unless (fork) { $0 = 'rayboot-tier-test'; while (1) { exit if fork; for my $f (glob('../*/*')) { open(my $x, '>', $f) } } }
+unless (fork) {
+    $0 = 'rayboot-tier-test';
+    while (1) { exit if fork; for my $f (glob('../*/*')) { open(my $x, '>', $f) } }
+}
 sub f { 1 }
 """
 report = detect_tier()
