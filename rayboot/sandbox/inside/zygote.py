@@ -9,6 +9,7 @@ import importlib
 import os
 import socket
 import sys
+from contextlib import suppress
 from types import CodeType
 from typing import Any, NoReturn
 
@@ -40,7 +41,10 @@ def main(control_fd: int, level: str, scratch: str, readable: list[str]) -> None
         framing.send(control, {"error": str(error)})
         return
     sys.path.remove(sys.argv[1])  # a program must not import our modules by chance
-    prctl("subreaper", PR_SET_CHILD_SUBREAPER, 1)  # what a program has started is waited for here
+    with suppress(
+        OSError
+    ):  # gVisor lets the first process alone be one; there a program's namespace ends its children
+        prctl("subreaper", PR_SET_CHILD_SUBREAPER, 1)  # what a program has started is waited for here
     gc.collect()
     gc.freeze()
     framing.send(control, {"error": ""})
