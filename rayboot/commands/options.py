@@ -19,7 +19,9 @@ SPEC_HELP = (
 Spec = Annotated[str, typer.Argument(help=SPEC_HELP)]
 SpecOption = Annotated[str, typer.Option(help=SPEC_HELP)]
 Overrides = Annotated[list[str] | None, typer.Argument(help="Recipe options, such as training.lr=1e-5.")]
-Timeout = Annotated[float, typer.Option(help="Wall-clock seconds for one program.")]
+Timeout = Annotated[
+    float, typer.Option(help="Seconds for one program; waiting for busy processors does not count.")
+]
 Workers = Annotated[int, typer.Option(help="Programs that run at once; 0: one for each CPU.")]
 Weak = Annotated[bool, typer.Option("--allow-weak", help="Run even where the sandbox is weak (tier C).")]
 Preload = Annotated[

@@ -91,7 +91,7 @@ class SandboxConfig(Section):
     cpus: float = Field(default=1.0, gt=0.0)
     """CPUs that each executor asks of Ray; it keeps one fork server for each, rounded up."""
     timeout: float = Field(default=10.0, gt=0.0)
-    """Wall-clock seconds for one program with all its tests."""
+    """Seconds for one program with all its tests; waiting for busy processors does not count."""
     memory_mb: int = Field(default=1024, ge=64)
     """MiB that one program may use."""
     allow_weak: bool = False

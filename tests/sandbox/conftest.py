@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from rayboot.problems.types import AssertTest, StdioTest
-from rayboot.sandbox import Limits, Sandbox, Verdict
+from rayboot.sandbox import Limits, Sandbox, Verdict, server
 
 PATIENT = Limits(timeout=20.0)
 """For programs that are to end by themselves, on a slow machine too."""
@@ -20,6 +20,24 @@ def sandbox() -> Iterator[Sandbox]:
         if shared.tier == "C":
             pytest.skip("hostile programs run at tier A or B only")
         yield shared
+
+
+@pytest.fixture(scope="session")
+def tier_b() -> Iterator[Sandbox]:
+    """A sandbox that uses no namespaces, as in a container's default set-up."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "BOOT", server.BOOT.replace("*sys.argv[3:]", "sys.argv[3], 'B'"))
+        weaker = Sandbox(workers=1, limits=Limits(timeout=5.0))
+    with weaker:
+        assert weaker.tier == "B"
+        yield weaker
+
+
+@pytest.fixture(scope="session", params=["A", "B"])
+def each_tier(request: pytest.FixtureRequest) -> Sandbox:
+    """The shared sandbox, and the one without namespaces."""
+    found: Sandbox = request.getfixturevalue("sandbox" if request.param == "A" else "tier_b")
+    return found
 
 
 @pytest.fixture

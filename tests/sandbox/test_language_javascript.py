@@ -1,5 +1,7 @@
 """JavaScript programs under MBXP's test files, and by standard input."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import shutil
@@ -25,8 +27,10 @@ if(!compare(x0, v0)){
 """
 
 
-def verdict(sandbox: Sandbox, program: str, test: str = TEST, entry_point: str = "sorted") -> Verdict:
-    limits = Limits(timeout=20)
+def verdict(
+    sandbox: Sandbox, program: str, test: str = TEST, entry_point: str = "sorted", seconds: float = 20
+) -> Verdict:
+    limits = Limits(timeout=seconds)
     return sandbox.run(program, [ScriptTest(code=test)], "", limits, entry_point, "javascript")
 
 
@@ -69,7 +73,7 @@ def test_a_wrong_answer_is_told_with_its_call(sandbox: Sandbox) -> None:
 def test_what_goes_wrong_is_named(
     sandbox: Sandbox, program: str, status: str, error_type: str, line: int | None
 ) -> None:
-    told = verdict(sandbox, program)
+    told = verdict(sandbox, program, seconds=2 if status == "timeout" else 20)
     assert (told.status, told.error_type) == (status, error_type)
     assert line is None or told.line == line
 
@@ -93,6 +97,162 @@ def test_what_goes_wrong_is_named(
 def test_a_program_cannot_make_itself_right(sandbox: Sandbox, program: str) -> None:
     assert not verdict(sandbox, program).passed
     assert verdict(sandbox, "function sorted(x) { return x.sort() }").passed
+
+
+# Programs that return [3, 1, 2] reversed or nothing at all, and would have `sorted` pass.
+HOSTILE = {
+    "a planted lodash": "for (const d of ['.', '..', '../..']) try { require('fs').mkdirSync(d + '/node_modules/lodash', "
+    "{ recursive: true }); require('fs').writeFileSync(d + '/node_modules/lodash/index.js', "
+    "'exports.isEqual = () => true') } catch {}",
+    "a planted judge": "const fs = require('fs'); for (const d of ['.', '..']) for (const n of fs.readdirSync(d)) "
+    "try { fs.writeFileSync(d + '/' + n, 'exports.isEqual = () => true') } catch {}",
+    "polluted prototypes": "Object.prototype.toJSON = Array.prototype.toJSON = () => ['l', 1, 2, 3]; "
+    "Object.prototype.isEqual = () => true; Array.prototype.map = function () { return this }",
+    "a proxy that has everything": "function sorted(x) { return new Proxy([], { get: () => () => true, has: () => true }) }",
+    "a thenable": "function sorted(x) { return { then: (f) => f([1, 2, 3]) } }",
+    "a getter that changes": "let n = 0; function sorted(x) { return { get 0() { return n++ }, get length() { return 3 } } }",
+    "an object that is any primitive": "function sorted(x) { return { [Symbol.toPrimitive]: () => '1,2,3', valueOf: () => 1 } }",
+    "methods that say yes": "function sorted(x) { return { every: () => true, equals: () => true, length: 3 } }",
+    "answers before the questions": "for (let n = 1; n < 9; n++) { const b = Buffer.from(JSON.stringify([n, 'ok', ['x', 'Array', ''], []])); "
+    "const h = Buffer.alloc(4); h.writeUInt32BE(b.length); require('fs').writeSync(3, Buffer.concat([h, b])) }",
+    "a callback to nothing": "const b = Buffer.from(JSON.stringify([1, 'callback', 'constructor', ['l']])); "
+    "const h = Buffer.alloc(4); h.writeUInt32BE(b.length); require('fs').writeSync(3, Buffer.concat([h, b]))",
+    "a child that answers": "require('child_process').spawn('/bin/sh', ['-c', 'echo x >&3'], { stdio: [0, 1, 2, 3] })",
+    "a worker thread": "new (require('worker_threads').Worker)('require(\"fs\").closeSync(3)', { eval: true })",
+    "looking for the test": "function sorted(x) { const fs = require('fs'); for (const p of ['/proc/self/environ', '../judge.js', "
+    "'/proc/1/mem', '/proc/self/maps']) try { fs.readFileSync(p) } catch {} return [] }",
+    "exit in a promise": "Promise.resolve().then(() => process.exit(0)); function sorted() { return 1 }",
+    "patched builtins": "JSON.parse = () => [1, 'call', 'sorted', []]; Promise.prototype.then = () => 1; "
+    "Function.prototype.call = () => true",
+    "an async function": "async function sorted(x) { return [1, 2, 3] }",
+    "a generator": "function* sorted(x) { yield 1 }",
+    "a class": "class sorted { constructor() { return [1, 2, 3] } }",
+    "a replaced function of Node's": "process.reallyExit = process.exit = () => {}; process.exitCode = 0; throw 1",
+}
+
+
+@pytest.mark.parametrize("program", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_program_passes_at_no_tier_and_is_of_no_use_to_the_next(
+    each_tier: Sandbox, program: str
+) -> None:
+    idle = "" if "sorted" in program else "; function sorted(x) { return x.reverse() }"
+    told = verdict(each_tier, program + idle)
+    assert told.status not in ("passed", "sandbox_error"), told
+    assert not verdict(each_tier, "function sorted(x) { return x.reverse() }").passed
+    assert verdict(each_tier, "function sorted(x) { return x.sort() }").passed
+
+
+ASSERT = "const assert = require('assert');"
+FAILING = {
+    "a rejected promise": "(async () => { if (await f(1) !== 2) throw new Error('wrong') })()",
+    "a promise that is not waited for": "Promise.resolve(f(1)).then((x) => { if (x !== 2) throw new Error('wrong') })",
+    "await": "if (await f(1) !== 2) throw new Error('wrong')",
+    "a microtask": "queueMicrotask(() => { if (f(1) !== 2) throw 'wrong' })",
+    "a timer": "setTimeout(() => { if (f(1) !== 2) throw 'wrong' }, 10)",
+    "the exit status": "if (f(1) !== 2) process.exitCode = 1",
+    "exit": "if (f(1) !== 2) process.exit(3)",
+    "an exit handler": "process.on('exit', () => { if (f(1) !== 2) process.exitCode = 1 })",
+    "an exception in an exit handler": "process.on('exit', () => { if (f(1) !== 2) throw 'wrong' })",
+    "node:test": f"{ASSERT} require('node:test')('it', () => {{ assert.strictEqual(f(1), 2) }})",
+    "describe and it": f"{ASSERT} const t = require('node:test'); t.describe('f', () => "
+    "{ t.it('is', async () => { assert.strictEqual(f(1), 2) }) })",
+    "console.assert": "console.assert(f(1) === 2, 'wrong')",
+    "a guard for the main module": "if (require.main === module) { if (f(1) !== 2) throw 'wrong' }",
+}
+
+
+@pytest.mark.parametrize("test", FAILING.values(), ids=FAILING)
+def test_the_exit_status_of_all_of_a_test_file_decides(sandbox: Sandbox, test: str) -> None:
+    told = verdict(sandbox, "function f(x) { return x }", test, "f")
+    assert (told.status, told.call) == ("failed", "f(1)")
+    assert verdict(sandbox, "function f(x) { return x + 1 }", test, "f").passed
+
+
+@pytest.mark.parametrize(
+    ("test", "reason"),
+    [
+        ("function test() { if (f(1) !== 2) throw 'wrong' }", "no call of it reached the program"),
+        ("describe('f', () => {})", "it uses describe, which neither it nor the program defines"),
+        ("import assert from 'assert'; assert(f(1))", "it is not JavaScript"),
+        ("throw new Error('early'); f(1)", "it failed before it called the program: Error: early"),
+        ("require('jest'); f(1)", "Cannot find module"),
+    ],
+)
+def test_a_test_that_decides_nothing_is_said_to_do_so(sandbox: Sandbox, test: str, reason: str) -> None:
+    told = verdict(sandbox, "function f(x) { return x }", test, "f")
+    assert told.status == "sandbox_error"
+    assert reason in told.message
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "Array.prototype.at = () => 1; Object.prototype.x = 1; String = Map = null; globalThis.f = f; f()",
+        "require('lodash').isEqual = () => true; JSON.stringify = () => 'x'; globalThis.compare = () => true; f()",
+        "require('assert').strictEqual = () => true; process.exitCode = 0; console.log = () => { throw 1 }; f()",
+        "setInterval(() => { throw 1 }, 5); f(); process.exit(0)",
+        "process.on('exit', () => process.exit(0)); process.chdir('/'); delete globalThis.setTimeout; f()",
+    ],
+)
+def test_what_a_test_file_changes_ends_with_it(sandbox: Sandbox, test: str) -> None:
+    verdict(sandbox, "function f() { return 1 }", test, "f")
+    clean = (
+        f"{ASSERT} assert.strictEqual([5].at(0), 5); assert(!({{}}).x); assert.throws(() => assert.strictEqual(1, 2));"
+        "assert.strictEqual(JSON.stringify({}), '{}'); setTimeout(() => assert(!require('lodash').isEqual(f(), 2)), 1)"
+    )
+    assert verdict(sandbox, "function f() { return 1 }", clean, "f").passed
+    assert verdict(sandbox, "function sorted(x) { return x.sort() }").passed
+    assert verdict(sandbox, "function sorted(x) { return x }").status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("program", "test"),
+    [
+        ("const f = async (x) => x + 1", "if (await f(1) !== 2) throw 1"),
+        ("const f = (x) => new Promise((ok) => setTimeout(() => ok(x + 1), 5))", "f(1).then((x) => { if (x !== 2) throw x })"),
+        ("async function f() { throw new TypeError('bad') }", f"{ASSERT} assert.rejects(f(), TypeError)"),
+        ("function f() { throw new RangeError('bad') }", f"{ASSERT} assert.throws(f, RangeError); assert.throws(() => f(), /bad/)"),
+        ("class E extends Error { name = 'E'; code = 7 } function f() { throw new E('x') }", "try { f() } catch (e) { if (e.name !== 'E' || e.code !== 7) throw 1 }"),
+        ("function f() { throw 'text' }", "try { f(); throw 1 } catch (e) { if (e !== 'text') throw e }"),
+        ("function* f(n) { for (let i = 0; i < n; i++) yield i }", f"{ASSERT} assert.deepStrictEqual([...f(3)], [0, 1, 2])"),
+        ("function* f() { for (let i = 0; ; i++) yield i }", "const g = f(); g.next(); if (g.next().value !== 1) throw 1"),
+        ("const f = (m) => m.values()", f"{ASSERT} assert.deepStrictEqual(Array.from(f(new Map([[1, 2]]))), [2])"),
+        ("const f = (g, x) => g(g(x))", "if (f((x) => 3 * x, 2) !== 18) throw 1"),
+        ("const f = (xs, g) => xs.filter(g)", f"{ASSERT} assert.deepEqual(f([1, 2, 3], (x) => x > 1), [2, 3])"),
+        ("const f = (n) => (m) => n + m", "if (f(1)(2) !== 3) throw 1"),
+        ("class f { constructor(n) { this.n = n } add(m) { this.n += m; return this } get double() { return 2 * this.n } }",
+         "const a = new f(1); a.add(2); if (a.n !== 3 || a.double !== 6) throw 1; a.n = 5; if (a.double !== 10) throw 2"),
+        ("const f = () => [undefined, null, NaN, -0, 10n ** 20n, new Date(5), /a/g, new Uint8Array([1])]",
+         f"{ASSERT} assert.deepStrictEqual(f(), [undefined, null, NaN, -0, 10n ** 20n, new Date(5), /a/g, new Uint8Array([1])])"),
+        ("const f = () => Symbol.for('a')", "if (f() !== Symbol.for('a')) throw 1"),
+        ("const f = () => '\\u{1f600}\\ud800'", "if (f() !== '\\u{1f600}\\ud800') throw 1"),
+        ("const f = (x) => x.toSorted ? [...x].sort() : x.sort()", "const t = require('node:test'); t.test('f', async (t) => { await t.test('in', () => { if (f([2, 1])[0] !== 1) throw 1 }) })"),
+    ],
+)  # fmt: skip
+def test_programs_in_the_fields_styles_pass(each_tier: Sandbox, program: str, test: str) -> None:
+    told = verdict(each_tier, program, test, "f")
+    assert told.passed, told
+
+
+@pytest.mark.parametrize(
+    ("program", "status", "message"),
+    [
+        ("for (;;) console.log('x'.repeat(1000))", "output_limit", ""),
+        ("function (", "syntax_error", "Function statements"),
+        ("\nlet x = ;", "syntax_error", "Unexpected token"),
+        ("JSON.parse('x')", "error", "Unexpected token"),
+        ("new Function('(')", "error", "Unexpected token"),
+        ("process.abort()", "crashed", "SIGABRT"),
+    ],
+)
+def test_what_goes_wrong_in_a_script_is_named(
+    each_tier: Sandbox, program: str, status: str, message: str
+) -> None:
+    told = each_tier.run(
+        program, [StdioTest(stdin="", stdout="1")], limits=Limits(timeout=20), language="javascript"
+    )
+    assert told.status == status
+    assert message in told.message
 
 
 def test_changes_to_an_argument_reach_the_test(sandbox: Sandbox) -> None:
@@ -137,5 +297,5 @@ def test_a_program_can_read_standard_input(sandbox: Sandbox) -> None:
         "require('fs').readdirSync('/proc')",
     ],
 )
-def test_a_program_stays_in_its_cell(sandbox: Sandbox, attempt: str) -> None:
-    assert verdict(sandbox, f"function sorted(x) {{ {attempt}; return x.sort() }}").status == "error"
+def test_a_program_stays_in_its_cell(each_tier: Sandbox, attempt: str) -> None:
+    assert verdict(each_tier, f"function sorted(x) {{ {attempt}; return x.sort() }}").status == "error"

@@ -1,5 +1,7 @@
 """Perl programs under MBXP's test files, and by standard input."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import shutil
@@ -28,8 +30,8 @@ unless(Compare($x0, $v0)) {
 """
 
 
-def verdict(sandbox: Sandbox, program: str, test: str = TEST) -> Verdict:
-    limits = Limits(timeout=20)
+def verdict(sandbox: Sandbox, program: str, test: str = TEST, seconds: float = 20) -> Verdict:
+    limits = Limits(timeout=seconds)
     return sandbox.run(program, [ScriptTest(code=test)], "", limits, "sorted", "perl")
 
 
@@ -65,7 +67,7 @@ def test_a_wrong_answer_is_told_with_its_call(sandbox: Sandbox) -> None:
 def test_what_goes_wrong_is_named(
     sandbox: Sandbox, program: str, status: str, message: str, line: int | None
 ) -> None:
-    told = verdict(sandbox, program)
+    told = verdict(sandbox, program, seconds=2 if status == "timeout" else 20)
     assert told.status == status
     assert message in told.message
     assert line is None or told.line == line
@@ -88,6 +90,156 @@ def test_what_goes_wrong_is_named(
 def test_a_program_cannot_make_itself_right(sandbox: Sandbox, program: str) -> None:
     assert not verdict(sandbox, program).passed
     assert verdict(sandbox, "sub sorted { [sort @{$_[0]}] }").passed
+
+
+# Programs that do not sort, and would have `sorted` pass.
+HOSTILE = {
+    "planted modules": "for my $d ('.', '..') { mkdir \"$d/Data\"; open(my $f, '>', \"$d/Data/Compare.pm\"); "
+    "print $f 'package Data::Compare; sub import { *main::Compare = sub { 1 } } 1' }",
+    "a planted judge": "for my $n (glob('* ../* ../*/*')) { open(my $f, '>', $n); print $f '1' }",
+    "a child that stays and writes": "unless (fork) { for (1 .. 500) { for my $n (glob('../*/*')) { open(my $f, '>', $n) } "
+    "select undef, undef, undef, 0.01 } }",
+    "a tied scalar": "package T; sub TIESCALAR { bless {} } sub FETCH { ++$n } package main; sub sorted { tie my $x, 'T'; \\$x }",
+    "a tied array": "package T; sub TIEARRAY { bless {} } sub FETCHSIZE { 3 } sub FETCH { int rand 4 } package main; "
+    "sub sorted { tie my @x, 'T'; \\@x }",
+    "an overloaded object": "package L; use overload '@{}' => sub { [1, 2, 3] }, '\"\"' => sub { '1' }, 'eq' => sub { 1 }, "
+    "'==' => sub { 1 }, 'bool' => sub { 1 }; package main; sub sorted { bless {}, 'L' }",
+    "a comparison that ignores": "sub sorted { bless {}, 'Test::Deep::Ignore' }",
+    "an object of a class that the test knows": "BEGIN { *runner::call = sub { ['l', ['o', 0, 'Test::Deep::Ignore']], [] } } sub sorted { 1 }",
+    "a global die": "BEGIN { *CORE::GLOBAL::die = sub { 1 }; *CORE::GLOBAL::exit = sub { 1 } } sub sorted { 1 }",
+    "an END block": "END { $? = 0; POSIX::_exit(0) } sub sorted { die }",
+    "a destructor": "package D; sub DESTROY { exit 0 } package main; sub sorted { bless [1, 2, 3], 'D' }",
+    "exec": "sub sorted { exec '/bin/true'; }",
+    "exec of itself": "exec $^X, '-e', '1' unless $ENV{again}++; sub sorted { 1 }",
+    "a fork that answers twice": "sub sorted { fork; return [] }",
+    "the channel, written to": "open(my $c, '>&=', 3); syswrite($c, pack('N', 2) . '[]') for 1 .. 3; sub sorted { 1 }",
+    "the channel, selected": "open(my $c, '>&=', 3); select $c; $| = 1; print 'x'; sub sorted { 1 }",
+    "answers before the questions": 'open(my $c, \'>&=\', 3); for my $n (1 .. 9) { my $b = qq([$n,"ok",["l",["x","ARRAY",""]],[]]); '
+    "syswrite($c, pack('N', length $b) . $b) } sub sorted { 1 }",
+    "a callback to nothing": "open(my $c, '>&=', 3); my $b = '[1,\"callback\",0,[1]]'; syswrite($c, pack('N', length $b) . $b); sub sorted { 1 }",
+    "another name": "$0 = 'judge.pl'; $SIG{__DIE__} = sub { exit 0 }; sub sorted { die }",
+    "machine code": "require DynaLoader; DynaLoader::dl_load_file('/cell/tmp/x.so'); require POSIX; sub sorted { POSIX::_exit(0) }",
+    "a code reference": "sub sorted { sub { [1, 2, 3] } }",
+    "wantarray": "sub sorted { wantarray ? (1, 2, 3) : 3 }",
+}
+
+
+@pytest.mark.parametrize("program", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_program_passes_at_no_tier_and_is_of_no_use_to_the_next(
+    each_tier: Sandbox, program: str
+) -> None:
+    idle = "" if "sorted" in program else "; sub sorted { [reverse @{$_[0]}] }"
+    told = verdict(each_tier, program + idle)
+    assert told.status not in ("passed", "sandbox_error"), told
+    assert not verdict(each_tier, "sub sorted { [reverse @{$_[0]}] }").passed
+    assert verdict(each_tier, "sub sorted { [sort @{$_[0]}] }").passed
+
+
+FAILING = {
+    "is": "use Test::More; is(sorted(1), 2); done_testing;",
+    "ok": "use Test::More tests => 1; ok(sorted(1) == 2);",
+    "is_deeply": "use Test::More; is_deeply([sorted(1)], [2]); done_testing;",
+    "a subtest": "use Test::More; subtest a => sub { is sorted(1), 2 }; done_testing;",
+    "an exit status": "exit(sorted(1) == 2 ? 0 : 1);",
+    "an END block": "my $x = sorted(1); END { $? = 1 if $x != 2 }",
+    "an exception in an END block": "my $x = sorted(1); END { die 'wrong' if $x != 2 }",
+    "a reference to the function": "my $f = \\&sorted; if ($f->(1) == 2) { print 'ok!' } else { exit 1 }",
+    "an exit without END blocks": "use POSIX; POSIX::_exit(sorted(1) == 2 ? 0 : 1);",
+}
+
+
+@pytest.mark.parametrize("test", FAILING.values(), ids=FAILING)
+def test_the_exit_status_of_all_of_a_test_file_decides(sandbox: Sandbox, test: str) -> None:
+    assert verdict(sandbox, "sub sorted { $_[0] }", test).status == "failed"
+    if "_exit" not in test:  # nobody knows then that the program was called
+        assert verdict(sandbox, "sub sorted { $_[0] + 1 }", test).passed
+
+
+@pytest.mark.parametrize(
+    "test", ["use Test::More tests => 2; is sorted(1), 1;", "use Test::More; is sorted(1), 1;"]
+)
+def test_a_plan_that_is_not_kept_fails(sandbox: Sandbox, test: str) -> None:
+    assert verdict(sandbox, "sub sorted { $_[0] }", test).status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("test", "reason"),
+    [
+        ("sub test { die if sorted(1) != 2 }", "no call of it reached the program"),
+        ("describe('sorted');", "it uses describe, which neither it nor the program defines"),
+        ("die if sorted(1", "it is not Perl"),
+        ("use No::Such; die if sorted(1)", "Can't locate No/Such.pm"),
+        ("die 'early'; sorted(1)", "it failed before it called the program: early"),
+    ],
+)
+def test_a_test_that_decides_nothing_is_said_to_do_so(sandbox: Sandbox, test: str, reason: str) -> None:
+    told = verdict(sandbox, "sub sorted { $_[0] }", test)
+    assert told.status == "sandbox_error"
+    assert reason in told.message
+
+
+def test_what_a_test_file_changes_ends_with_it(sandbox: Sandbox) -> None:
+    test = """
+        BEGIN { *CORE::GLOBAL::die = sub { 1 } } use Data::Compare; no warnings;
+        *Data::Compare::Compare = sub { 1 }; @INC = (); %INC = (); $SIG{__DIE__} = sub { exit 0 }; $, = 'x'; $/ = 'y';
+        chdir '/'; close STDOUT; *UNIVERSAL::isa = sub { 1 }; sub helper { 1 } sorted();
+    """
+    assert verdict(sandbox, "sub sorted { 1 }", test).passed
+    assert verdict(sandbox, "sub sorted { [reverse @{$_[0]}] }").status == "failed"
+    assert verdict(sandbox, "sub sorted { [sort @{$_[0]}] }").passed
+    assert verdict(sandbox, "sub sorted { 1 }", "sorted(); die 'still there' if defined &helper").passed
+
+
+@pytest.mark.parametrize(
+    ("program", "test"),
+    [
+        ("sub sorted { $_[0] & $_[1] }", "die unless sorted(12, 10) == 8"),
+        ("sub sorted { $_[0] ^ $_[1] }", "die unless sorted(12, 10) == 6"),
+        ("sub sorted { ~$_[0] & 0xff }", "die unless sorted(1) == 254"),
+        ("sub sorted { $_[0] . 'x' }", "die unless sorted('007') eq '007x'"),
+        ("sub sorted { 0.1 + 0.2 }", "die unless sorted() == 0.1 + 0.2; die if sorted() == 0.3"),
+        ("sub sorted { 9 ** 9 ** 9 }", "die unless sorted() == 9 ** 9 ** 9"),
+        ("sub sorted { 18446744073709551615 }", "die unless sorted() == 18446744073709551615"),
+        ("use bigint; sub sorted { my $r = 1; $r *= $_ for 1 .. 30; $r }", "die unless sorted() eq '265252859812191058636308480000000'"),
+        ("sub sorted { \"\\x{263a}\" . chr(233) }", "die unless sorted() eq \"\\x{263a}\\x{e9}\""),
+        ("sub sorted { return (one => 1, two => [2]) }", "my %h = sorted(); die unless $h{two}[0] == 2"),
+        ("sub sorted { return (1, 2, 3) }", "my $n = () = sorted(); die unless $n == 3; die unless sorted() == 3"),
+        ("sub sorted { return }", "my @x = sorted(); die if @x; die if defined sorted()"),
+        ("sub sorted { wantarray ? 'list' : 'scalar' }", "my ($x) = sorted(); my $y = sorted(); die unless \"$x $y\" eq 'list scalar'"),
+        ("sub sorted { my ($f, @x) = @_; map { $f->($_) } @x }", "my @x = sorted(sub { 2 * $_[0] }, 1, 2); die unless \"@x\" eq '2 4'"),
+        ("sub sorted { my $n = shift; sub { $n + $_[0] } }", "die unless sorted(2)->(3) == 5"),
+        ("sub sorted { $_[0]++ }", "my $x = 1; sorted($x); die unless $x == 2"),
+        ("sub sorted { die 'negative' if $_[0] < 0; 1 }", "use Test::More; eval { sorted(-1) }; like $@, qr/^negative/; is sorted(1), 1; done_testing"),
+        ("sub sorted { die { code => 3 } }", "eval { sorted() }; die unless $@->{code} == 3"),
+        ("package Stack; sub new { bless { x => [] }, shift } sub push { my $s = shift; push @{ $s->{x} }, @_; $s } "
+         "sub size { scalar @{ $_[0]{x} } } package main; sub sorted { 1 }",
+         "my $s = Stack->new; $s->push(1); $s->push(2)->push(3); die unless $s->size == 3; die unless ref $s eq 'Stack'"),
+        ("sub sorted { [sort { $a <=> $b } @{ $_[0] }] }", "use Test::Deep; if (eq_deeply(sorted([10, 9]), [9, 10])) { print 'ok!' } else { exit 1 }"),
+    ],
+)  # fmt: skip
+def test_programs_in_the_fields_styles_pass(each_tier: Sandbox, program: str, test: str) -> None:
+    told = verdict(each_tier, program, test)
+    assert told.passed, told
+
+
+@pytest.mark.parametrize(
+    ("program", "status", "message"),
+    [
+        ("print 'x' x 1000 while 1", "output_limit", ""),
+        ("sub {", "syntax_error", "Missing right curly"),
+        ("use strict; $x = 1", "syntax_error", "Global symbol"),
+        ('print "a', "syntax_error", "Can't find string terminator"),
+        ("die 'syntax error'", "error", "syntax error"),
+        ("eval 'sub {' or die $@", "error", "Missing right curly"),
+        ("use POSIX; POSIX::abort()", "crashed", "SIGABRT"),
+    ],
+)
+def test_what_goes_wrong_in_a_script_is_named(
+    each_tier: Sandbox, program: str, status: str, message: str
+) -> None:
+    told = each_tier.run(program, [StdioTest(stdin="", stdout="1")], language="perl")
+    assert told.status == status
+    assert message in told.message
 
 
 def test_changes_to_an_argument_reach_the_test(sandbox: Sandbox) -> None:
@@ -127,6 +279,6 @@ def test_a_program_can_read_standard_input(sandbox: Sandbox) -> None:
         "system('/bin/sh', '-c', 'true') == 0 or die 'shut'",
     ],
 )
-def test_a_program_stays_in_its_cell(sandbox: Sandbox, attempt: str) -> None:
-    told = verdict(sandbox, f"sub sorted {{ {attempt}; return [sort @{{$_[0]}}] }}")
+def test_a_program_stays_in_its_cell(each_tier: Sandbox, attempt: str) -> None:
+    told = verdict(each_tier, f"sub sorted {{ {attempt}; return [sort @{{$_[0]}}] }}")
     assert (told.status, told.message) == ("error", "shut")

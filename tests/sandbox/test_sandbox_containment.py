@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import platform
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from rayboot.problems.types import AssertTest
-from rayboot.sandbox import Limits, Sandbox, Verdict
+from rayboot.problems.types import AssertTest, ScriptTest
+from rayboot.sandbox import Job, Limits, Sandbox, Verdict, server
 
 RunAsserts = Callable[..., Verdict]
 
@@ -127,6 +131,157 @@ def test_everything_ends_when_the_owner_is_killed(tmp_path: Path) -> None:
         assert len(family) >= 3, "supervisor, fork server, program"
         owner.kill()
     assert _wait_until(lambda: not any(_alive(pid) for pid in family))
+
+
+needs_perl = pytest.mark.skipif(shutil.which("perl") is None, reason="needs perl")
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+needs_x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="system calls by the numbers of x86-64")
+
+
+def check_perl(sandbox: Sandbox, program: str, test: str, entry_point: str = "f") -> Verdict:
+    return sandbox.run(program, [ScriptTest(code=test)], language="perl", entry_point=entry_point)
+
+
+CHAIN = """
+for my $file (glob('*'), glob('../*'), glob('../*/*')) { open(my $f, '>', $file) }
+unless (fork) { $0 = 'rayboot-test-chain'; while (1) { exit if fork } }
+sub f { 1 }
+"""
+DAEMON = """
+unless (fork) { $0 = 'rayboot-test-daemon'; $SIG{$_} = 'IGNORE' for keys %SIG; syscall(112); exit if fork; sleep 1000 }
+sub f { 1 }
+"""
+DETACHED = """
+const { spawn } = require('child_process');
+const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)', 'rayboot-test-child'], { stdio: 'ignore' });
+child.unref();
+function f() { return 1 }
+"""
+
+
+@needs_perl
+@pytest.mark.parametrize("program", [CHAIN, DAEMON], ids=["forks for ever", "daemon"])
+def test_no_process_of_a_program_outlives_its_verdict(each_tier: Sandbox, program: str) -> None:
+    for _ in range(3):
+        assert check_perl(each_tier, program, "die unless f() == 1").passed
+        assert not _processes_named("rayboot-test-")
+
+
+@needs_node
+def test_no_child_of_a_javascript_program_outlives_its_verdict(each_tier: Sandbox) -> None:
+    test = ScriptTest(code="if (f() !== 1) throw 1")
+    assert each_tier.run(DETACHED, [test], language="javascript", entry_point="f").passed
+    assert not _processes_named("rayboot-test-")
+
+
+@needs_perl
+@pytest.mark.parametrize("killed", [False, True], ids=["closed", "its fork server killed"])
+def test_what_a_program_has_started_ends_with_its_sandbox(
+    killed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "BOOT", server.BOOT.replace("*sys.argv[3:]", "sys.argv[3], 'B'"))
+    job = Job(program=DAEMON + "sleep 1000;", tests=(ScriptTest(code="f()"),), language="perl")
+    with ThreadPoolExecutor(1) as threads, Sandbox(limits=Limits(timeout=100)) as sandbox:
+        threads.submit(sandbox.run_job, job)
+        assert _wait_until(lambda: _processes_named("rayboot-test-daemon"), 20)
+        if killed:
+            os.kill(_descendants(sandbox._servers[0]._process.pid)[0], signal.SIGKILL)
+        sandbox.close()
+    assert _wait_until(lambda: not _processes_named("rayboot-test-"))
+
+
+@needs_perl
+def test_a_program_finds_nothing_of_the_programs_before_it(each_tier: Sandbox) -> None:
+    program = """
+use Fcntl qw(:flock);
+sub f {
+    my @found;
+    my @paths = ('mark', '/tmp/mark', '/dev/shm/mark', '/var/tmp/mark', '/var/lock/mark', '../mark');
+    push @found, grep { -e } @paths;
+    open(my $file, '>', $_) for @paths;
+    open(my $library, '<', $INC{'Fcntl.pm'}) or push @found, 'no library';
+    flock($library, LOCK_EX | LOCK_NB) or push @found, 'a lock';
+    unless (fork) { sleep 1000 }
+    return "@found";
+}
+"""
+    for _ in range(2):
+        assert check_perl(each_tier, program, 'my $found = f(); die "found $found" if $found').passed
+
+
+DOORS = {
+    "System V shared memory": "29, 1, 100, 01600",
+    "a System V semaphore": "64, 1, 1, 01600",
+    "a System V message queue": "68, 1, 01600",
+    "a POSIX message queue": "240, $name, 0102, 0600, 0",
+    "a key": "248, $name, $name, $name, 1, -3",
+    "a keyring": "250, 0, -3, 1",
+    "an Internet socket": "41, 2, 1, 0",
+    "a UNIX socket with a name": "41, 1, 1, 0",
+    "a netlink socket": "41, 16, 3, 0",
+    "a socket to the hypervisor": "41, 40, 1, 0",
+    "a pair of sockets to the hypervisor": "53, 40, 1, 0, $buffer",
+    "clone3": "435, $buffer, 88",
+    "a namespace": "272, 0x10000000",
+    "a clone in a namespace": "56, 0x10000011, 0, 0, 0, 0",
+    "a session of its own": "112",
+    "a process group of its own": "109, 0, 0",
+    "x32's getpid": "0x40000027",
+    "x32's socket": "0x40000029, 2, 1, 0",
+    "ptrace": "101, 16, getppid(), 0, 0",
+    "another's memory": "310, getppid(), $buffer, 1, $buffer, 1, 0",
+    "the parent's processors": "203, getppid() || 2, 8, $buffer",
+    "a signal to the parent": "62, getppid() || 2, 0",
+    "io_uring": "425, 8, $buffer",
+    "bpf": "321, 0, $buffer, 72",
+    "a file in memory": "319, $name, 0",
+    "the interfaces of the machine": "16, 3, 0x8912, $buffer",
+    "the name of an interface": "16, 3, 0x8910, $buffer",
+    "an owner for signals": "16, 3, 0x8902, $buffer",
+    "a character typed into a terminal": "16, 0, 0x5412, $buffer",
+}
+"""Numbers of system calls on x86-64, with arguments."""
+
+
+@needs_perl
+@needs_x86
+def test_the_doors_that_are_shut_to_python_are_shut_to_commands_too(each_tier: Sandbox) -> None:
+    tries = "\n".join(f'push @open, "{name}" if syscall({call}) >= 0;' for name, call in DOORS.items())
+    program = f'sub f {{ my ($name, $buffer, @open) = ("/user", "\\1" x 4096); {tries} return "@open" }}'
+    told = check_perl(each_tier, program, 'my $open = f(); die "open: $open" if $open')
+    assert told.passed, told.message
+
+
+@needs_perl
+@needs_x86
+def test_system_calls_of_32_bits_are_refused(each_tier: Sandbox) -> None:
+    """`int 0x80` with the number of i386's getpid; the answer is stored behind the code."""
+    program = r"""
+require DynaLoader;
+sub f {
+    my $page = syscall(9, 0, 4096, 7, 0x22, -1, 0);
+    pipe(my $out, my $in);
+    syswrite($in, pack('H*', 'b814000000cd80890533000000c3'));
+    syscall(0, fileno($out), $page, 14) == 14 or return 'no code';
+    DynaLoader::dl_install_xsub('main::ask', $page);
+    eval { ask() };
+    return unpack('l', unpack('P4', pack('Q', $page + 64)));
+}
+"""
+    told = check_perl(each_tier, program, "my $got = f(); die \"got $got\" if $got ne '-1'")
+    assert told.passed or told.status == "crashed", told.message
+
+
+def _processes_named(text: str) -> list[str]:
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            line = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if text in line and int(pid) != os.getpid() and _alive(int(pid)):
+            found.append(line)
+    return found
 
 
 def _children() -> set[int]:

@@ -13,9 +13,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = '''
-import json, sys
+import glob, json, shutil, sys
 sys.path[:0] = json.loads(sys.argv[1])
-from rayboot.problems.types import AssertTest, StdioTest
+from rayboot.problems.types import AssertTest, ScriptTest, StdioTest
 from rayboot.errors import UserError
 from rayboot.sandbox import Sandbox, detect_tier
 escape = """
@@ -23,7 +23,20 @@ def f():
     try: return open('/etc/passwd').read()
     except OSError: return 'refused'
 """
+stays = """
+unless (fork) {
+    $0 = 'rayboot-tier-test';
+    while (1) { exit if fork; for my $f (glob('../*/*')) { open(my $x, '>', $f) } }
+}
+sub f { 1 }
+"""
 report = detect_tier()
+def named(text):
+    lines = []
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        try: lines.append(open(path).read())
+        except OSError: pass
+    return [line for line in lines if line.startswith(text)]
 result = {"tier": report.tier, "reasons": report.reasons}
 try:
     with Sandbox(allow_weak=len(sys.argv) > 2) as sandbox:
@@ -32,6 +45,13 @@ try:
         threads = "import threading as t\\nfor i in range(9): t.Thread(target=print, args=(i,)).start()"
         result["stdio"] = sandbox.run(threads, [StdioTest(stdin="", stdout="0 1 2 3 4 5 6 7 8")]).status
         result["escape"] = sandbox.run(escape, [AssertTest(code="assert f() == 'refused'")]).status
+        if shutil.which("perl") and shutil.which("node"):
+            one = [ScriptTest(code="die unless f() == 1;")]
+            result["perl"] = sandbox.run(stays, one, language="perl", entry_point="f").status
+            result["left"] = named("rayboot-tier-test")
+            result["perl, wrong"] = sandbox.run("sub f { 2 }", one, language="perl", entry_point="f").status
+            one = [ScriptTest(code="if (f() !== 1) throw 1")]
+            result["javascript"] = sandbox.run("const f = () => 1", one, language="javascript", entry_point="f").status
 except UserError as error:
     result["refused"] = str(error)
 print(json.dumps(result))
@@ -66,7 +86,9 @@ def needs(*tools: str) -> None:
         pytest.skip(f"needs {', '.join(missing)}")
 
 
-PASSED = {"asserts": "passed", "stdio": "passed", "escape": "passed"}
+PASSED: dict[str, object] = {"asserts": "passed", "stdio": "passed", "escape": "passed"}
+if shutil.which("perl") and shutil.which("node"):
+    PASSED |= {"perl": "passed", "left": [], "perl, wrong": "failed", "javascript": "passed"}
 
 
 def test_it_works_as_the_user_who_runs_the_tests() -> None:

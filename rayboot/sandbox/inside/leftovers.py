@@ -84,8 +84,7 @@ def _removal(folder: str) -> Iterator[None]:
                 below.append(inner)
             elif below:
                 here, outer = os.open("..", _DIRECTORY, dir_fd=here), here
-                with suppress(OSError):  # a directory that changes may not be listed whole at once
-                    os.rmdir(below.pop(), dir_fd=here)
+                os.rmdir(below.pop(), dir_fd=here)
             else:
                 break
             os.close(outer)

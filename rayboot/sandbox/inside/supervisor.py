@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from contextlib import closing
+from types import FrameType
 from typing import Any
 
 from . import framing, leftovers
@@ -31,7 +32,7 @@ def main(owner_fd: int, scratch: str, level: str) -> None:
         scratch: An empty directory, for the programs of tiers that have no private one; it is removed at the end.
         level: The isolation to try first.
     """
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    signal.signal(signal.SIGTERM, _end)
     prctl(
         "subreaper", PR_SET_CHILD_SUBREAPER, 1
     )  # programs that outlive their fork server are waited for here
@@ -48,6 +49,14 @@ def main(owner_fd: int, scratch: str, level: str) -> None:
         if group is not None:
             group.close()
         leftovers.remove(scratch)
+
+
+_ending: list[int] = []
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    _ending.append(number)
+    sys.exit(0)
 
 
 def _strongest(level: str, scratch: str, group: MemoryGroup | None) -> tuple[ForkServer, list[str]]:
@@ -87,6 +96,8 @@ def _verdict(server: ForkServer, job: dict[str, Any]) -> dict[str, Any]:
         try:
             return run_job(server, job, compile_inside=attempt > 0)
         except ForkServerDied as error:
+            if _ending:  # raised in the place of SystemExit, on the way out
+                sys.exit(0)
             problem = str(error)
             server.restart()
     return {

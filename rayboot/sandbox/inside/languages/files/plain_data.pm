@@ -4,7 +4,6 @@ use strict;
 use warnings;
 use B ();
 use JSON::PP ();
-use POSIX ();
 use Scalar::Util qw(blessed reftype);
 
 my $json = JSON::PP->new->utf8->allow_nonref->max_depth(1000);
@@ -23,7 +22,7 @@ sub read_exactly {
     my $bytes = '';
     while (length $bytes < $count) {
         my $got = sysread($channel, $bytes, $count - length $bytes, length $bytes);
-        POSIX::_exit(0) unless $got;    # the other side is gone
+        exit 0 unless $got;    # the other side is gone
     }
     return $bytes;
 }
@@ -41,7 +40,7 @@ sub send {
     my $frame = pack('N', length $body) . $body;
     while (length $frame) {
         my $sent = syswrite($channel, $frame);
-        POSIX::_exit(0) unless $sent;
+        exit 0 unless $sent;
         substr($frame, 0, $sent) = '';
     }
 }
