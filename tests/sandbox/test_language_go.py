@@ -227,6 +227,8 @@ func many() (int64, uint64, float64, []int, []int, string, interface{}, error) {
 	return math.MinInt64, math.MaxUint64, math.Inf(-1), nil, []int{}, "\\xff\\x00",
 		map[interface{}]interface{}{1: []interface{}{nil, 2.5, int8(3), "x"}}, fmt.Errorf("wrong %d", 1)
 }
+type hidden struct { Size int `json:"size"`; Parts []hidden; secret int }
+func opaque() interface{} { return []hidden{{1, []hidden{{2, nil, 3}}, 4}} }
 func fail() { panic("on purpose") }
 func double(a int) int { return 2 * a }
 """
@@ -241,6 +243,7 @@ CONDITIONS = [
     'none == nil && empty != nil && text == "\\xff\\x00"',
     'reflect.DeepEqual(any, map[interface{}]interface{}{1: []interface{}{nil, 2.5, int8(3), "x"}})',
     'problem.Error() == "wrong 1"',
+    'fmt.Sprint(opaque()) == "[map[Parts:[map[Parts:[] size:2]] size:1]]"',
     'message == "on purpose"',
 ]
 

@@ -178,6 +178,9 @@ func ask(target interface{}, arguments []reflect.Value) []interface{} {
 func raise(data interface{}) {
 	raised, _ = data.(description)
 	message := fmt.Sprint(raised["message"])
+	if raised["type"] == "unsupported" {
+		panic(unsupported{message})
+	}
 	thrown = interface{}(message)
 	if raised["type"] != "panic" {
 		thrown = errors.New(fmt.Sprint(raised["type"], ": ", message))
@@ -253,6 +256,8 @@ func canChange(kind reflect.Kind) bool {
 func described(problem interface{}) (kind, message string, line interface{}) {
 	kind = "panic"
 	switch problem := problem.(type) {
+	case unsupported:
+		kind, message = "unsupported", problem.reason
 	case runtime.Error:
 		kind, message = "runtime error", strings.TrimPrefix(problem.Error(), "runtime error: ")
 	case error:
@@ -350,23 +355,52 @@ func encodeDynamic(v reflect.Value, depth int) interface{} {
 	if inner.Type().Implements(errorType) && inner.CanInterface() && !known {
 		return []interface{}{"error", inner.Interface().(error).Error()}
 	}
-	inner = exported(inner, depth)
+	inner = plain(inner)
 	return []interface{}{describe(inner.Type(), depth), encode(inner, depth+1)}
 }
 
-// exported is the value without what `describe` has no name for: a struct has its exported fields alone.
-func exported(v reflect.Value, depth int) reflect.Value {
-	if _, known := names[v.Type()]; known || v.Kind() != reflect.Struct || depth > maxDepth {
-		return v
-	}
-	plain := reflect.New(typeOf(describe(v.Type(), depth), depth)).Elem()
-	for i, at := 0, 0; i < v.NumField(); i++ {
-		if v.Type().Field(i).IsExported() {
-			decode(plain.Field(at), encode(v.Field(i), depth+1))
-			at++
+// plain is the value without structs that only this side has: they are maps of their exported fields, as in JSON. (Making
+// struct types anew, by reflect.StructOf, would have the linker keep every method there is.)
+func plain(v reflect.Value) reflect.Value {
+	switch {
+	case v.Kind() == reflect.Ptr && isOwnStruct(v.Type().Elem()) && !v.IsNil():
+		return plain(v.Elem())
+	case isOwnStruct(v.Type()):
+		fields := map[string]interface{}{}
+		for i := 0; i < v.NumField(); i++ {
+			field := v.Type().Field(i)
+			name := strings.Split(field.Tag.Get("json"), ",")[0]
+			if name == "" {
+				name = field.Name
+			}
+			if field.IsExported() && name != "-" {
+				fields[name] = v.Field(i).Interface()
+			}
 		}
+		return reflect.ValueOf(fields)
+	case v.Kind() == reflect.Slice && isOwnStruct(pointed(v.Type().Elem())):
+		var items []interface{}
+		if !v.IsNil() {
+			items = make([]interface{}, v.Len())
+		}
+		for i := range items {
+			items[i] = v.Index(i).Interface()
+		}
+		return reflect.ValueOf(items)
 	}
-	return plain
+	return v
+}
+
+func pointed(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Ptr {
+		return t.Elem()
+	}
+	return t
+}
+
+func isOwnStruct(t reflect.Type) bool {
+	_, known := names[t]
+	return t.Kind() == reflect.Struct && !known
 }
 
 func describe(t reflect.Type, depth int) interface{} {
@@ -386,14 +420,6 @@ func describe(t reflect.Type, depth int) interface{} {
 		return []interface{}{"map", inner(t.Key()), inner(t.Elem())}
 	case reflect.Ptr:
 		return []interface{}{"ptr", inner(t.Elem())}
-	case reflect.Struct:
-		fields := []interface{}{"struct"}
-		for i := 0; i < t.NumField(); i++ {
-			if field := t.Field(i); field.IsExported() {
-				fields = append(fields, []interface{}{field.Name, string(field.Tag), inner(field.Type)})
-			}
-		}
-		return fields
 	case reflect.Interface:
 		if t == errorType {
 			return "error"
@@ -438,14 +464,7 @@ func typeOf(data interface{}, depth int) reflect.Type {
 		}
 		return reflect.ArrayOf(length, inner(1))
 	}
-	fields := []reflect.StructField{}
-	for _, part := range parts[1:] {
-		field := part.([]interface{})
-		fields = append(fields, reflect.StructField{
-			Name: field[0].(string), Tag: reflect.StructTag(field[1].(string)), Type: typeOf(field[2], depth+1),
-		})
-	}
-	return reflect.StructOf(fields)
+	panic("a type that is none")
 }
 
 // decode panics when the data is none of the type.
