@@ -18,7 +18,7 @@ from rayboot.evaluation.pass_at_k import fractional_pass_at_k, pass_at_k
 from rayboot.evaluation.ratios import ratio_interval, ratio_values
 from rayboot.evaluation.solutions import Solution, read_solutions
 from rayboot.evaluation.summary import metric_intervals, pass_at_k_interval
-from rayboot.evaluation.verify import VerifiedSolution, solutions_pass_at_k, verify
+from rayboot.evaluation.verify import VerifiedSolution, solutions_pass_at_k, verify, without_solution
 
 __all__ = [
     "CHAIN_COLUMNS",
@@ -51,4 +51,5 @@ __all__ = [
     "solutions_pass_at_k",
     "solved_by",
     "verify",
+    "without_solution",
 ]

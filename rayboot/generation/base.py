@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Annotated, Literal, Protocol, runtime_checkable
+
+from pydantic import BeforeValidator
 
 from rayboot.errors import RaybootError
 from rayboot.generation.usage import Usage
-from rayboot.problems.types import Frozen
+from rayboot.problems.types import Frozen, clean
 
 TokenCounter = Callable[[str], int]
 """Number of tokens of a text, as the model's tokenizer counts them."""
@@ -39,7 +41,8 @@ class GenerationRequest(Frozen):
 
 
 class Completion(Frozen):
-    text: str
+    text: Annotated[str, BeforeValidator(clean)]
+    """What the model wrote, as text that can be stored and sent: see `clean`."""
     tokens: int
     """Tokens that the model generated, the end-of-sequence token included."""
     finish_reason: Literal["stop", "length", "abort"]
