@@ -47,6 +47,11 @@ class Completion(Frozen):
     """Tokens that the model generated, the end-of-sequence token included."""
     finish_reason: Literal["stop", "length", "abort"]
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether the engine gave no answer at all, which says nothing about the model."""
+        return self.finish_reason == "abort" and not self.tokens and not self.text
+
 
 class GenerationResult(Frozen):
     """The completions of one request, in the order of its seeds."""

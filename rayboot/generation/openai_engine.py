@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from rayboot.config.generation import OpenAIConfig
 from rayboot.errors import RaybootError, UserError
 from rayboot.generation.base import Completion, GenerationRequest, GenerationResult
-from rayboot.generation.openai_messages import PATHS, Answer, request_body
+from rayboot.generation.openai_messages import PATHS, Answer, Choice, Tokens, request_body
 from rayboot.generation.rate_limit import RateLimit
 from rayboot.generation.usage import Meter, Usage
 
@@ -116,7 +116,8 @@ class OpenAIEngine:
     async def _ask(self, request: GenerationRequest, seeds: Sequence[int]) -> Answer:
         """One API request, repeated by the client as often as need be, and here where its answer makes no sense.
 
-        A server that fails now and then must not end an evaluation; one that never answers otherwise has to.
+        A server that has answered before and does not answer this request costs that request alone, which then has
+        aborted completions of no tokens; one that has never answered is a wrong server.
         """
         body = request_body(self._config, request, seeds)
         for left in reversed(range(self._config.max_retries + 1)):
@@ -132,6 +133,8 @@ class OpenAIEngine:
                 except ValidationError:
                     said = data if isinstance(data, str) else json.dumps(data, default=str)
             if not left:
+                if self._meter.usage.completion_tokens:
+                    return Answer(choices=[Choice(finish_reason="abort") for _ in seeds], usage=Tokens())
                 raise self._senseless(said)
             await asyncio.sleep(min(0.5 * 2 ** (self._config.max_retries - left), 8.0))
         self._meter.answered(answer.prompt_tokens, answer.completion_tokens)

@@ -53,7 +53,9 @@ class _Message(BaseModel):
         return content if any(isinstance(part, int | float) for part in parts) else "".join(filter(None, texts))
 
 
-class _Choice(BaseModel):
+class Choice(BaseModel):
+    """One sample."""
+
     index: int | None = None
     text: str | None = None
     message: _Message | None = None
@@ -65,7 +67,9 @@ class _Choice(BaseModel):
         return self.text or (self.message.content if self.message else "")
 
 
-class _Tokens(BaseModel):
+class Tokens(BaseModel):
+    """What a request is billed by."""
+
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
 
@@ -73,8 +77,8 @@ class _Tokens(BaseModel):
 class Answer(BaseModel):
     """What rayboot reads of an answer; servers send more, and some less."""
 
-    choices: list[_Choice] = Field(min_length=1)
-    usage: _Tokens | None = None
+    choices: list[Choice] = Field(min_length=1)
+    usage: Tokens | None = None
 
     @property
     def prompt_tokens(self) -> int:
@@ -86,7 +90,7 @@ class Answer(BaseModel):
         """Of all samples together, as the server counts them; where it does not, 4 bytes are taken for a token."""
         if self.usage is not None and self.usage.completion_tokens is not None:
             return self.usage.completion_tokens
-        return sum(len(clean(choice.words).encode()) // 4 + 1 for choice in self.choices)
+        return sum(-(-len(clean(choice.words).encode()) // 4) for choice in self.choices)
 
     def completions(self) -> list[Completion]:
         """The samples, in order. The API tells the tokens of all together: they are shared out by length of text."""
