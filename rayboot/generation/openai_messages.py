@@ -50,7 +50,9 @@ class _Message(BaseModel):
     def _joined(cls, content: Any) -> Any:
         parts = content if isinstance(content, list) else [content]
         texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
-        return content if any(isinstance(part, int | float) for part in parts) else "".join(filter(None, texts))
+        return (
+            content if any(isinstance(part, int | float) for part in parts) else "".join(filter(None, texts))
+        )
 
 
 class Choice(BaseModel):

@@ -20,7 +20,6 @@ from rayboot.rollout.prompting import PromptSource
 from rayboot.rollout.replica import Weights
 from rayboot.sandbox import Verdict
 
-
 NO_ANSWER = Verdict(status="sandbox_error", message="the engine gave no answer to this request")
 
 
@@ -180,9 +179,7 @@ class RolloutWorker:
         self, problem: Problem, completions: Sequence[Completion], programs: Sequence[str]
     ) -> list[Verdict]:
         """Verdicts in the completions' order; what the engine did not answer is no wrong program."""
-        given = [
-            program for each, program in zip(completions, programs, strict=True) if not each.is_missing
-        ]
+        given = [program for each, program in zip(completions, programs, strict=True) if not each.is_missing]
         verdicts = iter(await self._verify(problem, given) if given else ())
         return [NO_ANSWER if each.is_missing else next(verdicts) for each in completions]
 
