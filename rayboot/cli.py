@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,6 +21,8 @@ from rayboot.commands.options import (
     Timeout,
     Weak,
     Workers,
+    check_out,
+    check_out_file,
     opened_sandbox,
 )
 from rayboot.commands.problems import problems_app
@@ -123,6 +125,7 @@ def evaluate(
     from rayboot import display
     from rayboot.measure import measure
 
+    check_out(out, new_folders=True)
     options = {
         "samples": samples,
         "temperature": temperature,
@@ -142,6 +145,12 @@ def verify(
     problems: SpecOption,
     out: Annotated[Path | None, typer.Option(help="Write one JSON line a row here.")] = None,
     k: Annotated[str, typer.Option(help="The k of pass@k, as far as there are rows.")] = "1,10,100",
+    extract: Annotated[
+        bool, typer.Option("--extract", help="Take each row's text as a chat model's answer.")
+    ] = False,
+    missing: Annotated[
+        Literal["leave-out", "fail"], typer.Option(help="What problems without a row count as.")
+    ] = "leave-out",
     timeout: Timeout = VERIFY_TIMEOUT,
     workers: Workers = 0,
     allow_weak: Weak = False,
@@ -149,11 +158,14 @@ def verify(
 ) -> None:
     """Run solutions against the problems' tests, and print pass@k."""
     from rayboot import display
-    from rayboot.evaluation import read_solutions, solutions_pass_at_k, verify
+    from rayboot.evaluation import read_solutions, solutions_pass_at_k, verify, without_solution
     from rayboot.problems import load_problems
 
-    rows = read_solutions(solutions, load_problems(problems))
     ks = _numbers(k)
+    check_out_file(out)
+    asked = load_problems(problems)
+    rows = read_solutions(solutions, asked, extract)
+    unanswered = without_solution(rows, asked)
     with (
         opened_sandbox(workers, timeout, allow_weak, preload) as sandbox,
         display.counted("verify", len(rows)) as advance,
@@ -162,9 +174,22 @@ def verify(
     if out is not None:
         out.write_text("".join(result.model_dump_json() + "\n" for result in results))
     counts: dict[str, int] = Counter(str(result.status) for result in results)
-    display.metrics_table(
-        str(solutions), {**solutions_pass_at_k(rows, results, ks), "solutions": len(rows), **counts}
-    )
+    failed = unanswered if missing == "fail" else []
+    figures = solutions_pass_at_k(rows, results, ks, failed)
+    if unanswered and missing != "fail":
+        of = f" ({len(asked) - len(unanswered)} of {len(asked)} problems)"
+        figures = {name + of: value for name, value in figures.items()}
+    without = {"problems without a row": len(unanswered)} if unanswered else {}
+    display.metrics_table(str(solutions), {**figures, "solutions": len(rows), **without, **counts})
+    if unanswered:
+        display.problems_without_row([problem.id for problem in unanswered], len(asked), missing == "fail")
+    fenced = sum(row.fenced and result.status != "passed" for row, result in zip(rows, results, strict=True))
+    if fenced:
+        display.console.print(
+            f"{fenced} rows that did not pass have fenced blocks, as a chat model's answers have: "
+            "--extract takes the programs out of them",
+            soft_wrap=True,
+        )
 
 
 @app.command()
@@ -181,6 +206,7 @@ def report(
     from rayboot import display
     from rayboot.report import report_runs
 
+    check_out_file(out, new_folders=True)
     display.console.print(report_runs(runs, out), soft_wrap=True, markup=False)
 
 

@@ -153,6 +153,15 @@ def metrics_table(title: str, metrics: Mapping[str, Any]) -> None:
     console.print(table)
 
 
+def problems_without_row(ids: Sequence[str], total: int, failed: bool) -> None:
+    """Name the problems that a file of solutions leaves out, the first ten of them."""
+    named = ", ".join(ids[:10]) + (", ..." if len(ids) > 10 else "")
+    advice = "they count as failed" if failed else "--missing fail counts them as failed"
+    console.print(
+        f"{len(ids)} of {total} problems have no row; {advice}: {named}", soft_wrap=True, markup=False
+    )
+
+
 def listed(counts: Mapping[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in counts.items()) or "none"
 

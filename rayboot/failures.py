@@ -16,6 +16,11 @@ _WRAPPED = ("cause", "_base_exc", "health_check_failure", "controller_failure")
 
 _IN_AN_ACTOR = re.compile(r"rayboot\.errors\.(UserError|RaybootError): (.+)")
 
+_RAISED = re.compile(r"[\w.]*(?:Error|Exception|Failure|Died)(?:\([^)]*\))?: ")
+_ADVICE = ("To change retry attempts", "To disable", "For more information", "See more details")
+LONGEST = 500
+"""Characters of an error's text that a message quotes."""
+
 
 @contextmanager
 def named(what: str) -> Iterator[None]:
@@ -50,7 +55,7 @@ def explain(what: str, error: BaseException) -> RaybootError:
             f"the disk is full: {what} could not write its files; make room, and go on with --resume"
         )
     *_, last = _causes(error)
-    return RaybootError(f"{what} failed: {type(last).__name__}: {_last_line(str(last))}")
+    return RaybootError(f"{what} failed: {type(last).__name__}: {_reason(str(last))}")
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -68,6 +73,10 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen = next((cause for cause in causes if isinstance(cause, BaseException)), None)
 
 
-def _last_line(text: str) -> str:
+def _reason(text: str) -> str:
+    """What an error says, in one line: of a remote traceback its last exception, without Ray's advice below it."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else text
+    lines = [line for line in lines if not line.startswith(_ADVICE)] or lines
+    raised = [number for number, line in enumerate(lines) if _RAISED.match(line)]
+    said = " ".join(lines[raised[-1] :] if raised and "ray::" in text else lines)
+    return said if len(said) <= LONGEST else said[:LONGEST] + " ..."

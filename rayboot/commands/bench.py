@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from rayboot.commands.options import check_out
 from rayboot.errors import UserError
 
 Equal = Literal["tokens", "completion-tokens", "attempts", "dollars"]
@@ -50,6 +51,7 @@ def bench_sampling_vs_repair(
     from rayboot.compare import Prices
     from rayboot.compare.show import show_comparison
 
+    check_out(out, new_folders=True)
     terms = Terms(equal=equal, prices=Prices(input=input_price, output=output_price))
     terms.check()
     drawn = {"samples": samples, "repair_rounds": repair_rounds, "temperature": temperature}

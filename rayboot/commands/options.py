@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from rayboot.errors import UserError
 
 if TYPE_CHECKING:
     from rayboot.sandbox import Sandbox
@@ -28,6 +31,31 @@ Preload = Annotated[
     list[str] | None,
     typer.Option(help="A module that programs may import beside the standard library; repeatable."),
 ]
+
+
+def check_out(out: Path | None, new_folders: bool = False) -> None:
+    """Raise a `UserError` where --out cannot be written, before anything is computed for it.
+
+    Args:
+        out: A file or a new folder.
+        new_folders: Whether the folders above it are made where they are missing.
+    """
+    if out is None:
+        return
+    above = next(folder for folder in out.absolute().parents if folder.exists() or not new_folders)
+    if not above.exists():
+        raise UserError(f"--out {out}: there is no folder {above}; make it first, or name another")
+    if not above.is_dir():
+        raise UserError(f"--out {out}: {above} is a file, not a folder")
+    if not os.access(out if out.exists() else above, os.W_OK):
+        raise UserError(f"--out {out} cannot be written: you have no right to write there")
+
+
+def check_out_file(out: Path | None, new_folders: bool = False) -> None:
+    """As `check_out`, for a file."""
+    check_out(out, new_folders)
+    if out is not None and out.is_dir():
+        raise UserError(f"--out {out} is a folder: give the name of a file")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from rayboot.evaluation.pass_at_k import fractional_pass_at_k, pass_at_k
 from rayboot.evaluation.ratios import ratio_interval, ratio_values
 from rayboot.evaluation.solutions import Solution, read_solutions
 from rayboot.evaluation.summary import metric_intervals, pass_at_k_interval
-from rayboot.evaluation.verify import VerifiedSolution, solutions_pass_at_k, verify
+from rayboot.evaluation.verify import VerifiedSolution, solutions_pass_at_k, verify, without_solution
 
 __all__ = [
     "CHAIN_COLUMNS",
@@ -54,4 +54,5 @@ __all__ = [
     "solved_by",
     "unfit_problems",
     "verify",
+    "without_solution",
 ]

@@ -8,7 +8,8 @@ from typing import Any
 
 from rayboot.errors import UserError
 from rayboot.problems.rows import Row, read_rows
-from rayboot.problems.types import Frozen, Problem
+from rayboot.problems.types import Frozen, Problem, clean
+from rayboot.prompts import TemplateLibrary, is_fenced, program_of
 
 
 class Solution(Frozen):
@@ -20,26 +21,41 @@ class Solution(Frozen):
     """0-based number of the row in its file."""
     problem: Problem
     program: str
+    fenced: bool = False
+    """Whether the row looks like a chat model's answer that was not extracted."""
 
 
-def read_solutions(path: str | Path, problems: Sequence[Problem]) -> list[Solution]:
+def read_solutions(path: str | Path, problems: Sequence[Problem], extract: bool = False) -> list[Solution]:
     """The rows of a JSON Lines file, plain or gzipped, in their order; several may be for one problem.
 
     A row has `task_id` (`MBPP/11`, `11` or 11) and `solution`, a whole program, or else `completion`, which goes on
     where the problem's starter code ends, as in HumanEval's samples. Other fields are ignored.
 
+    Args:
+        path: The file.
+        problems: What the rows may be for.
+        extract: Whether each text is a model's answer, whose program is taken out of it as in the loop.
+
     Raises:
         UserError: The file cannot be read, or a row lacks a field or names an unknown problem.
     """
     by_id = _by_id(problems)
-    return [_solution(row, by_id) for row in read_rows(Path(path))]
-
-
-def _solution(row: Row, by_id: Mapping[str, list[Problem]]) -> Solution:
-    problem = _problem(row, by_id)
-    return Solution(
-        task_id=row.data["task_id"], index=row.number, problem=problem, program=_program(row, problem)
-    )
+    templates = TemplateLibrary()
+    solutions = []
+    for row in read_rows(Path(path)):
+        problem = _problem(row, by_id)
+        text, before = _text(row, problem)
+        program = program_of(problem, text, templates(problem).continues) if extract else before + text
+        solutions.append(
+            Solution(
+                task_id=row.data["task_id"],
+                index=row.number,
+                problem=problem,
+                program=program,
+                fenced=not extract and is_fenced(text),
+            )
+        )
+    return solutions
 
 
 def _problem(row: Row, by_id: Mapping[str, list[Problem]]) -> Problem:
@@ -59,13 +75,14 @@ def _problem(row: Row, by_id: Mapping[str, list[Problem]]) -> Problem:
     return matching[0]
 
 
-def _program(row: Row, problem: Problem) -> str:
+def _text(row: Row, problem: Problem) -> tuple[str, str]:
+    """A row's text, and the code that it goes on from."""
     fields: dict[str, Any] = row.data
     for name, before in (("solution", ""), ("completion", problem.starter_code)):
         if name in fields:
             if not isinstance(fields[name], str):
                 raise UserError(f"{row.where}: {name} must be a text, not {type(fields[name]).__name__}")
-            return before + str(fields[name])
+            return clean(fields[name]), before
     raise UserError(f"{row.where}: expected the field solution (a whole program) or completion")
 
 

@@ -9,7 +9,7 @@ from statistics import fmean
 from rayboot.evaluation.batches import BATCH, Progress, run_in_batches
 from rayboot.evaluation.pass_at_k import pass_at_k
 from rayboot.evaluation.solutions import Solution
-from rayboot.problems.types import Frozen
+from rayboot.problems.types import Frozen, Problem
 from rayboot.sandbox import Job, Sandbox
 from rayboot.sandbox.verdict import Status
 
@@ -44,13 +44,25 @@ def verify(
         )
 
 
+def without_solution(solutions: Iterable[Solution], problems: Iterable[Problem]) -> list[Problem]:
+    """The problems that no row is for, in their order."""
+    answered = {solution.problem.id for solution in solutions}
+    return [problem for problem in problems if problem.id not in answered]
+
+
 def solutions_pass_at_k(
-    solutions: Iterable[Solution], results: Iterable[VerifiedSolution], ks: Sequence[int]
+    solutions: Iterable[Solution],
+    results: Iterable[VerifiedSolution],
+    ks: Sequence[int],
+    failed: Iterable[Problem] = (),
 ) -> dict[str, float]:
-    """pass@k over the problems that have solutions, for those k of which every problem has at least as many."""
+    """pass@k over the problems that have solutions, for those k of which every problem has at least as many.
+
+    Problems in `failed` count as if each had as many failing solutions as the others have at least.
+    """
     outcomes: dict[str, list[bool]] = defaultdict(list)
     for solution, result in zip(solutions, results, strict=True):
         outcomes[solution.problem.id].append(result.status == "passed")
     fewest = min(map(len, outcomes.values()), default=0)
-    counts = [(len(passed), sum(passed)) for passed in outcomes.values()]
+    counts = [(len(passed), sum(passed)) for passed in outcomes.values()] + [(fewest, 0) for _ in failed]
     return {f"pass@{k}": fmean(pass_at_k(n, c, k) for n, c in counts) for k in ks if k <= fewest}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Annotated, Literal, Protocol, runtime_checkable
+
+from pydantic import BeforeValidator
 
 from rayboot.errors import RaybootError
 from rayboot.generation.usage import Usage
-from rayboot.problems.types import Frozen
+from rayboot.problems.types import Frozen, clean
 
 TokenCounter = Callable[[str], int]
 """Number of tokens of a text, as the model's tokenizer counts them."""
@@ -39,10 +41,16 @@ class GenerationRequest(Frozen):
 
 
 class Completion(Frozen):
-    text: str
+    text: Annotated[str, BeforeValidator(clean)]
+    """What the model wrote, as text that can be stored and sent: see `clean`."""
     tokens: int
     """Tokens that the model generated, the end-of-sequence token included."""
     finish_reason: Literal["stop", "length", "abort"]
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the engine gave no answer at all, which says nothing about the model."""
+        return self.finish_reason == "abort" and not self.tokens and not self.text
 
 
 class GenerationResult(Frozen):

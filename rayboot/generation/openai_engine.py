@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from rayboot.config.generation import OpenAIConfig
 from rayboot.errors import RaybootError, UserError
 from rayboot.generation.base import Completion, GenerationRequest, GenerationResult
-from rayboot.generation.openai_messages import PATHS, Answer, request_body
+from rayboot.generation.openai_messages import PATHS, Answer, Choice, Tokens, request_body
 from rayboot.generation.rate_limit import RateLimit
 from rayboot.generation.usage import Meter, Usage
 
@@ -110,25 +110,34 @@ class OpenAIEngine:
         while missing := request.seeds[len(samples) :]:
             answer = await self._ask(request, missing)
             samples += answer.completions()[: len(missing)]
-            prompt_tokens = answer.usage.prompt_tokens
+            prompt_tokens = answer.prompt_tokens
         return GenerationResult(completions=tuple(samples), prompt_tokens=prompt_tokens, version=self.version)
 
     async def _ask(self, request: GenerationRequest, seeds: Sequence[int]) -> Answer:
-        """One API request, repeated by the client as often as need be."""
+        """One API request, repeated by the client as often as need be, and here where its answer makes no sense.
+
+        A server that has answered before and does not answer this request costs that request alone, which then has
+        aborted completions of no tokens; one that has never answered is a wrong server.
+        """
         body = request_body(self._config, request, seeds)
-        path = PATHS[self._config.api]
-        async with self._slots:
-            try:
-                data = await self._client.post(path, body=body, cast_to=object)
-            except OpenAIError as error:
-                raise explain(error, self._config, self._key, request.tag) from None
-            except json.JSONDecodeError as error:
-                raise self._senseless(error.doc) from None
-        try:
-            answer = Answer.model_validate(data)
-        except ValidationError:
-            raise self._senseless(json.dumps(data, default=str)) from None
-        self._meter.answered(answer.usage.prompt_tokens, answer.usage.completion_tokens)
+        for left in reversed(range(self._config.max_retries + 1)):
+            async with self._slots:
+                try:
+                    data = await self._client.post(PATHS[self._config.api], body=body, cast_to=object)
+                    answer = Answer.model_validate(data)
+                    break
+                except OpenAIError as error:
+                    raise explain(error, self._config, self._key, request.tag) from None
+                except json.JSONDecodeError as error:
+                    said = error.doc
+                except ValidationError:
+                    said = data if isinstance(data, str) else json.dumps(data, default=str)
+            if not left:
+                if self._meter.usage.completion_tokens:
+                    return Answer(choices=[Choice(finish_reason="abort") for _ in seeds], usage=Tokens())
+                raise self._senseless(said)
+            await asyncio.sleep(min(0.5 * 2 ** (self._config.max_retries - left), 8.0))
+        self._meter.answered(answer.prompt_tokens, answer.completion_tokens)
         return answer
 
     def _senseless(self, said: str) -> RaybootError:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
 
 from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, OpenAIError
 
@@ -40,9 +43,21 @@ def explain(error: OpenAIError, config: OpenAIConfig, key: str | None, tag: str)
         reason = excerpt(str(error.__cause__ or error), key)
         return RaybootError(
             f"no connection with {config.base_url}, {_tries(error)}: {reason}; is the server running, and is "
-            "generation.openai.base_url right?"
+            f"generation.openai.base_url right?{proxy_hint(config.base_url)}"
         )
     return RaybootError(f"{config.base_url}: {excerpt(str(error), key)}")
+
+
+def proxy_hint(url: str) -> str:
+    """Which of the environment's proxies stands before a server, and how to go round it; empty without one."""
+    address = urlsplit(url)
+    if proxy_bypass(address.hostname or ""):
+        return ""
+    for variable in (f"{address.scheme}_proxy", "all_proxy"):
+        name = next((name for name in (variable, variable.upper()) if os.environ.get(name)), None)
+        if name is not None:
+            return f" Requests go through the proxy of the environment variable {name}: NO_PROXY={address.hostname} goes round it"
+    return ""
 
 
 def excerpt(text: str, key: str | None) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from rayboot.config.generation import OpenAIConfig
 from rayboot.generation.base import Completion, GenerationRequest
+from rayboot.problems.types import clean
 
 PATHS = {"completions": "/completions", "chat": "/chat/completions"}
 
@@ -41,36 +42,62 @@ def request_body(config: OpenAIConfig, request: GenerationRequest, seeds: Sequen
 
 
 class _Message(BaseModel):
-    content: str | None = None
+    content: str = ""
+    """Text, or parts of which those of text are joined; nothing where a model refused, called a tool or only thought."""
+
+    @field_validator("content", mode="before")
+    @classmethod
+    def _joined(cls, content: Any) -> Any:
+        parts = content if isinstance(content, list) else [content]
+        texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
+        return (
+            content if any(isinstance(part, int | float) for part in parts) else "".join(filter(None, texts))
+        )
 
 
-class _Choice(BaseModel):
-    index: int = 0
+class Choice(BaseModel):
+    """One sample."""
+
+    index: int | None = None
     text: str | None = None
-    message: _Message = _Message()
+    message: _Message | None = None
     finish_reason: str | None = None
 
     @property
     def words(self) -> str:
-        """The text of either API; a chat model that refuses, or that only thought, has none."""
-        return self.text or self.message.content or ""
+        """The text of either API."""
+        return self.text or (self.message.content if self.message else "")
 
 
-class _Tokens(BaseModel):
-    prompt_tokens: int
-    completion_tokens: int
+class Tokens(BaseModel):
+    """What a request is billed by."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
 
 
 class Answer(BaseModel):
-    """What rayboot reads of an answer; servers send more."""
+    """What rayboot reads of an answer; servers send more, and some less."""
 
-    choices: list[_Choice] = Field(min_length=1)
-    usage: _Tokens
+    choices: list[Choice] = Field(min_length=1)
+    usage: Tokens | None = None
+
+    @property
+    def prompt_tokens(self) -> int:
+        """As the server counts them; 0 where it does not."""
+        return (self.usage and self.usage.prompt_tokens) or 0
+
+    @property
+    def completion_tokens(self) -> int:
+        """Of all samples together, as the server counts them; where it does not, 4 bytes are taken for a token."""
+        if self.usage is not None and self.usage.completion_tokens is not None:
+            return self.usage.completion_tokens
+        return sum(-(-len(clean(choice.words).encode()) // 4) for choice in self.choices)
 
     def completions(self) -> list[Completion]:
         """The samples, in order. The API tells the tokens of all together: they are shared out by length of text."""
-        choices = sorted(self.choices, key=lambda choice: choice.index)
-        tokens = share_out(self.usage.completion_tokens, [choice.words for choice in choices])
+        choices = sorted(self.choices, key=lambda choice: choice.index or 0)
+        tokens = share_out(self.completion_tokens, [choice.words for choice in choices])
         return [
             Completion(text=choice.words, tokens=count, finish_reason=_finish_reason(choice.finish_reason))
             for choice, count in zip(choices, tokens, strict=True)

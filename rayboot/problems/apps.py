@@ -18,7 +18,7 @@ from rayboot.errors import UserError
 from rayboot.problems.apps_calls import cut_calls, named_examples, printed_calls
 from rayboot.problems.apps_examples import cut_examples
 from rayboot.problems.apps_tests import Published, publish
-from rayboot.problems.rows import Row, RowModel, read_rows
+from rayboot.problems.rows import Row, RowModel, whole_rows
 from rayboot.problems.types import CallTest, Frozen, Problem, StdioTest
 
 SPLITS = ("train", "validation", "test")
@@ -196,7 +196,7 @@ def _named(row: Row) -> Iterator[None]:
 
 def _file_rows(path: Path) -> Iterator[Row]:
     split = _split(path)
-    for row in read_rows(path):
+    for row in whole_rows(path):
         yield row._replace(data={"split": split, **row.data})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 import zlib
 from collections.abc import Iterator
 from itertools import chain, dropwhile
@@ -14,6 +15,8 @@ from rayboot.errors import UserError
 
 _GZIP = b"\x1f\x8b"
 _PARQUET = b"PAR1"
+_BOM = b"\xef\xbb\xbf"
+"""What editors on Windows put before UTF-8."""
 _BATCH = 256
 """Rows of a Parquet file that are read at once: some of APPS have 100 MB of tests."""
 
@@ -58,7 +61,8 @@ def _objects(path: Path) -> Iterator[tuple[str, Any]]:
 
 def _of_json(path: Path, file: BinaryIO | gzip.GzipFile) -> Iterator[tuple[str, Any]]:
     """Lines; or, where the first begins with a bracket, the items of one array."""
-    rest = dropwhile(lambda line: not line[1].strip(), enumerate(file, start=1))
+    start = file.readline().removeprefix(_BOM)
+    rest = dropwhile(lambda line: not line[1].strip(), enumerate(chain([start], file), start=1))
     first = next(rest, (0, b""))
     lines = chain([first], rest)
     if first[1].lstrip().startswith(b"["):
@@ -80,6 +84,12 @@ def _parsed(text: bytes, where: str) -> Any:
         raise UserError(
             f"{where} is not JSON ({error.msg}, column {error.colno}): is the file cut off?"
         ) from None
+    except ValueError:  # Python reads no longer ones
+        raise UserError(
+            f"{where} has an integer of more than {sys.get_int_max_str_digits()} digits: write it as a text"
+        ) from None
+    except RecursionError:
+        raise UserError(f"{where} is nested too deeply") from None
 
 
 def _of_parquet(path: Path) -> Iterator[tuple[str, Any]]:

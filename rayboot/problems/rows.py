@@ -60,6 +60,29 @@ def read_rows(path: Path) -> Iterator[Row]:
         yield Row(number, where, data)
 
 
+def whole_rows(path: Path) -> Iterator[Row]:
+    """The rows of a file, as `read_rows`, where each must be text that UTF-8 can hold."""
+    for row in read_rows(path):
+        if half := _half_character(row.data):
+            raise UserError(f"{row.where} has half a character (a lone surrogate) in {half}: remove it")
+        yield row
+
+
+def _half_character(data: Any) -> str | None:
+    """What is around the first lone surrogate in a row's texts: JSON can write one, and UTF-8 cannot."""
+    match data:
+        case str() if not data.isascii():
+            try:
+                data.encode()
+            except UnicodeEncodeError as error:
+                return ascii(data[max(0, error.start - 20) : error.end + 20])
+        case dict():
+            return next(filter(None, map(_half_character, [*data, *data.values()])), None)
+        case list():
+            return next(filter(None, map(_half_character, data)), None)
+    return None
+
+
 def problems_from_rows(
     path: Path, row_type: type[RowType], to_problem: Callable[[RowType], Value]
 ) -> list[Value]:
@@ -71,7 +94,7 @@ def problems_from_rows(
     """
     lines_by_id: dict[str, str] = {}
     problems = []
-    for row in read_rows(path):
+    for row in whole_rows(path):
         try:
             problem = to_problem(row_type.model_validate(row.data))
         except ValidationError as error:

@@ -9,6 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Language = Literal["python", "javascript", "java", "perl", "go", "swift"]
 
 
+def clean(text: str) -> str:
+    """The text with U+FFFD for halves of characters (lone surrogates), which UTF-8 cannot hold, and for NUL.
+
+    Models write them; Arrow, JSON and compilers refuse them.
+    """
+    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 class Frozen(BaseModel):
     """A value that is never changed after it was made, and that knows no key but its own."""
 

@@ -1,9 +1,10 @@
 """Prompts, feedback, and programs out of completions: pure functions of problems, verdicts and text."""
 
+from rayboot.prompts.answer import is_fenced
 from rayboot.prompts.builder import PromptBuilder
 from rayboot.prompts.feedback import SIMPLE, FeedbackMode, feedback_text
 from rayboot.prompts.library import TemplateLibrary, template_name
-from rayboot.prompts.style import ChatStyle, Message, PlainStyle, Render
+from rayboot.prompts.style import ChatStyle, Message, PlainStyle, Render, program_of
 from rayboot.prompts.template import ChatTemplate, PromptTemplate
 
 __all__ = [
@@ -18,5 +19,7 @@ __all__ = [
     "Render",
     "TemplateLibrary",
     "feedback_text",
+    "is_fenced",
+    "program_of",
     "template_name",
 ]

@@ -1,4 +1,4 @@
-"""Where the code is in a chat model's answer: without thoughts and special tokens, by its fences as CommonMark reads them."""
+"""Where the code is in a chat model's answer: beside thoughts and special tokens, in fences as CommonMark reads them."""
 
 from __future__ import annotations
 
@@ -173,8 +173,13 @@ def is_marked(text: str) -> bool:
     return any(pattern.search(text) for pattern in (_SPECIAL, _THOUGHTS, _WRAPPER, _FENCE))
 
 
+def is_fenced(text: str) -> bool:
+    """Whether a line of the text begins a fenced block, as in a chat model's answer."""
+    return _FENCE.search(text) is not None
+
+
 def spoken(answer: str) -> Iterator[list[str]]:
-    """What the model says, turn by turn and without its thoughts; then all that it wrote, for answers that end within one.
+    """What the model says, turn by turn and without thoughts; then all that it wrote, for answers that end within one.
 
     A thought that was never closed, or never opened, is one too.
     """

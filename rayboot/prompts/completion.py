@@ -28,7 +28,7 @@ from rayboot.prompts.source import (
 )
 
 WHOLE, BODY, BROKEN, OTHER, SCRAP = 5, 4, 3, 2, 1
-"""What a candidate is: the program, its rest after what the prompt began, it with a syntax error, other code, a block."""
+"""What a candidate is: the program, its rest after a prompt's beginning, a broken one, other code, a block."""
 
 BLOCKS = 50
 """Of the blocks of an answer, so many of the last are looked at: a model that repeats itself must not cost minutes."""
@@ -42,7 +42,7 @@ def program_in(
     Args:
         completion: The model's text: code, or an answer with code in it.
         before: Code that the completion may continue, such as a function's signature. It may also be the whole program
-            again: in Python its definition then follows the first, which it replaces; in other languages it takes its place.
+            again: in Python its definition then follows the first and replaces it; elsewhere it takes its place.
         entry_point: The function that is asked for; empty for programs that read standard input.
         language: What the code is written in.
     """

@@ -22,6 +22,8 @@ from rayboot.rollout.replica import Weights
 from rayboot.rollout.verdicts import require_verdicts
 from rayboot.sandbox import Verdict
 
+NO_ANSWER = Verdict(status="sandbox_error", message="the engine gave no answer to this request")
+
 
 class RolloutSettings(Frozen):
     """Everything that decides what a rollout writes, but for the problems and the weights' values."""
@@ -136,7 +138,7 @@ class RolloutWorker:
         tag = f"{split}/{problem.id}/0" + (f"/{samples[0]}" if samples[0] else "")
         result = await self._generate(problem, prompt, seeds, tag)
         programs = [self._prompts.program(problem, completion.text) for completion in result.completions]
-        verdicts = await self._verify(problem, programs)
+        verdicts = await self._judge(problem, result.completions, programs)
         return [
             _answered(
                 self._attempt(problem, split, sample, 0), prompt, result, completion, program, seed, verdict
@@ -165,7 +167,7 @@ class RolloutWorker:
         result = await self._generate(problem, prompt, [seed], tag=f"{last.split}/{problem.id}/{number}")
         [completion] = result.completions
         program = self._prompts.program(problem, completion.text)
-        [verdict] = await self._verify(problem, [program])
+        [verdict] = await self._judge(problem, [completion], [program])
         return _answered(attempt, prompt, result, completion, program, seed, verdict)
 
     async def _generate(
@@ -178,6 +180,14 @@ class RolloutWorker:
         [result] = await self._generation.call("generate", [request], self._settings.weights)
         answer: GenerationResult = result
         return answer
+
+    async def _judge(
+        self, problem: Problem, completions: Sequence[Completion], programs: Sequence[str]
+    ) -> list[Verdict]:
+        """Verdicts in the completions' order; what the engine did not answer is no wrong program."""
+        given = [program for each, program in zip(completions, programs, strict=True) if not each.is_missing]
+        verdicts = iter(await self._verify(problem, given) if given else ())
+        return [NO_ANSWER if each.is_missing else next(verdicts) for each in completions]
 
     async def _verify(self, problem: Problem, programs: Sequence[str]) -> list[Verdict]:
         """Verdicts in the programs' order; programs that kill their sandbox are a verdict, not a failure."""

@@ -55,6 +55,23 @@ def test_verify_prints_pass_at_k_and_writes_a_line_a_row_in_order(problems: Path
     assert "0.2500" in done.stdout
 
 
+def test_verify_names_problems_without_a_row_and_does_not_pass_for_complete(
+    problems: Path, tmp_path: Path
+) -> None:
+    solutions = tmp_path / "solutions.jsonl"
+    answer = "Sure:\n```python\ndef double(x):\n    return 2 * x\n```"
+    solutions.write_text(json.dumps({"task_id": "own/1", "solution": answer}) + "\n")
+    asked = ("verify", solutions, "--problems", f"jsonl:{problems}")
+    plain = rayboot(*asked).stdout
+    assert "pass@1 (1 of 2 problems)" in plain
+    assert "1 of 2 problems have no row; --missing fail counts them as failed: own/2" in plain
+    assert "--extract takes the programs out of them" in plain
+    counted = rayboot(*asked, "--extract", "--missing", "fail").stdout
+    assert "pass@1 " in counted
+    assert "0.5000" in counted
+    assert "--extract" not in counted
+
+
 def test_problems_check_runs_the_references_and_fails_when_one_does(problems: Path) -> None:
     good = rayboot("problems", "check", f"jsonl:{problems}")
     assert good.returncode == 0
@@ -90,6 +107,9 @@ def test_dry_run_prints_the_resolved_recipe_and_its_resources() -> None:
         (("verify", "nowhere.jsonl", "--problems", "quickstart"), "nowhere.jsonl"),
         (("problems", "show", "quickstart", "none"), "has no problem none"),
         (("verify", "x", "--problems", "quickstart", "--k", "0"), "x"),
+        (("verify", "x", "--problems", "quickstart", "--out", "no/out.jsonl"), "there is no folder"),
+        (("verify", "x", "--problems", "quickstart", "--out", "."), "is a folder: give the name of a file"),
+        (("evaluate", "quickstart", "--dataset", "quickstart", "--out", "/dev/null/x"), "is a file, not"),
     ],
 )
 def test_a_users_mistake_is_one_clear_message_and_exit_code_2(

@@ -56,6 +56,15 @@ def test_a_completion_goes_on_where_the_starter_code_ends(tmp_path: Path) -> Non
     assert read_solutions(path, PROBLEMS)[0].program == "def f():\n    return 1"
 
 
+def test_a_text_may_be_a_models_answer(tmp_path: Path) -> None:
+    answer = "Sure:\n```python\ndef f():\n    return 1\n```"
+    path = file(tmp_path, {"task_id": 11, "solution": answer}, {"task_id": 3, "completion": "half \ud800"})
+    [plain, broken] = read_solutions(path, PROBLEMS)
+    assert (plain.program, plain.fenced, broken.program) == (answer, True, "def f():\nhalf \ufffd")
+    [extracted, _] = read_solutions(path, PROBLEMS, extract=True)
+    assert (extracted.program, extracted.fenced) == ("def f():\n    return 1", False)
+
+
 def test_gzipped_files_and_blank_lines_are_read(tmp_path: Path) -> None:
     path = tmp_path / "solutions.jsonl.gz"
     path.write_bytes(gzip.compress(b'\n{"task_id": 11, "solution": ""}\n\n{"task_id": 3, "solution": "x"}\n'))

@@ -18,6 +18,7 @@ from support.canned_server import (
     chat,
     completions,
     refusal,
+    said,
 )
 from support.served import KEY, SOON, answered, config, engine, request
 
@@ -76,6 +77,29 @@ async def test_finish_reasons_are_those_of_the_contract(said: str | None, meant:
     async with canned_server(completions("text", reason=said)) as server:
         [completion] = (await answered(server, request())).completions
     assert completion.finish_reason == meant
+
+
+USAGE = {"prompt_tokens": 3, "completion_tokens": 4}
+
+
+@pytest.mark.parametrize(
+    ("data", "text", "tokens", "reason"),
+    [
+        ({"choices": [{"message": {"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}}]}, "ab", 1, "abort"),
+        ({"choices": [{"message": {"content": ["a", {"type": "image_url"}]}, "finish_reason": "stop"}], "usage": None}, "a", 1, "stop"),
+        ({"choices": [{"message": None, "finish_reason": "stop"}], "usage": USAGE}, "", 4, "stop"),
+        ({"choices": [{"index": None, "text": None, "message": {"content": "x" * 9}, "finish_reason": "length"}], "usage": {}}, "x" * 9, 3, "length"),
+        ({"choices": [{"message": {"content": None, "reasoning_content": "hm"}, "finish_reason": "length"}], "usage": USAGE}, "", 4, "length"),
+        ({"choices": [{"message": {"content": None, "refusal": "no"}, "finish_reason": "stop"}], "usage": USAGE}, "", 4, "stop"),
+        ({"choices": [{"message": {"content": "half \ud800 and \0"}, "finish_reason": "stop"}], "usage": USAGE}, "half \ufffd and \ufffd", 4, "stop"),
+    ],
+)  # fmt: skip
+async def test_answers_are_taken_as_servers_write_them(
+    data: object, text: str, tokens: int, reason: str
+) -> None:
+    async with canned_server(said(data)) as server:
+        [completion] = (await answered(server, request(), api="chat")).completions
+    assert (completion.text, completion.tokens, completion.finish_reason) == (text, tokens, reason)
 
 
 async def test_a_server_that_gives_fewer_samples_is_asked_for_the_rest() -> None:

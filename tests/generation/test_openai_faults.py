@@ -21,6 +21,7 @@ from support.canned_server import (
     hang_up,
     page,
     refusal,
+    said,
 )
 from support.served import KEY, SOON, answered, config, engine, request
 
@@ -135,9 +136,36 @@ async def test_a_prompt_too_long_is_a_value_error() -> None:
     ],
 )
 async def test_an_answer_without_completions_is_quoted(answer: Answer) -> None:
-    error, _ = await failure(answer)
+    error, _ = await failure(answer, max_retries=0)
     assert type(error) is RaybootError
     assert "It said: " in str(error)
+
+
+async def test_an_answer_without_sense_is_asked_for_again() -> None:
+    async with canned_server(completions("at last"), said({"choices": []})) as server:
+        [result] = await engine(server, max_retries=1).generate([request()])
+    assert result.completions[0].text == "at last"
+
+
+async def test_a_server_that_has_answered_loses_one_request_and_not_the_evaluation() -> None:
+    async with canned_server(said({"error": {"message": "filtered"}}), completions("first")) as server:
+        asking = engine(server, max_retries=0)
+        [first] = await asking.generate([request()])
+        [second] = await asking.generate([request(1, 2)])
+    assert not first.completions[0].is_missing
+    assert [each.is_missing for each in second.completions] == [True, True]
+
+
+async def test_a_proxy_that_stands_before_an_unreachable_server_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with canned_server(as_many_as_asked) as server:
+        pass
+    for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
+    with pytest.raises(RaybootError, match=r"variable http_proxy: NO_PROXY=127\.0\.0\.1 goes round it"):
+        await answered(server, request(), max_retries=0)
 
 
 async def test_when_one_request_fails_the_others_of_the_call_are_given_up() -> None:

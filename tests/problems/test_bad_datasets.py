@@ -63,6 +63,12 @@ def test_an_unknown_split_is_told_those_that_exist(tmp_path: Path) -> None:
     [
         ('{"id": "a/2", "benchmark', r"line 2 is not JSON \(Unterminated string.*cut off"),
         ("[1, 2]", "line 2 is not a JSON object"),
+        ('{"id": 1' + "0" * 5000 + "}", "line 2 has an integer of more than 4300 digits: write it as a text"),
+        ("[" * 100_000, "line 2 is nested too deeply"),
+        (
+            GOOD | {"id": "a/2", "statement": "half \ud800"},
+            r"line 2 has half a character .*half \\ud800.*remove it",
+        ),
         ({"id": "a/2", "benchmark": "a", "tests": GOOD["tests"]}, "line 2: the field statement is missing"),
         (GOOD | {"id": "a/2", "tests": []}, "line 2: the problem has no tests"),
         (GOOD | {"id": "a/2", "test": []}, "line 2: unknown field test: did you mean tests"),

@@ -56,6 +56,10 @@ def encoded(rows: list[dict[str, Any]], form: str, path: Path) -> Path:
             path.write_text("\n" + json.dumps(rows))
         case "pretty array":
             path.write_text(json.dumps(rows, indent=2))
+        case "lines after a byte order mark":
+            path.write_text(lines, encoding="utf-8-sig")
+        case "array after a byte order mark":
+            path.write_text(json.dumps(rows, indent=1), encoding="utf-8-sig")
         case "gzipped lines":
             path.write_bytes(gzip.compress(lines.encode()))
         case "gzipped array":
@@ -71,7 +75,18 @@ def failing(problems: list[Problem]) -> list[str]:
     return [problem.id for problem, verdict in zip(problems, verdicts, strict=True) if not verdict.passed]
 
 
-@pytest.mark.parametrize("form", ["array", "pretty array", "gzipped lines", "gzipped array", "parquet"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "array",
+        "pretty array",
+        "lines after a byte order mark",
+        "array after a byte order mark",
+        "gzipped lines",
+        "gzipped array",
+        "parquet",
+    ],
+)
 def test_every_form_of_a_file_holds_the_same_problems(tmp_path: Path, form: str) -> None:
     rows = [MBPP, MBPP | {"task_id": 700}]
     plain = encoded(rows, "lines", tmp_path / "mbpp.jsonl")

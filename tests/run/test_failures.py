@@ -42,7 +42,7 @@ def raised_remotely(kind: str, in_constructor: bool = False) -> None:
             RaybootError,
             "^the disk is full: rollout could not write its files; make room, and go on with --resume$",
         ),
-        ("other", RaybootError, "^rollout failed: .*last line$"),
+        ("other", RaybootError, "^rollout failed: .*ValueError: first line last line$"),
     ],
 )
 def test_a_remote_error_becomes_one_line(
@@ -52,3 +52,12 @@ def test_a_remote_error_becomes_one_line(
         raised_remotely(kind, in_constructor)
     assert type(raised.value) is error
     assert "\n" not in str(raised.value)
+
+
+def test_a_message_names_the_cause_and_not_the_advice_below_it() -> None:
+    text = "half a character in row 3\nTo change retry attempts, set max_task_retries."
+    with (
+        pytest.raises(RaybootError, match=r"^rollout failed: ValueError: half a character in row 3$"),
+        named("rollout"),
+    ):
+        raise ValueError(text)

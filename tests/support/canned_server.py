@@ -103,6 +103,11 @@ def chat(text: str | None, reason: str = "stop") -> Answer:
     )
 
 
+def said(data: object) -> Answer:
+    """Any JSON."""
+    return lambda body: web.json_response(data)
+
+
 def refusal(status: int, message: str = "no", **headers: str) -> Answer:
     """An error as providers send it; `Retry_After="1"` is the header Retry-After."""
     return lambda body: web.json_response(
