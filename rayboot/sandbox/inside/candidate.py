@@ -248,8 +248,13 @@ class _Answers:
                 return _member(module, name)
             case ["G", name]:
                 return getattr(builtins, name)
-            case ["k", number]:
-                return lambda *args, **kwargs: self._call_back(number, args, kwargs)
+            case ["k", number, name]:
+
+                def function(*args: object, **kwargs: object) -> Any:
+                    return self._call_back(number, args, kwargs)
+
+                function.__name__ = function.__qualname__ = name
+                return function
             case ["q", number, *items]:
                 kind: Any = self._kept[number]
                 return tuple.__new__(kind, map(self._decode, items))

@@ -43,7 +43,7 @@ class Opaque:
         return self._truth
 
 
-def encode(value: object, outside: Outside, depth: int = 0) -> Any:
+def encode(value: Any, outside: Outside, depth: int = 0) -> Any:
     """Turn a value into JSON. `outside` says what to write for a value that is not plain data."""
     kind = type(value)
     if value is None or kind is bool or kind is str or kind is float:
