@@ -312,7 +312,7 @@ class _Answers:
             self._kept.append(value)
         return self._numbers[id(value)]
 
-    def _about_class(self, kind: type) -> dict[str, Any]:
+    def _about_class(self, kind: Any) -> dict[str, Any]:
         if issubclass(kind, BaseException):
             return {"bases": [self._encode(base) for base in kind.__bases__ if base is not object]}
         if _is_plain_namedtuple(kind):

@@ -248,7 +248,7 @@ def _arithmetic(remote: Remote, name: str, other: Any, swapped: bool) -> Any:
 
 
 def _operator(name: str) -> Callable[..., Any]:
-    return divmod if name == "divmod" else getattr(operator, name)  # type: ignore[no-any-return]
+    return divmod if name == "divmod" else getattr(operator, name)
 
 
 def _ordered(remote: Remote, name: str, other: Any) -> Any:
