@@ -111,8 +111,9 @@ class _Zygote:
             os.write(fds[3], framing.pack(["broken", f"isolation failed: {error}"]))
             os._exit(1)
         try:
-            streams.renew()
-            candidate.show_source(request["program"])
+            if profile == "python":
+                streams.renew()
+                candidate.show_source(request["program"])
             if request["role"] == "judge":
                 judge.serve(socket.socket(fileno=3), socket.socket(fileno=4))
             elif request["role"] == "command":
