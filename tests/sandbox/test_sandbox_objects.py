@@ -108,10 +108,44 @@ class E(Exception):
     def __init__(self, code, why='m'): super().__init__(why); self.code = code
     def doubled(self): return 2 * self.code
 class E2(E): pass
+class Folded:
+    def __init__(self, text): self.text = text
+    def __eq__(self, o): return self.text.lower() == o.text.lower()
 class Slots:
     __slots__ = ('a',)
     def __init__(self, a): self.a = a
     def __eq__(self, o): return self.a == o.a
+class Perm(enum.Flag):
+    R = 1
+    W = 2
+class Node:
+    def __init__(self, v): self.v, self.next, self.prev = v, None, None
+class Linked:
+    def __init__(self, *vs):
+        self.head = None
+        for v in vs: self.add(v)
+    def add(self, v):
+        node = Node(v); node.next = self.head
+        if self.head: self.head.prev = node
+        self.head = node
+    def __iter__(self):
+        node = self.head
+        while node: yield node.v; node = node.next
+    def __eq__(self, o): return list(self) == list(o)
+class Matrix:
+    def __init__(self, rows): self.rows = rows
+    def __matmul__(self, o): return Matrix([[sum(map(int.__mul__, r, c)) for c in zip(*o.rows)] for r in self.rows])
+    def __eq__(self, o): return self.rows == o.rows
+    def __getitem__(self, ij): return self.rows[ij[0]][ij[1]]
+def memo():
+    memo.calls = getattr(memo, 'calls', 0) + 1
+    return memo.calls
+def counting(f):
+    @functools.wraps(f)
+    def wrapper(*a): return f(*a) + 1
+    return wrapper
+config = {'debug': False}
+def debug(): return config['debug']
 def same(x): return x
 def fail(code): raise E(code)
 def fail2(code): raise E2(code, 'why')
@@ -279,7 +313,7 @@ import io, sys\nold, sys.stdin = sys.stdin, io.StringIO('1' + chr(10) + '2')\nas
 import random; random.seed(5); a = draw(); random.seed(5); assert draw() == a; random.seed(5); assert random.randint(1, 1000) == a
 import sys; sys.setrecursionlimit(5000); assert deep(3000) == 3000
 from datetime import datetime, date, time; assert year(datetime(2020, 1, 2)) == 2020 and year(date(1999, 1, 1)) == 1999
-from datetime import datetime, timezone; assert when() == datetime(2020, 1, 2, 3, 4, tzinfo=timezone.utc) and when().hour == 3 and when().isoformat() == '2020-01-02T03:04:00+00:00'
+import datetime as d; assert when() == d.datetime(2020, 1, 2, 3, 4, tzinfo=d.timezone.utc) and when().hour == 3 and when().isoformat() == '2020-01-02T03:04:00+00:00'
 from datetime import time; assert same(time(1, 2)) == time(1, 2) and same(time(1, 2)).minute == 2
 from collections import deque; d = deque([1, 2, 3], maxlen=3); assert turned(d) == deque([3, 1, 2]) and d == deque([3, 1, 2]) and d.maxlen == 3
 from collections import deque; d = deque([1, 2]); drop(d); assert d == deque([2]) and d.popleft() == 2
@@ -311,6 +345,14 @@ import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertE
 match same(Point(1, 2)):\n    case (1, y):\n        assert y == 2
 assert all(isinstance(n, int) for n in gen(3)) and sum(gen(4)) == 6 and max(gen(4)) == 3 and sorted(gen(3), reverse=True) == [2, 1, 0] and list(zip(gen(2), 'ab')) == [(0, 'a'), (1, 'b')]
 assert ','.join(map(str, gen(3))) == '0,1,2' and dict(enumerate(gen(2))) == {0: 0, 1: 1} and set(gen(2)) == {0, 1} and tuple(gen(1)) == (0,)
+assert Perm.R | Perm.W == Perm.W | Perm.R and Perm.R in (Perm.R | Perm.W)
+l = Linked(1, 2); assert list(l) == [2, 1] and l == Linked(1, 2) and l != Linked(2, 1) and l.head.next.prev is l.head
+assert Matrix([[1, 2], [3, 4]]) @ Matrix([[1, 0], [0, 1]]) == Matrix([[1, 2], [3, 4]]) and Matrix([[5]])[0, 0] == 5
+assert memo() == 1 and memo() == 2 and memo.calls == 2
+@counting\ndef h(x): return x\nassert h(1) == 2 and h.__name__ == 'h'
+config['debug'] = True; assert debug() is True
+n = Node(1); assert n in [n] and {n: 1}[n] == 1 and n != Node(1) and len({Node(1), Node(1)}) == 2
+from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(4) as pool:\n    assert list(pool.map(same, range(8))) == list(range(8))
 node = Tree(1); node.left = Tree(2); assert node.left.value == 2 and node.right is None and node.left is node.left
 """
 
@@ -341,6 +383,17 @@ import pytest\nwith pytest.raises(KeyError):\n    fail(1)
 """
 
 
+LIMITS = r"""
+class Own:\n    v = 1\nassert same(Own()).v == 1
+class Own(Base): pass\nassert Own().hello() == 'hello base'
+import pickle; assert pickle.loads(pickle.dumps(V(1))) == V(1)
+import io; assert same(io.StringIO('a')).read() == 'a'
+from unittest.mock import patch\nwith patch('random.randint', return_value=3):\n    assert draw() == 3
+assert globals()['same'](1) == 1
+assert Celsius(1) == 1 and V(1) == V(1) and Folded('A') == Folded('a')
+"""
+
+
 def tests(table: str) -> list[str]:
     return [line.replace("\\n", "\n") for line in table.strip().splitlines()]
 
@@ -355,7 +408,7 @@ def plainly(test: str) -> bool:
             exec(PROGRAM + "\n" + test, module.__dict__)
     except SystemExit as exit:
         return not exit.code
-    except Exception:
+    except BaseException:  # pytest's own failures are no Exception
         return False
     finally:
         sys.setrecursionlimit(limit)
@@ -372,3 +425,20 @@ def test_what_is_right_in_plain_python_passes(check: RunAsserts, test: str) -> N
 @pytest.mark.parametrize("test", tests(WRONG))
 def test_what_is_wrong_does_not_pass(check: RunAsserts, test: str) -> None:
     assert not check(PROGRAM, test).passed
+
+
+@pytest.mark.parametrize("test", tests(LIMITS))
+def test_what_cannot_be_kept_to_names_the_limit(check: RunAsserts, test: str) -> None:
+    verdict = check(PROGRAM, test)
+    assert verdict.status == "sandbox_error", verdict
+    assert "limit" in verdict.message
+
+
+def test_the_tables_are_right() -> None:
+    for table, expected in ((RIGHT, True), (WRONG, False), (LIMITS, True)):
+        not_as_said = [test for test in tests(table) if plainly(test) is not expected]
+        assert all(any(word in test for word in NEEDS_THE_SANDBOX) for test in not_as_said), not_as_said
+
+
+NEEDS_THE_SANDBOX = ("getsource", "TestCase", "pytest")
+"""Python itself finds no source of what `exec` runs, calls no test, and has perhaps no pytest."""

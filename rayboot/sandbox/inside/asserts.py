@@ -66,7 +66,7 @@ class Question:
     @property
     def builtins_alone(self) -> bool:
         """Whether it comes to the program only if that has a function with a builtin's name, such as `sum(1, 2)`."""
-        return self.names <= _BUILTINS
+        return self.names <= _BUILTINS - {"eval"}
 
 
 @dataclass(frozen=True)

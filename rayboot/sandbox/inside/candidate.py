@@ -248,8 +248,13 @@ class _Answers:
                 return _member(module, name)
             case ["G", name]:
                 return getattr(builtins, name)
-            case ["k", number]:
-                return lambda *args, **kwargs: self._call_back(number, args, kwargs)
+            case ["k", number, name]:
+
+                def function(*args: object, **kwargs: object) -> Any:
+                    return self._call_back(number, args, kwargs)
+
+                function.__name__ = function.__qualname__ = name
+                return function
             case ["q", number, *items]:
                 kind: Any = self._kept[number]
                 return tuple.__new__(kind, map(self._decode, items))
@@ -307,7 +312,7 @@ class _Answers:
             self._kept.append(value)
         return self._numbers[id(value)]
 
-    def _about_class(self, kind: type) -> dict[str, Any]:
+    def _about_class(self, kind: Any) -> dict[str, Any]:
         if issubclass(kind, BaseException):
             return {"bases": [self._encode(base) for base in kind.__bases__ if base is not object]}
         if _is_plain_namedtuple(kind):

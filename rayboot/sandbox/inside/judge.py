@@ -43,6 +43,7 @@ _UNSEEN = {
     "assertWarns": "warnings of the program",
     "assertWarnsRegex": "warnings of the program",
     "patch": "names that the test replaces, but for input and print",
+    "globals": "the program's names in globals()",
     "capsys": "what a fixture of pytest sees",
     "tracemalloc": "the program's memory",
     "settrace": "the program's steps",

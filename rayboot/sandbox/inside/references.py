@@ -24,8 +24,8 @@ _NAMES_OF_TYPES: dict[object, str] = {
 def reference(value: object) -> tuple[str, str] | None:
     """Module and name of what the standard library has; the name is empty for a module itself."""
     if isinstance(value, ModuleType):
-        name = value.__name__
-        return (name, "") if type(value) is ModuleType and _crosses(value, name) else None
+        is_genuine = type(value) is ModuleType and _crosses(value, value.__name__)
+        return (value.__name__, "") if is_genuine else None
     if not isinstance(value, type | FunctionType | BuiltinFunctionType):
         return None
     module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)

@@ -235,7 +235,7 @@ class Link:
             return ["G", name]
         if isinstance(value, _CALLABLES):
             return self._callback(value)
-        if hasattr(type(value), "__next__"):
+        if hasattr(type(value), "__next__") and not isinstance(value, io.IOBase):
             return ["j", self._callback(value.__next__)[1]]
         raise CannotCross(
             f"the test passes the program a {type(value).__name__}: the sandbox's limit is that only data, functions "
@@ -244,7 +244,7 @@ class Link:
 
     def _callback(self, function: Callable[..., Any]) -> list[Any]:
         self._callbacks.append(function)
-        return ["k", len(self._callbacks) - 1]
+        return ["k", len(self._callbacks) - 1, str(getattr(function, "__name__", "function"))]
 
     def _write_exception(self, error: BaseException, number: int | None) -> list[Any]:
         kept = number_of(error)

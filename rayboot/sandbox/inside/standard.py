@@ -99,4 +99,4 @@ def build(module: Any, name: Any, items: list[Any]) -> Any:
     if full in _BUILD:
         return _BUILD[full](*items)
     kind = getattr(importlib.import_module(module), name)
-    return _WRAPPED.get(full, lambda kind: kind)(kind)(*items)
+    return (_WRAPPED[full](kind) if full in _WRAPPED else kind)(*items)

@@ -44,7 +44,11 @@ class Remote:
     def __getattribute__(self, name: str) -> Any:
         if name == "__class__":
             return getattr(builtins, str(_about(self).get("base")), Remote)
-        if name in ("__deepcopy__", "__reduce_ex__"):  # looked for in objects, not in their types
+        if name in (
+            "__deepcopy__",
+            "__reduce_ex__",
+            "__mro_entries__",
+        ):  # looked for in objects, not in their types
             return object.__getattribute__(self, name)
         base = getattr(builtins, str(_about(self).get("base")), None)
         if base is not None and name not in _CHANGING and hasattr(base, name) and not _is_named(self):
@@ -83,10 +87,10 @@ class Remote:
         theirs = _about(other)
         if "own" not in (about.get("equal"), theirs.get("equal")):
             same_kind = about.get("equal") == theirs.get("equal") == "state"
-            return same_kind and about["class"] == theirs["class"] and _same_state(self, other)
-        if about["class"] == theirs["class"] and _state(self) and _same_state(self, other):
-            return True
-        return (_is_named(self) or _is_named(other)) and _own_equal(self, other)
+            return same_kind and about["class"] == theirs["class"] and bool(_state(self) == _state(other))
+        if not (_is_named(self) or _is_named(other) or _state(self)):
+            return False
+        return _own_equal(self, other, believed=_alike(self, other))
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -135,8 +139,8 @@ class Remote:
         return swallows and (not isinstance(error, AssertionError) or number_of(error) is not None)
 
     def __await__(self) -> Any:
+        yield from ()
         return _link(self).ask("await", self)
-        yield
 
 
 Remote.__name__ = NAME
@@ -183,20 +187,35 @@ def _state(remote: Remote) -> Any:
 _comparing: set[tuple[int, int]] = set()
 
 
-def _same_state(one: Remote, other: Remote) -> bool:
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two values consist of the same, objects in them taken apart."""
+    if type(one) is not Remote or type(other) is not Remote:
+        if type(one) is not type(other):
+            return bool(one == other)
+        if isinstance(one, list | tuple):
+            return len(one) == len(other) and all(map(_alike, one, other))
+        if isinstance(one, dict):
+            return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+        return bool(one == other)
     pair = (id(one), id(other))
-    if pair in _comparing:  # objects that hold each other
+    if one is other or pair in _comparing:  # objects that hold each other
         return True
+    if _about(one).get("class") != _about(other).get("class"):
+        return False
     _comparing.add(pair)
     try:
-        return bool(_state(one) == _state(other))
+        return _alike(_state(one), _state(other))
     finally:
         _comparing.discard(pair)
 
 
-def _own_equal(one: Remote, other: Any) -> bool:
+def _own_equal(one: Remote, other: Any, believed: bool = False) -> bool:
+    if not (believed or _is_named(one) or (number_of(other) is not None and _is_named(other))):
+        return False
     if not _link(one).operate("eq", one, other):
         return False
+    if believed:
+        return True
     raise CannotCross(
         f"{_type(one)}.__eq__ says that objects are equal which do not consist of the same: {_SPECIAL} __eq__ is not "
         "believed"
@@ -229,7 +248,7 @@ def _arithmetic(remote: Remote, name: str, other: Any, swapped: bool) -> Any:
 
 
 def _operator(name: str) -> Callable[..., Any]:
-    return divmod if name == "divmod" else getattr(operator, name)  # type: ignore[no-any-return]
+    return divmod if name == "divmod" else getattr(operator, name)
 
 
 def _ordered(remote: Remote, name: str, other: Any) -> Any:

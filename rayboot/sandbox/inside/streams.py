@@ -19,10 +19,10 @@ def renew() -> None:
     """Make the streams anew: those of the fork server take the descriptors for what they were at its start."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         old = getattr(sys, name)
-        raw = io.FileIO(number, "w" if number else "r", closefd=False)
-        raw.name = f"<{name}>"  # type: ignore[misc]
+        raw: Any = io.FileIO(number, "w" if number else "r", closefd=False)
+        raw.name = f"<{name}>"
         buffer = io.BufferedWriter(raw) if number else io.BufferedReader(raw)
-        stream = io.TextIOWrapper(buffer, old.encoding, old.errors, line_buffering=number == 2)
+        stream: Any = io.TextIOWrapper(buffer, old.encoding, old.errors, line_buffering=number == 2)
         stream.mode = "w" if number else "r"
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
@@ -47,7 +47,7 @@ def name_descriptors() -> None:
         found = _descriptor(path)
         return found if isinstance(found, int) else genuine_os(path, *args, **kwargs)
 
-    builtins.open = io.open = open  # type: ignore[assignment]
+    builtins.open = io.open = open
     os.open = os_open
 
 

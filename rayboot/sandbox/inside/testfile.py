@@ -38,9 +38,12 @@ class Failures:
         result.addUnexpectedSuccess = lambda *args: self._note(AssertionError("unexpected success"))
         result.addSkip = lambda result, case, reason: self._note(Unfit(f"the test skips itself: {reason}"))
         start = result.startTest
-        result.startTest = lambda result, case: (setattr(self, "count", self.count + 1), start(result, case))[
-            1
-        ]
+
+        def count(result: Any, case: Any) -> None:
+            self.count += 1
+            start(result, case)
+
+        result.startTest = count
         unittest.main = unittest.TestProgram = self._main  # type: ignore[misc,assignment]
 
     def _noting(self, genuine: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from types import NoneType
 from typing import Any
 
 from .arrays import decode_array, decode_scalar, encode_numpy
@@ -43,10 +44,10 @@ class Opaque:
         return self._truth
 
 
-def encode(value: object, outside: Outside, depth: int = 0) -> Any:
+def encode(value: Any, outside: Outside, depth: int = 0) -> Any:
     """Turn a value into JSON. `outside` says what to write for a value that is not plain data."""
     kind = type(value)
-    if value is None or kind is bool or kind is str or kind is float:
+    if kind in (NoneType, bool, str, float):
         return value
     if kind is int:
         return _encode_int(value)
@@ -70,8 +71,8 @@ def encode(value: object, outside: Outside, depth: int = 0) -> Any:
     if (found := parts(value)) is not None:
         module, name, items = found
         return ["y", module, name, *[encode(item, outside, deeper) for item in items]]
-    if isinstance(value, type) and vars(builtins).get(value.__name__) is value:
-        return ["g", value.__name__]
+    if isinstance(value, type) and vars(builtins).get(str(value.__name__)) is value:
+        return ["g", str(value.__name__)]
     return outside(value)
 
 

@@ -138,8 +138,9 @@ class _Zygote:
         profile: Profile = "command" if request["role"] == "command" else "python"
         self._isolation.enter(fds, request["limits"], profile, request.get("executes", False), directory)
         try:
-            streams.renew()
-            candidate.show_source(request["program"])
+            if profile == "python":
+                streams.renew()
+                candidate.show_source(request["program"])
             if request["role"] == "judge":
                 judge.serve(socket.socket(fileno=3), socket.socket(fileno=4))
             elif request["role"] == "command":
