@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -18,6 +19,7 @@ from typing import Any
 
 import psutil
 import pytest
+from ray import cloudpickle
 from support.own_problems import RIGHT, make_problem
 
 from rayboot import pool as pools
@@ -32,6 +34,7 @@ from rayboot.rollout.verdicts import require_verdicts
 from rayboot.sandbox import Verdict
 
 pytestmark = pytest.mark.timeout(600)
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray's processes cannot import it
 
 Start = Callable[[], ActorPool]
 
