@@ -6,8 +6,7 @@ import errno
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +26,7 @@ from rayboot.commands.options import (
 from rayboot.commands.problems import problems_app
 from rayboot.commands.replay import replay_app
 from rayboot.errors import RaybootError, UserError
-from rayboot.signals import ended_by_signals, exit_code
+from rayboot.signals import ended_by_signals, says_when_stopped
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(problems_app, name="problems")
@@ -204,15 +203,11 @@ def main() -> None:
     except UserError as error:
         _fail(str(error), 2)
     except RaybootError as error:
-        _fail(str(error) + ("" if isinstance(error, Stopped) else _where_logs_are()), exit_code() or 1)
+        _fail(str(error) + _where_logs_are(), 1)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
         _fail(f"the disk is full ({error.filename or error}); make room, and go on with --resume", 1)
-
-
-class Stopped(RaybootError):
-    """Ctrl-C or SIGTERM ended a run."""
 
 
 def _run(recipe_name: str, overrides: list[str], resume: bool, dry_run: bool) -> None:
@@ -241,15 +236,11 @@ def _run(recipe_name: str, overrides: list[str], resume: bool, dry_run: bool) ->
         display.console.print(f"{name:<11}{getattr(outcome, name)}", soft_wrap=True)
 
 
-@contextmanager
-def _resumable() -> Iterator[None]:
-    """A signal ends the block with a message, not with a traceback."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Stopped(
-            "stopped. What is finished is kept; the same command with --resume goes on from there"
-        ) from None
+def _resumable() -> AbstractContextManager[None]:
+    """What a signal ends in this block can go on."""
+    return says_when_stopped(
+        "stopped. What is finished is kept; the same command with --resume goes on from there"
+    )
 
 
 def _quickstart_name(overrides: list[str], resume: bool) -> str:

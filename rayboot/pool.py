@@ -119,6 +119,8 @@ class ActorPool:
         """
         asked = {getattr(actor, method).remote(*args): index for index, actor in enumerate(self._actors)}
         answers: dict[int, Any] = {}
+        self.look()
+        before = [standing.restarts for standing in self._standings]
         while asked:
             ready, _ = ray.wait(list(asked), timeout=1.0)
             for reference in ready:
@@ -132,6 +134,9 @@ class ActorPool:
                     asked[getattr(self._actors[index], method).remote(*args)] = index
             if asked:
                 self.look()
+                losses = max(self._standings[index].restarts - before[index] for index in asked.values())
+                if losses >= self._tries:
+                    raise ReplicaFailure(f"{method} lost its {self.kind} {losses} times in a row")
                 if answers and all(self._standings[index].is_absent for index in asked.values()):
                     break
         return [answers[index] for index in sorted(answers)]

@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 END_SECONDS = 25.0
 """Longest time for closing what runs; Kubernetes kills what is still there after 30."""
 
 _received: list[int] = []
-
-
-def exit_code() -> int | None:
-    """Exit code of a command that a signal ended: 130 or 143; None if none came."""
-    return 128 + _received[0] if _received else None
+_message = "stopped"
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Let the first signal raise `KeyboardInterrupt` in the block, which closes what is open, and ignore further ones.
+    """Let the first signal raise `KeyboardInterrupt` in the block, the only exception that Ray lets through its calls.
 
-    The only exception that Ray lets through its own calls. Where closing hangs, the process ends all the same.
+    That closes what is open; further signals are ignored meanwhile, and where closing hangs, the process ends all the
+    same. Its exit code is 130 after Ctrl-C, 143 after SIGTERM.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as for a shell's background job
             signal.signal(number, _stop)
     try:
         yield
-    except KeyboardInterrupt:
-        print("rayboot: stopped", file=sys.stderr)
-        sys.exit(exit_code() or 130)
-    except SystemExit:
-        sys.exit(exit_code()) if _received else None
-        raise
+    except (KeyboardInterrupt, SystemExit):  # typer makes the one into the other
+        if not _received:
+            raise
+        _leave()
+
+
+@contextmanager
+def says_when_stopped(message: str) -> Iterator[None]:
+    """What the command says when a signal ends it in this block."""
+    global _message
+    before, _message = _message, message
+    yield
+    _message = before  # not after an exception: it is said when the block is left
 
 
 def _stop(number: int, _: FrameType | None) -> None:
     if not _received:
         _received.append(number)
-        end = threading.Timer(END_SECONDS, os._exit, [128 + number])
+        end = threading.Timer(END_SECONDS, _say_and_end, [os.dup(2)])
         end.daemon = True
         end.start()
         raise KeyboardInterrupt
+
+
+def _leave() -> None:
+    """End the process. Python itself would end by SIGINT where the exception went through `exec`, as in imports."""
+    with suppress(Exception):
+        sys.stdout.flush()
+        atexit._run_exitfuncs()
+    _say_and_end(2)
+
+
+def _say_and_end(descriptor: int) -> None:
+    os.write(descriptor, f"rayboot: {_message}\n".encode())
+    os._exit(128 + _received[0])

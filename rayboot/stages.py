@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import time
@@ -31,11 +32,12 @@ from rayboot.observer import Observer
 from rayboot.pool import ActorPool
 from rayboot.problems import Problem
 from rayboot.replay import CurationJob, build_reference_set, build_training_set, contaminated
-from rayboot.resources import check_fits
+from rayboot.resources import check_fits, restarts_of
 from rayboot.rollout import (
     Plans,
     PromptSource,
     RolloutSettings,
+    RolloutWorker,
     Throughput,
     ThroughputLedger,
     Weights,
@@ -52,6 +54,8 @@ from rayboot.run import RunDirectory, Summary
 from rayboot.storage import forget_copies, is_remote
 from rayboot.training import RefitJob, Refitter
 from rayboot.training.fit import worker_resources
+
+log = logging.getLogger("rayboot")
 
 METRIC_COLUMNS = ["split", *CHAIN_COLUMNS]
 
@@ -81,6 +85,7 @@ class Stages:
         self.pretrained = Weights(checkpoint=pretrained, version=0)
         self._prompts = PromptSource.of(recipe, pretrained, problems["few_shot"])
         self._plans = Plans()
+        self._workers_lost = 0
         self._check_places()
 
     def expect_refit(self, iteration: int) -> None:
@@ -349,13 +354,18 @@ class Stages:
             check_fits("training workers", workers, worker_resources(training), options)
 
     def _look(self) -> None:
+        """Report what was lost, and what waits for its place."""
         for pool in (self._generation, self._execution):
             pool.look()
+        if (lost := restarts_of(RolloutWorker.__name__)) > self._workers_lost:
+            self._workers_lost = lost
+            log.warning("a rollout worker was lost and is replaced; its problems in flight are done again")
 
     def _restarts(self) -> Summary:
         """Actors replaced so far."""
         self._look()
-        return {pool.kind: pool.restarts for pool in (self._generation, self._execution)}
+        pools = (self._generation, self._execution)
+        return {**{pool.kind: pool.restarts for pool in pools}, "rollout worker": self._workers_lost}
 
     def _close_refitter(self) -> None:
         if "_refitter" in self.__dict__:

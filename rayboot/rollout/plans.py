@@ -7,6 +7,7 @@ reads freed memory, and the process aborts. So they are not the driver's.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from rayboot.failures import named
 TRIES = 3
 """Times that a plan may lose its helper."""
 READ_SECONDS = 0.3
+MEANWHILE_SECONDS = 2.0
 
 log = logging.getLogger("rayboot")
 
@@ -106,11 +108,17 @@ class Plans:
         meanwhile: Callable[[], None],
     ) -> Any:
         running = self._runner.run.remote(what, plan, args, keywords)
+        looked = time.monotonic()
         while not ray.wait([running], timeout=READ_SECONDS)[0]:
-            progress(*ray.get(self._runner.read.remote()))
-            meanwhile()
+            done, total = ray.get(self._runner.read.remote())
+            if total:
+                progress(done, total)
+            if time.monotonic() - looked > MEANWHILE_SECONDS:
+                meanwhile()
+                looked = time.monotonic()
         result = ray.get(running)
-        progress(*ray.get(self._runner.read.remote()))
+        _, total = ray.get(self._runner.read.remote())
+        progress(total, total)
         return result
 
 

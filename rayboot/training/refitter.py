@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
+from ray.util.placement_group import placement_group_table
 
 from rayboot.cluster import start_beside_driver
 from rayboot.config.training import TrainingConfig
@@ -189,8 +190,9 @@ class Refitter:
                 waits_since = None
             elif waits_since is not None and time.monotonic() - waits_since > PENDING_SECONDS:
                 waits_since = None
-                why = why_pending(worker_resources(self._config))
-                log.warning(f"{self._workers} training workers have not started yet: {why}")
+                if any(group["state"] == "PENDING" for group in placement_group_table().values()):
+                    why = why_pending(worker_resources(self._config))
+                    log.warning(f"the training workers ({self._workers}) wait for their place: {why}")
             if progress is not None and standing.progress not in (None, shown):
                 shown = standing.progress
                 progress(*shown)

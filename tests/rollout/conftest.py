@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from rayboot.allocation import AdaptiveAllocation
 from rayboot.config import GenerationConfig, RolloutConfig, SandboxConfig
 from rayboot.generation import SamplingParams
+from rayboot.pool import ActorPool
 from rayboot.problems import Problem
 from rayboot.rollout import (
     Attempt,
@@ -59,15 +60,13 @@ def stream(tmp_path: Path, ray_session: None):
         repair_rounds: int = 1,
         feedback: str = "full",
         allocation: AdaptiveAllocation | None = None,
+        execution: ActorPool | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
         **engine: Any,
     ) -> Streamed:
         generation = recording(tmp_path / "recording.jsonl", answers).model_copy(update=engine)
-        pools.extend(
-            [
-                start_generation_pool(generation, "none"),
-                start_execution_pool(SandboxConfig(cpus=0.5, timeout=5)),
-            ]
-        )
+        execution = execution or start_execution_pool(SandboxConfig(cpus=0.5, timeout=5))
+        pools.extend([start_generation_pool(generation, "none"), execution])
         settings = RolloutSettings(
             seed=0,
             iteration=1,
@@ -93,6 +92,7 @@ def stream(tmp_path: Path, ray_session: None):
             storage=storage,
             folder="rollout",
             progress=lambda done, total: progress.append((done, total)),
+            meanwhile=meanwhile,
         )
         rows = read_attempts(storage, "rollout").to_pylist()
         return Streamed(storage, [Attempt.model_validate(row) for row in rows], progress)

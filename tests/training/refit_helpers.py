@@ -52,12 +52,12 @@ def loss_of(checkpoint: str, examples: str) -> float:
     return total / encoded.tokens
 
 
-def newest_worker() -> psutil.Process:
-    """The Ray Train worker that was started last by this test's own Ray."""
+def newest_worker(kind: str = "RayTrainWorker") -> psutil.Process:
+    """The Ray Train worker, or other actor, that was started last by this test's own Ray."""
     workers = []
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # other processes of Ray come and go
-            if "RayTrainWorker" in "".join(process.cmdline()[:1]):
+            if kind in "".join(process.cmdline()[:1]):
                 workers.append(process)
     return max(workers, key=psutil.Process.create_time)
 
@@ -67,10 +67,11 @@ def has_checkpoint(job: RefitJob, run: str) -> bool:
 
 
 class KillWorkerOnce:
-    """Progress listener that kills the worker when a checkpoint is there."""
+    """Progress listener that kills the worker, or another actor, when a checkpoint is there."""
 
-    def __init__(self, job: RefitJob) -> None:
+    def __init__(self, job: RefitJob, kind: str = "RayTrainWorker") -> None:
         self._job = job
+        self._kind = kind
         self.killed_at: int | None = None
         self.steps_after: list[int] = []
 
@@ -78,5 +79,5 @@ class KillWorkerOnce:
         if self.killed_at is not None:
             self.steps_after.append(step)
         elif total / 4 < step < total and has_checkpoint(self._job, self._job.name):
-            newest_worker().kill()
+            newest_worker(self._kind).kill()
             self.killed_at = step

@@ -52,6 +52,16 @@ def test_the_same_seed_gives_the_same_weights_to_the_bit(refitter: Refitter, mak
     assert other.curve != first.curve
 
 
+def test_a_refit_that_was_finished_is_not_done_again(refitter: Refitter, make_job: MakeJob) -> None:
+    job = make_job()
+    first = refitter.refit(job)
+    seen: list[int] = []
+    assert refitter.refit(job, lambda step, total, loss: seen.append(step)) == first
+    assert not seen
+    assert refitter.refit(make_job(seed=8), lambda step, total, loss: seen.append(step)) != first
+    assert seen
+
+
 def test_without_a_validation_set_the_last_weights_are_kept(refitter: Refitter, make_job: MakeJob) -> None:
     last, best = make_job("last", validation_set=None), make_job("best")
     result = refitter.refit(last)

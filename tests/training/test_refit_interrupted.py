@@ -44,11 +44,12 @@ def kept_room() -> set[str]:
     return {name for name, group in placement_group_table().items() if group["state"] != "REMOVED"}
 
 
-def test_a_refit_whose_worker_is_killed_ends_with_the_same_weights(
-    uninterrupted: tuple[RefitResult, dict[str, torch.Tensor]], make_job: MakeJob, t5: str
+@pytest.mark.parametrize("lost", ["RayTrainWorker", "RefitDesk"])
+def test_a_refit_whose_worker_or_helper_is_killed_ends_with_the_same_weights(
+    uninterrupted: tuple[RefitResult, dict[str, torch.Tensor]], make_job: MakeJob, t5: str, lost: str
 ) -> None:
     job = make_job("interrupted", start=t5, checkpoint_seconds=0)
-    killer = KillWorkerOnce(job)
+    killer = KillWorkerOnce(job, lost)
     before = kept_room()
 
     result = refit(job, LONG, killer)
