@@ -180,3 +180,9 @@ def test_programs_that_pass_public_tests_alone_have_a_chart_and_a_column(tmp_pat
     [chart] = [chart for chart in page.charts if chart.startswith("Public tests passed, a hidden one failed")]
     assert "test problems from 0.0% at iteration 0 to 20.0% at iteration 2" in chart
     assert "public only" in page.text
+
+
+def test_a_page_that_cannot_be_written_is_the_users_error(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    with pytest.raises(UserError, match=r"recipe.yaml cannot be written to: "):
+        report_runs([str(run)], run / "recipe.yaml" / "report.html")
