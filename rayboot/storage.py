@@ -199,8 +199,8 @@ def _copies() -> Path:
 
 def _identity(storage: Storage, info: pafs.FileInfo) -> str:
     with storage.fs.open_input_stream(info.path) as stream:
-        checksum = (stream.metadata() or {}).get(b"ETag", b"").decode()
-    return f"{info.path} {info.size} {info.mtime_ns} {checksum}"
+        checksum = (stream.metadata() or {}).get("ETag", b"")
+    return f"{info.path} {info.size} {info.mtime_ns} {checksum!r}"
 
 
 def _flush_all(path: Path) -> None:

@@ -19,8 +19,9 @@ from support.small_runs import metrics, small_recipe
 from transformers import AutoModelForCausalLM
 
 from rayboot.config import Recipe, recipe_yaml
-from rayboot.errors import RaybootError
+from rayboot.errors import RaybootError, UserError
 from rayboot.launch import Outcome, run_recipe
+from rayboot.lease import leased
 from rayboot.measure import measure
 from rayboot.observer import Silent
 from rayboot.storage import Storage, below, forget_copies, localize
@@ -90,6 +91,12 @@ def test_resuming_a_finished_run_changes_nothing_and_gives_the_same_outcome(
     before = {path: path.stat().st_mtime_ns for path in (run / "iterations").rglob("*")}
     assert run_recipe(small_recipe(folder, iterations=2), Silent(), resume=True) == outcome
     assert before == {path: path.stat().st_mtime_ns for path in (run / "iterations").rglob("*")}
+
+
+def test_a_second_driver_of_a_run_is_refused(finished: tuple[Path, Outcome]) -> None:
+    folder, _ = finished
+    with leased(Storage(f"{folder}/runs/small")), pytest.raises(UserError, match="has driven it since"):
+        run_recipe(small_recipe(folder, iterations=2), Silent(), resume=True)
 
 
 @pytest.mark.long
