@@ -51,7 +51,7 @@ class Job:
     def usage(self) -> Outcome:
         return {
             "wall_seconds": self.pump.wall_seconds,
-            "cpu_seconds": self._cpu_seconds,
+            "cpu_seconds": max(self._cpu_seconds, self.pump.cpu_seconds),
             "peak_memory": self._peak_memory,
             **{
                 name: bytes(text[:_SHOWN]).decode(errors="replace")

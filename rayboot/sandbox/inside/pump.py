@@ -67,6 +67,11 @@ class Pump:
         """Since the job began, without what was apart."""
         return time.monotonic() - self._budget.started
 
+    @property
+    def cpu_seconds(self) -> float:
+        """What was seen of the programs' processor time, that of children for which nobody waited too."""
+        return self._budget.cpu
+
     def register(self, fd: int, handler: Handler, events: int = select.POLLIN) -> None:
         self._handlers[fd] = handler
         self._poll.register(fd, events)
