@@ -13,6 +13,7 @@ from support.foreign import Outcome, by_itself, under_test
 from rayboot.problems.types import ScriptTest
 from rayboot.sandbox import Sandbox, Verdict
 from rayboot.sandbox.inside import compiled
+from rayboot.sandbox.inside.languages.java import Java
 from rayboot.sandbox.inside.run import run_job
 from rayboot.sandbox.inside.stops import ForkServerDied, TimedOut
 
@@ -473,3 +474,15 @@ def test_a_compiler_that_gives_no_answer_is_no_timeout_of_the_program(
     job = request | {"limits": {"timeout": 5, "output": 1000, "memory": 1 << 28}}
     with pytest.raises(ForkServerDied, match="the compiler of java gave no answer within 120 s"):
         run_job(server, job)  # type: ignore[arg-type]
+
+
+def test_only_the_process_of_the_program_looks_for_classes_in_the_work_directory() -> None:
+    """At tier B it is one for all processes."""
+    java = Java("/library")
+    answer = {"program": {}, "main": "Main", "judge": {}}
+    judge = java.halves(answer).judge.argv
+    assert judge[judge.index("-cp") + 1] == "/library"
+    compiler = java.compiler().argv
+    assert compiler[compiler.index("-cp") + 1] == "/library"
+    runner = java.halves(answer).runner.argv
+    assert runner[runner.index("-cp") + 1] == "/library:classes"

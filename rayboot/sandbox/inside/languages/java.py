@@ -117,7 +117,9 @@ class Java:
         binaries: Mapping[str, str] | None = None,
         channel: Channel = "none",
     ) -> Command:
-        java = (_tool("java"), *_FLAGS, f"-Xmx{self.heap_mb}m", "-cp", f"{self.library}:classes")
+        # Only the program's own process may look for classes in the work directory, which is shared at tier B.
+        path = f"{self.library}:classes" if main == "Launcher" else self.library
+        java = (_tool("java"), *_FLAGS, f"-Xmx{self.heap_mb}m", "-cp", path)
         # java finds its libraries by /proc/self/exe, which a cell does not have
         env = {"LD_LIBRARY_PATH": os.path.join(_home(), "lib")}
         argv = (*java, f"rayboot.{main}", *arguments)

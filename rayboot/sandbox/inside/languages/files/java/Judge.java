@@ -245,6 +245,15 @@ final class Judge extends Remote {
             stubs = new HashSet<>((List<?>) request.get("stubs"));
         }
 
+        /** Its own come first, whatever else could be found. */
+        @Override
+        protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
+            synchronized (getClassLoadingLock(name)) {
+                boolean isNew = bytes.containsKey(name) && findLoadedClass(name) == null;
+                return isNew ? findClass(name) : super.loadClass(name, resolve);
+            }
+        }
+
         @Override
         protected Class<?> findClass(String name) throws ClassNotFoundException {
             byte[] data = bytes.get(name);
