@@ -56,7 +56,8 @@ def proxy_hint(url: str) -> str:
     for variable in (f"{address.scheme}_proxy", "all_proxy"):
         name = next((name for name in (variable, variable.upper()) if os.environ.get(name)), None)
         if name is not None:
-            return f" Requests go through the proxy of the environment variable {name}: NO_PROXY={address.hostname} goes round it"
+            goes_round = f"NO_PROXY={address.hostname} goes round it"
+            return f" Requests go through the proxy of the environment variable {name}: {goes_round}"
     return ""
 
 

@@ -43,7 +43,7 @@ def request_body(config: OpenAIConfig, request: GenerationRequest, seeds: Sequen
 
 class _Message(BaseModel):
     content: str = ""
-    """Text, or parts of which those of text are joined; nothing where a model refused, called a tool or only thought."""
+    """Text, or parts of which those of text are joined; nothing where a model refused or only thought."""
 
     @field_validator("content", mode="before")
     @classmethod

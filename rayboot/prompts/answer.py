@@ -1,4 +1,4 @@
-"""Where the code is in a chat model's answer: beside thoughts and special tokens, in fences as CommonMark reads them."""
+"""Where the code is in a chat model's answer: beside thoughts and special tokens, in fences as CommonMark has them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ _WRAPPERS = (
     r"python|javascript|java|perl|go|swift|PYTHON|JAVASCRIPT|JAVA|PERL|GO|SWIFT|CODE|ANSWER|SOLUTION|TESTS?|RESPONSE"
 )
 _WRAPPER = re.compile(
-    rf"^[ \t]*(?:(?:<(?:{_WRAPPERS})(?: [^<>\n]*)?>)+|\[(?:{_WRAPPERS})\])[ \t]*|(?:(?:</(?:{_WRAPPERS})>)+|\[/(?:{_WRAPPERS})\])(?![\"'])"
+    rf"^[ \t]*(?:(?:<(?:{_WRAPPERS})(?: [^<>\n]*)?>)+|\[(?:{_WRAPPERS})\])[ \t]*"
+    rf"|(?:(?:</(?:{_WRAPPERS})>)+|\[/(?:{_WRAPPERS})\])(?![\"'])"
     r"|^[ \t]*\\(?:begin|end)\{(?:lstlisting|verbatim|minted|code|python)\}(?:\[[^\]\n]*\]|\{\w+\})*[ \t]*$",
     re.MULTILINE,
 )

@@ -28,7 +28,8 @@ HEADER: dict[Language, str] = {
 
 _MARGIN: dict[Language, str] = {
     "python": r"(?:async\s+)?def\s+(\w+)|class\s+(\w+)|(\w+)\s*=[^=]",
-    "javascript": r"(?:export[ \t]+|async[ \t]+|default[ \t]+){0,3}function\b\s*\*?\s*([\w$]+)|(?:export\s+)?(?:const|let|var|class)\s+([\w$]+)",
+    "javascript": r"(?:export[ \t]+|async[ \t]+|default[ \t]+){0,3}function\b\s*\*?\s*([\w$]+)"
+    r"|(?:export\s+)?(?:const|let|var|class)\s+([\w$]+)",
     "java": r"(?:[\w@]+[ \t]+){0,6}(?:class|interface|enum|record)\s+(\w+)",
     "perl": r"sub\s+(\w+)|(?:my|our)\s+[$@%](\w+)",
     "go": r"func\s+(?:\([^)]*\)\s*)?(\w+)|(?:type|var|const)\s+(\w+)",
@@ -37,7 +38,8 @@ _MARGIN: dict[Language, str] = {
 """Definitions at the margin."""
 _NAMED: dict[Language, str] = {
     "python": r"^\s*(?:async\s+)?def {name}\b",
-    "javascript": r"\bfunction\s*\*?\s*{name}\b|^(?:export\s+)?(?:(?:const|let|var)\s+)?(?:module\.|exports\.)*{name}\s*="
+    "javascript": r"\bfunction\s*\*?\s*{name}\b"
+    r"|^(?:export\s+)?(?:(?:const|let|var)\s+)?(?:module\.|exports\.)*{name}\s*="
     r"\s*(?:async\s*)?(?:function\b|\(|[\w$]+\s*=>)",
     "java": r"(?:^|[{};])[ \t]*\w[\w<>\[\], ?]*[ \t]{name}[ \t]*\([^;{}()]{0,400}\)[^;{}()]{0,200}[{]",
     "perl": r"^\s*sub\s+{name}\b",

@@ -1,4 +1,5 @@
 """The OpenAI API's client: what it sends, what it makes of answers, and what it counts."""
+# ruff: noqa: E501 (answers are shown as they came)
 
 from __future__ import annotations
 

@@ -56,8 +56,6 @@ def test_a_remote_error_becomes_one_line(
 
 def test_a_message_names_the_cause_and_not_the_advice_below_it() -> None:
     text = "half a character in row 3\nTo change retry attempts, set max_task_retries."
-    with (
-        pytest.raises(RaybootError, match=r"^rollout failed: ValueError: half a character in row 3$"),
-        named("rollout"),
-    ):
+    told = r"^rollout failed: ValueError: half a character in row 3$"
+    with pytest.raises(RaybootError, match=told), named("rollout"):
         raise ValueError(text)
