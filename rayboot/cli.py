@@ -192,7 +192,7 @@ def doctor() -> None:
 
     findings = examine()
     display.findings_table(findings)
-    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+    raise typer.Exit(0 if all(finding.fine for finding in findings) else 1)
 
 
 def main() -> None:
@@ -203,7 +203,7 @@ def main() -> None:
     except UserError as error:
         _fail(str(error), 2)
     except RaybootError as error:
-        _fail(str(error), 1)
+        _fail(str(error) + _where_logs_are(), 1)
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
@@ -216,11 +216,16 @@ def _run(recipe_name: str, overrides: list[str], resume: bool, dry_run: bool) ->
 
     recipe = load_recipe(resolve_recipe(recipe_name), overrides)
     from rayboot import display
-    from rayboot.cluster import required_resources
+    from rayboot.cluster import cluster_resources, required_resources
 
     if dry_run:
         print(recipe_yaml(recipe), end="")
         print(f"# asks of Ray: {display.listed(required_resources(recipe))}")
+        with display.only_ours():
+            there = cluster_resources(required_resources(recipe))
+        print(
+            f"# the Ray cluster that is there has: {display.listed(there)}" if there else "# starts Ray here"
+        )
         return
     from rayboot.launch import run_recipe
 
@@ -257,6 +262,13 @@ def _numbers(text: str) -> list[int]:
     if not all(part.strip().isdigit() and int(part) > 0 for part in text.split(",")):
         raise UserError(f"--k {text}: give numbers above 0 with commas between, such as 1,5,10")
     return sorted({int(part) for part in text.split(",")})
+
+
+def _where_logs_are() -> str:
+    from rayboot.cluster import local_ray_folder
+
+    logs = local_ray_folder() / "session_latest" / "logs"
+    return f" (logs: {logs})" if logs.exists() else ""
 
 
 def _fail(message: str, code: int) -> None:

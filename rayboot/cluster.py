@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import ray
 from ray._common.utils import get_ray_address_file
 from ray._private import ray_constants, utils
@@ -24,6 +24,7 @@ from rayboot.resources import Resources
 from rayboot.storage import Storage
 
 CONNECT_SECONDS = 5.0
+NODES_SECONDS = 10.0
 START_TRIES = 2
 """Ray gives its own parts 30 s, which a busy machine may not keep."""
 SOCKET_BYTES = 107
@@ -92,6 +93,16 @@ def start_beside_driver(kind: type, *args: Any, max_concurrency: int | None = No
     return ray.remote(kind).options(num_cpus=0, scheduling_strategy=here, **options).remote(*args)
 
 
+def on_every_node(work: Callable[[], None]) -> None:
+    """Call a function in a process of each node, and wait for a few seconds at most."""
+    calls = []
+    for node in ray.nodes():  # type: ignore[no-untyped-call]
+        if node["Alive"]:
+            there = NodeAffinitySchedulingStrategy(node_id=node["NodeID"], soft=False)
+            calls.append(ray.remote(work).options(num_cpus=0, scheduling_strategy=there).remote())
+    ray.wait(calls, num_returns=len(calls), timeout=NODES_SECONDS)
+
+
 def _join_or_start(required: Resources) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if (address := cluster_address()) is not None:
@@ -110,9 +121,22 @@ def _join_or_start(required: Resources) -> None:
             ray.shutdown()
             if tried == START_TRIES:
                 raise RaybootError(
-                    f"Ray did not start on this machine, {START_TRIES} times ({' '.join(str(error).split())[:200]}); if "
-                    f"the machine is busy, try again later; Ray's logs are in {folder}/session_latest/logs"
+                    f"Ray did not start on this machine, {START_TRIES} times ({' '.join(str(error).split())[:200]}); "
+                    f"if the machine is busy, try again later; Ray's logs are in {folder}/session_latest/logs"
                 ) from error
+
+
+def cluster_resources(required: Resources) -> Resources | None:
+    """What the cluster has that a run would join, in CPUs and GPUs; None where it would start Ray.
+
+    Raises:
+        UserError: It has less than is required.
+    """
+    if not ray.is_initialized() and cluster_address() is None:
+        return None
+    with connected(required):
+        there = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return {kind: there.get(kind, 0.0) for kind in required}
 
 
 def _check_folder(folder: Path) -> None:
@@ -156,18 +180,16 @@ def _started_elsewhere() -> list[str]:
 
     Not of those that other drivers have started for themselves, in the way of this module or by `ray.init`.
     """
-    found = []
-    for process in psutil.process_iter(["uids", "cmdline", "name"]):
-        if process.info["name"] != "raylet" or process.info["uids"].real != os.getuid():
+    folders = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if process.stat().st_uid == os.getuid() and (process / "comm").read_text() == "raylet\n":
+                socket_name = re.search(r"--raylet_socket_name=([^\0]+)", (process / "cmdline").read_text())
+                folders |= {Path(socket_name[1]).parents[2]} if socket_name else set()
+        except OSError:  # it has ended
             continue
-        options = dict(
-            part.removeprefix("--").split("=", 1) for part in process.info["cmdline"] if "=" in part
-        )
-        session = Path(options.get("session_dir", ""))
-        note = session.parent / "ray_current_cluster"
-        if options.get("gcs-address") and note.exists():
-            found.append(note.read_text().strip())
-    return found
+    notes = (folder / "ray_current_cluster" for folder in sorted(folders))
+    return [note.read_text().strip() for note in notes if note.exists()]
 
 
 def _answers(address: str) -> bool:

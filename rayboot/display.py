@@ -179,7 +179,6 @@ def findings_table(findings: Sequence[Finding]) -> None:
         advice = (
             f"\n{finding.advice}" if finding.advice and (not finding.ok or finding.what == "sandbox") else ""
         )
-        table.add_row(
-            "[green]ok[/]" if finding.ok else "[red]missing[/]", finding.what, finding.found + advice
-        )
+        mark = "[green]ok[/]" if finding.ok else "[red]missing[/]" if finding.needed else "[yellow]absent[/]"
+        table.add_row(mark, finding.what, finding.found + advice)
     console.print(table)

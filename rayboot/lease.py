@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import os
 import random
+import signal
 import socket
 import threading
 import time
@@ -147,7 +148,8 @@ def _beat(storage: Storage, name: str, ended: threading.Event, lost: threading.E
         with suppress(OSError):  # a passing fault: others wait for longer than that
             if not storage.exists(name):
                 lost.set()
-                _thread.interrupt_main()
+                ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as for a shell's background job
+                _thread.interrupt_main(signal.SIGTERM if ignored else signal.SIGINT)
                 return
             storage.touch(name)
 

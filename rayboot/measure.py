@@ -47,8 +47,9 @@ def measure(
         pretrained = directory(recipe.policy.model)
         few_shot = load_problems(recipe.problems.few_shot) if recipe.problems.few_shot else []
         problems = load_problems(dataset)[: recipe.problems.limit]
+        run = RunDirectory.open(recipe, resume=False)
         with connected(required_resources(recipe, refits=False)):
-            run = RunDirectory.open(recipe, resume=False, facts=facts(recipe))
+            run.describe(facts(recipe))
             stages = Stages(
                 recipe,
                 run,

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 import yaml
@@ -94,7 +91,7 @@ class RunDirectory:
         run.storage.make_folder("iterations")
         if begun != (now := recipe.model_dump(mode="json", by_alias=True)):
             if begun.get("training") != now["training"]:
-                shutil.rmtree(run.state("training"), ignore_errors=True)  # of an unfinished refit
+                run._forget_unfinished_refits(recipe.iterations)
             run.storage.write_text("recipe.yaml", recipe_yaml(recipe))
         if "best_iteration" in run.facts() and run.summary(recipe.iterations, "evaluation") is None:
             run._write_facts({key: fact for key, fact in run.facts().items() if key != "best_iteration"})
@@ -195,24 +192,12 @@ class RunDirectory:
             write()
 
     def state(self, name: str) -> str:
-        """A local folder for what a part must find again after the run is resumed, and nobody else needs."""
-        if self.storage.is_local:
-            return self.storage.path(f".{name}")
-        return str(Path(tempfile.gettempdir(), f"rayboot-{os.getuid()}", "state", self.storage.root, name))
+        """Path or URI of a folder for what a part must find again after the run is resumed, and nobody else needs."""
+        return self.storage.uri(f".{name}")
 
-    @contextmanager
-    def scratch(self, name: str) -> Iterator[str]:
-        """A local path for work that writes a folder of its own in one piece; it becomes `name`.
-
-        A local run may find there what an interrupted one had written.
-        """
-        if self.storage.is_local:
-            yield self.storage.path(name)
-            return
-        self.storage.remove(name)
-        with tempfile.TemporaryDirectory(prefix="rayboot-") as local:
-            yield f"{local}/output"
-            self.storage.upload(f"{local}/output", name)
+    def forget(self, name: str) -> None:
+        """Remove a part's `state`."""
+        self.storage.remove(f".{name}")
 
     def write_metrics(self, rows: Iterable[dict[str, Any]]) -> None:
         """Write `metrics.jsonl`, one JSON object a line. All rows are given each time, so that none comes twice.
@@ -223,6 +208,14 @@ class RunDirectory:
         there = self.storage.read_text("metrics.jsonl") if self.storage.exists("metrics.jsonl") else ""
         if not there.startswith(text):
             self.storage.write_text("metrics.jsonl", text)
+
+    def _forget_unfinished_refits(self, iterations: int) -> None:
+        """What another training would go on from."""
+        self.forget("training")
+        for iteration in range(1, iterations + 1):
+            if self.summary(iteration, "checkpoint") is None:
+                for name in (f"{self.folder(iteration, 'checkpoint')}{end}" for end in ("", ".partial")):
+                    self.storage.remove(name)
 
     def _json(self, name: str) -> Summary | None:
         """A file's JSON; None if there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 import ray
 
 from rayboot.allocation import AdaptiveAllocation, Arms
+from rayboot.cluster import on_every_node
 from rayboot.config import EvaluationConfig, Recipe, RolloutConfig
 from rayboot.errors import RaybootError
 from rayboot.evaluation import (
@@ -49,7 +51,7 @@ from rayboot.rollout import (
     unjudged_programs,
 )
 from rayboot.run import RunDirectory, Summary
-from rayboot.storage import localize
+from rayboot.storage import forget_copies, is_remote
 from rayboot.training import RefitJob, Refitter
 from rayboot.training.fit import worker_resources
 
@@ -143,7 +145,11 @@ class Stages:
             if self._shares_gpus:
                 # Engines first, even if there are none yet: a GPU without one has room for two workers.
                 self._generation.broadcast("rest")
-            with self._observer.stage(iteration, "refit") as progress, run.scratch(folder) as output:
+            output = run.storage.uri(folder)
+            with (
+                self._observer.stage(iteration, "refit") as progress,
+                tempfile.TemporaryDirectory(prefix="rayboot-") as scratch,
+            ):
 
                 def follow(step: int, steps: int, loss: float) -> None:
                     fit.tick()
@@ -151,11 +157,11 @@ class Stages:
 
                 result = self._refitter.refit(
                     RefitJob(
-                        start=localize(start.checkpoint),
-                        training_set=localize(run.uri(iteration, "training_set")),
-                        validation_set=validation and localize(validation),
+                        start=start.checkpoint,
+                        training_set=run.uri(iteration, "training_set"),
+                        validation_set=validation,
                         output=output,
-                        storage=f"{output}.state",
+                        storage=f"{output}.state" if run.storage.is_local else scratch,
                         name=f"{recipe.name}-{iteration:02d}",
                         seed=derive_seed(recipe.seed, iteration, "refit") % 2**31,
                         max_prompt_tokens=recipe.policy.max_prompt_tokens,
@@ -174,7 +180,7 @@ class Stages:
         summary = self._run.once(iteration, "checkpoint", work, lambda: {"fit_seconds": fit.seconds})
         if iteration == self._recipe.iterations:  # no refit comes after it
             self._close_refitter()
-            shutil.rmtree(self._run.state("training"), ignore_errors=True)
+            self._run.forget("training")
         return self.weights(iteration), summary
 
     def weights(self, iteration: int) -> Weights:
@@ -186,6 +192,8 @@ class Stages:
     def close(self) -> None:
         """End the actors that were started, whichever of them are still there."""
         with ExitStack() as closing:
+            if is_remote(self._run.storage.uri("")) or is_remote(self.pretrained.checkpoint):
+                closing.callback(on_every_node, forget_copies)  # at last
             for name in ("_generation", "_execution"):
                 if name in self.__dict__:
                     closing.callback(self.__dict__.pop(name).shutdown)

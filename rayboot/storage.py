@@ -8,6 +8,8 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.fs as pafs
@@ -94,10 +96,14 @@ class Storage:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a whole file in one step: a reader sees the old text or the new, never a part."""
+        self.write_bytes(name, text.encode())
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """As `write_text`."""
         target = name if not self.is_local else f"{name}.partial"
         try:
             with self.fs.open_output_stream(self.path(target)) as stream:
-                stream.write(text.encode())
+                stream.write(content)
             if self.is_local:
                 self.rename(target, name)
         except OSError:
@@ -156,6 +162,20 @@ def localize(uri: str) -> str:
     return str(target)
 
 
+@contextmanager
+def written_to(uri: str) -> Iterator[str]:
+    """A local path for work that may write a folder of its own, which then becomes `uri`, replacing what was there."""
+    if not is_remote(uri):
+        yield uri.removeprefix("file://")
+        return
+    with tempfile.TemporaryDirectory(prefix="rayboot-") as local:
+        yield f"{local}/output"
+        if os.path.isdir(f"{local}/output"):
+            storage = Storage(uri)
+            storage.remove("")
+            storage.upload(f"{local}/output", "")
+
+
 def forget_copies() -> None:
     """Remove what `localize` has copied to this machine for this process's Ray job, and what old jobs have left."""
     mine = _copies()
@@ -179,8 +199,8 @@ def _copies() -> Path:
 
 def _identity(storage: Storage, info: pafs.FileInfo) -> str:
     with storage.fs.open_input_stream(info.path) as stream:
-        checksum = (stream.metadata() or {}).get(b"ETag", b"").decode()
-    return f"{info.path} {info.size} {info.mtime_ns} {checksum}"
+        checksum = (stream.metadata() or {}).get("ETag", b"")
+    return f"{info.path} {info.size} {info.mtime_ns} {checksum!r}"
 
 
 def _flush_all(path: Path) -> None:

@@ -80,14 +80,16 @@ def plan_runs(experiment: Experiment, recipe: Path, overrides: Sequence[str] = (
     for override in overrides:
         if override.partition("=")[0] in ("name", "seed"):
             raise UserError(f"{override}: an experiment names and seeds its runs itself")
-    runs = load_recipe(recipe, overrides).runs.rstrip("/")
+    runs = load_recipe(recipe, overrides).runs
+    runs, mark, options = runs.partition("?") if "://" in runs else (runs, "", "")
+    runs = f"{runs.rstrip('/')}/{experiment.name}{mark}{options}"
     return [
         PlannedRun(
             arm=arm,
             seed=seed,
             recipe=load_recipe(
                 recipe,
-                [*overrides, *own, f"seed={seed}", f"name={arm}-{seed}", f"runs={runs}/{experiment.name}"],
+                [*overrides, *own, f"seed={seed}", f"name={arm}-{seed}", f"runs={runs}"],
             ),
         )
         for seed in experiment.seeds

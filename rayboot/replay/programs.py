@@ -40,7 +40,7 @@ def _python(program: str) -> str:
 
 def _by_lines(program: str, language: Language) -> str:
     """Without comments, blank lines and white space at the ends of lines; line breaks mean something in some."""
-    text = "\n".join(program.splitlines())
+    text = "\n".join(program.splitlines()) + "\n"  # some lexers end a comment by the line's end alone
     if language == "perl" and _SEVERAL_LINES.search(text):
         return text.rstrip()
     kept, line = "", WHOLE_LINES.get(language)

@@ -81,7 +81,7 @@ def read_runs(uris: Sequence[str]) -> list[RunRecord]:
     places = [storage.uri("") for storage in storages]
     if twice := [place for place in places if places.count(place) > 1]:
         raise UserError(f"{twice[0]} is named twice: give each run once")
-    names = [place.rpartition("/")[2] for place in places]
+    names = [storage.root.rpartition("/")[2] for storage in storages]
     labels = [name if names.count(name) == 1 else place for name, place in zip(names, places, strict=True)]
     return [read_run(storage, label) for storage, label in zip(storages, labels, strict=True)]
 

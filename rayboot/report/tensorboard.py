@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rayboot.storage import Storage
@@ -15,27 +16,34 @@ REFIT = {"train_loss": "loss", "best_validation_loss": "validation_loss"}
 
 
 def write_tensorboard(storage: Storage, rows: Iterable[dict[str, Any]]) -> None:
-    """Write the rows' numbers over iterations, anew each time so that none comes twice.
+    """Write the rows' numbers, a file for each iteration; one that is there stays, so that no number comes twice.
 
     What a split measured is `SPLIT/METRIC`, such as `validation/pass@1`; the refit is `train/loss`, `train/steps` and
     the like; what an iteration has once is `training_examples/KIND`, `seconds/STAGE` and so on.
     """
+    scalars: dict[int, dict[str, float]] = defaultdict(dict)
+    for row in rows:
+        scalars[row["iteration"]].update(_scalars(row))
+    storage.make_folder(FOLDER)
+    there = {info.base_name for info in storage.files(FOLDER)}
+    for iteration, values in sorted(scalars.items()):
+        name = f"events.out.tfevents.{iteration:010d}.rayboot"  # TensorBoard reads files in the order of their names
+        if name not in there:
+            _write(storage, f"{FOLDER}/{name}", iteration, values)
+
+
+def _write(storage: Storage, name: str, iteration: int, values: Mapping[str, float]) -> None:
     from tensorboardX import SummaryWriter
     from tensorboardX.proto.summary_pb2 import Summary
 
-    local = tempfile.mkdtemp(prefix="rayboot-")
-    try:
+    with tempfile.TemporaryDirectory(prefix="rayboot-") as local:
         with SummaryWriter(local) as writer:
-            scalars = {(name, row["iteration"]): value for row in rows for name, value in _scalars(row)}
-            for (name, iteration), value in scalars.items():
+            for tag, value in values.items():
                 # Not add_scalar: it would make pass@1 into pass_1.
-                summary = Summary(value=[Summary.Value(tag=name, simple_value=value)])
+                summary = Summary(value=[Summary.Value(tag=tag, simple_value=value)])
                 writer.file_writer.add_summary(summary, iteration)
-        storage.remove(FOLDER)
-        storage.make_folder(FOLDER)
-        storage.upload(local, FOLDER)
-    finally:
-        shutil.rmtree(local)
+        [file] = Path(local).iterdir()
+        storage.write_bytes(name, file.read_bytes())
 
 
 def _scalars(row: dict[str, Any]) -> Iterable[tuple[str, float]]:

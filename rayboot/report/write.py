@@ -30,15 +30,15 @@ def report_runs(runs: Sequence[str], out: Path | None = None) -> str:
         The page's path or URI.
 
     Raises:
-        UserError: One is no run directory or is named twice, or `out` is a folder.
+        UserError: One is no run directory or is named twice, or `out` is a folder or cannot be written.
     """
-    page = render(read_runs(runs))
+    records = read_runs(runs)
     if out is None:
         folder, name = Storage(runs[0] if len(runs) == 1 else "."), NAME
     elif out.is_dir():
         raise UserError(f"{out} is a folder: give the name of a file, such as {out / NAME}")
     else:
-        out.parent.mkdir(parents=True, exist_ok=True)
         folder, name = Storage(str(out.parent)), out.name
-    folder.write_text(name, page)
+    folder.require_writable()
+    folder.write_text(name, render(records))
     return folder.uri(name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -17,6 +16,7 @@ from ray.util.placement_group import (
 )
 
 from rayboot.config.training import TrainingConfig
+from rayboot.storage import Storage
 
 ROOM_SECONDS = 3.0
 """Longest wait for room for one more elastic worker: what lost ones held comes free with a delay."""
@@ -38,6 +38,7 @@ def fit(config: TrainingConfig, workers: int, storage: str, name: str, desk: Any
     from rayboot.training import worker
 
     _tune_ray_train()
+    shared = Storage(storage)
     TorchTrainer(
         worker.serve,
         train_loop_config={"desk": desk, "cpus": config.cpus_per_worker},
@@ -48,7 +49,8 @@ def fit(config: TrainingConfig, workers: int, storage: str, name: str, desk: Any
         ),
         run_config=RunConfig(
             name=name,
-            storage_path=str(Path(storage).absolute()),
+            storage_path=shared.root,
+            storage_filesystem=None if shared.is_local else shared.fs,
             failure_config=FailureConfig(
                 # Elastic workers are started anew by the refitter, which sees how many there is room for.
                 max_failures=0 if config.min_workers else config.max_failures,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pydantic import Field
 
 from rayboot.problems.types import Frozen
+from rayboot.storage import localize
 
 ProgressListener = Callable[[int, int, float], None]
 """Called with the steps done, the steps in all, and the latest training loss."""
@@ -17,7 +18,8 @@ RESULT_FILE = "refit.json"
 
 
 class RefitJob(Frozen):
-    """One refit. All paths must mean the same on the driver's machine and on those of the workers."""
+    """One refit. Paths must mean the same on the driver's machine and on those of the workers; all but `storage` may be
+    URIs, of which workers make copies."""
 
     start: str
     """Hugging Face directory, tokenizer included, of the model to start from."""
@@ -28,7 +30,7 @@ class RefitJob(Frozen):
     output: str
     """Directory to write the checkpoint to. It appears in one piece at the end, or not at all."""
     storage: str
-    """Folder for Ray Train's own state and for scratch files."""
+    """Folder for scratch files, on each worker's machine."""
     name: str
     """Name of the Ray Train run. A refit with the name and storage of an interrupted one goes on from its last
     checkpoint, so each refit needs a name of its own."""
@@ -38,6 +40,11 @@ class RefitJob(Frozen):
     """Examples with a longer prompt or completion (its end-of-sequence token counted) are left out."""
     checkpoint_seconds: float = Field(default=30.0, ge=0.0)
     """Least time between two checkpoints from which an interrupted refit can go on."""
+
+    def localized(self) -> RefitJob:
+        """The same with this machine's copies of what it reads."""
+        read = {name: getattr(self, name) for name in ("start", "training_set", "validation_set")}
+        return self.model_copy(update={name: uri and localize(uri) for name, uri in read.items()})
 
 
 class RefitResult(Frozen):

@@ -91,7 +91,7 @@ class Refitter:
             UserError: No readable model or example, or all examples are too long.
             RaybootError: Workers failed more often than `config.max_failures` allows; the message gives the cause.
         """
-        _check(job, config or self._config)
+        _check(job.localized(), config or self._config)
         if (finished := finished_refit(job)) is not None:
             return finished
         if self._could_grow():

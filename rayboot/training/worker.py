@@ -11,6 +11,7 @@ from typing import Any
 
 from rayboot.errors import RaybootError
 from rayboot.failures import explain, is_disk_full
+from rayboot.storage import written_to
 from rayboot.training.desk import Assignment, ProgressNotes
 
 LOOPS = {"sft": "rayboot.training.sft"}
@@ -55,7 +56,9 @@ def serve(setup: dict[str, Any]) -> None:
 
 def _train(assignment: Assignment, desk: Any) -> dict[str, Any]:
     loop = import_module(LOOPS[assignment.kind])
-    fields: dict[str, Any] = loop.train(assignment.job, assignment.config, ProgressNotes(desk))
+    with written_to(assignment.job.output) as output:
+        job = assignment.job.localized().model_copy(update={"output": output})
+        fields: dict[str, Any] = loop.train(job, assignment.config, ProgressNotes(desk))
     return fields
 
 

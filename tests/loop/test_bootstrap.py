@@ -14,14 +14,17 @@ from typing import Any
 
 import pyarrow.dataset as pads
 import pytest
+from support.s3_server import bucket_uri, s3_server
 from support.small_runs import metrics, small_recipe
 from transformers import AutoModelForCausalLM
 
 from rayboot.config import Recipe, recipe_yaml
-from rayboot.errors import RaybootError
+from rayboot.errors import RaybootError, UserError
 from rayboot.launch import Outcome, run_recipe
+from rayboot.lease import leased
 from rayboot.measure import measure
 from rayboot.observer import Silent
+from rayboot.storage import Storage, below, forget_copies, localize
 
 TIMES = {"wall_seconds", "cpu_seconds", "peak_memory"}
 
@@ -90,6 +93,12 @@ def test_resuming_a_finished_run_changes_nothing_and_gives_the_same_outcome(
     assert before == {path: path.stat().st_mtime_ns for path in (run / "iterations").rglob("*")}
 
 
+def test_a_second_driver_of_a_run_is_refused(finished: tuple[Path, Outcome]) -> None:
+    folder, _ = finished
+    with leased(Storage(f"{folder}/runs/small")), pytest.raises(UserError, match="has driven it since"):
+        run_recipe(small_recipe(folder, iterations=2), Silent(), resume=True)
+
+
 @pytest.mark.long
 def test_the_same_seed_writes_the_same_attempts_whatever_the_number_of_replicas(
     finished: tuple[Path, Outcome],
@@ -138,9 +147,7 @@ def start(folder: Path, recipe: Recipe, *options: str) -> subprocess.Popen[str]:
     )
 
 
-STOPPED = (
-    "rayboot: stopped. What is finished is kept; the same command with --resume goes on from there\n"
-)
+STOPPED = "rayboot: stopped. What is finished is kept; the same command with --resume goes on from there\n"
 
 
 def test_a_run_whose_sandbox_cannot_start_ends_with_one_message(tmp_path: Path) -> None:
@@ -209,6 +216,21 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_metrics(
     assert metrics(run) == expected
     assert not list(run.glob(".training*")), "a refit's last optimizer state stays"
     assert (run / "iterations/00/evaluation.done").read_bytes() == kept
+
+
+@pytest.mark.timeout(600)
+def test_a_run_in_a_store_ends_with_the_metrics_of_a_local_one(
+    uninterrupted: tuple[Path, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    folder, expected = uninterrupted
+    with s3_server() as server:
+        runs = bucket_uri(server, "store")
+        Storage(runs).fs.create_dir("store")
+        run_recipe(small_recipe(folder, name="stored", runs=runs), Silent())
+        copy = localize(below(runs, "stored"))
+        assert metrics(Path(copy)) == expected
+        forget_copies()
+    assert not (folder / "runs/stored").exists()
 
 
 @pytest.fixture

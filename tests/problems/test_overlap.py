@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+
+import pytest
+
 from rayboot.problems import AssertTest, Overlap, Problem, shared
 
 
@@ -39,3 +43,16 @@ def test_a_statement_alone_or_a_solution_alone_is_not_shared() -> None:
         3, "Multiply by two.", TRAIN.references[0], "assert f(1) == 2", "assert f(2) == 4"
     )
     assert shared([TRAIN], [same_statement, same_solution]) == []
+
+
+def test_tests_and_solutions_are_read_only_of_problems_with_the_same_statement(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    problems = [
+        problem(n, f"Multiply by {n}.", f"def f(x):\n    return {n}*x", "assert f(1)") for n in range(9)
+    ]
+    read: list[object] = []
+    monkeypatch.setattr(ast, "parse", read.append)
+    monkeypatch.setattr(AssertTest, "model_dump_json", read.append)
+    assert shared(problems[:5], problems[5:]) == []
+    assert read == []

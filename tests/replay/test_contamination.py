@@ -32,3 +32,10 @@ def test_case_and_punctuation_do_not_tell_words_apart() -> None:
 def test_a_statement_shorter_than_the_n_gram_counts_as_a_whole() -> None:
     assert of(MEASURED.statement, 100)
     assert not of("find the first repeated character", 100)
+
+
+def test_statements_without_words_are_like_no_other() -> None:
+    training, measured = (
+        [stating(f"{of}/{n}", text) for n, text in enumerate(["", "..."])] for of in ("a", "b")
+    )
+    assert contaminated(training, measured, 13) == frozenset()

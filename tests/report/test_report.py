@@ -167,3 +167,22 @@ def test_the_page_of_one_run_lies_in_its_folder(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     assert report_runs([str(run)]) == str(run / "report.html")
     assert (run / "report.html").read_text().startswith("<!DOCTYPE html>")
+
+
+def test_programs_that_pass_public_tests_alone_have_a_chart_and_a_column(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    for row in rows:
+        share = 0.1 * row["iteration"]
+        row |= {"public_only": share, "intervals": {"public_only": [share / 2, 2 * share]}}
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    page = page_of(run)
+    [chart] = [chart for chart in page.charts if chart.startswith("Public tests passed, a hidden one failed")]
+    assert "test problems from 0.0% at iteration 0 to 20.0% at iteration 2" in chart
+    assert "public only" in page.text
+
+
+def test_a_page_that_cannot_be_written_is_the_users_error(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    with pytest.raises(UserError, match=r"recipe.yaml cannot be written to: "):
+        report_runs([str(run)], run / "recipe.yaml" / "report.html")

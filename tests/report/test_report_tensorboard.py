@@ -28,10 +28,12 @@ def scalars(file: Path) -> list[tuple[str, int, float]]:
 def test_each_number_is_there_once_under_its_name_however_often_it_is_written(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    for _ in range(2):
-        write_tensorboard(Storage(str(run)), rows)
-    [file] = (run / "tensorboard").iterdir()
-    found = scalars(file)
+    for iteration in (0, 1, 1, 2):
+        write_tensorboard(Storage(str(run)), [row for row in rows if row["iteration"] == iteration])
+    write_tensorboard(Storage(str(run)), rows)
+    files = sorted((run / "tensorboard").iterdir())
+    found = [scalar for file in files for scalar in scalars(file)]
+    assert len(files) == 3
     assert max(Counter((tag, step) for tag, step, _ in found).values()) == 1
     values = {(tag, step): value for tag, step, value in found}
     assert [values["test/pass@1", step] for step in range(3)] == [0.25, 0.5, 0.75]

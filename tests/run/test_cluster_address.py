@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import ray
 
-from rayboot.cluster import cluster_address
-from rayboot.errors import UserError
+from rayboot.cluster import cluster_address, connected
+from rayboot.errors import RaybootError, UserError
 
 
 @pytest.fixture
@@ -63,3 +69,69 @@ def test_the_named_cluster_must_answer(
     monkeypatch.setenv("RAY_ADDRESS", free_address)
     with pytest.raises(UserError, match=f"no Ray cluster answers at RAY_ADDRESS={free_address}"):
         cluster_address()
+
+
+def test_a_cluster_that_was_started_with_a_temp_dir_is_found_by_its_process(
+    note: Path, answering: str, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy("/bin/sh", tmp_path / "raylet")
+    name = f"--raylet_socket_name={elsewhere}/session_1/sockets/raylet"
+    process = subprocess.Popen(
+        [tmp_path / "raylet", "-c", "echo; read wait", "raylet", name],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    try:
+        assert cluster_address() != answering  # a driver's own Ray leaves no note
+        (elsewhere / "ray_current_cluster").write_text(answering)
+        assert cluster_address() == answering
+    finally:
+        process.communicate(b"\n")
+
+
+@pytest.fixture
+def short_tmp(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A temporary folder whose path leaves room for Ray's sockets, and no cluster to join."""
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_temporary_folder_too_long_for_rays_sockets_is_refused_before_the_start(
+    short_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = short_tmp / ("x" * 60)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with (
+        pytest.raises(UserError, match=r"TMPDIR=.*x is too long .* at most 3\d characters"),
+        connected({"CPU": 1}),
+    ):
+        pass
+
+
+def test_rays_start_is_tried_twice_and_then_told_in_one_line(
+    short_tmp: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Any] = []
+
+    def start(*args: Any, **options: Any) -> None:
+        tried.append(options["_temp_dir"])
+        raise Exception("The current node timed out during startup.\nThis could happen because ...")
+
+    monkeypatch.setattr(ray, "init", start)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    with (
+        pytest.raises(RaybootError, match=r"did not start .*timed out.* logs are in /tmp/") as told,
+        connected({"CPU": 1}),
+    ):
+        pass
+    assert "\n" not in str(told.value)
+    assert tried == [str(short_tmp / f"rayboot-{os.getuid()}")] * 2

@@ -1,0 +1,61 @@
+"""What the terminal shows."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from rayboot import display
+from rayboot.doctor import Finding
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """A terminal of 40 columns."""
+    text = io.StringIO()
+    monkeypatch.setattr(display, "console", Console(file=text, width=40, highlight=False))
+    return text
+
+
+def test_lines_below_an_iteration_break_between_phrases(drawn: io.StringIO) -> None:
+    row: dict[str, Any] = {
+        "iteration": 1,
+        "split": "test",
+        "problems": 3,
+        "pass@1": 0.5,
+        "repair@1": 0.5,
+        "public_only": 0.25,
+        "intervals": {"pass@1": [0, 1], "repair@1": [0, 1]},
+        "attempts": 4,
+        "training_examples": {"repair_on_first_prompt": 12, "reference": 25, "solution": 340},
+        "dropped_examples": {},
+        "seconds": {"rollout": 20.1, "curate": 0.6, "refit": 26.0, "evaluation": 12.5},
+    }
+    display.Terminal().iteration([row])
+    below = [line.rstrip() for line in drawn.getvalue().splitlines()][-8:]
+    assert below == [
+        "public tests passed, hidden failed:",
+        "  test 25.0%",
+        "training examples:",
+        "  repair on first prompt 12,",
+        "  reference 25, solution 340",
+        "seconds: rollout 20.1, curate 0.6,",
+        "  refit 26.0, evaluation 12.5",
+        "",
+    ]
+
+
+def test_the_doctor_tells_what_is_needed_and_missing_from_what_some_recipes_use(drawn: io.StringIO) -> None:
+    found = [
+        Finding(what="ray", ok=True, found="2"),
+        Finding(what="torch", ok=False, found="missing", advice="make setup"),
+        Finding(what="swift", ok=False, found="lacks swiftc", advice="install swift", needed=False),
+    ]
+    display.findings_table(found)
+    marks = [line for line in drawn.getvalue().splitlines() if any(one.what in line for one in found)]
+    assert [line.split()[1] for line in marks[:3]] == ["ok", "missing", "absent"]
+    assert "install swift" in drawn.getvalue()
+    assert [one.fine for one in found] == [True, False, True]

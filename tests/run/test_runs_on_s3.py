@@ -1,0 +1,91 @@
+"""A run directory in a store that speaks S3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.s3_server import bucket_uri, s3_server
+
+from rayboot.config import Recipe
+from rayboot.errors import UserError
+from rayboot.lease import leased
+from rayboot.run import RunDirectory
+from rayboot.storage import Storage, forget_copies, localize, written_to
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with s3_server() as address:
+        yield address
+
+
+@pytest.fixture
+def runs(server: str, request: pytest.FixtureRequest) -> str:
+    """A bucket of the test's own."""
+    uri = bucket_uri(server, f"b{abs(hash(request.node.name))}")
+    storage = Storage(uri)
+    storage.fs.create_dir(storage.root.partition("/")[0])
+    return uri
+
+
+def open_run(runs: str, resume: bool = False) -> RunDirectory:
+    data = {
+        "name": "r",
+        "runs": runs,
+        "problems": {"train": "quickstart/train", "validation": "quickstart/validation"},
+        "policy": {"model": "quickstart"},
+    }
+    return RunDirectory.open(Recipe.model_validate(data), resume, {})
+
+
+def test_stages_are_done_once_and_found_again(runs: str) -> None:
+    run = open_run(runs)
+
+    def work(folder: str) -> dict[str, int]:
+        run.storage.write_text(f"{folder}/file", "x")
+        return {"problems": 3}
+
+    run.once(1, "rollout", work)
+    again = open_run(runs, resume=True)
+    assert again.once(1, "rollout", work)["problems"] == 3
+    assert Storage(again.uri(1, "rollout")).read_text("file") == "x"
+
+
+def test_a_second_driver_is_refused(runs: str) -> None:
+    storage = Storage(runs)
+
+    def drive() -> None:
+        with leased(storage):
+            pass
+
+    with leased(storage), pytest.raises(UserError, match="has driven it since"):
+        drive()
+    drive()
+    assert not storage.files()
+
+
+def test_copies_are_of_what_the_files_are_now_and_go_with_the_run(runs: str) -> None:
+    storage = Storage(runs)
+    storage.write_text("a/text", "old")
+    old = Path(localize(storage.uri("a")))
+    assert localize(storage.uri("a")) == str(old)
+    storage.write_text("a/text", "new")  # of the same size, perhaps in the same second
+    new = Path(localize(storage.uri("a")))
+    assert [(copy / "text").read_text() for copy in (old, new)] == ["old", "new"]
+    forget_copies()
+    assert not old.exists()
+    assert not new.exists()
+
+
+def test_what_a_worker_writes_replaces_what_was_there(runs: str) -> None:
+    storage = Storage(runs)
+    storage.write_text("checkpoint/left", "by a killed worker")
+    with written_to(storage.uri("checkpoint")) as local:
+        Path(local).mkdir()
+        Path(local, "weights").write_text("w")
+    assert [info.base_name for info in storage.files("checkpoint")] == ["weights"]
+    with written_to(storage.uri("checkpoint")):
+        pass  # another worker than the first has nothing to write
+    assert storage.read_text("checkpoint/weights") == "w"
