@@ -24,6 +24,7 @@ PENDING_SECONDS = 30.0
 START_TRIES = 5
 """An actor that dies this often as it starts will not start."""
 FIRST_SECONDS = 1.0
+DIED_HINT = "the machine may lack memory for it, and Ray's logs have its last words"
 CLOSE_SECONDS = 5.0
 
 log = logging.getLogger("rayboot")
@@ -136,7 +137,9 @@ class ActorPool:
                 self.look()
                 losses = max(self._standings[index].restarts - before[index] for index in asked.values())
                 if losses >= self._tries:
-                    raise ReplicaFailure(f"{method} lost its {self.kind} {losses} times in a row")
+                    raise ReplicaFailure(
+                        f"{method} lost its {self.kind} {losses} times in a row; {DIED_HINT}"
+                    )
                 if answers and all(self._standings[index].is_absent for index in asked.values()):
                     break
         return [answers[index] for index in sorted(answers)]
@@ -169,8 +172,7 @@ class ActorPool:
                 standing.restarts_alive = standing.restarts
             elif standing.restarts - standing.restarts_alive >= START_TRIES:
                 raise RaybootError(
-                    f"a {self.kind} died {START_TRIES} times in a row as it started; the machine may lack memory "
-                    "for it, and Ray's logs have its last words"
+                    f"a {self.kind} died {START_TRIES} times in a row as it started; {DIED_HINT}"
                 )
             self._note_place(standing, has_place=bool(record["Address"]["Port"]))
 

@@ -171,7 +171,7 @@ class DiesAsItStarts(Thing):
 
 
 def test_one_that_dies_again_and_again_as_it_starts_is_an_error(made: Callable[..., ActorPool]) -> None:
-    with pytest.raises(RaybootError, match="a thing died 5 times in a row as it started"):
+    with pytest.raises(RaybootError, match=r"thing .* times in a row.*; the machine may lack memory for it"):
         made(DiesAsItStarts, 1).broadcast("ping")
 
 
