@@ -91,9 +91,9 @@ def _curves(by_arm: Mapping[str, Sequence[RunResult]]) -> list[str]:
 def _difference(ours: Sequence[RunResult], theirs: Sequence[RunResult], name: str) -> str:
     if ours is theirs:
         return "baseline"
-    values = ({run.seed: getattr(run, name) for run in runs} for runs in (ours, theirs))
+    our, their = ({run.seed: getattr(run, name) for run in runs} for runs in (ours, theirs))
     problems = 0 if name == "seconds" else min(run.problems for run in (*ours, *theirs))
-    return _signed(paired_by_seed(*values, problems=problems), "seconds" if name == "seconds" else "share")
+    return _signed(paired_by_seed(our, their, problems), "seconds" if name == "seconds" else "share")
 
 
 def _signed(interval: Interval, unit: str) -> str:
