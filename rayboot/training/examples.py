@@ -101,7 +101,8 @@ class Encoder:
         self._tokenizer = tokenizer
         self._codec = CompletionCodec(tokenizer, continues=not encoder_decoder)
         self._size = 1 + max(tokenizer.get_vocab().values()) if size is None else size
-        self._ends = Ends.of(tokenizer, defaults or GenerationConfig(), self._size)
+        defaults = defaults or GenerationConfig()  # type: ignore[no-untyped-call]
+        self._ends = Ends.of(tokenizer, defaults, self._size)
         if not self._ends.ids:
             raise UserError(
                 f"{tokenizer.name_or_path}: neither the tokenizer nor the generation config names an end-of-sequence "

@@ -53,7 +53,8 @@ class Policy:
             self.tokenizer: Any = AutoTokenizer.from_pretrained(directory)
         self.size = table_size(self._config)
         self.encoder_decoder = bool(self._config.is_encoder_decoder)
-        self.dtype: torch.dtype = (None if lora else self._config.dtype) or torch.float32
+        written = None if lora else self._config.dtype
+        self.dtype: torch.dtype = written if isinstance(written, torch.dtype) else torch.float32
         """In which what was trained is written: the checkpoint's own dtype; an adapter's is float32."""
 
     @cached_property

@@ -71,8 +71,11 @@ def encode(value: Any, outside: Outside, depth: int = 0) -> Any:
     if (found := parts(value)) is not None:
         module, name, items = found
         return ["y", module, name, *[encode(item, outside, deeper) for item in items]]
-    if isinstance(value, type) and vars(builtins).get(str(value.__name__)) is value:
-        return ["g", str(value.__name__)]
+    if (
+        isinstance(value, type)
+        and vars(builtins).get(name := str(type.__getattribute__(value, "__name__"))) is value
+    ):
+        return ["g", name]
     return outside(value)
 
 
