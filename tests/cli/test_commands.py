@@ -106,7 +106,7 @@ def test_dry_run_prints_the_resolved_recipe_and_its_resources() -> None:
         (("evaluate", "quickstart", "--dataset", "quickstart/exam"), "exam"),
         (("verify", "nowhere.jsonl", "--problems", "quickstart"), "nowhere.jsonl"),
         (("problems", "show", "quickstart", "none"), "has no problem none"),
-        (("verify", "x", "--problems", "quickstart", "--k", "0"), "x"),
+        (("verify", "x", "--problems", "quickstart", "--k", "0"), "--k 0"),
         (("verify", "x", "--problems", "quickstart", "--out", "no/out.jsonl"), "there is no folder"),
         (("verify", "x", "--problems", "quickstart", "--out", "."), "is a folder: give the name of a file"),
         (("evaluate", "quickstart", "--dataset", "quickstart", "--out", "/dev/null/x"), "is a file, not"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from support.small_runs import problem
 from support.tiny_models import tiny_llama
 from typer.testing import CliRunner
 
+from rayboot import display
 from rayboot.bench import Draws, Terms, sampling_vs_repair
 from rayboot.commands.bench import bench_app
 from rayboot.compare import recorded_sources
@@ -44,13 +46,15 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_recorded_attempts_are_compared_and_the_answer_is_told_with_its_interval(
-    recorded: Path, tmp_path: Path
+    recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(display.console, "file", StringIO())
     options = ["--attempts", recorded, "--input-price", 1, "--output-price", 2, "--out", tmp_path / "out"]
     done = CliRunner().invoke(bench_app, [*COMMAND, *map(str, options)], catch_exceptions=False)
     assert done.exit_code == 0
-    assert "repair solves more" in done.output
-    assert "adaptive against sampling" in done.output
+    printed = display.console.file.getvalue()
+    assert "repair solves more" in printed
+    assert "adaptive against sampling" in printed
     comparison = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert (comparison["problems"], comparison["samples"], comparison["rounds"]) == (40, 6, 1)
     [repair, sampling] = comparison["measured"]

@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from support.foreign import Outcome, by_itself, under_test
 
 from rayboot.problems.types import ScriptTest
 from rayboot.sandbox import Sandbox, Verdict
-from rayboot.sandbox.inside import compiled
 from rayboot.sandbox.inside.languages.java import Java
-from rayboot.sandbox.inside.run import run_job
-from rayboot.sandbox.inside.stops import ForkServerDied, TimedOut
 
 pytestmark = pytest.mark.skipif(shutil.which("javac") is None, reason="no JDK here")
 
@@ -449,31 +445,6 @@ def test_benchmark_solutions_pass(sandbox: Sandbox) -> None:
     for record in [record for record in records if record["canonical_solution"]][:400:100]:
         program = record["prompt"] + record["canonical_solution"]
         assert judge(sandbox, program, record["test"], record["entry_point"]).passed, record["task_id"]
-
-
-class SlowCompiler:
-    def send(self, message: object) -> None:
-        pass
-
-    def receive(self) -> object:
-        raise TimedOut("the program did not end within 120 s")
-
-
-def test_a_compiler_that_gives_no_answer_is_no_timeout_of_the_program(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """It is started anew with its fork server; after three times the verdict is `sandbox_error`."""
-    monkeypatch.setattr(compiled, "peer_of", lambda job, name, command: SlowCompiler())
-    server = SimpleNamespace(peers={}, restart=lambda: None)
-    request = {
-        "program": "class A {}",
-        "language": "java",
-        "entry_point": "f",
-        "tests": [{"kind": "script", "code": ""}],
-    }
-    job = request | {"limits": {"timeout": 5, "output": 1000, "memory": 1 << 28}}
-    with pytest.raises(ForkServerDied, match="the compiler of java gave no answer within 120 s"):
-        run_job(server, job)  # type: ignore[arg-type]
 
 
 def test_only_the_process_of_the_program_looks_for_classes_in_the_work_directory() -> None:

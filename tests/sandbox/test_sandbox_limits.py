@@ -61,9 +61,9 @@ def perl(sandbox: Sandbox, program: str, **limits: float) -> Verdict:
 
 
 def test_a_busy_machine_times_no_program_out_that_needs_little(check: RunAsserts, load: None) -> None:
-    verdict = check(BUSY.format(0.3), ONE, limits=Limits(timeout=0.8))
+    verdict = check(BUSY.format(0.8), ONE, limits=Limits(timeout=1.2))
     assert verdict.passed, verdict
-    assert verdict.wall_seconds > 0.8
+    assert verdict.wall_seconds > 1.2
 
 
 def test_a_busy_machine_lets_no_program_go_on_for_ever(check: RunAsserts, load: None) -> None:

@@ -394,7 +394,7 @@ assert Celsius(1) == 1 and V(1) == V(1) and Folded('A') == Folded('a')
 """
 
 
-def tests(table: str) -> list[str]:
+def each(table: str) -> list[str]:
     return [line.replace("\\n", "\n") for line in table.strip().splitlines()]
 
 
@@ -416,18 +416,18 @@ def plainly(test: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("test", tests(RIGHT))
+@pytest.mark.parametrize("test", each(RIGHT))
 def test_what_is_right_in_plain_python_passes(check: RunAsserts, test: str) -> None:
     verdict = check(PROGRAM, test)
     assert verdict.passed, verdict
 
 
-@pytest.mark.parametrize("test", tests(WRONG))
+@pytest.mark.parametrize("test", each(WRONG))
 def test_what_is_wrong_does_not_pass(check: RunAsserts, test: str) -> None:
     assert not check(PROGRAM, test).passed
 
 
-@pytest.mark.parametrize("test", tests(LIMITS))
+@pytest.mark.parametrize("test", each(LIMITS))
 def test_what_cannot_be_kept_to_names_the_limit(check: RunAsserts, test: str) -> None:
     verdict = check(PROGRAM, test)
     assert verdict.status == "sandbox_error", verdict
@@ -436,7 +436,7 @@ def test_what_cannot_be_kept_to_names_the_limit(check: RunAsserts, test: str) ->
 
 def test_the_tables_are_right() -> None:
     for table, expected in ((RIGHT, True), (WRONG, False), (LIMITS, True)):
-        not_as_said = [test for test in tests(table) if plainly(test) is not expected]
+        not_as_said = [test for test in each(table) if plainly(test) is not expected]
         assert all(any(word in test for word in NEEDS_THE_SANDBOX) for test in not_as_said), not_as_said
 
 

@@ -59,12 +59,6 @@ def f(a, b): return 0
 """,
         "a repr that never ends": "class R:\n    def __repr__(self):\n        while True: pass\ndef f(a, b): return R()",
         "a truth that is never told": "class R:\n    def __bool__(self):\n        while True: pass\ndef f(a, b): return R()",
-        "a set that never ends": """
-class R(set):
-    def __iter__(self):
-        while True: pass
-def f(a, b): return R()
-""",
         "an exception whose text never ends": "class E(Exception):\n    def __str__(self):\n        while True: pass\ndef f(a, b): raise E",
         "a message that comes bit by bit": "import os, time\nos.write(3, (10 ** 6).to_bytes(4, 'big'))\nwhile True:\n    os.write(3, b' '); time.sleep(0.05)",
         "an answer of numbers with one hash": """
@@ -74,7 +68,6 @@ def f(a, b):
     os.write(3, len(body).to_bytes(4, "big"))
     while body: body = body[os.write(3, body):]
 """,
-        "a list that holds itself twice": "def f(a, b):\n    x = []\n    x += [x, x]\n    return x",
     },
 )
 
