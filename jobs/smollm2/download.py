@@ -54,12 +54,12 @@ def download(folder: Path) -> Path:
 
 def convert(file: Path, directory: Path) -> None:
     """Write the model with its weights unpacked to bfloat16, its generation config, tokenizer and chat template."""
+    os.environ["TQDM_DISABLE"] = "1"  # progress bars of three packages; read when they are imported
     import torch
     from tokenizers import pre_tokenizers
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
     logging.set_verbosity_error()
     model = AutoModelForCausalLM.from_pretrained(
         file.parent,
