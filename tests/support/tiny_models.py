@@ -42,12 +42,14 @@ def tiny_llama(
     pad_token: str | None = "<pad>",
     tokenizer: PreTrainedTokenizerFast | None = None,
     vocabulary: int | None = None,
+    head_dim: int = 8,
 ) -> str:
     """Write a causal model of 2 layers and its tokenizer to `path`; returns the path as text.
 
     Args:
         tokenizer: Byte-level if not given.
         vocabulary: Number of embeddings, if not that of the tokenizer's tokens.
+        head_dim: Width of an attention head; vLLM computes on CPUs from 32 on.
     """
     tokenizer = tokenizer or byte_level(pad_token)
     torch.manual_seed(seed)
@@ -58,6 +60,7 @@ def tiny_llama(
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
+        head_dim=head_dim,
         max_position_embeddings=positions,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
