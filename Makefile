@@ -13,6 +13,7 @@ comma := ,
 quickstart: setup  ## watch a small model improve itself
 	$(BIN)/rayboot quickstart
 
+# Files go to the two workers in their order: neighbours share what takes long to start.
 test: setup smollm2  ## run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
