@@ -21,6 +21,9 @@ MAY_SKIP = re.compile(
 )
 """Why a test may be skipped in CI. Each other reason is something that `.ci/run` should have installed."""
 
+# Ray gives its workers the lowest priority but a few; beside other tests they would get next to no time.
+os.environ.setdefault("RAY_worker_niceness", "0")
+
 
 def _wrongly_skipped(config: pytest.Config) -> list[str]:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
