@@ -63,5 +63,6 @@ def _leave() -> None:
 
 
 def _say_and_end(descriptor: int) -> None:
-    os.write(descriptor, f"rayboot: {_message}\n".encode())
+    with suppress(OSError):  # nobody reads it any more: Ctrl-C has ended `tee` too
+        os.write(descriptor, f"rayboot: {_message}\n".encode())
     os._exit(128 + _received[0])

@@ -171,7 +171,7 @@ def wait_for(driver: subprocess.Popen[str], run: Path, stage: str) -> None:
     """Until the stage of iteration 1 has begun."""
     deadline = time.monotonic() + 240
     while not list((run / "iterations/01").glob(f"{stage}.partial*")):
-        assert driver.poll() is None, f"the run ended before {stage} began"
+        assert driver.poll() is None, f"the run ended before {stage} began: {driver.communicate()[1]}"
         assert time.monotonic() < deadline
         time.sleep(0.02)
 

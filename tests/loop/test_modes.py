@@ -64,7 +64,7 @@ def prompts_of(run: RunDirectory, iteration: int = 1) -> dict[str, list[tuple[st
     ("mode", "attempts", "examples"),
     [
         ("plain", 6, {"solution": 1, "reference": 5}),
-        ("simple", 11, {"solution": 1, "repair": 1, "reference": 4}),
+        pytest.param("simple", 11, {"solution": 1, "repair": 1, "reference": 4}, marks=pytest.mark.long),
         ("full", 11, {"solution": 1, "repair": 1, "reference": 4}),
     ],
 )
@@ -101,7 +101,10 @@ def test_options_of_curation_reach_it(build: Build) -> None:
     assert prompts_of(run)["own/3"] == [("repair", True), ("repair_on_first_prompt", False)]
 
 
-@pytest.mark.parametrize(("replay", "replayed"), [({}, 2), ({"strategy": "recency", "size": 1}, 1)])
+@pytest.mark.parametrize(
+    ("replay", "replayed"),
+    [({}, 2), pytest.param({"strategy": "recency", "size": 1}, 1, marks=pytest.mark.long)],
+)
 def test_the_replay_buffer_adds_verified_programs_of_earlier_iterations(
     build: Build, replay: dict[str, Any], replayed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

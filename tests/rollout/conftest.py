@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,13 +45,22 @@ class Streamed:
     progress: list[tuple[int, int]]
 
 
+@pytest.fixture(scope="module")
+def standing(ray_session: None) -> Iterator[tuple[Plans, ActorPool]]:
+    """The helper and the sandbox, which take seconds to start."""
+    plans, execution = Plans(), start_execution_pool(SandboxConfig(cpus=0.5, timeout=5))
+    yield plans, execution
+    plans.close()
+    execution.shutdown()
+
+
 @pytest.fixture
-def stream(tmp_path: Path, ray_session: None):
+def stream(tmp_path: Path, standing: tuple[Plans, ActorPool]):
     """Streams a rollout of problems over recorded answers, and reads what was written."""
     import ray
 
-    pools: list[Any] = []
-    plans = Plans()
+    pools: list[ActorPool] = []
+    plans, sandbox = standing
 
     def run(
         problems: Sequence[Problem],
@@ -65,8 +74,7 @@ def stream(tmp_path: Path, ray_session: None):
         **engine: Any,
     ) -> Streamed:
         generation = recording(tmp_path / "recording.jsonl", answers).model_copy(update=engine)
-        execution = execution or start_execution_pool(SandboxConfig(cpus=0.5, timeout=5))
-        pools.extend([start_generation_pool(generation, "none"), execution])
+        pools.append(start_generation_pool(generation, "none"))
         settings = RolloutSettings(
             seed=0,
             iteration=1,
@@ -88,7 +96,7 @@ def stream(tmp_path: Path, ray_session: None):
             prompts=PromptSource(generation, "none", 200),
             known=ray.put({problem.id: problem for problem in problems}),
             streaming=RolloutConfig(problems_in_flight=32),
-            pools=(pools[-2], pools[-1]),
+            pools=(pools[-1], execution or sandbox),
             storage=storage,
             folder="rollout",
             progress=lambda done, total: progress.append((done, total)),
@@ -98,6 +106,5 @@ def stream(tmp_path: Path, ray_session: None):
         return Streamed(storage, [Attempt.model_validate(row) for row in rows], progress)
 
     yield run
-    plans.close()
     for pool in pools:
         pool.shutdown()

@@ -109,7 +109,7 @@ def test_one_that_dies_in_a_broadcast_is_asked_again(start: Start, tmp_path: Pat
 def test_figures_are_taken_from_those_that_are_there(start: Start, tmp_path: Path) -> None:
     pool = start()
     os.kill(pids(pool)[0], signal.SIGKILL)
-    assert 1 <= len(pool.figures("ping", seconds=20.0)) <= 2
+    assert 1 <= len(pool.figures("ping", seconds=60)) <= 2
 
 
 @both

@@ -20,7 +20,7 @@ from rayboot.errors import RaybootError
 from rayboot.training import RefitResult, Refitter, refit
 
 LONG = TrainingConfig(
-    evaluations_per_epoch=1.5, batch_size=16, epochs=60, lr=3e-3, warmup_ratio=0.1, patience=None
+    evaluations_per_epoch=1.5, batch_size=16, epochs=40, lr=3e-3, warmup_ratio=0.1, patience=None
 )
 """4 steps an epoch, and an evaluation every 2 or 3: checkpoints fall between epochs and in the middle of one."""
 
@@ -111,4 +111,4 @@ def test_a_worker_that_dies_too_often_is_reported_and_the_next_refit_has_new_wor
         with pytest.raises(RaybootError, match="the refit failed"):
             refitter.refit(job, kill)
         assert not Path(job.output).exists()
-        assert refitter.refit(make_job("next")).steps == 240
+        assert refitter.refit(make_job("next")).steps == 160

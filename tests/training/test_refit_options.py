@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,24 @@ from transformers import AutoModelForCausalLM
 
 from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError
-from rayboot.training import Refitter
+from rayboot.training import RefitResult, Refitter
 from rayboot.training.export import NotFinite, save_weights
 
 
 def options(**changes: object) -> TrainingConfig:
     base = {"batch_size": 16, "epochs": 3, "lr": 3e-3, "warmup_ratio": 0.2, "patience": None}
     return TrainingConfig.model_validate({**base, **changes})
+
+
+@pytest.fixture(scope="module")
+def usual(
+    refitter: Refitter,
+    make_job_in: Callable[[Path], MakeJob],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[RefitResult, str]:
+    """What a refit without any of the options ends with, and its checkpoint."""
+    job = make_job_in(tmp_path_factory.mktemp("usual"))()
+    return refitter.refit(job, config=options()), job.output
 
 
 def test_a_refit_stops_early_and_keeps_the_best_weights(refitter: Refitter, make_job: MakeJob) -> None:
@@ -40,8 +52,10 @@ def test_a_refit_stops_early_and_keeps_the_best_weights(refitter: Refitter, make
         assert same(weights(long.output), weights(short.output))
 
 
-def test_micro_batches_add_up_to_the_same_step(refitter: Refitter, make_job: MakeJob) -> None:
-    whole = refitter.refit(make_job("whole"), config=options())
+def test_micro_batches_add_up_to_the_same_step(
+    refitter: Refitter, make_job: MakeJob, usual: tuple[RefitResult, str]
+) -> None:
+    whole, _ = usual
     parts = refitter.refit(make_job("parts"), config=options(micro_batch_size=4))
 
     assert parts.steps == whole.steps
@@ -49,16 +63,18 @@ def test_micro_batches_add_up_to_the_same_step(refitter: Refitter, make_job: Mak
 
 
 def test_gradient_checkpointing_changes_memory_and_not_the_result(
-    refitter: Refitter, make_job: MakeJob
+    refitter: Refitter, make_job: MakeJob, usual: tuple[RefitResult, str]
 ) -> None:
-    plain = refitter.refit(make_job("plain"), config=options())
+    plain, _ = usual
     checkpointed = refitter.refit(make_job("checkpointed"), config=options(gradient_checkpointing=True))
 
     assert checkpointed.best_validation_loss == pytest.approx(plain.best_validation_loss, rel=1e-4)
 
 
-def test_bf16_arithmetic_is_close_and_not_the_same(refitter: Refitter, make_job: MakeJob) -> None:
-    exact = refitter.refit(make_job("exact"), config=options())
+def test_bf16_arithmetic_is_close_and_not_the_same(
+    refitter: Refitter, make_job: MakeJob, usual: tuple[RefitResult, str]
+) -> None:
+    exact, _ = usual
     rounded = refitter.refit(make_job("rounded"), config=options(bf16=True))
 
     assert rounded.best_validation_loss == pytest.approx(exact.best_validation_loss, rel=0.05)
@@ -75,11 +91,12 @@ def test_bf16_arithmetic_is_close_and_not_the_same(refitter: Refitter, make_job:
         {"warmup_ratio": 1.0},
     ],
 )
-def test_the_optimizer_does_as_told(refitter: Refitter, make_job: MakeJob, change: dict[str, object]) -> None:
-    usual, other = make_job("usual"), make_job("other")
-    refitter.refit(usual, config=options())
+def test_the_optimizer_does_as_told(
+    refitter: Refitter, make_job: MakeJob, usual: tuple[RefitResult, str], change: dict[str, object]
+) -> None:
+    other = make_job("other")
     refitter.refit(other, config=options(**change))
-    assert not same(weights(usual.output), weights(other.output))
+    assert not same(weights(usual[1]), weights(other.output))
 
 
 def test_evaluations_per_epoch_says_how_often(refitter: Refitter, make_job: MakeJob) -> None:
@@ -121,10 +138,10 @@ def test_a_refit_that_diverges_later_ends_at_once_with_the_best_weights(
 
 
 @pytest.mark.long
-def test_two_workers_learn_what_one_learns(refitter: Refitter, make_job: MakeJob) -> None:
+def test_two_workers_learn_what_one_learns(make_job: MakeJob, usual: tuple[RefitResult, str]) -> None:
     config = options(workers=2, cpus_per_worker=0.5)
-    alone, together, again = make_job("alone"), make_job("together"), make_job("again")
-    one = refitter.refit(alone, config=options())
+    together, again = make_job("together"), make_job("again")
+    one, _ = usual
     with Refitter(config, together.storage) as pair:
         two = pair.refit(together)
         pair.refit(again)
