@@ -39,7 +39,7 @@ def unfit_problems(
 ) -> list[str]:
     """Ids of the problems that a stub passes: a program that does nothing, or always gives the first test's answer.
 
-    Looks at Python's problems alone. `progress` is told how many more stubs were run.
+    Looks at Python's problems alone. `progress` gets the number of further stubs that were run.
     """
     pairs = [(problem.id, stub) for problem in problems for stub in stubs(problem)]
     by_id = {problem.id: problem for problem in problems}

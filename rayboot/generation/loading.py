@@ -43,7 +43,7 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
-    """Tokens of a prompt, with the special tokens that this tokenizer adds by itself; a beginning-of-text token that
+    """Tokens of a prompt, with the special tokens that this tokenizer adds; a beginning-of-text token that
     the prompt begins with, as chats may, is not added again."""
     ids: list[int] = tokenizer(prompt, verbose=False)["input_ids"]
     return ids[1:] if ids[:2] == [tokenizer.bos_token_id] * 2 else ids

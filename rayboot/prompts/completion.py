@@ -31,7 +31,7 @@ WHOLE, BODY, BROKEN, OTHER, SCRAP = 5, 4, 3, 2, 1
 """What a candidate is: the program, its rest after a prompt's beginning, a broken one, other code, a block."""
 
 BLOCKS = 50
-"""Of the blocks of an answer, so many of the last are looked at: a model that repeats itself must not cost minutes."""
+"""Number of an answer's last blocks that are read: a model that repeats itself must not cost minutes."""
 
 
 def program_in(

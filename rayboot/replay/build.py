@@ -87,7 +87,7 @@ def _locate(storage: Storage, rollouts: Sequence[str], parts: Sequence[Sequence[
 
 
 def _counter(progress: Progress, total: int) -> Callable[[int], None]:
-    """Advances the progress by so many problems."""
+    """Advances the progress by N problems."""
     done = 0
 
     def advance(problems: int) -> None:

@@ -148,7 +148,7 @@ def _open(uri: str) -> tuple[RunDirectory, Recipe, list[int]]:
 
 
 def _languages(recipe: Recipe) -> dict[str, Language]:
-    """The languages of the training problems; empty where they are not to be had any more."""
+    """The languages of the training problems; empty where their file is gone."""
     try:
         return {problem.id: problem.language for problem in load_problems(recipe.problems.train)}
     except UserError:

@@ -32,7 +32,7 @@ def check_chat_model(model: str) -> None:
 def load_render(model: str) -> Render:
     """What makes a prompt of a chat, by the tokenizer in directory `model`.
 
-    A beginning-of-text token that the tokenizer adds to every prompt by itself is left out, where that makes no other
+    A beginning-of-text token that the tokenizer adds to every prompt is left out, where that makes no other
     difference: a server that gets the prompt would add it again.
 
     Raises:

@@ -63,7 +63,7 @@ class RolloutWorker:
         prompts: Tokenizer, budget and few-shot examples.
         problems: ObjectRef of a mapping from id to `Problem`, in a list.
         pools: Of generation replicas and of sandbox executors.
-        counter: Handle of an actor whose `add` is told of each finished problem.
+        counter: Handle of an actor whose `add` gets each finished problem.
         in_flight: Problems under way at once, at most.
         most: Programs of the whole rollout, at most.
         """

@@ -57,7 +57,7 @@ def test_a_killed_driver_frees_the_run_at_once_even_before_it_is_reaped(
 
 
 def claim(folder: Path, age: float, **changes: object) -> Path:
-    """The file of another driver, last touched so many seconds ago."""
+    """The file of another driver, last touched N seconds ago."""
     path = folder / ".driver-other"
     path.write_text(Driver.this().model_copy(update=changes).model_dump_json())
     os.utime(path, (time.time() - age, time.time() - age))

@@ -73,7 +73,7 @@ class MemoryGroup:
 
 
 def make_group() -> MemoryGroup | None:
-    """A group beside or below this process's own; None where there is none to be had."""
+    """A group beside or below this process's own; None where none can be made."""
     for folder in 2 * _folders():  # another may take a new one for one that is left
         with suppress(OSError):
             return MemoryGroup(folder)

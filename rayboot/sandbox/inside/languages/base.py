@@ -41,7 +41,7 @@ class Halves:
     """Loads the program and says so, then answers calls."""
     judge: Command
     request: Mapping[str, Any]
-    """What the judge is told of the test file."""
+    """What the judge gets of the test file."""
     stays: bool = True
     """Whether the judge takes further test files. Else it says when it runs."""
 
