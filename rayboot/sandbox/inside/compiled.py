@@ -17,8 +17,8 @@ def run_command(job: Job, language: Language) -> Command:
     """The program by itself.
 
     Raises:
-        Stop: It does not compile.
-        HelperFailed: The compiler gave no answer.
+        Stop: It does not compile, or not in `BUILD_SECONDS`.
+        HelperFailed: The compiler ended.
     """
     program = job.request["program"]
     if isinstance(language, Compiled):

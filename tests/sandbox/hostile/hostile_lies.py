@@ -8,6 +8,13 @@ from hostile_attack import table
 LIES = table(
     "failed error crashed timeout output_limit",
     {
+        "a set whose subclass never ends": """
+class R(set):
+    def __iter__(self):
+        while True: pass
+def f(a, b): return R()
+""",
+        "a list that holds itself twice": "def f(a, b):\n    x = []\n    x += [x, x]\n    return x",
         "an object that equals everything": """
 class Yes:
     def __eq__(self, other): return True
