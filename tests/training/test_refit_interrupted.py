@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,7 +55,10 @@ def test_a_refit_whose_worker_or_helper_is_killed_ends_with_the_same_weights(
 
     result = refit(job, LONG, killer)
 
-    assert kept_room() == before, "its workers did not go home"
+    deadline = time.monotonic() + 60  # Ray clears away after a lost helper when it finds it lost
+    while kept_room() != before:
+        assert time.monotonic() < deadline, "its workers did not go home"
+        time.sleep(0.2)
     assert killer.killed_at is not None
     assert min(killer.steps_after) > 1, "it began again instead of going on"
     assert without_time(result) == without_time(uninterrupted[0])
