@@ -231,9 +231,11 @@ def main() -> None:
     except RaybootError as error:
         _fail(str(error) + _where_logs_are(), 1)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno == errno.ENOSPC:
+            _fail(f"the disk is full ({error.filename or error}); make room, and go on with --resume", 1)
+        if error.filename is None:
             raise
-        _fail(f"the disk is full ({error.filename or error}); make room, and go on with --resume", 1)
+        _fail(f"{error.filename}: {error.strerror}", 1)
 
 
 def _run(recipe_name: str, overrides: list[str], resume: bool, dry_run: bool) -> None:

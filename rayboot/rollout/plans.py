@@ -7,8 +7,9 @@ reads freed memory, and the process aborts. So they are not the driver's.
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ray
@@ -26,31 +27,55 @@ MEANWHILE_SECONDS = 2.0
 log = logging.getLogger("rayboot")
 
 
-class PlanRunner:
-    """A Ray actor that runs one plan after the other, and knows how far it has come."""
+class Progress:
+    """How far a plan has come. Workers bring items from other processes, through `PlanRunner.add`."""
 
     def __init__(self) -> None:
-        calm_ray_data()
-        self._before, self._total = 0, 0
+        self._lock = threading.Lock()
+        self(0, 0)
+
+    def __call__(self, done: int, total: int, take: Callable[[Any], None] | None = None) -> None:
+        """Say how many items were done before, of how many; `take` gets what each other item has brought."""
+        self._before, self._total, self._take = done, total, take
         self._done: set[str] = set()
 
-    def run(
-        self, what: str, plan: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]
-    ) -> Any:
-        with named(what):
-            return plan(*args, progress=self._begin, **keywords)
-
-    def add(self, item: str) -> None:
+    def add(self, item: str, brought: Any) -> None:
         """An item is finished. One that was lost with its worker, and is finished again, counts once."""
-        self._done.add(item)
+        with self._lock:
+            if item not in self._done and self._take is not None:
+                self._take(brought)
+            self._done.add(item)
+
+    def finished(self, items: Sequence[str]) -> set[str]:
+        """Those of the items that were brought already."""
+        return self._done.intersection(items)
 
     def read(self) -> tuple[int, int]:
         """Items finished, and items in all."""
         return min(self._before + len(self._done), self._total), self._total
 
-    def _begin(self, done: int, total: int) -> None:
-        self._done.clear()
-        self._before, self._total = done, total
+
+class PlanRunner:
+    """A Ray actor that runs one plan after the other, and knows how far it has come."""
+
+    def __init__(self) -> None:
+        calm_ray_data()
+        self._progress = Progress()
+
+    def run(
+        self, what: str, plan: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> Any:
+        with named(what):
+            return plan(*args, progress=self._progress, **keywords)
+
+    def add(self, item: str, brought: Any) -> None:
+        self._progress.add(item, brought)
+
+    def finished(self, items: Sequence[str]) -> set[str]:
+        return self._progress.finished(items)
+
+    def read(self) -> tuple[int, int]:
+        return self._progress.read()
 
 
 class Plans:
@@ -129,5 +154,5 @@ def calm_ray_data() -> None:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.verbose_progress = False
-    context.memory_usage_poll_interval_s = None  # else a thread for each block under way
+    context.memory_usage_poll_interval_s = None  # else a thread for each block in flight
     logging.getLogger("ray.data").setLevel(logging.ERROR)

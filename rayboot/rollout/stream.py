@@ -6,9 +6,13 @@ start each of the actors, which need neither.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+import threading
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,7 +23,8 @@ from rayboot.allocation import SKIPPED
 from rayboot.config import RolloutConfig
 from rayboot.errors import RaybootError
 from rayboot.pool import ActorPool
-from rayboot.rollout.attempt import SCHEMA
+from rayboot.rollout.attempt import SCHEMA, Attempt, attempts_table
+from rayboot.rollout.plans import Progress
 from rayboot.rollout.prompting import PromptSource
 from rayboot.rollout.verdicts import require_verdicts
 from rayboot.rollout.worker import RolloutSettings, RolloutWorker
@@ -29,13 +34,17 @@ if TYPE_CHECKING:
     import pyarrow.dataset as pads
 
 PROBLEMS_PER_BLOCK = 16
-"""Problems that travel and are written together: what a killed rollout may lose, for each block under way."""
+"""Problems that travel together."""
 
 SANDBOX_ERROR = "sandbox_error"
 
 BLOCKS_AHEAD = 2
 """Blocks that a worker has, for each that its problems in flight fill: problems of the next start when single ones end,
 and none waits for the slowest of a block."""
+
+WRITE_SECONDS = 0.5
+LONGEST_WRITE_SECONDS = 10.0
+"""Between two files of attempts. They become fewer as a stage gets long: a hundredth of what it has taken is little."""
 
 
 def stream_rollout(
@@ -48,18 +57,19 @@ def stream_rollout(
     pools: tuple[ActorPool, ActorPool],
     storage: Storage,
     folder: str,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress,
 ) -> None:
     """Sample, verify and repair every problem, and write all attempts as Parquet below `folder`. For `Plans.run`.
 
-    Problems whose rollouts lie there already, whole, are not done again.
+    Each rollout is written soon after it is finished, and one that lies there already is not done again: whatever is
+    killed, little more than the requests in flight are made twice.
 
     Args:
         problems: Pairs of problem id and split.
         prompts: Tokenizer, budget and few-shot examples.
         known: ObjectRef of a mapping from id to `Problem`.
         streaming: How many workers carry how many problems at once.
-        progress: Told how many problems were finished before, of how many; the others report to this very actor.
+        progress: Of this very actor, to which the workers bring what is finished.
     """
     import ray.data
 
@@ -68,8 +78,8 @@ def stream_rollout(
     if _drop_unjudged(storage, folder):
         finished = finished_problems(storage, folder)
     rows = [{"problem_id": id, "split": split} for id, split in wanted if (split, id) not in finished]
-    progress(len(wanted) - len(rows), len(wanted))
     if not rows:
+        progress(len(wanted), len(wanted))
         return
     per_block = max(1, min(PROBLEMS_PER_BLOCK, streaming.problems_in_flight // 2))
     counter = ray.get_runtime_context().current_actor
@@ -86,24 +96,68 @@ def stream_rollout(
         ),
         fn_constructor_args=(settings, prompts, [known], pools, counter, streaming.problems_in_flight, most),
     )
-    stream.write_parquet(
-        storage.path(folder),
-        filesystem=storage.fs,
-        ray_remote_args={"num_cpus": 0},
-        mode=ray.data.SaveMode.APPEND,
-    )
+    with RolloutWriter(storage, folder) as writer:
+        progress(len(wanted) - len(rows), len(wanted), writer.add)
+        stream.materialize()
+
+
+class RolloutWriter:
+    """Writes finished rollouts, from a thread of its own: those that came since the last file go into the next."""
+
+    def __init__(self, storage: Storage, folder: str) -> None:
+        self._storage = storage
+        self._folder = folder
+        self._waiting: deque[list[Attempt]] = deque()
+        self._error: Exception | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._write_on, daemon=True)
+
+    def add(self, rollout: list[Attempt]) -> None:
+        """Have the attempts on one problem written. Raises what writing has met."""
+        if self._error is not None:
+            raise self._error
+        self._waiting.append(rollout)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _write_on(self) -> None:
+        began = time.monotonic()
+        try:
+            while not self._ended.wait(
+                min(WRITE_SECONDS + (time.monotonic() - began) / 100, LONGEST_WRITE_SECONDS)
+            ):
+                self._write()
+            self._write()
+        except Exception as error:
+            self._error = error
+
+    def _write(self) -> None:
+        rollouts = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if rollouts:
+            _write_file(
+                self._storage, f"{self._folder}/{uuid.uuid4().hex}.parquet", attempts_table(*rollouts)
+            )
 
 
 def finished_problems(storage: Storage, folder: str) -> set[tuple[str, str]]:
     """Pairs of split and problem id whose rollouts lie below `folder`, whole.
 
-    What an interrupted writer has left is removed: files without their footer, files with a part of a rollout, and
-    rollouts that another has made as well.
+    What an interrupted writer has left is removed: files without their footer, and files with a part of a rollout.
     """
     finished: set[tuple[str, str]] = set()
     for path in _files(storage, folder):
         whole = _whole_rollouts(storage, path)
-        if whole is None or whole & finished:
+        if whole is None:
             storage.fs.delete_file(path)
         else:
             finished |= whole
@@ -148,8 +202,15 @@ def _keep_judged(storage: Storage, path: str) -> None:
     table = pq.read_table(path, filesystem=storage.fs, partitioning=None)
     keys = pc.binary_join_element_wise(table["split"], table["problem_id"], "\n")
     unjudged = keys.filter(pc.equal(table["status"], SANDBOX_ERROR))
-    with storage.fs.open_output_stream(path) as stream:
-        pq.write_table(table.filter(pc.invert(pc.is_in(keys, unjudged))), stream)
+    _write_file(
+        storage, path.removeprefix(storage.path("") + "/"), table.filter(pc.invert(pc.is_in(keys, unjudged)))
+    )
+
+
+def _write_file(storage: Storage, name: str, table: pa.Table) -> None:
+    content = pa.BufferOutputStream()
+    pq.write_table(table, content)
+    storage.write_bytes(name, content.getvalue())
 
 
 def _files(storage: Storage, folder: str) -> list[str]:

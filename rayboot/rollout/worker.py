@@ -16,7 +16,7 @@ from rayboot.generation import Completion, GenerationRequest, GenerationResult, 
 from rayboot.pool import ActorPool, ReplicaFailure
 from rayboot.problems.types import Frozen, Problem
 from rayboot.prompts import feedback_text
-from rayboot.rollout.attempt import Attempt, attempts_table, derive_seed
+from rayboot.rollout.attempt import Attempt, derive_seed
 from rayboot.rollout.prompting import PromptSource
 from rayboot.rollout.replica import Weights
 from rayboot.rollout.verdicts import require_verdicts
@@ -63,7 +63,7 @@ class RolloutWorker:
         prompts: Tokenizer, budget and few-shot examples.
         problems: ObjectRef of a mapping from id to `Problem`, in a list.
         pools: Of generation replicas and of sandbox executors.
-        counter: Handle of an actor whose `add` gets each finished problem.
+        counter: Handle of an actor whose `add` gets each finished rollout, and whose `finished` tells those it has.
         in_flight: Problems under way at once, at most.
         most: Programs of the whole rollout, at most.
         """
@@ -79,18 +79,19 @@ class RolloutWorker:
         self._unjudged: Counter[str] = Counter()
 
     async def __call__(self, batch: pa.Table) -> AsyncIterator[pa.Table]:
-        """Yield the attempts on a block's problems. Columns in: problem_id, split.
+        """Bring the attempts on a block's problems to `counter`, and yield the block. Columns: problem_id, split.
 
-        As one table: Ray Data would keep one for each problem until the block is whole, at a cost for each.
+        Not through Ray Data: what is finished would be lost with a worker that is not through with its block.
         """
-        rollouts = (self._placed(row["problem_id"], row["split"]) for row in batch.to_pylist())
-        yield attempts_table(*await asyncio.gather(*rollouts))
+        rows = {f"{row['split']}/{row['problem_id']}": row for row in batch.to_pylist()}
+        finished = await self._counter.finished.remote(list(rows))
+        await asyncio.gather(*(self._placed(key, **row) for key, row in rows.items() if key not in finished))
+        yield batch
 
-    async def _placed(self, problem_id: str, split: str) -> list[Attempt]:
+    async def _placed(self, key: str, problem_id: str, split: str) -> None:
         async with self._places:
             attempts = await self._rollout(problem_id, split)
-        self._counter.add.remote(f"{split}/{problem_id}")
-        return attempts
+        await self._counter.add.remote(key, attempts)
 
     async def _rollout(self, problem_id: str, split: str) -> list[Attempt]:
         problem, settings = self._problems[problem_id], self._settings

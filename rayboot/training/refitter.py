@@ -21,9 +21,9 @@ from rayboot.errors import RaybootError, UserError
 from rayboot.generation.model_directory import base_of
 from rayboot.resources import why_pending
 from rayboot.training.desk import RefitDesk, Standing
-from rayboot.training.examples import count_rows, parquet_files
 from rayboot.training.fit import room_for_workers, wait_until_removed, worker_resources
 from rayboot.training.job import RESULT_FILE, ProgressListener, RefitJob, RefitResult
+from rayboot.training.training_set import count_rows, parquet_files
 from rayboot.training.workspace import Workspace
 from rayboot.training.zero import deepspeed_options
 

@@ -14,13 +14,14 @@ from rayboot.config.training import TrainingConfig
 from rayboot.errors import UserError
 from rayboot.training.checkpoints import CheckpointCadence, restored_checkpoint
 from rayboot.training.course import RefitCourse, best_of, diverged, validation_curve
-from rayboot.training.examples import EncodedSet, Encoder, parquet_files, read_pairs
+from rayboot.training.examples import EncodedSet, Encoder
 from rayboot.training.export import NotFinite, publish, save_weights
 from rayboot.training.job import RESULT_FILE, ProgressListener, RefitJob
 from rayboot.training.order import TrainingOrder
 from rayboot.training.policy import Policy
 from rayboot.training.schedule import Schedule
 from rayboot.training.trainer import CompletionTrainer, training_arguments
+from rayboot.training.training_set import parquet_files, read_pairs
 from rayboot.training.workspace import Workspace
 from rayboot.training.zero import deepspeed_options, deepspeed_process
 

@@ -39,7 +39,15 @@ from rayboot.generation import load_token_counter
 assert load_token_counter(GenerationConfig(), {model!r})("def f(x)") > 0
 print({{"torch", "transformers"}} & set(sys.modules))
 """
-    printed = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    ).stdout
-    assert printed.strip() == "set()"
+    assert printed(script) == "set()"
+
+
+def test_a_driver_imports_neither_torch_nor_transformers() -> None:
+    assert (
+        printed("import sys, rayboot.launch; print({'torch', 'transformers'} & set(sys.modules))") == "set()"
+    )
+
+
+def printed(script: str) -> str:
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return process.stdout.strip()

@@ -43,6 +43,8 @@ class Streamed:
     storage: Storage
     attempts: list[Attempt]
     progress: list[tuple[int, int]]
+    requests: int
+    """That replicas have answered, as far as they are still there."""
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +73,7 @@ def stream(tmp_path: Path, standing: tuple[Plans, ActorPool]):
         allocation: AdaptiveAllocation | None = None,
         execution: ActorPool | None = None,
         meanwhile: Callable[[], None] = lambda: None,
+        in_flight: int = 32,
         **engine: Any,
     ) -> Streamed:
         generation = recording(tmp_path / "recording.jsonl", answers).model_copy(update=engine)
@@ -95,7 +98,7 @@ def stream(tmp_path: Path, standing: tuple[Plans, ActorPool]):
             settings,
             prompts=PromptSource(generation, "none", 200),
             known=ray.put({problem.id: problem for problem in problems}),
-            streaming=RolloutConfig(problems_in_flight=32),
+            streaming=RolloutConfig(problems_in_flight=in_flight),
             pools=(pools[-1], execution or sandbox),
             storage=storage,
             folder="rollout",
@@ -103,7 +106,8 @@ def stream(tmp_path: Path, standing: tuple[Plans, ActorPool]):
             meanwhile=meanwhile,
         )
         rows = read_attempts(storage, "rollout").to_pylist()
-        return Streamed(storage, [Attempt.model_validate(row) for row in rows], progress)
+        answered = sum(figures.requests for figures in pools[-1].figures("throughput", 60).values())
+        return Streamed(storage, [Attempt.model_validate(row) for row in rows], progress, answered)
 
     yield run
     for pool in pools:

@@ -275,8 +275,16 @@ def processes(name: str) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.parametrize("part", ["RolloutWorker", "PlanRunner", "GenerationReplica", "SandboxExecutor"])
-def test_a_rollout_that_loses_a_part_writes_every_problem_once(stream, part: str) -> None:
+@pytest.mark.parametrize(
+    ("part", "by"),
+    [
+        ("RolloutWorker", signal.SIGTERM),
+        ("PlanRunner", signal.SIGKILL),
+        ("GenerationReplica", signal.SIGKILL),
+        ("SandboxExecutor", signal.SIGKILL),
+    ],
+)
+def test_a_rollout_that_loses_a_part_writes_every_problem_once(stream, part: str, by: signal.Signals) -> None:
     problems = [make_problem(number) for number in range(2, 42)]
     answers = {f"train/{p.id}/0": [RIGHT.format(n=number)] for number, p in enumerate(problems, 2)}
     killed: list[int] = []
@@ -285,14 +293,17 @@ def test_a_rollout_that_loses_a_part_writes_every_problem_once(stream, part: str
         if not killed:
             killed.extend(process.pid for process in processes(part))
             for pid in killed:
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, by)
 
-    streamed = stream(problems, answers, meanwhile=kill_once, latency=1.0, batch_size=8)
+    streamed = stream(problems, answers, meanwhile=kill_once, in_flight=8, latency=1.0, batch_size=8)
     assert killed
     assert Counter(attempt.problem_id for attempt in streamed.attempts) == Counter(p.id for p in problems)
     assert all(attempt.passed for attempt in streamed.attempts)
     assert all(done <= total for done, total in streamed.progress)
     assert streamed.progress[-1] == (40, 40)
+    assert streamed.requests <= 40 + 8 + 8, (
+        "more than what was in flight, and a second's work, was asked for again"
+    )
 
 
 class BrokenSandbox(Thing):

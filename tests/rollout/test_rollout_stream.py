@@ -111,6 +111,7 @@ def test_a_file_that_a_killed_writer_cut_short_is_removed_and_its_problems_done_
 ) -> None:
     problems = [make_problem(number) for number in range(2, 40)]
     answers = {f"train/{p.id}/0": [p.references[0]] for p in problems}
+    stream(problems[:20], answers)
     streamed = stream(problems, answers)
     cut = sorted((tmp_path / "rollout").glob("*.parquet"))[0]
     cut.write_bytes(cut.read_bytes()[:-50])

@@ -13,7 +13,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rayboot.training import RefitJob, RefitResult
 from rayboot.training.batches import Collator, CompletionLoss
-from rayboot.training.examples import Encoder, parquet_files, read_pairs
+from rayboot.training.examples import Encoder
+from rayboot.training.training_set import parquet_files, read_pairs
 
 MakeJob = Callable[..., RefitJob]
 

@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokeni
 
 from rayboot.errors import RaybootError, UserError
 from rayboot.training import Refitter
-from rayboot.training.examples import parquet_files, read_pairs
+from rayboot.training.training_set import parquet_files, read_pairs
 
 
 def test_a_refit_learns_and_leaves_a_checkpoint_that_can_be_used(

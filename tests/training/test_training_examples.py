@@ -10,8 +10,9 @@ import pytest
 from transformers import AutoTokenizer
 
 from rayboot.errors import UserError
-from rayboot.training.examples import IGNORED, Encoder, parquet_files, read_pairs
+from rayboot.training.examples import IGNORED, Encoder
 from rayboot.training.policy import Policy
+from rayboot.training.training_set import parquet_files, read_pairs
 
 
 def encoder(model: str, **changes: object) -> Encoder:
