@@ -46,8 +46,8 @@ class Standing(Frozen):
     """RefitResult's, once it is finished."""
     error: RaybootError | None = None
     """Why it failed, where trying again would not help."""
-    arrived: bool = False
-    """Whether the workers have been there."""
+    room: PlacementGroup | None = None
+    """What Ray keeps for the workers until they are gone; None before they have arrived."""
     starts: int = 0
     """Times that the workers began or resumed it."""
 
@@ -66,7 +66,6 @@ class RefitDesk:
         self._changed = asyncio.Condition()
         self._assignment: Assignment | None = None
         self._standing = Standing()
-        self._room: PlacementGroup | None = None
         self._closed = False
 
     async def hire(
@@ -85,13 +84,12 @@ class RefitDesk:
         number = self._assignment.number + 1 if self._assignment else 1
         async with self._changed:
             self._assignment = Assignment(number=number, kind=kind, job=job, config=config)
-            self._standing = Standing(news=self._standing.news + 1, arrived=self._standing.arrived)
+            self._standing = Standing(news=self._standing.news + 1, room=self._standing.room)
             self._changed.notify_all()
 
     async def arrive(self, room: PlacementGroup) -> None:
-        """Workers are there, and this is what Ray keeps for them until they are gone."""
-        self._room = room
-        await self._update(arrived=True)
+        """Workers are there, and this is what Ray keeps for them."""
+        await self._update(room=room)
 
     async def take(self, rank: int, after: int) -> Assignment | None:
         """Wait for an unfinished refit whose number is above `after`. None when there will be no more."""
@@ -124,7 +122,7 @@ class RefitDesk:
         async with self._changed:
             self._closed = True
             self._changed.notify_all()
-        return self._room
+        return self._standing.room
 
     def _is_open(self, after: int) -> bool:
         unfinished = self._standing.fields is None and self._standing.error is None

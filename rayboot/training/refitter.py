@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
-from ray.util.placement_group import placement_group_table
+from ray.util.placement_group import PlacementGroup, placement_group_table, remove_placement_group
 
 from rayboot.cluster import start_beside_driver
 from rayboot.config.training import TrainingConfig
@@ -56,6 +56,7 @@ class Refitter:
         self._desk: Any = None
         self._fit: Any = None
         """Reference of what `RefitDesk.hire` returns once the workers are gone."""
+        self._room: PlacementGroup | None = None
         self._workers = 0
         self._busy = False
 
@@ -119,8 +120,8 @@ class Refitter:
             self._abandon()
         else:
             wait_until_removed(room, CLOSE_SECONDS)
-        # Ray ends the helper when its last call is over: Ray Train has something to clear away.
-        self._desk, self._fit, self._workers, self._busy = None, None, 0, False
+            # Ray ends the helper when its last call is over: Ray Train has something to clear away.
+            self._forget()
 
     def __enter__(self) -> Self:
         self.start()
@@ -143,10 +144,15 @@ class Refitter:
         return self._desk is not None and not ray.wait([self._fit], timeout=0)[0]
 
     def _abandon(self) -> None:
-        """End the helper, and with it the workers."""
+        """End the helper, and with it the workers; give back what Ray keeps for them, which would outlive them all."""
         if self._desk is not None:
             ray.kill(self._desk)
-        self._desk, self._fit, self._workers, self._busy = None, None, 0, False
+        if self._room is not None:
+            remove_placement_group(self._room)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._desk, self._fit, self._room, self._workers, self._busy = None, None, None, 0, False
 
     def _done(
         self, kind: str, job: RefitJob, config: TrainingConfig, progress: ProgressListener | None
@@ -186,8 +192,8 @@ class Refitter:
             if standing.starts > max(started, 1):
                 log.warning("training workers were lost; others go on from the last checkpoint")
             started = standing.starts
-            if standing.arrived:
-                waits_since = None
+            if standing.room is not None:
+                self._room, waits_since = standing.room, None
             elif waits_since is not None and time.monotonic() - waits_since > PENDING_SECONDS:
                 waits_since = None
                 if any(group["state"] == "PENDING" for group in placement_group_table().values()):

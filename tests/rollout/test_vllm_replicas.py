@@ -20,11 +20,11 @@ from rayboot.recipes import resolve_model
 from rayboot.rollout import Weights, start_generation_pool
 
 pytest.importorskip("vllm", reason="vLLM is not installed")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SEED_MODEL = resolve_model("quickstart")
-PROMPTS = [f"def f{number}(a, b):\n" for number in range(48)]
-GREEDY = SamplingParams(max_tokens=200)
+PROMPTS = [f"def f{number}(a, b):\n" for number in range(24)]
+GREEDY = SamplingParams(max_tokens=120)
 
 
 @pytest.fixture
