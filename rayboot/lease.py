@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import os
 import random
 import signal
@@ -148,8 +147,10 @@ def _beat(storage: Storage, name: str, ended: threading.Event, lost: threading.E
         with suppress(OSError):  # a passing fault: others wait for longer than that
             if not storage.exists(name):
                 lost.set()
-                ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # as for a shell's background job
-                _thread.interrupt_main(signal.SIGTERM if ignored else signal.SIGINT)
+                # A real one, which wakes the main thread; a background job of a shell ignores SIGINT.
+                heard = [each for each in (signal.SIGINT, signal.SIGTERM) if callable(signal.getsignal(each))]
+                if heard and (main := threading.main_thread().ident):
+                    signal.pthread_kill(main, heard[0])
                 return
             storage.touch(name)
 
