@@ -18,6 +18,7 @@ from rayboot.observer import Silent
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.long
 def test_an_encoder_decoder_goes_through_the_whole_loop(ray_session: None, tmp_path: Path) -> None:
     tiny_t5(tmp_path / "model")
     training = {"epochs": 20, "lr": 1e-2}
