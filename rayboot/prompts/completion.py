@@ -27,8 +27,9 @@ from rayboot.prompts.source import (
     unclosed,
 )
 
-WHOLE, BODY, BROKEN, OTHER, SCRAP = 5, 4, 3, 2, 1
-"""What a candidate is: the program, its rest after a prompt's beginning, a broken one, other code, a block."""
+WHOLE, METHOD, BODY, BROKEN, OTHER, SCRAP = 6, 5, 4, 3, 2, 1
+"""What a candidate is: the program, one whose function is a method of `Solution`, its rest after a prompt's
+beginning, a broken one, other code, a block."""
 
 BLOCKS = 50
 """Number of an answer's last blocks that are read: a model that repeats itself must not cost minutes."""
@@ -64,7 +65,7 @@ class _Extraction:
                     if candidate[0] == WHOLE:
                         return candidate[1]
                     best = max(best, candidate, key=lambda each: each[0])
-                if best[0] == BODY:
+                if best[0] >= BODY:
                     return best[1]
             if best[0]:
                 break
@@ -97,6 +98,8 @@ class _Extraction:
         parts = [mended(block, self._language) for block in blocks]
         for place in reversed(range(len(blocks))):
             code, block = parts[place], blocks[place]
+            if self._is_quoted(block, [each for each in parts[:place] if each]):
+                continue
             if code is None or (not self._defines(code) and self._defines(block)):
                 yield (BROKEN if self._defines(block) else SCRAP), self._joined(block)
                 code = block
@@ -110,6 +113,12 @@ class _Extraction:
         if self._entry_point and len(blocks) > 1 and parses(together, self._language):
             yield self._grade(together, together, []), self._joined(hoisted(together, self._language))
 
+    def _is_quoted(self, block: str, earlier: Sequence[str]) -> bool:
+        """Whether it only explains: the first lines of an earlier function, or a part of an earlier program."""
+        goes_on = r"\n+[ \t]+\S" if self._entry_point else "$"
+        quoted = re.compile(rf"^[ \t]*{re.escape(block.strip())}[ \t]*{goes_on}", re.MULTILINE)
+        return any(quoted.search(each) for each in earlier)
+
     def _needed(self, place: int, parts: Sequence[str | None]) -> list[str]:
         """Blocks that bind what this one needs: nearer ones first looked at, and those below it last."""
         found: set[int] = set()
@@ -119,9 +128,11 @@ class _Extraction:
             part = parts[other]
             if part is None or not missing:
                 continue
-            if self._language != "python" and self._defines(part):
-                continue  # two definitions are one too many there
             bound = binds(part, self._language)
+            if self._language != "python" and (self._defines(part) or bound & binds(code, self._language)):
+                continue  # two definitions are one too many there
+            if not self._entry_point and reads_input(part) and reads_input(code):
+                continue  # and so are two programs
             if bound & missing or "*" in bound:
                 found.add(other)
                 missing = (missing - bound) | (needs(part, self._language) - binds(code, self._language))
@@ -129,7 +140,9 @@ class _Extraction:
 
     def _grade(self, code: str, program: str, needed: Sequence[str]) -> int:
         if self._entry_point:
-            return WHOLE if self._defines(code) else OTHER
+            if defines(code, self._entry_point, self._language, method=False):
+                return WHOLE
+            return METHOD if self._defines(code) else OTHER
         if reads_input(code) and acts(code, self._language):
             return WHOLE
         helped = reads_input(program) and acts(code, self._language)
