@@ -174,6 +174,10 @@ _SIGNS = str.maketrans(
 """What a word processor makes of quotes and signs."""
 
 
+LONGEST = 60_000
+"""Characters at the end of an answer that are read: more must not cost minutes."""
+
+
 def is_marked(text: str) -> bool:
     """Whether there are special tokens, thoughts or fences in the text, or what looks like them."""
     return any(pattern.search(text) for pattern in (_SPECIAL, _THOUGHTS, _WRAPPER, _FENCE))
@@ -192,7 +196,7 @@ def spoken(answer: str) -> Iterator[list[str]]:
     answer = answer.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
     said = re.split(rf"{_NOT_QUOTED}(?:{_UNTHOUGHT})", _THOUGHTS.sub("\n\n", answer))[-1]
     for text in dict.fromkeys((said, answer)):
-        yield [_WRAPPER.sub("\n", turn) for turn in _SPECIAL.split(text) if turn.strip()]
+        yield [_WRAPPER.sub("\n", turn) for turn in _SPECIAL.split(text[-LONGEST:]) if turn.strip()]
 
 
 def readings(text: str, language: Language) -> Iterator[tuple[bool, list[str]]]:

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from rayboot.problems.types import Language
-from rayboot.prompts.answer import above_fences, is_marked, mended, readings, spoken
+from rayboot.prompts.answer import LONGEST, above_fences, is_marked, mended, readings, spoken
 from rayboot.prompts.show import lines
 from rayboot.prompts.source import (
     acts,
@@ -56,7 +56,7 @@ class _Extraction:
 
     def program(self, completion: str) -> str:
         plain = self._joined(completion)
-        if self._is_code(completion, plain):
+        if len(completion) <= LONGEST and self._is_code(completion, plain):
             return plain
         best = (0, plain)
         for turns in spoken(completion):

@@ -93,6 +93,7 @@ def _is_json(code: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=64)
 def unclosed(code: str, language: Language) -> str | None:
     """The brackets that are missing at the end; None where the code is broken otherwise."""
     stack: list[str] = []
