@@ -194,6 +194,9 @@ def spoken(answer: str) -> Iterator[list[str]]:
     A thought that was never closed, or never opened, is one too.
     """
     answer = answer.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+    answer = re.sub(
+        r"\A (?=```|~~~)", "", answer
+    )  # some chats' space, which is none of the code's indentation
     said = re.split(rf"{_NOT_QUOTED}(?:{_UNTHOUGHT})", _THOUGHTS.sub("\n\n", answer))[-1]
     for text in dict.fromkeys((said, answer)):
         yield [_WRAPPER.sub("\n", turn) for turn in _SPECIAL.split(text[-LONGEST:]) if turn.strip()]
