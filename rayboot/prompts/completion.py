@@ -115,9 +115,10 @@ class _Extraction:
 
     def _is_quoted(self, block: str, earlier: Sequence[str]) -> bool:
         """Whether it only explains: the first lines of an earlier function, or a part of an earlier program."""
-        goes_on = r"\n+[ \t]+\S" if self._entry_point else "$"
-        quoted = re.compile(rf"^[ \t]*{re.escape(block.strip())}[ \t]*{goes_on}", re.MULTILINE)
-        return any(quoted.search(each) for each in earlier)
+        if not self._entry_point:
+            return any(_flat(block) in _flat(each) for each in earlier)
+        beginning = re.compile(rf"^[ \t]*{re.escape(block.strip())}[ \t]*\n+[ \t]+\S", re.MULTILINE)
+        return any(beginning.search(each) for each in earlier)
 
     def _needed(self, place: int, parts: Sequence[str | None]) -> list[str]:
         """Blocks that bind what this one needs: nearer ones first looked at, and those below it last."""
@@ -192,3 +193,8 @@ class _Extraction:
         if language != "java" and binds(above, language) - binds(code, language):
             return hoisted(above + code, language)
         return lines("\n".join(line for line in header(before, language) if line not in code)) + code
+
+
+def _flat(code: str) -> str:
+    """The lines without their indentation, each between line ends."""
+    return "\n".join(["", *map(str.strip, code.strip().split("\n")), ""])

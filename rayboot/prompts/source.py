@@ -302,7 +302,10 @@ def _defines(statement: ast.stmt, name: str, method: bool) -> bool:
 def _may_be_called(value: ast.expr | None, name: str) -> bool:
     """Whether it may be a function, and not what the function of this name says of an example."""
     itself = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == name
-    return isinstance(value, ast.Lambda | ast.Name | ast.Attribute | ast.Call | ast.IfExp) and not itself
+    return (
+        isinstance(value, ast.Lambda | ast.Name | ast.Attribute | ast.Call | ast.IfExp | ast.Subscript)
+        and not itself
+    )
 
 
 def _is_stub(statement: ast.stmt) -> bool:
