@@ -21,6 +21,7 @@ from rayboot.prompts.source import (
     header,
     hoisted,
     needs,
+    only_imports,
     parses,
     reads_input,
     runs,
@@ -127,14 +128,14 @@ class _Extraction:
         missing = needs(code, self._language)
         for other in [*range(place - 1, -1, -1), *range(place + 1, len(parts))]:
             part = parts[other]
-            if part is None or not missing:
+            if part is None or not missing or part.strip() in code:
                 continue
             bound = binds(part, self._language)
             if self._language != "python" and (self._defines(part) or bound & binds(code, self._language)):
                 continue  # two definitions are one too many there
             if not self._entry_point and reads_input(part) and reads_input(code):
                 continue  # and so are two programs
-            if bound & missing or "*" in bound:
+            if bound & missing or "*" in bound or only_imports(part):
                 found.add(other)
                 missing = (missing - bound) | (needs(part, self._language) - binds(code, self._language))
         return [part for number in sorted(found) if (part := parts[number])]

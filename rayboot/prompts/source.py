@@ -47,8 +47,9 @@ _NAMED: dict[Language, str] = {
     "go": r"^\s*func\s+{name}\b",
     "swift": r"^\s*(?:[\w@]+[ \t]+){0,6}func\s+{name}\b",
 }
+_IMPORT = re.compile(r"\s*(?:(?:import|use|package)\b|[\")]|//|#|$)")
 _CODE_LINE = re.compile(
-    r"\s|[})\]@]|//|/\*|\*|#|[$@%]\w|[\w.$\[\]\"']+(?: ?\(.*\)|\s*[:+\-*/%]?=\s.*)\s*(?:(?://|#).*)?$"
+    r"\s|[})\]@]|//|/\*|\*/|#|[$@%]\w|[\w.$\[\]\"']+(?: ?\(.*\)|\s*[:+\-*/%]?=\s.*)\s*(?:(?://|#).*)?$"
     r"|(?:import|package|use|sub|class|struct|enum|record|interface)\s+[\w.:\"/*]+;?$"
     r"|(?:import|use|func|function|sub|class|struct|public|private|protected|static|final|abstract|export|async|const|let|"
     r"var|my|our|type|enum|record|interface)\s.*\W|.*[{};]\s*(?:(?://|#).*)?$"
@@ -156,6 +157,11 @@ def binds(code: str, language: Language) -> frozenset[str]:
     return frozenset(bound | ({"*"} if re.search(r"^from [\w.]+ import \*", code, re.MULTILINE) else set()))
 
 
+def only_imports(code: str) -> bool:
+    """Whether code with braces is nothing but imports, which do not say what they bind."""
+    return all(map(_IMPORT.match, code.split("\n")))
+
+
 @lru_cache(maxsize=64)
 def needs(code: str, language: Language) -> frozenset[str]:
     """Names that the code uses and does not bind; where there is no parser, all its words."""
@@ -236,9 +242,12 @@ def _statement_end(chunks: list[str], place: int) -> int:
 
 def _braced_runs(text: str, language: Language) -> Iterator[str]:
     run: list[str] = []
-    depth = 0
+    depth, in_comment = 0, False
     for line in text.split("\n"):
-        if depth > 0 or not line.strip() or _CODE_LINE.match(line):
+        in_comment = (in_comment or line.lstrip().startswith("/*")) and "*/" not in line
+        if in_comment:
+            run.append(line)
+        elif depth > 0 or not line.strip() or _CODE_LINE.match(line):
             run.append(line)
             depth = max(0, depth + sum(1 if sign in _OPENING else -1 for sign in _brackets(line, language)))
         else:

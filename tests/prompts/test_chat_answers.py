@@ -177,6 +177,18 @@ def test_of_programs_the_last_that_reads_its_input_counts(answer: str, right: st
     assert program(answer, reads=True) == right
 
 
+@pytest.mark.parametrize(
+    ("language", "imports"),
+    [("go", 'import (\n\t"fmt"\n)'), ("perl", "use List::Util qw(sum);"), ("swift", "import Foundation"), ("java", "import java.util.List;")],
+)  # fmt: skip
+def test_a_block_of_imports_belongs_to_what_follows(language: str, imports: str) -> None:
+    reads = {"go": "func main() { fmt.Scan() }", "java": "class Main { Object o = System.in; }", "perl": "print <STDIN>;", "swift": "print(readLine()!)"}[language]  # fmt: skip
+    problem = Problem(id="x/1", benchmark="own", language=language, statement="Half.", tests=(StdioTest(stdin="3", stdout="1.5"),))  # fmt: skip
+    answer = f"{fenced(imports, language)}\nThen:\n{fenced(reads, language)}"
+    found = PromptBuilder(len, 10_000).program(problem, answer)
+    assert [line for line in found.split("\n") if line] == [*imports.split("\n"), reads]
+
+
 def test_what_is_broken_stays_broken() -> None:
     broken = "def half(x):\n    return x / (\n"
     assert program(f"<think>{fenced(RIGHT)}</think>\n{fenced(broken)}").strip() == broken.strip()
@@ -202,6 +214,7 @@ def test_answers_in_other_languages_are_read_alike(language: str, right: str, wr
         right,
         f"{right}</s>",
         f"Here it is:\n\n{right}\n\nIt's half of x (really).",
+        f"**Code**\n\n{right}\n\n* It's half of x (really).",
         f"<think>{fenced(wrong, language)}</think>\n{fenced(right, language)}<|im_end|>",
         f"{fenced(wrong, language)}\nFixed:\n{fenced(right, language.upper())}\n{fenced('half(3)', 'text')}",
         f"{fenced(right, '')}\nIn Python:\n{fenced(RIGHT)}",
