@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 MAY_SKIP = re.compile(
@@ -23,6 +24,9 @@ MAY_SKIP = re.compile(
 
 # Ray gives its workers the lowest priority but a few; beside other tests they would get next to no time.
 os.environ.setdefault("RAY_worker_niceness", "0")
+# On a loaded machine any example may take seconds.
+settings.register_profile("patient", settings(), deadline=None)
+settings.load_profile("patient")
 
 
 def _wrongly_skipped(config: pytest.Config) -> list[str]:

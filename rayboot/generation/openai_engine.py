@@ -19,8 +19,6 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from rayboot.config.generation import OpenAIConfig
 from rayboot.errors import RaybootError, UserError
 from rayboot.generation.base import Completion, GenerationRequest, GenerationResult
@@ -31,7 +29,7 @@ from rayboot.generation.usage import Meter, Usage
 try:
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError, Timeout
 
-    from rayboot.generation.openai_errors import RETRY_COUNT, excerpt, explain
+    from rayboot.generation.openai_errors import RETRY_COUNT, excerpt, explain, is_filtered
 except ImportError as error:
     raise UserError("engine openai needs the openai package: pip install 'rayboot[openai]'") from error
 
@@ -122,20 +120,21 @@ class OpenAIEngine:
         body = request_body(self._config, request, seeds)
         for left in reversed(range(self._config.max_retries + 1)):
             async with self._slots:
+                data: object = None
                 try:
                     data = await self._client.post(PATHS[self._config.api], body=body, cast_to=object)
-                    answer = Answer.model_validate(data)
+                    answer = Answer.model_validate(json.loads(data) if isinstance(data, str) else data)
                     break
                 except OpenAIError as error:
+                    if is_filtered(error):
+                        return _no_answer(seeds)
                     raise explain(error, self._config, self._key, request.tag) from None
-                except json.JSONDecodeError as error:
-                    said = error.doc
-                except ValidationError:
-                    said = data if isinstance(data, str) else json.dumps(data, default=str)
+                except (ValueError, RecursionError) as error:  # no JSON, or none with an answer
+                    said = error.doc if isinstance(error, json.JSONDecodeError) else data or error
             if not left:
                 if self._meter.usage.completion_tokens:
-                    return Answer(choices=[Choice(finish_reason="abort") for _ in seeds], usage=Tokens())
-                raise self._senseless(said)
+                    return _no_answer(seeds)
+                raise self._senseless(said if isinstance(said, str) else json.dumps(said, default=str))
             await asyncio.sleep(min(0.5 * 2 ** (self._config.max_retries - left), 8.0))
         self._meter.answered(answer.prompt_tokens, answer.completion_tokens)
         return answer
@@ -149,6 +148,10 @@ class OpenAIEngine:
     async def _before_sending(self, request: Any) -> None:
         await self._rate.wait()
         self._meter.sent(again=request.headers.get(RETRY_COUNT, "0") != "0")
+
+
+def _no_answer(seeds: Sequence[int]) -> Answer:
+    return Answer(choices=[Choice(finish_reason="abort") for _ in seeds], usage=Tokens())
 
 
 def read_key(variable: str) -> str | None:

@@ -18,6 +18,12 @@ EXCERPT = 300
 """Characters of a server's own words that an error message quotes."""
 
 _TOO_LONG = re.compile(r"context[ _](length|window)|max_model_len", re.IGNORECASE)
+_FILTERED = re.compile(r"content[ _](filter|policy|management)|moderation", re.IGNORECASE)
+
+
+def is_filtered(error: OpenAIError) -> bool:
+    """Whether a provider's filter refuses this request, whatever it thinks of others."""
+    return isinstance(error, APIStatusError) and bool(_FILTERED.search(f"{error.code} {_message(error)}"))
 
 
 def explain(error: OpenAIError, config: OpenAIConfig, key: str | None, tag: str) -> Exception:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, field_validator
 
 from rayboot.config.generation import OpenAIConfig
 from rayboot.generation.base import Completion, GenerationRequest
@@ -41,27 +41,37 @@ def request_body(config: OpenAIConfig, request: GenerationRequest, seeds: Sequen
     return body
 
 
+def _if(*kinds: type) -> BeforeValidator:
+    """What is not of these kinds is as good as not there: an answer is not lost for what is said about it."""
+    return BeforeValidator(lambda value: value if isinstance(value, kinds) else None)
+
+
 class _Message(BaseModel):
     content: str = ""
     """Text, or parts of which those of text are joined; nothing where a model refused or only thought."""
 
     @field_validator("content", mode="before")
     @classmethod
-    def _joined(cls, content: Any) -> Any:
-        parts = content if isinstance(content, list) else [content]
-        texts = [part.get("text") if isinstance(part, dict) else part for part in parts]
-        return (
-            content if any(isinstance(part, int | float) for part in parts) else "".join(filter(None, texts))
-        )
+    def _joined(cls, content: Any) -> str:
+        return "".join(map(_text, content if isinstance(content, list) else [content]))
+
+
+def _text(part: Any) -> str:
+    if isinstance(part, dict):
+        part = part.get("text") if part.get("type", "text") in ("text", "output_text") else None
+        part = part.get("value") if isinstance(part, dict) else part
+    if not isinstance(part, str | None):
+        raise ValueError("neither text nor parts of text")
+    return part or ""
 
 
 class Choice(BaseModel):
     """One sample."""
 
-    index: int | None = None
+    index: Annotated[int | None, _if(int)] = None
     text: str | None = None
     message: _Message | None = None
-    finish_reason: str | None = None
+    finish_reason: Annotated[str | None, _if(str)] = None
 
     @property
     def words(self) -> str:
@@ -69,18 +79,26 @@ class Choice(BaseModel):
         return self.text or (self.message.content if self.message else "")
 
 
+_Count = Annotated[
+    int | None,
+    BeforeValidator(
+        lambda count: int(count) if isinstance(count, int | float) and 0 <= count < 2**53 else None
+    ),
+]
+
+
 class Tokens(BaseModel):
     """What a request is billed by."""
 
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    prompt_tokens: _Count = None
+    completion_tokens: _Count = None
 
 
 class Answer(BaseModel):
     """What rayboot reads of an answer; servers send more, and some less."""
 
     choices: list[Choice] = Field(min_length=1)
-    usage: Tokens | None = None
+    usage: Annotated[Tokens | None, _if(dict, Tokens)] = None
 
     @property
     def prompt_tokens(self) -> int:

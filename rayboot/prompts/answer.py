@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import html
 import json
 import re
 import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from doctest import DocTestParser
 from functools import cache
 
@@ -35,18 +37,19 @@ _THOUGHTS = re.compile(
 """What models write before they answer, in their own marks, closed or not."""
 _SPECIAL = re.compile(
     rf"{_NOT_QUOTED}(?:<\|[^|<>\n]{{1,40}}\|>|<\uff5c[^\uff5c<>\n]{{1,40}}\uff5c>|</?s>(?=\s|$)|<\|[a-z_]+>|<[a-z_]+\|>|"
-    r"<(?:bos|eos|pad|eod|eot|EOT|EOD|endoftext|end_of_text|start_of_turn|end_of_turn|end_of_utterance)>|"
-    r"</?(?:fim_\w+|file_sep|jupyter_\w+)>|\[/?INST\]|<</?SYS>>)|^\[(?:BEGIN|DONE)\]",
+    r"<(?:bos|eos|pad|unk|eod|eot|EOT|EOD|endoftext|end_of_text|start_of_turn|end_of_turn|end_of_utterance)>|"
+    r"</?(?:fim_\w+|file_sep|jupyter_\w+)>|\[/?INST\]|<</?SYS>>|\[\|[a-z]+\|\])|^\[(?:BEGIN|DONE)\]"
+    r"|^### ?(?:Instruction|Response|User|Human|Assistant):|^(?:Human|User|USER|Assistant|ASSISTANT): ",
     re.MULTILINE,
 )
-"""Special tokens of the common models, as text."""
+"""Special tokens of the common models, as text, and the heads of turns that some make up."""
 _WRAPPERS = (
     r"code|answer|final_answer|solution|response|output|result|program|script|execute|pre|implementation|"
     r"python|javascript|java|perl|go|swift|PYTHON|JAVASCRIPT|JAVA|PERL|GO|SWIFT|CODE|ANSWER|SOLUTION|TESTS?|RESPONSE"
 )
 _WRAPPER = re.compile(
     rf"^[ \t]*(?:(?:<(?:{_WRAPPERS})(?: [^<>\n]*)?>)+|\[(?:{_WRAPPERS})\])[ \t]*"
-    rf"|(?:(?:</(?:{_WRAPPERS})>)+|\[/(?:{_WRAPPERS})\])(?![\"'])"
+    rf"|(?:(?:</(?:{_WRAPPERS})>)+|\[/(?:{_WRAPPERS})\])(?=[ \t]*$)"
     r"|^[ \t]*\\(?:begin|end)\{(?:lstlisting|verbatim|minted|code|python)\}(?:\[[^\]\n]*\]|\{\w+\})*[ \t]*$",
     re.MULTILINE,
 )
@@ -157,6 +160,8 @@ _NO_PROGRAM = frozenset(
     ]
 )
 _FENCE = re.compile(r"^[ \t]*(?:> ?)*[ \t]*(`{3,}|~{3,})[ \t]*(.*)$", re.MULTILINE)
+_TAGS = "|".join(name for language, names in _ALIASES.items() for name in (language, *names))
+_MID_LINE = re.compile(rf"[^\s`~>*+\-\"'=(][ \t]*```(?:{_TAGS})[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _SPACES = str.maketrans(
     dict.fromkeys("\u00a0\u2002\u2003\u2007\u2009\u202f\u3000", " ")
     | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad", "")
@@ -167,6 +172,10 @@ _SIGNS = str.maketrans(
     | {"\u2028": "\n", "\u2013": "-", "\u2212": "-", "\u2026": "..."}
 )
 """What a word processor makes of quotes and signs."""
+
+
+LONGEST = 60_000
+"""Characters at the end of an answer that are read: more must not cost minutes."""
 
 
 def is_marked(text: str) -> bool:
@@ -185,9 +194,12 @@ def spoken(answer: str) -> Iterator[list[str]]:
     A thought that was never closed, or never opened, is one too.
     """
     answer = answer.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+    answer = re.sub(
+        r"\A (?=```|~~~)", "", answer
+    )  # some chats' space, which is none of the code's indentation
     said = re.split(rf"{_NOT_QUOTED}(?:{_UNTHOUGHT})", _THOUGHTS.sub("\n\n", answer))[-1]
     for text in dict.fromkeys((said, answer)):
-        yield [_WRAPPER.sub("\n", turn) for turn in _SPECIAL.split(text) if turn.strip()]
+        yield [_WRAPPER.sub("\n", turn) for turn in _SPECIAL.split(text[-LONGEST:]) if turn.strip()]
 
 
 def readings(text: str, language: Language) -> Iterator[tuple[bool, list[str]]]:
@@ -196,24 +208,24 @@ def readings(text: str, language: Language) -> Iterator[tuple[bool, list[str]]]:
     True is said of a reading that goes by fences: its blocks are code even where they do not parse.
     """
     blocks = _fences(text)
-    yield True, [code for tag, code in blocks if _may_be(tag, language)]
-    loose = _loose_fences(text)
-    yield True, [code for tag, code in loose if _may_be(tag, language)]
+    pieces = [("", piece) for piece in runs(_below(text, blocks), language)]
+    for reading in ([*blocks, *pieces], _loose_fences(text))[:: -1 if _MID_LINE.search(text) else 1]:
+        yield True, [code for tag, code in reading if _may_be(tag, language)]
     widest = re.search(r"^[ \t]*(`{3,}|~{3,}).*\n(?s:(.*))^[ \t]*\1[ \t]*$", text, re.MULTILINE)
     yield False, [widest[2]] if widest else []
     tokens = _markdown().parse(text)
-    yield False, [token.content for token in tokens if token.type == "code_block"]
     bare = _FENCE.sub("```", text)
     yield False, runs(bare, language)
     yield False, runs(re.sub(r"^(?:> ?)+", "", bare, flags=re.MULTILINE), language)
     yield False, [] if _FENCE.search(text) else [text]
+    yield False, [token.content for token in tokens if token.type == "code_block"]
     names = "|".join((language, *_ALIASES[language]))
     spans = [
         child.content for token in tokens for child in token.children or () if child.type == "code_inline"
     ]
     yield False, [re.sub(rf"^(?:{names})\s+", "", span, flags=re.IGNORECASE) for span in spans]
     yield False, [code for tag, code in blocks]
-    yield False, list(_in_json([text, *(code for _, code in blocks)]))
+    yield False, list(_in_json([*(code for _, code in blocks), text]))
 
 
 def above_fences(text: str) -> str:
@@ -238,6 +250,8 @@ def mended(code: str, language: Language) -> str | None:
 
 def _transcript(code: str) -> str:
     """The statements that were typed at a prompt."""
+    code = re.sub(r"^In \[\d+\]: ", ">>> ", code, flags=re.MULTILINE)
+    code = re.sub(r"^ *\.\.\.: ?", "... ", code, flags=re.MULTILINE)
     if not re.search(r"^\s*>>> ", code, re.MULTILINE) or tree_of(code):
         return code
     try:
@@ -251,6 +265,12 @@ def _first_line_as_the_next(code: str) -> str:
     first, _, rest = code.lstrip("\n").partition("\n")
     mended = f"{first}\n{textwrap.dedent(rest)}"
     return code if first[:1].isspace() or tree_of(mended) is None else mended
+
+
+def _without_numbers(code: str) -> str:
+    """A listing without the numbers of its lines."""
+    numbered = re.search(r"^(?!\s*\d+[ .:|)])", code.strip("\n"), re.MULTILINE) is None
+    return re.sub(r"^[ \t]*\d+ ?[.:|)]? ?", "", code, flags=re.MULTILINE) if numbered else code
 
 
 def _without_its_end(code: str) -> str:
@@ -267,6 +287,7 @@ _CHANGES: list[Callable[[str], str]] = [
     _transcript,
     lambda code: re.sub(r"^>+ ?", "", code, flags=re.MULTILINE),
     _first_line_as_the_next,
+    _without_numbers,
     lambda code: code.expandtabs(4),
     lambda code: code.replace(r"\_", "_") if tree_of(code.replace(r"\_", "_")) else code,
     lambda code: code.replace(r"\n", "\n") if "\n" not in code.strip() else code,
@@ -293,6 +314,13 @@ def _fences(text: str, depth: int = 0) -> list[tuple[str, str]]:
         elif token.type == "fence":
             found.append((tag, token.content))
     return found
+
+
+def _below(text: str, blocks: list[tuple[str, str]]) -> str:
+    """What stands below the last fence, where the last version may stand bare."""
+    _, last, below = text.rpartition(blocks[-1][1] or text) if blocks else ("", "", "")
+    below = below.partition("\n")[2]
+    return "" if not last or is_fenced(below) else below
 
 
 def _tag(info: str) -> str:
@@ -330,12 +358,21 @@ def _loose_fences(text: str) -> list[tuple[str, str]]:
 
 
 def _in_json(candidates: list[str]) -> Iterator[str]:
-    """Texts of an answer that is, or that fences, a JSON object."""
+    """Texts of an answer that is, fences, or holds an object of JSON or a literal of Python."""
     for candidate in candidates:
-        try:
-            data = json.loads(candidate)
-        except (ValueError, RecursionError):
-            continue
-        yield from (
-            (value for value in data.values() if isinstance(value, str)) if isinstance(data, dict) else ()
-        )
+        for read in (ast.literal_eval, _first_object):
+            with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+                yield from _texts(read(candidate.strip()))
+                break
+
+
+def _first_object(text: str) -> object:
+    return json.JSONDecoder().raw_decode(text, text.index("{"))[0]
+
+
+def _texts(data: object) -> Iterator[str]:
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, dict | list):
+        for each in data.values() if isinstance(data, dict) else data:
+            yield from _texts(each)

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from rayboot.problems.types import Language
-from rayboot.prompts.answer import above_fences, is_marked, mended, readings, spoken
+from rayboot.prompts.answer import LONGEST, above_fences, is_marked, mended, readings, spoken
 from rayboot.prompts.show import lines
 from rayboot.prompts.source import (
     acts,
@@ -21,14 +21,16 @@ from rayboot.prompts.source import (
     header,
     hoisted,
     needs,
+    only_imports,
     parses,
     reads_input,
     runs,
     unclosed,
 )
 
-WHOLE, BODY, BROKEN, OTHER, SCRAP = 5, 4, 3, 2, 1
-"""What a candidate is: the program, its rest after a prompt's beginning, a broken one, other code, a block."""
+WHOLE, METHOD, BODY, BROKEN, OTHER, SCRAP = 6, 5, 4, 3, 2, 1
+"""What a candidate is: the program, one whose function is a method of `Solution`, its rest after a prompt's
+beginning, a broken one, other code, a block."""
 
 BLOCKS = 50
 """Number of an answer's last blocks that are read: a model that repeats itself must not cost minutes."""
@@ -55,7 +57,7 @@ class _Extraction:
 
     def program(self, completion: str) -> str:
         plain = self._joined(completion)
-        if self._is_code(completion, plain):
+        if len(completion) <= LONGEST and self._is_code(completion, plain):
             return plain
         best = (0, plain)
         for turns in spoken(completion):
@@ -64,7 +66,7 @@ class _Extraction:
                     if candidate[0] == WHOLE:
                         return candidate[1]
                     best = max(best, candidate, key=lambda each: each[0])
-                if best[0] == BODY:
+                if best[0] >= BODY:
                     return best[1]
             if best[0]:
                 break
@@ -97,6 +99,8 @@ class _Extraction:
         parts = [mended(block, self._language) for block in blocks]
         for place in reversed(range(len(blocks))):
             code, block = parts[place], blocks[place]
+            if self._is_quoted(block, [each for each in parts[:place] if each]):
+                continue
             if code is None or (not self._defines(code) and self._defines(block)):
                 yield (BROKEN if self._defines(block) else SCRAP), self._joined(block)
                 code = block
@@ -110,6 +114,13 @@ class _Extraction:
         if self._entry_point and len(blocks) > 1 and parses(together, self._language):
             yield self._grade(together, together, []), self._joined(hoisted(together, self._language))
 
+    def _is_quoted(self, block: str, earlier: Sequence[str]) -> bool:
+        """Whether it only explains: the first lines of an earlier function, or a part of an earlier program."""
+        if not self._entry_point:
+            return any(_flat(block) in _flat(each) for each in earlier)
+        beginning = re.compile(rf"^[ \t]*{re.escape(block.strip())}[ \t]*\n+[ \t]+\S", re.MULTILINE)
+        return any(beginning.search(each) for each in earlier)
+
     def _needed(self, place: int, parts: Sequence[str | None]) -> list[str]:
         """Blocks that bind what this one needs: nearer ones first looked at, and those below it last."""
         found: set[int] = set()
@@ -117,19 +128,23 @@ class _Extraction:
         missing = needs(code, self._language)
         for other in [*range(place - 1, -1, -1), *range(place + 1, len(parts))]:
             part = parts[other]
-            if part is None or not missing:
+            if part is None or not missing or part.strip() in code:
                 continue
-            if self._language != "python" and self._defines(part):
-                continue  # two definitions are one too many there
             bound = binds(part, self._language)
-            if bound & missing or "*" in bound:
+            if self._language != "python" and (self._defines(part) or bound & binds(code, self._language)):
+                continue  # two definitions are one too many there
+            if not self._entry_point and reads_input(part) and reads_input(code):
+                continue  # and so are two programs
+            if bound & missing or "*" in bound or only_imports(part):
                 found.add(other)
                 missing = (missing - bound) | (needs(part, self._language) - binds(code, self._language))
         return [part for number in sorted(found) if (part := parts[number])]
 
     def _grade(self, code: str, program: str, needed: Sequence[str]) -> int:
         if self._entry_point:
-            return WHOLE if self._defines(code) else OTHER
+            if defines(code, self._entry_point, self._language, method=False):
+                return WHOLE
+            return METHOD if self._defines(code) else OTHER
         if reads_input(code) and acts(code, self._language):
             return WHOLE
         helped = reads_input(program) and acts(code, self._language)
@@ -179,3 +194,8 @@ class _Extraction:
         if language != "java" and binds(above, language) - binds(code, language):
             return hoisted(above + code, language)
         return lines("\n".join(line for line in header(before, language) if line not in code)) + code
+
+
+def _flat(code: str) -> str:
+    """The lines without their indentation, each between line ends."""
+    return "\n".join(["", *map(str.strip, code.strip().split("\n")), ""])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import json
 import re
 import symtable
 import textwrap
@@ -46,20 +47,25 @@ _NAMED: dict[Language, str] = {
     "go": r"^\s*func\s+{name}\b",
     "swift": r"^\s*(?:[\w@]+[ \t]+){0,6}func\s+{name}\b",
 }
+_IMPORT = re.compile(r"\s*(?:(?:import|use|package)\b|[\")]|//|#|$)")
 _CODE_LINE = re.compile(
-    r"\s|[})\]@]|//|/\*|\*|#|[$@%]\w|[\w.$]+(?:\(.*\)|\s*(?::=|\+?=)\s.*)$"
-    r"|(?:import|package|use)\s+[\w.:\"/*]+;?$|(?:import|use|func|function|sub|class|struct|public|private|static|export|async|const|let|var|my|our|"
-    r"type|enum|record|interface)\s.*\W|.*[{};]\s*(?:(?://|#).*)?$"
+    r"\s|[})\]@]|//|/\*|\*/|#|[$@%]\w|[\w.$\[\]\"']+(?: ?\(.*\)|\s*[:+\-*/%]?=\s.*)\s*(?:(?://|#).*)?$"
+    r"|(?:import|package|use|sub|class|struct|enum|record|interface)\s+[\w.:\"/*]+;?$"
+    r"|(?:import|use|func|function|sub|class|struct|public|private|protected|static|final|abstract|export|async|const|let|"
+    r"var|my|our|type|enum|record|interface)\s.*\W|.*[{};]\s*(?:(?://|#).*)?$"
 )
 """A line outside all brackets that is code, in languages with braces."""
 _UNFINISHED = re.compile(r"@|.*(?:\"\"\"|''')|[^\n]*[\\([{,]\s*(?:#.*)?$", re.DOTALL | re.MULTILINE)
 _GOES_ON = re.compile(r"(?:else|elif|except|finally)\b.*:|[)\]}]")
+_LABELLED = re.compile(r"^[\w *]{1,30}: +(?=(?:async )?(?:def|class) \w+[(:])", re.MULTILINE)
 _CHUNKS = 30
 """Pieces at the margin that may belong to one Python statement."""
 _OPENING, _CLOSING = "([{", ")]}"
 _READS = re.compile(
-    r"\binput\s*\(|\bstdin\b|\bopen\s*\(\s*(?:0|['\"]/dev/stdin)|fileinput|STDIN|<>|System\.in|readLine|/dev/stdin"
+    r"\binput\s*\(|\bstdin\b|\b(?:open|readFileSync)\s*\(\s*0|fileinput|STDIN|<>|System\.in|os\.Stdin|readLine|"
+    r"/dev/stdin|\bfmt\.Scan"
 )
+_FEIGNS = re.compile(r"\bstdin\s*=\s*(?:io\.)?StringIO\s*\(|\bpatch\(|\bsubprocess\b")
 _BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 
 
@@ -77,9 +83,18 @@ def parses(code: str, language: Language) -> bool:
     if language == "python":
         tree = tree_of(code)
         return tree is not None and not all(map(_says_nothing, tree.body))
-    return bool(code.strip()) and unclosed(code, language) == ""
+    return bool(code.strip()) and unclosed(code, language) == "" and not _is_json(code)
 
 
+def _is_json(code: str) -> bool:
+    try:
+        json.loads(code)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+@lru_cache(maxsize=64)
 def unclosed(code: str, language: Language) -> str | None:
     """The brackets that are missing at the end; None where the code is broken otherwise."""
     stack: list[str] = []
@@ -91,14 +106,15 @@ def unclosed(code: str, language: Language) -> str | None:
     return "".join(reversed(stack))
 
 
-def defines(code: str, name: str, language: Language) -> bool:
-    """Whether the code defines the function: in Python at the top, with a body, or as a method of `Solution`."""
+def defines(code: str, name: str, language: Language, *, method: bool = True) -> bool:
+    """Whether the code defines the function: in Python at the top, with a body, or if so wished as a method of
+    `Solution`."""
     if not name:
         return False
     tree = tree_of(code) if language == "python" else None
     if tree is None:
         return definition(code, name, language) < len(code)
-    return any(_defines(statement, name) for statement in _top(tree.body))
+    return any(_defines(statement, name, method) for statement in _top(tree.body))
 
 
 def definition(code: str, name: str, language: Language) -> int:
@@ -114,8 +130,8 @@ def header(code: str, language: Language) -> list[str]:
 
 
 def reads_input(code: str) -> bool:
-    """Whether the code looks at its standard input."""
-    return _READS.search(code) is not None
+    """Whether the code looks at its standard input, and does not make one up to try a program."""
+    return _READS.search(code) is not None and _FEIGNS.search(code) is None
 
 
 def acts(code: str, language: Language) -> bool:
@@ -139,6 +155,11 @@ def binds(code: str, language: Language) -> frozenset[str]:
         s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()
     }
     return frozenset(bound | ({"*"} if re.search(r"^from [\w.]+ import \*", code, re.MULTILINE) else set()))
+
+
+def only_imports(code: str) -> bool:
+    """Whether code with braces is nothing but imports, which do not say what they bind."""
+    return all(map(_IMPORT.match, code.split("\n")))
 
 
 @lru_cache(maxsize=64)
@@ -184,7 +205,7 @@ def runs(text: str, language: Language) -> list[str]:
 
 def _python_runs(text: str) -> list[str]:
     chunks: list[str] = []
-    for line in text.split("\n"):
+    for line in _LABELLED.sub("", text).split("\n"):
         if chunks and (not line.strip() or line[0].isspace() or _GOES_ON.match(line)):
             chunks[-1] += "\n" + line
         else:
@@ -221,9 +242,12 @@ def _statement_end(chunks: list[str], place: int) -> int:
 
 def _braced_runs(text: str, language: Language) -> Iterator[str]:
     run: list[str] = []
-    depth = 0
+    depth, in_comment = 0, False
     for line in text.split("\n"):
-        if depth > 0 or not line.strip() or _CODE_LINE.match(line):
+        in_comment = (in_comment or line.lstrip().startswith("/*")) and "*/" not in line
+        if in_comment:
+            run.append(line)
+        elif depth > 0 or not line.strip() or _CODE_LINE.match(line):
             run.append(line)
             depth = max(0, depth + sum(1 if sign in _OPENING else -1 for sign in _brackets(line, language)))
         else:
@@ -258,6 +282,7 @@ def _says_nothing(statement: ast.stmt) -> bool:
         return statement.value is None
     return isinstance(statement, ast.Expr) and not any(
         isinstance(node, ast.Call | ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr | ast.Subscript)
+        and not (isinstance(node, ast.Call) and ast.unparse(node.func) == "O")  # as of a complexity
         for node in ast.walk(statement)
     )
 
@@ -270,19 +295,26 @@ def _top(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _top([*statement.body, *getattr(statement, "orelse", [])])
 
 
-def _defines(statement: ast.stmt, name: str) -> bool:
+def _defines(statement: ast.stmt, name: str, method: bool) -> bool:
     match statement:
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             return statement.name == name and not all(map(_is_stub, statement.body))
         case ast.ClassDef(name="Solution") if name != "Solution":
-            return any(_defines(each, name) for each in statement.body)
+            return method and any(_defines(each, name, method) for each in statement.body)
         case ast.ClassDef():
             return statement.name == name
-        case ast.Assign():
-            return any(isinstance(target, ast.Name) and target.id == name for target in statement.targets)
-        case ast.AnnAssign(target=ast.Name(id=target)):
-            return target == name and statement.value is not None
+        case ast.Assign(targets=[ast.Name(id=target)]) | ast.AnnAssign(target=ast.Name(id=target)):
+            return target == name and _may_be_called(statement.value, name)
     return False
+
+
+def _may_be_called(value: ast.expr | None, name: str) -> bool:
+    """Whether it may be a function, and not what the function of this name says of an example."""
+    itself = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == name
+    return (
+        isinstance(value, ast.Lambda | ast.Name | ast.Attribute | ast.Call | ast.IfExp | ast.Subscript)
+        and not itself
+    )
 
 
 def _is_stub(statement: ast.stmt) -> bool:

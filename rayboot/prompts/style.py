@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
+from rayboot.errors import UserError
 from rayboot.problems.types import Problem
 from rayboot.prompts.completion import program_in
 from rayboot.prompts.library import TemplateLibrary
@@ -93,7 +95,19 @@ class ChatStyle:
         return program.rstrip().lstrip("\r\n")
 
     def target(self, problem: Problem, program: str) -> str:
-        return self._answer(problem, self.shown(problem, program))["content"]
+        return self._space + self._answer(problem, self.shown(problem, program))["content"]
+
+    @cached_property
+    def _space(self) -> str:
+        """The white space that the chat's form has before an answer, as Llama 2's: a model writes it."""
+        question, answer = _message("user", "the-question"), _message("assistant", "the-answer")
+        opening = self._render([question]).rpartition("the-question")[2]
+        try:
+            answered = self._render([question, answer, question]).partition("the-question")[2]
+        except UserError:  # its chats have no second turn
+            return ""
+        between = answered.removeprefix(opening).partition("the-answer")[0]
+        return between if answered.startswith(opening) and between.isspace() else ""
 
     def _ask(self, problem: Problem) -> Message:
         return _message("user", self.templates(problem).chat.ask.format(**task_fields(problem)))

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("openai")
 
+from aiohttp import web
 from support.canned_server import (
     Answer,
     CannedServer,
@@ -126,11 +127,18 @@ async def test_a_prompt_too_long_is_a_value_error() -> None:
     assert "'MBPP/11/0'" in str(error)
 
 
+def latin_1(body: object) -> web.Response:
+    return web.Response(body=b'{"choices": [{"text": "\xe9"}]}', content_type="application/json")
+
+
 @pytest.mark.parametrize(
     "answer",
     [
         page("<h1>Welcome</h1>"),
         page("{]", kind="application/json"),
+        page("[" * 100_000, kind="application/json"),
+        page("9" * 5000, kind="application/json"),
+        latin_1,
         completions(),
         refusal(200, "upstream is out of credits"),
     ],
@@ -154,6 +162,19 @@ async def test_a_server_that_has_answered_loses_one_request_and_not_the_evaluati
         [second] = await asking.generate([request(1, 2)])
     assert not first.completions[0].is_missing
     assert [each.is_missing for each in second.completions] == [True, True]
+
+
+async def test_a_prompt_that_a_filter_refuses_costs_that_request_alone() -> None:
+    fault = refusal(400, "The prompt triggered our content management policy.")
+    async with canned_server(completions("second"), fault) as server:
+        first, second = await engine(server, max_concurrency=1).generate([request(), request()])
+    assert [each.completions[0].is_missing for each in (first, second)] == [True, False]
+
+
+async def test_json_that_is_not_called_so_is_an_answer() -> None:
+    async with canned_server(page('{"choices": [{"text": "a"}]}', kind="text/plain")) as server:
+        [completion] = (await answered(server, request())).completions
+    assert completion.text == "a"
 
 
 async def test_a_proxy_that_stands_before_an_unreachable_server_is_named(

@@ -70,6 +70,10 @@ def test_a_thought_is_no_answer(answer: str) -> None:
         "<pre><code class='language-python'>def half(x):\n    return x / 2 if x &gt; 0 else x / 2\n</code></pre>",
         f"\\begin{{lstlisting}}[language=Python]\n{RIGHT}\n\\end{{lstlisting}}",
         json.dumps({"explanation": "It halves.", "code": RIGHT}),
+        "Here: " + json.dumps({"calls": [{"name": "run", "arguments": {"code": RIGHT}}]}),
+        repr({"code": RIGHT}),
+        f"{RIGHT}\n\n### Instruction:\nRound it.\n### Response:\n{WRONG}",
+        f"{RIGHT}[|endofturn|]",
     ],
 )
 def test_special_tokens_and_tags_are_no_code(answer: str) -> None:
@@ -98,6 +102,9 @@ def test_special_tokens_and_tags_are_no_code(answer: str) -> None:
         "- Use `def half(x): return x / 2`\n- Done",
         f"Here:\r\n```python\r\n{RIGHT}\r\n```\r\n".replace("\n", "\r\n"),
         "```python\n>>> def half(x):\n...     return x / 2\n...\n>>> half(3)\n1.5\n```",
+        "```\nIn [1]: def half(x):\n   ...:     return x / 2\n\nIn [2]: half(3)\nOut[2]: 1.5\n```",
+        "```python\n1 def half(x):\n2     return x / 2\n```",
+        f"Answer: {RIGHT}\n\nO(1)",
         "```python\ndef half(x):\n\u00a0\u00a0\u00a0\u00a0return\u00a0x / 2\n```",
         f"\ufeff{RIGHT}",
         "Answer:\n    def half(x):\n        return x / 2\nOk.",
@@ -114,6 +121,11 @@ def test_fences_are_found_wherever_they_stand_and_prose_is_left_out(answer: str)
     [
         f"{fenced(WRONG)}\nAlternatively:\n{fenced(RIGHT)}\nThen\n{fenced('python half.py', 'bash')}\n{fenced('1.5', 'text')}",
         f"Wrong version:\n\n{WRONG}\n\nFixed version:\n\n{RIGHT}\n\nDone.",
+        f"{fenced(WRONG)}\nFixed: {fenced(RIGHT)}",
+        f"{fenced(WRONG)}\nFixed:\n\n{RIGHT}",
+        f"{fenced('def half(x):' + chr(10) + '    y = x / 2' + chr(10) + '    return y')}\nIt begins with\n{fenced('def half(x):' + chr(10) + '    y = x / 2')}",
+        f"{fenced(RIGHT)}\nAs a class:\n{fenced('class Solution:' + chr(10) + '    def half(self, x):' + chr(10) + '        return x / 2')}",
+        f"{fenced(RIGHT)}\nThen:\n{fenced('half = half(3)')}\nprints\n{fenced('half = 1.5', '')}",
         f"{fenced(RIGHT)}\nThe signature:\n{fenced('def half(x: float) -> float: ...')}",
         f"{fenced(RIGHT)}\nUse it:\n{fenced('from solution import half' + chr(10) + 'print(half(3))')}",
         f"{fenced('import operator')}\n{fenced('def half(x):' + chr(10) + '    return operator.truediv(x, 2)')}",
@@ -153,6 +165,9 @@ def test_a_signature_is_continued_or_repeated(answer: str) -> None:
         (f"Save and run\n{fenced('python a.py', 'bash')}\n{fenced(READS)}\nExample:\n{fenced('3', '')}\n{fenced('1.5', 'text')}", READS),
         (f"{fenced('print(input())')}\nFixed:\n{fenced(READS)}\nThe key:\n{fenced('n = int(input())')}", READS),
         (f"Read and print:\n\n{READS}\n\nThat's all.", READS),
+        (f"{fenced(READS)}\nTry it:\n{fenced('sys.stdin = io.StringIO(3)' + chr(10) + READS + chr(10) + 'assert n')}", READS),
+        (f"{fenced('import sys' + chr(10) + 'for line in sys.stdin:' + chr(10) + '    print(line)')}\nThe loop:\n{fenced('for line in sys.stdin:' + chr(10) + '    print(line)')}",
+         "import sys\nfor line in sys.stdin:\n    print(line)"),
         (f"{fenced('n = int(input())')}\nthen\n{fenced('print(n / 2)')}", "n = int(input())\n\nprint(n / 2)"),
         (f"{fenced('def f(n):' + chr(10) + '    return n / 2' + chr(10) + 'print(f(int(input())))')}\nTry:\n{fenced('print(f(3))')}",
          "def f(n):\n    return n / 2\nprint(f(int(input())))"),
@@ -160,6 +175,18 @@ def test_a_signature_is_continued_or_repeated(answer: str) -> None:
 )  # fmt: skip
 def test_of_programs_the_last_that_reads_its_input_counts(answer: str, right: str) -> None:
     assert program(answer, reads=True) == right
+
+
+@pytest.mark.parametrize(
+    ("language", "imports"),
+    [("go", 'import (\n\t"fmt"\n)'), ("perl", "use List::Util qw(sum);"), ("swift", "import Foundation"), ("java", "import java.util.List;")],
+)  # fmt: skip
+def test_a_block_of_imports_belongs_to_what_follows(language: str, imports: str) -> None:
+    reads = {"go": "func main() { fmt.Scan() }", "java": "class Main { Object o = System.in; }", "perl": "print <STDIN>;", "swift": "print(readLine()!)"}[language]  # fmt: skip
+    problem = Problem(id="x/1", benchmark="own", language=language, statement="Half.", tests=(StdioTest(stdin="3", stdout="1.5"),))  # fmt: skip
+    answer = f"{fenced(imports, language)}\nThen:\n{fenced(reads, language)}"
+    found = PromptBuilder(len, 10_000).program(problem, answer)
+    assert [line for line in found.split("\n") if line] == [*imports.split("\n"), reads]
 
 
 def test_what_is_broken_stays_broken() -> None:
@@ -187,9 +214,34 @@ def test_answers_in_other_languages_are_read_alike(language: str, right: str, wr
         right,
         f"{right}</s>",
         f"Here it is:\n\n{right}\n\nIt's half of x (really).",
+        f"**Code**\n\n{right}\n\n* It's half of x (really).",
         f"<think>{fenced(wrong, language)}</think>\n{fenced(right, language)}<|im_end|>",
         f"{fenced(wrong, language)}\nFixed:\n{fenced(right, language.upper())}\n{fenced('half(3)', 'text')}",
         f"{fenced(right, '')}\nIn Python:\n{fenced(RIGHT)}",
         f"Sure! {fenced(right, language)}",
+        json.dumps({"code": right}),
+    ):
+        assert PromptBuilder(len, 10_000).program(problem, answer) == right
+
+
+@pytest.mark.parametrize(
+    ("language", "right", "wrong"),
+    [
+        ("javascript", "const fs = require('fs');\nconsole.log(fs.readFileSync(0, 'utf8') / 2)", "console.log(require('fs').readFileSync(0))"),
+        ("perl", "my ($n) = <STDIN>;\nprint $n / 2;", "my $n = <STDIN>;\nprint $n;"),
+        ("java", "import java.util.*;\nclass Main\n{\n    int n;\n\n    public static void main(String[] a)\n    {\n        System.out.println(new Scanner(System.in).nextInt() / 2.0);\n    }\n}",
+         "import java.util.*;\nclass Main {\n    public static void main(String[] a) {\n        System.out.println(new Scanner(System.in).nextInt());\n    }\n}"),
+        ("go", "package main\n\nimport \"fmt\"\n\nfunc main() {\n\tvar n float64\n\tfmt.Scan(&n)\n\tfmt.Println(n / 2)\n}", "package main\nfunc main() {\n\tfmt.Scan()\n}"),
+        ("swift", "let n = Double(readLine()!)!\nprint(n / 2) // half", "let n = readLine()\nprint(n)"),
+    ],
+)  # fmt: skip
+def test_so_are_programs_that_read_their_input(language: str, right: str, wrong: str) -> None:
+    problem = Problem(
+        id="x/1", benchmark="own", language=language, statement="Half.", tests=(StdioTest(stdin="3", stdout="1.5"),)
+    )  # fmt: skip
+    for answer in (
+        right,
+        f"Here it is:\n\n{right}\n\nIt's half of x (really).",
+        f"{fenced(wrong, language)}\nFixed:\n{fenced(right, language)}\nInput:\n{fenced('3', '')}\nOutput:\n{fenced('1.5', '')}",
     ):
         assert PromptBuilder(len, 10_000).program(problem, answer) == right

@@ -167,6 +167,17 @@ def test_a_chat_answers_with_the_whole_program_where_plain_text_goes_on() -> Non
         assert prompts.program(problem, completion) == problem.references[0].rstrip()
 
 
+def test_a_target_begins_with_the_space_that_the_chats_form_has_before_an_answer() -> None:
+    def as_llama_2(chat: Sequence[Message]) -> str:
+        turns = {"user": "<s>[INST] {content} [/INST]", "assistant": " {content} </s>"}
+        return "".join(turns[each["role"]].format(**each) for each in chat)
+
+    prompts = builder(style=ChatStyle(TemplateLibrary(), as_llama_2))
+    program = double().references[0].rstrip()
+    assert prompts.target(double(), program) == f" ```python\n{program}\n```"
+    assert prompts.program(double(), prompts.target(double(), program)) == program
+
+
 def test_a_wrong_program_to_repair_is_part_of_the_first_prompt() -> None:
     problem = double(benchmark="quixbugs", buggy_code="def double(x):\n    return x\n")
     assert builder().first(problem) == (
