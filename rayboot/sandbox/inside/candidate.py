@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import builtins
 import copy
+import dataclasses
 import importlib
 import io
 import linecache
@@ -385,9 +386,11 @@ _NOT_OWN = frozenset(_NOT_OWN_NAMES.split())
 
 
 def _overridden(kind: type, base: type) -> list[str]:
-    """Names of a builtin type that a class built on it defines anew."""
-    own = {name for part in kind.__mro__[: kind.__mro__.index(base)] for name in vars(part)}
-    return sorted(name for name in own - _NOT_OWN if hasattr(base, name))
+    """Names of a builtin type that a class built on it defines anew, and its further special methods."""
+    own = {name for part in kind.__mro__ if part not in base.__mro__ for name in vars(part)} - _NOT_OWN
+    special = {name for name in own if name[:2] == "__" and callable(getattr(kind, name, None))}
+    known = special | {name for name in own if hasattr(base, name)}
+    return sorted(name for name in known if getattr(kind, name, None) is not getattr(base, name, None))
 
 
 _Empty = namedtuple("_Empty", "")
@@ -420,7 +423,7 @@ def _state(value: Any) -> dict[str, Any]:
     """What an object consists of; of a dataclass, what its `__eq__` looks at."""
     kind = type(value)
     if _equality(kind) == "state":
-        return {f.name: getattr(value, f.name) for f in kind.__dataclass_fields__.values() if f.compare}
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(kind) if f.compare}
     state = dict(getattr(value, "__dict__", {}))
     for part in kind.__mro__:
         slots = vars(part).get("__slots__", ())
