@@ -121,6 +121,8 @@ class _Answers:
         self._describing = 0
         self._described: set[int] = set()
         self._loop: Any = None
+        self._tasks: dict[int, Any] = {}
+        """Of what the test awaits, by number."""
 
     def loop(self) -> None:
         while True:
@@ -185,6 +187,11 @@ class _Answers:
         found = {name: self._namespace[name] for name in names if name in self._namespace}
         return {name: self._encode_shared(value) for name, value in found.items()}
 
+    def _classes(self, more: dict[str, Any], names: list[str]) -> Any:
+        """The numbers of those classes that the program's global names are bound to."""
+        found = [self._namespace.get(name) for name in names]
+        return [self._number(kind) for kind in found if isinstance(kind, type)]
+
     def _call(self, more: dict[str, Any], function: Any, arguments: Any, keywords: Any) -> Any:
         """Call a function of the program's."""
         args = [self._decode(argument) for argument in arguments]
@@ -214,16 +221,42 @@ class _Answers:
         base = base_type(type(value))
         return self._encode(base_value(value, base)) if base else None
 
-    def _await(self, more: dict[str, Any], target: Any) -> Any:
-        """Run a coroutine, or whatever can be awaited, to its end."""
-        import asyncio  # few programs need it, and it takes a while
+    def _step(self, more: dict[str, Any], target: Any) -> Any:
+        """Go on with a coroutine, or whatever can be awaited, and all that runs beside it, for a moment.
 
-        async def result() -> object:
-            return await self._decode(target)
+        Gives a tuple: of the result, or empty while there is none.
+        """
+        import asyncio  # few programs need it, and it takes a while
 
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-        return self._encode_shared(self._loop.run_until_complete(result()))
+        task = self._tasks.get(target[1])
+        if task is None:  # it goes first, up to where it waits, as in the test's own event loop
+            others = list(self._loop._ready)
+            self._loop._ready.clear()
+            task = self._tasks[target[1]] = self._loop.create_task(_result(self._decode(target)))
+            self._loop.call_soon(self._loop.stop)
+            self._loop.run_forever()
+            self._loop._ready.extendleft(reversed(others))
+        elif not task.done():
+            self._run_for(_MOMENT)
+        if not task.done():
+            return ["t"]
+        return ["t", self._encode_shared(self._tasks.pop(target[1]).result())]
+
+    def _cancel(self, more: dict[str, Any], target: Any) -> None:
+        task = self._tasks.pop(target[1])
+        task.cancel()
+        self._run_for(_TIME_TO_CANCEL, task)
+
+    def _run_for(self, seconds: float, *tasks: Any) -> None:
+        """Run the event loop until one of the tasks (without: of all that are awaited) has ended."""
+        import asyncio
+
+        waiting = asyncio.wait(
+            tasks or self._tasks.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        self._loop.run_until_complete(waiting)
 
     def _call_back(self, number: int, args: tuple[object, ...], kwargs: dict[str, object]) -> Any:
         """Call a function of the test's that was passed to the program. It may ask for something meanwhile."""
@@ -249,11 +282,15 @@ class _Answers:
                 return _member(module, name)
             case ["G", name]:
                 return getattr(builtins, name)
-            case ["k", number, name]:
+            case ["k", number, name, *described]:
 
                 def function(*args: object, **kwargs: object) -> Any:
                     return self._call_back(number, args, kwargs)
 
+                if described:
+                    defaults, doc, annotations = map(self._decode, described[1:])
+                    function = eval(described[0], {"_call": function, "_defaults": defaults})
+                    function.__doc__, function.__annotations__ = doc, annotations
                 function.__name__ = function.__qualname__ = name
                 return function
             case ["q", number, *items]:
@@ -351,6 +388,12 @@ class _Answers:
 
 
 _DEEPEST = 20
+_MOMENT, _TIME_TO_CANCEL = 0.005, 1.0
+"""Seconds."""
+
+
+async def _result(awaitable: Any) -> object:
+    return await awaitable
 
 
 def _member(module: str, name: str) -> Any:
