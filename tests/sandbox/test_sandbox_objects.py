@@ -227,6 +227,17 @@ def catch(f):
     try: f()
     except ValueError as e: return str(e)
     except Exception as e: return type(e).__name__
+def run_in_threads(f, xs):
+    import threading
+    out = [None] * len(xs)
+    def work(i, x): out[i] = f(x)
+    threads = [threading.Thread(target=work, args=pair) for pair in enumerate(xs)]
+    for t in threads: t.start()
+    for t in threads: t.join()
+    return out
+def later(f):
+    import threading
+    threading.Timer(0.01, f).start()
 def head(f):
     import inspect
     names = f.__code__.co_varnames[:f.__code__.co_argcount]
@@ -362,6 +373,8 @@ def boom(): raise ValueError('mine')\nassert catch(boom) == 'mine'
 class Own(Exception): pass\ndef boom(): raise Own('x')\nassert catch(boom) == 'Own'
 class Own(Exception): pass\ndef boom(): raise Own('x')\ntry:\n    apply(boom)\nexcept Own as e:\n    assert str(e) == 'x'
 assert Slots(1) == Slots(1) and Slots(1).a == 1
+assert run_in_threads(lambda x: x * x, list(range(20))) == [x * x for x in range(20)]
+import time\ndone = []\nlater(lambda: done.append(1)); time.sleep(0.3); assert done == [1]
 import threading\nout = []\nts = [threading.Thread(target=lambda i=i: out.append(same(i))) for i in range(4)]\nfor t in ts: t.start()\nfor t in ts: t.join()\nassert sorted(out) == [0, 1, 2, 3]
 class T:\n    def test_a(self): assert same(1) == 1\nT().test_a()
 import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(same(1), 1)\n        with self.assertRaises(E) as c:\n            fail(3)\n        self.assertEqual(c.exception.code, 3)\n        self.assertIsInstance(V(1), V)\n        self.assertEqual(P(1), P(1))\n        self.assertCountEqual(gen(2), [1, 0])\n        with self.assertRaisesRegex(E, 'm'):\n            fail(1)\n        self.assertAlmostEqual(same(0.1 + 0.2), 0.3)\nunittest.main()

@@ -16,6 +16,7 @@ import marshal
 import math
 import operator
 import sys
+import threading
 from collections import namedtuple
 from collections.abc import Callable
 from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, ModuleType, TracebackType
@@ -118,6 +119,8 @@ class _Answers:
         self._kept: list[object] = []
         self._numbers: dict[int, int] = {}
         self._shared = Shared(2)
+        self._receiving, self._sending = threading.RLock(), threading.Lock()
+        """Threads of the program's that call functions of the test's do so one by one, while a request is answered."""
         self._describing = 0
         self._described: set[int] = set()
         self._loop: Any = None
@@ -126,13 +129,19 @@ class _Answers:
 
     def loop(self) -> None:
         while True:
-            self._answer(framing.receive(self._channel))
+            with self._receiving:
+                requests = framing.receive(self._channel)
+            self._answer(requests)
 
     def _answer(self, requests: list[Any]) -> None:
         for number, what, *details in requests:
             reply = self._reply(number, what, details)
             flush()
-            framing.send(self._channel, reply)
+            self._send(reply)
+
+    def _send(self, message: Any) -> None:
+        with self._sending:
+            framing.send(self._channel, message)
 
     def _reply(self, number: int, what: str, details: list[Any]) -> list[Any]:
         changed: dict[str, Any] = {}
@@ -261,9 +270,11 @@ class _Answers:
     def _call_back(self, number: int, args: tuple[object, ...], kwargs: dict[str, object]) -> Any:
         """Call a function of the test's that was passed to the program. It may ask for something meanwhile."""
         keywords = {name: self._encode(value) for name, value in kwargs.items()}
-        framing.send(self._channel, ["callback", number, [self._encode(value) for value in args], keywords])
-        while isinstance((answer := framing.receive(self._channel))[0], list):
-            self._answer(answer)
+        arguments = [self._encode(value) for value in args]
+        with self._receiving:
+            self._send(["callback", number, arguments, keywords])
+            while isinstance((answer := framing.receive(self._channel))[0], list):
+                self._answer(answer)
         value = self._decode(answer[1])
         if answer[0] == "raised":
             raise value

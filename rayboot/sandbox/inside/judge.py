@@ -35,7 +35,7 @@ _FORWARDED = {
 }
 """What asks about a function, a class or an object of the program's is done there."""
 _DONE_TWICE = {"random": "seed", "sys": "setrecursionlimit"}
-_DONE_THERE = {"asyncio": "sleep"}
+_DONE_THERE = {"asyncio": "sleep", "time": "sleep"}
 """What the test does to the interpreter is done to the program's, too."""
 _UNSEEN = {
     "assertLogs": "what the program logs",
@@ -196,12 +196,12 @@ class _Session:
         return do
 
     def _done_there(self, module: str, name: str, genuine: Any) -> Any:
-        """While the test sleeps, what it has begun in the program goes on."""
+        """While the test sleeps, what it has begun in the program goes on, and may call functions of the test's."""
 
-        async def do(*args: Any) -> Any:
-            if not self._link.has_tasks:
-                return await genuine(*args)
-            return await self._link.call_standard(module, name, args, {})
+        def do(*args: Any) -> Any:
+            if not self._link.is_busy:
+                return genuine(*args)
+            return self._link.call_standard(module, name, args, {})
 
         return do
 

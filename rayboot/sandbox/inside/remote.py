@@ -87,8 +87,8 @@ class Link:
         self._callbacks: list[Callable[..., Any]] = []
         self._raised: list[BaseException] = []
         self._coroutines: dict[int, tuple[Any, int]] = {}
-        self.has_tasks = False
-        """Whether the program has an event loop, in which something may go on."""
+        self.is_busy = False
+        """Whether the program may be at work while the test does nothing: on coroutines, or with threads that call back."""
         self._streams = (sys.stdout, sys.stdin)
         self._functions = {name: getattr(builtins, name) for name in ("input", "print")}
         self.classes: set[int] = set()
@@ -172,7 +172,7 @@ class Link:
         """Await something of the program's, which goes on there while this process awaits other things, too."""
         import asyncio  # few tests need it, and it takes a while
 
-        self.has_tasks = True
+        self.is_busy = True
         try:
             while not (result := self.ask("step", remote)):
                 await _Turn()
@@ -297,6 +297,7 @@ class Link:
 
     def _callback(self, function: Callable[..., Any]) -> list[Any]:
         self._callbacks.append(function)
+        self.is_busy = True
         name = str(getattr(function, "__name__", "function"))
         return ["k", len(self._callbacks) - 1, name, *self._described(function)]
 
