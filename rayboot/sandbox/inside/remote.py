@@ -88,7 +88,7 @@ class Link:
         self._raised: list[BaseException] = []
         self._coroutines: dict[int, tuple[Any, int]] = {}
         self.is_busy = False
-        """Whether the program may be at work while the test does nothing: on coroutines, or with threads that call back."""
+        """Whether the program may be at work while the test does nothing: coroutines, and threads that call back."""
         self._streams = (sys.stdout, sys.stdin)
         self._functions = {name: getattr(builtins, name) for name in ("input", "print")}
         self.classes: set[int] = set()
