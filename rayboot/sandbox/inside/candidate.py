@@ -196,11 +196,6 @@ class _Answers:
         found = {name: self._namespace[name] for name in names if name in self._namespace}
         return {name: self._encode_shared(value) for name, value in found.items()}
 
-    def _classes(self, more: dict[str, Any], names: list[str]) -> Any:
-        """The numbers of those classes that the program's global names are bound to."""
-        found = [self._namespace.get(name) for name in names]
-        return [self._number(kind) for kind in found if isinstance(kind, type)]
-
     def _call(self, more: dict[str, Any], function: Any, arguments: Any, keywords: Any) -> Any:
         """Call a function of the program's."""
         args = [self._decode(argument) for argument in arguments]

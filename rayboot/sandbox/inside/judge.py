@@ -146,9 +146,7 @@ class _Session:
         tree = ast.parse(code, TEST_FILE)
         binds, uses = names_in(tree)
         self._bound |= binds - self._set_up_classes
-        self._link.learn(
-            name for name in uses - self._bound if name[:1].isupper() and not hasattr(builtins, name)
-        )
+        classes = uses - self._bound - vars(builtins).keys()
         for node in ast.walk(tree):
             match node:
                 case ast.Name(id=name) | ast.alias(name=name) | ast.arg(arg=name):
@@ -158,8 +156,10 @@ class _Session:
                 case ast.Attribute(value=ast.Name(id=name), attr=attribute):
                     attributes.add(name)
                     names.add(attribute)
+                    classes |= {attribute} if name in classes else set()
                 case ast.Attribute(attr=attribute):
                     names.add(attribute)
+        self._link.named |= {name for name in classes if name[:1].isupper()}
         self._mentioned |= names
         self._names.modules |= {name for name in attributes if name in sys.stdlib_module_names | {"numpy"}}
         for module, functions in _FORWARDED.items():

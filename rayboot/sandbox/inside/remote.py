@@ -8,7 +8,7 @@ import inspect
 import io
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Generator, Iterable
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import suppress
 from functools import partial
 from operator import attrgetter, itemgetter, methodcaller
@@ -91,8 +91,8 @@ class Link:
         """Whether the program may be at work while the test does nothing: coroutines, and threads that call back."""
         self._streams = (sys.stdout, sys.stdin)
         self._functions = {name: getattr(builtins, name) for name in ("input", "print")}
-        self.classes: set[int] = set()
-        """Those of the program's that the tests name, by number."""
+        self.named: set[str] = set()
+        """Names in the tests that may be those of the program's own classes. A function's name is none, which may be a class too."""
         self.changes = 0
         """Requests so far that may have changed objects of the program's."""
         self.reached = False
@@ -113,11 +113,6 @@ class Link:
             raise ProgramStopped(None, "a malformed reply")
         self.reached = self.reached or bool(found)
         return {name: self._read(data, name) for name, data in found.items() if name in names}
-
-    def learn(self, names: Iterable[str]) -> None:
-        """Note which of the program's classes a test names. A function may be a class, too: its name tells nothing."""
-        numbers = self._request("classes", sorted(names))
-        self.classes |= {number for number in numbers if type(number) is int}
 
     def call(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str = "") -> Any:
         shown = [
@@ -184,7 +179,7 @@ class Link:
 
     def _request(self, what: str, *details: Any) -> Any:
         with self._lock:
-            self.reached = self.reached or what not in ("names", "classes")
+            self.reached = self.reached or what != "names"
             surroundings = self._surroundings()
             request = [*(("within", surroundings) if surroundings else ()), what, *details]
             changed = self._shared.changes(self._write)
@@ -350,8 +345,6 @@ class Link:
             raise ValueError(f"unknown tag {data[0]!r}")
         if type(number) is not int or not isinstance(about, dict):
             raise ValueError("not a number and a description")
-        if about.get("is_class") and name[:1].isupper():
-            self.classes.add(number)
         if number not in self._standins:
             made = self._made(number, about, name, base_data)
             self._standins.setdefault(number, made)

@@ -168,7 +168,7 @@ def _described(remote: Remote) -> str:
 
 def _is_named(remote: Remote) -> bool:
     """Whether the test knows of the object's class: else it expects data, and an object may be a lie."""
-    return _about(remote).get("class") in _link(remote).classes
+    return _type(remote) in _link(remote).named
 
 
 def _has_own(remote: Remote, method: str) -> bool:
@@ -314,7 +314,7 @@ def local_subclass(link: Any, number: int, about: dict[str, Any], value: Any) ->
         return lambda self, *args: link.operate("getattr", remote, name)(*args)
 
     names = [str(name) for name in about.get("own", [])]
-    is_named = about.get("class") in link.classes
+    is_named = str(about.get("type")) in link.named
     content = {name: own(name) for name in names if is_named or name in ("__str__", "__repr__", "__format__")}
     content["__getattr__"] = lambda self, name: getattr(remote, name)
     content["_rayboot_own"] = True
