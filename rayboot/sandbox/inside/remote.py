@@ -92,7 +92,7 @@ class Link:
         self._streams = (sys.stdout, sys.stdin)
         self._functions = {name: getattr(builtins, name) for name in ("input", "print")}
         self.named: set[str] = set()
-        """Names in the tests that may be those of the program's own classes. A function's name is none, which may be a class too."""
+        """Names in the tests that may be those of the program's own classes; a function's is none."""
         self.changes = 0
         """Requests so far that may have changed objects of the program's."""
         self.reached = False
