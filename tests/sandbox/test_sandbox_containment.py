@@ -190,6 +190,14 @@ def test_what_a_program_has_started_ends_with_its_sandbox(
     assert _wait_until(lambda: not _processes_named("rayboot-test-"))
 
 
+def test_the_whole_standard_library_can_be_imported(each_tier: Sandbox) -> None:
+    program = """
+import asyncio, ctypes, datetime, encodings.cp1252, hashlib, logging, sqlite3, unittest, zoneinfo
+def f(text): return datetime.datetime.strptime(text, '%Y').year
+"""
+    assert each_tier.run(program, [AssertTest(code="assert f('2020') == 2020")]).passed
+
+
 @needs_perl
 def test_a_program_finds_nothing_of_the_programs_before_it(each_tier: Sandbox) -> None:
     program = """

@@ -18,10 +18,10 @@ RunAsserts = Callable[..., Verdict]
 PROGRAM = """
 import asyncio, collections, contextlib, copy, dataclasses, datetime, enum, functools, json, pathlib, random, uuid
 from array import array
-from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from collections import ChainMap, Counter, OrderedDict, defaultdict, deque, namedtuple
 from dataclasses import dataclass, field
 from datetime import timedelta, timezone
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 Point = namedtuple('Point', 'x y')
 class Place(NamedTuple):
@@ -118,6 +118,16 @@ class Slots:
 class Perm(enum.Flag):
     R = 1
     W = 2
+class Bits(enum.IntFlag):
+    R = 1
+    W = 2
+class Lower(dict):
+    def __contains__(self, key): return super().__contains__(key.lower())
+@dataclass
+class Counted:
+    x: int
+    made: ClassVar[int] = 0
+    def __post_init__(self): Counted.made += 1
 class Node:
     def __init__(self, v): self.v, self.next, self.prev = v, None, None
 class Linked:
@@ -168,6 +178,11 @@ async def add(a, b): await asyncio.sleep(0); return a + b
 async def ticks(n):
     for i in range(n): yield i
 async def all_of(*cs): return await asyncio.gather(*cs)
+spoken = []
+async def say(word):
+    for _ in range(2): spoken.append(word); await asyncio.sleep(0)
+async def forever(): await asyncio.sleep(3600)
+async def begin(): asyncio.get_running_loop().create_task(say('later'))
 async def breaks(): raise E(9)
 @functools.lru_cache(maxsize=None)
 def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
@@ -212,6 +227,21 @@ def catch(f):
     try: f()
     except ValueError as e: return str(e)
     except Exception as e: return type(e).__name__
+def run_in_threads(f, xs):
+    import threading
+    out = [None] * len(xs)
+    def work(i, x): out[i] = f(x)
+    threads = [threading.Thread(target=work, args=pair) for pair in enumerate(xs)]
+    for t in threads: t.start()
+    for t in threads: t.join()
+    return out
+def later(f):
+    import threading
+    threading.Timer(0.01, f).start()
+def head(f):
+    import inspect
+    names = f.__code__.co_varnames[:f.__code__.co_argcount]
+    return names, f.__annotations__, f.__doc__, f.__defaults__, str(inspect.signature(f)), f(1)
 def doc(a, b=2):
     'Doc of doc.'
     return a
@@ -298,6 +328,11 @@ import asyncio; assert asyncio.run(add(1, 2)) == 3
 import asyncio\nasync def main():\n    assert await add(1, 2) == 3\n    assert await asyncio.gather(add(1, 1), add(2, 2)) == [2, 4]\n    assert [i async for i in ticks(3)] == [0, 1, 2]\n    async with Gate() as g:\n        assert g == 5\nasyncio.run(main())
 import asyncio; assert asyncio.run(all_of(add(1, 1), add(2, 2))) == [2, 4]
 import asyncio\ntry:\n    asyncio.run(breaks())\nexcept E as e:\n    assert e.code == 9
+import asyncio\nasync def main(): await asyncio.gather(say('a'), say('b'))\nasyncio.run(main()); assert spoken == ['a', 'b', 'a', 'b']
+import asyncio\nasync def main(): await asyncio.wait_for(forever(), 0.01)\ntry:\n    asyncio.run(main())\nexcept asyncio.TimeoutError:\n    pass\nelse:\n    assert False
+import asyncio\nasync def main():\n    await begin(); await asyncio.sleep(0.01); return list(spoken)\nassert asyncio.run(main()) == ['later', 'later']
+import asyncio\nasync def main():\n    task = asyncio.create_task(forever()); await asyncio.sleep(0); task.cancel()\n    try:\n        await task\n    except asyncio.CancelledError:\n        return 'cancelled'\nassert asyncio.run(main()) == 'cancelled'
+coroutine = add(1, 2); coroutine.send(None); coroutine.close()
 assert fib(30) == 832040 and fib.cache_info().hits > 0; fib.cache_clear(); assert fib.cache_info().currsize == 0
 inc = counter(); assert inc() == 1 and inc() == 2
 assert adder(3)(4) == 7 and partial(5) == 32 and partial.args == (2,)
@@ -331,12 +366,15 @@ import types; assert same(types.SimpleNamespace(a=1)).a == 1
 m = match('12a'); assert m.group(1) == '12' and m['n'] == '12' and m.groups() == ('12',) and m.span() == (0, 2) and match('a') is None
 assert spread(i * i for i in range(3)) == [0, 1, 4] and spread(map(str, [1])) == ['1'] and spread(iter([1])) == [1] and spread(zip([1], [2])) == [(1, 2)]
 import operator; assert apply(operator.add, 1, 2) == 3 and apply(lambda a, b=1: a + b, 1, b=5) == 6 and apply(max, [1, 2]) == 2
+def g(a: int, b='x', *c, d: str = 'y', **e) -> bool:\n    'Doc.'\n    return a\nassert head(g) == (('a', 'b'), {'a': int, 'd': str, 'return': bool}, 'Doc.', ('x',), "(a: int, b='x', *c, d: str = 'y', **e) -> bool", 1)
 import functools; assert apply(functools.partial(pow, 2), 3) == 8
 assert [v.x for v in by([V(2), V(1)], key=lambda v: v.x)] == [1, 2] and by(['bb', 'a'], len) == ['a', 'bb']
 def boom(): raise ValueError('mine')\nassert catch(boom) == 'mine'
 class Own(Exception): pass\ndef boom(): raise Own('x')\nassert catch(boom) == 'Own'
 class Own(Exception): pass\ndef boom(): raise Own('x')\ntry:\n    apply(boom)\nexcept Own as e:\n    assert str(e) == 'x'
 assert Slots(1) == Slots(1) and Slots(1).a == 1
+assert run_in_threads(lambda x: x * x, list(range(20))) == [x * x for x in range(20)]
+import time\ndone = []\nlater(lambda: done.append(1)); time.sleep(0.3); assert done == [1]
 import threading\nout = []\nts = [threading.Thread(target=lambda i=i: out.append(same(i))) for i in range(4)]\nfor t in ts: t.start()\nfor t in ts: t.join()\nassert sorted(out) == [0, 1, 2, 3]
 class T:\n    def test_a(self): assert same(1) == 1\nT().test_a()
 import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n        self.assertEqual(same(1), 1)\n        with self.assertRaises(E) as c:\n            fail(3)\n        self.assertEqual(c.exception.code, 3)\n        self.assertIsInstance(V(1), V)\n        self.assertEqual(P(1), P(1))\n        self.assertCountEqual(gen(2), [1, 0])\n        with self.assertRaisesRegex(E, 'm'):\n            fail(1)\n        self.assertAlmostEqual(same(0.1 + 0.2), 0.3)\nunittest.main()
@@ -345,6 +383,12 @@ import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertE
 match same(Point(1, 2)):\n    case (1, y):\n        assert y == 2
 assert all(isinstance(n, int) for n in gen(3)) and sum(gen(4)) == 6 and max(gen(4)) == 3 and sorted(gen(3), reverse=True) == [2, 1, 0] and list(zip(gen(2), 'ab')) == [(0, 'a'), (1, 'b')]
 assert ','.join(map(str, gen(3))) == '0,1,2' and dict(enumerate(gen(2))) == {0: 0, 1: 1} and set(gen(2)) == {0, 1} and tuple(gen(1)) == (0,)
+assert Bits.R in Bits.R | Bits.W and Bits.W not in Bits.R and Bits.R | Bits.W == 3
+assert 'A' in Lower(a=1) and 'b' not in Lower(a=1) and Lower(a=1) == {'a': 1}
+c = Counted(1); assert c == Counted(1) and c != Counted(2) and Counted.made == 3
+assert same(ChainMap({'a': 1}, {'b': 2})) == {'a': 1, 'b': 2} and same(collections.UserList([1])) == [1]
+import __main__; from __main__ import same as again; assert __main__.same(1) == again(1) and not hasattr(__main__, 'nothing')
+from pytest import approx; assert same(0.1 + 0.2) == approx(0.3)
 assert Perm.R | Perm.W == Perm.W | Perm.R and Perm.R in (Perm.R | Perm.W)
 l = Linked(1, 2); assert list(l) == [2, 1] and l == Linked(1, 2) and l != Linked(2, 1) and l.head.next.prev is l.head
 assert Matrix([[1, 2], [3, 4]]) @ Matrix([[1, 0], [0, 1]]) == Matrix([[1, 2], [3, 4]]) and Matrix([[5]])[0, 0] == 5
@@ -388,6 +432,7 @@ class Own:\n    v = 1\nassert same(Own()).v == 1
 class Own(Base): pass\nassert Own().hello() == 'hello base'
 import pickle; assert pickle.loads(pickle.dumps(V(1))) == V(1)
 import io; assert same(io.StringIO('a')).read() == 'a'
+from unittest.mock import Mock; assert apply(Mock(return_value=5)) == 5
 from unittest.mock import patch\nwith patch('random.randint', return_value=3):\n    assert draw() == 3
 assert globals()['same'](1) == 1
 assert Celsius(1) == 1 and V(1) == V(1) and Folded('A') == Folded('a')
@@ -405,7 +450,7 @@ def plainly(test: str) -> bool:
     sys.modules["__main__"] = module
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            exec(PROGRAM + "\n" + test, module.__dict__)
+            exec(compile(PROGRAM + "\n" + test, "<test>", "exec", dont_inherit=True), module.__dict__)
     except SystemExit as exit:
         return not exit.code
     except BaseException:  # pytest's own failures are no Exception

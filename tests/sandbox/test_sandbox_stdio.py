@@ -78,6 +78,8 @@ def test_white_space_and_rounding_do_not_count(
         "import threading\nt = threading.Thread(target=lambda: print(int(input()) + int(input())))\nt.start()",
         "import atexit, io, sys\nout = io.StringIO()\natexit.register(lambda: sys.__stdout__.write(out.getvalue()))\n"
         "print(int(input()) + int(input()), file=out)",
+        "class Sum:\n    def __init__(self): self.sum = int(input()) + int(input())\n"
+        "    def __del__(self): print(self.sum)\nsum = Sum()",
         "import os\nos.write(1, str(int(input()) + int(input())).encode())",
         "import sys\nsys.setrecursionlimit(10 ** 6)\nsys.stdin = open(0)\nprint(int(input()) + int(input()))",
     ],

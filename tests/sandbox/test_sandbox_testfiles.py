@@ -121,6 +121,25 @@ def f(x): return Yes()
         assert check(program, test).status in ("failed", "error")
 
 
+@pytest.mark.parametrize("name", ["f", "x", "math", "Counter", "T"])
+@pytest.mark.parametrize("claim", ["f(x) - 1.5 == 0", "f(x) < 1", "f(x).startswith('a')", "'a' in f(x)"])
+def test_an_object_is_not_believed_by_the_name_of_its_class(check: RunAsserts, name: str, claim: str) -> None:
+    program = f"""
+class {name}:
+    def __init__(self, *a): pass
+    startswith = __eq__ = __contains__ = __lt__ = lambda self, *a: True
+    __sub__ = lambda self, *a: 0.0
+"""
+    test = f"import math\nfrom collections import Counter\nclass T: pass\nfor x in (1, 2): assert {claim}"
+    program += "" if name == "f" else f"def f(x): return {name}()\n"
+    assert check(program, test).status in ("failed", "error")
+
+
+def test_comparisons_with_objects_may_follow_each_other(check: RunAsserts) -> None:
+    program = "class N:\n    def __init__(self, x): self.x = x\n    def __eq__(self, other): return self.x == other\n"
+    assert check(program, *(f"assert N(5) != {n}" for n in (6, 7, 8))).passed
+
+
 def test_what_a_program_leaves_does_not_reach_the_next_one(check: RunAsserts) -> None:
     program = """
 text = "import builtins; builtins.planted = True; f = lambda x: 5"

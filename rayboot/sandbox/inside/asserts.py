@@ -83,7 +83,7 @@ class Analysis:
 def analyse(code: str, entry_point: str) -> Analysis:
     """Take a test apart. Raises SyntaxError when the test itself is not Python."""
     tree = ast.parse(code, TEST_FILE)
-    binds, uses = _names(tree)
+    binds, uses = names_in(tree)
     try:
         questions = tuple(_questions(tree, entry_point, binds))
     except NotSimple:
@@ -91,7 +91,7 @@ def analyse(code: str, entry_point: str) -> Analysis:
     return Analysis(questions, binds, uses)
 
 
-def _names(tree: ast.AST) -> tuple[frozenset[str], frozenset[str]]:
+def names_in(tree: ast.AST) -> tuple[frozenset[str], frozenset[str]]:
     """The names that a test binds, and those that stand in it as variables."""
     binds, uses = set(), set()
     for node in ast.walk(tree):
@@ -223,7 +223,7 @@ def _distance(node: ast.expr) -> tuple[ast.expr, Any] | None:
 
 
 def _ask(node: ast.expr, entry_point: str, **judgement: Any) -> Question:
-    names = _names(node)[1]
+    names = names_in(node)[1]
     if not _reveals_nothing(node, entry_point):
         raise NotSimple
     code = compile(ast.Expression(node), TEST_FILE, "eval", dont_inherit=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import builtins
 import copy
+import dataclasses
 import importlib
 import io
 import linecache
@@ -15,6 +16,7 @@ import marshal
 import math
 import operator
 import sys
+import threading
 from collections import namedtuple
 from collections.abc import Callable
 from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, ModuleType, TracebackType
@@ -117,19 +119,29 @@ class _Answers:
         self._kept: list[object] = []
         self._numbers: dict[int, int] = {}
         self._shared = Shared(2)
+        self._receiving, self._sending = threading.RLock(), threading.Lock()
+        """Threads of the program's that call functions of the test's do so one by one, while a request is answered."""
         self._describing = 0
         self._described: set[int] = set()
         self._loop: Any = None
+        self._tasks: dict[int, Any] = {}
+        """Of what the test awaits, by number."""
 
     def loop(self) -> None:
         while True:
-            self._answer(framing.receive(self._channel))
+            with self._receiving:
+                requests = framing.receive(self._channel)
+            self._answer(requests)
 
     def _answer(self, requests: list[Any]) -> None:
         for number, what, *details in requests:
             reply = self._reply(number, what, details)
             flush()
-            framing.send(self._channel, reply)
+            self._send(reply)
+
+    def _send(self, message: Any) -> None:
+        with self._sending:
+            framing.send(self._channel, message)
 
     def _reply(self, number: int, what: str, details: list[Any]) -> list[Any]:
         changed: dict[str, Any] = {}
@@ -213,23 +225,51 @@ class _Answers:
         base = base_type(type(value))
         return self._encode(base_value(value, base)) if base else None
 
-    def _await(self, more: dict[str, Any], target: Any) -> Any:
-        """Run a coroutine, or whatever can be awaited, to its end."""
-        import asyncio  # few programs need it, and it takes a while
+    def _step(self, more: dict[str, Any], target: Any) -> Any:
+        """Go on with a coroutine, or whatever can be awaited, and all that runs beside it, for a moment.
 
-        async def result() -> object:
-            return await self._decode(target)
+        Gives a tuple: of the result, or empty while there is none.
+        """
+        import asyncio  # few programs need it, and it takes a while
 
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
-        return self._encode_shared(self._loop.run_until_complete(result()))
+        task = self._tasks.get(target[1])
+        if task is None:  # it goes first, up to where it waits, as in the test's own event loop
+            others = list(self._loop._ready)
+            self._loop._ready.clear()
+            task = self._tasks[target[1]] = self._loop.create_task(_result(self._decode(target)))
+            self._loop.call_soon(self._loop.stop)
+            self._loop.run_forever()
+            self._loop._ready.extendleft(reversed(others))
+        elif not task.done():
+            self._run_for(_MOMENT)
+        if not task.done():
+            return ["t"]
+        return ["t", self._encode_shared(self._tasks.pop(target[1]).result())]
+
+    def _cancel(self, more: dict[str, Any], target: Any) -> None:
+        task = self._tasks.pop(target[1])
+        task.cancel()
+        self._run_for(_TIME_TO_CANCEL, task)
+
+    def _run_for(self, seconds: float, *tasks: Any) -> None:
+        """Run the event loop until one of the tasks (without: of all that are awaited) has ended."""
+        import asyncio
+
+        waiting = asyncio.wait(
+            tasks or self._tasks.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        self._loop.run_until_complete(waiting)
 
     def _call_back(self, number: int, args: tuple[object, ...], kwargs: dict[str, object]) -> Any:
         """Call a function of the test's that was passed to the program. It may ask for something meanwhile."""
         keywords = {name: self._encode(value) for name, value in kwargs.items()}
-        framing.send(self._channel, ["callback", number, [self._encode(value) for value in args], keywords])
-        while isinstance((answer := framing.receive(self._channel))[0], list):
-            self._answer(answer)
+        arguments = [self._encode(value) for value in args]
+        with self._receiving:
+            self._send(["callback", number, arguments, keywords])
+            while isinstance((answer := framing.receive(self._channel))[0], list):
+                self._answer(answer)
         value = self._decode(answer[1])
         if answer[0] == "raised":
             raise value
@@ -248,11 +288,15 @@ class _Answers:
                 return _member(module, name)
             case ["G", name]:
                 return getattr(builtins, name)
-            case ["k", number, name]:
+            case ["k", number, name, *described]:
 
                 def function(*args: object, **kwargs: object) -> Any:
                     return self._call_back(number, args, kwargs)
 
+                if described:
+                    defaults, doc, annotations = map(self._decode, described[1:])
+                    function = eval(described[0], {"_call": function, "_defaults": defaults})
+                    function.__doc__, function.__annotations__ = doc, annotations
                 function.__name__ = function.__qualname__ = name
                 return function
             case ["q", number, *items]:
@@ -350,6 +394,12 @@ class _Answers:
 
 
 _DEEPEST = 20
+_MOMENT, _TIME_TO_CANCEL = 0.005, 1.0
+"""Seconds."""
+
+
+async def _result(awaitable: Any) -> object:
+    return await awaitable
 
 
 def _member(module: str, name: str) -> Any:
@@ -385,9 +435,11 @@ _NOT_OWN = frozenset(_NOT_OWN_NAMES.split())
 
 
 def _overridden(kind: type, base: type) -> list[str]:
-    """Names of a builtin type that a class built on it defines anew."""
-    own = {name for part in kind.__mro__[: kind.__mro__.index(base)] for name in vars(part)}
-    return sorted(name for name in own - _NOT_OWN if hasattr(base, name))
+    """Names of a builtin type that a class built on it defines anew, and its further special methods."""
+    own = {name for part in kind.__mro__ if part not in base.__mro__ for name in vars(part)} - _NOT_OWN
+    special = {name for name in own if name[:2] == "__" and callable(getattr(kind, name, None))}
+    known = special | {name for name in own if hasattr(base, name)}
+    return sorted(name for name in known if getattr(kind, name, None) is not getattr(base, name, None))
 
 
 _Empty = namedtuple("_Empty", "")
@@ -420,7 +472,7 @@ def _state(value: Any) -> dict[str, Any]:
     """What an object consists of; of a dataclass, what its `__eq__` looks at."""
     kind = type(value)
     if _equality(kind) == "state":
-        return {f.name: getattr(value, f.name) for f in kind.__dataclass_fields__.values() if f.compare}
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(kind) if f.compare}
     state = dict(getattr(value, "__dict__", {}))
     for part in kind.__mro__:
         slots = vars(part).get("__slots__", ())

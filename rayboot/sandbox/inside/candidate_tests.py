@@ -153,7 +153,8 @@ class CandidateTests:
         assert self._child is not None
         job = self._job
         while self._awaited:  # the judge has to find the channel empty
-            self._early[self._awaited[0]] = self._reply()
+            number = self._awaited[0]
+            self._early[number] = self._reply()
         self._child.leave_channel()
         if self._judge is None:
             fds = {"program": self._child.channel.fileno()}

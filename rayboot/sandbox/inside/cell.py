@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import kernel, landlock, leftovers, newroot, seccomp
-from .identity import private_uid
+from .identity import has_capabilities, private_uid
 
 Level = Literal["A", "B", "C", "runsc"]
 """`runsc`: inside a gVisor container, which has Landlock's part, and no mount namespaces."""
@@ -52,6 +52,8 @@ class Isolation:
     """A pipe that only the fork server holds open."""
     complaints: tuple[int, int]
     """A pipe that a child can write to while it enters its cell, and no program can."""
+    capabilities: int = 0
+    """What Python programs keep: without it some would not come to Python's own library, as in root's home."""
 
     @classmethod
     def prepare(cls, level: Level, scratch: str, readable: list[str]) -> Isolation:
@@ -67,6 +69,11 @@ class Isolation:
         uid = _CONTAINER_UID if level == "runsc" else private_uid()
         readable = newroot.readable_paths(readable)
         work = newroot.WORK_DIRECTORY
+        capabilities = 0
+        if level == "B" and uid is not None and any(map(_is_shut, readable)):
+            capabilities = kernel.READ_SEARCH
+            if not has_capabilities(capabilities):
+                raise OSError(f"others than root cannot read {next(filter(_is_shut, readable))}")
         if level == "A" and newroot.enter(readable):
             uid = None  # a user namespace has one id
         if level not in _ALONE:
@@ -80,7 +87,8 @@ class Isolation:
         if level != "C":
             for commands in (False, True):
                 seccomp.prepared(commands, level in _ALONE)
-        return cls(level, tuple(readable), uid, scratch, work, rules, os.pipe(), _complaints())
+        pipes = os.pipe(), _complaints()
+        return cls(level, tuple(readable), uid, scratch, work, rules, *pipes, capabilities)
 
     def fork(self) -> int:
         return kernel.fork_into_pid_namespace() if self.level in _ALONE else os.fork()
@@ -135,7 +143,7 @@ class Isolation:
         rules = self.rules
         if directory and rules is not None:
             rules = _rules(self.level, directory, self.readable)
-        self._become_nobody()
+        self._become_nobody(self.capabilities if profile == "python" else 0)
         kernel.prctl("pdeathsig", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # changing the user has cleared it
         self._die_with_fork_server()
         if rules is not None:
@@ -145,12 +153,13 @@ class Isolation:
         if self.level != "C":
             seccomp.restrict(os.getpid(), profile == "command", self.level in _ALONE)
 
-    def _become_nobody(self) -> None:
+    def _become_nobody(self, capabilities: int) -> None:
         if self.uid is not None:
+            kernel.prctl("keepcaps", kernel.PR_SET_KEEPCAPS, bool(capabilities))
             os.setgroups([])
             os.setresgid(self.uid, self.uid, self.uid)
             os.setresuid(self.uid, self.uid, self.uid)
-        kernel.drop_capabilities()
+        kernel.drop_capabilities(but=capabilities)
 
     def _die_with_fork_server(self) -> None:
         """The fork server may have died before the first PDEATHSIG was set."""
@@ -179,6 +188,16 @@ class Isolation:
                 os.rmdir(directory)
         else:
             leftovers.set_aside(directory, self.scratch)
+
+
+def _is_shut(path: str) -> bool:
+    """Whether its mode, or that of a directory above it, keeps other users out."""
+    above = os.path.realpath(path)
+    is_shut = not os.stat(above).st_mode & 0o004
+    while above != "/":
+        above = os.path.dirname(above)
+        is_shut = is_shut or not os.stat(above).st_mode & 0o001
+    return is_shut
 
 
 def _unguessable() -> str:

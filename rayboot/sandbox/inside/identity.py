@@ -13,7 +13,7 @@ _NEEDED_CAPABILITIES = (0, 1, 3, 5, 6, 7)
 def private_uid() -> int | None:
     """An id for this fork server's programs; None when this process may not change its user."""
     needed = sum(1 << capability for capability in _NEEDED_CAPABILITIES)
-    if os.geteuid() != 0 or _capabilities() & needed != needed:
+    if os.geteuid() != 0 or not has_capabilities(needed):
         return None
     count = min(_ids("uid_map"), _ids("gid_map"))  # a rootless container maps few
     if count > 2 * _FIRST:
@@ -21,11 +21,10 @@ def private_uid() -> int | None:
     return count - 1 - os.getpid() % (count // 2) if count > _SMALL_RANGE else None
 
 
-def _capabilities() -> int:
-    for line in _lines("status"):
-        if line.startswith("CapEff:"):
-            return int(line.split()[1], 16)
-    return 0
+def has_capabilities(needed: int) -> bool:
+    """Whether this process has those of the mask, as capabilities(7) numbers its bits."""
+    masks = (line.split()[1] for line in _lines("status") if line.startswith("CapEff:"))
+    return int(next(masks, "0"), 16) & needed == needed
 
 
 def _ids(name: str) -> int:

@@ -10,7 +10,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from . import framing, testfile
-from .asserts import Question
+from .asserts import Question, names_in
 from .compare import OPERATORS, answers
 from .literals import TEST_FILE, is_literal
 from .remote import Link, ProgramStopped
@@ -35,6 +35,7 @@ _FORWARDED = {
 }
 """What asks about a function, a class or an object of the program's is done there."""
 _DONE_TWICE = {"random": "seed", "sys": "setrecursionlimit"}
+_DONE_THERE = {"asyncio": "sleep", "time": "sleep"}
 """What the test does to the interpreter is done to the program's, too."""
 _UNSEEN = {
     "assertLogs": "what the program logs",
@@ -73,7 +74,12 @@ class _Session:
         self._failed_pair: tuple[Any, Any] | None = None
         self._namespace[_COMPARE] = self._compare
         self._namespace[_TYPE] = self._type
+        self._namespace["__getattr__"] = self._names.attribute
         self._failures = testfile.Failures()
+        self._mentioned: set[str] = set()
+        self._bound: set[str] = set()
+        """Names that the tests bind themselves: what the program has of that name is not theirs."""
+        self._set_up_classes: set[str] = set()
         self._has_set_up = False
         self._has_reached = False
 
@@ -121,9 +127,11 @@ class _Session:
 
     def _set_up(self, code: str) -> None:
         """Run what of the set-up needs no program: its imports, functions and constants are the judge's own."""
+        body = ast.parse(code, "<setup>").body
+        self._set_up_classes = {statement.name for statement in body if isinstance(statement, ast.ClassDef)}
         self._take_names(code)
         self._failures.prepare(code)
-        for statement in ast.parse(code, "<setup>").body:
+        for statement in body:
             is_constant = isinstance(statement, ast.Assign) and is_literal(statement.value)
             if is_constant or isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef):
                 tree = ast.fix_missing_locations(ast.Module([statement], []))
@@ -135,7 +143,11 @@ class _Session:
     def _take_names(self, code: str) -> frozenset[str]:
         """Note which names a test uses: the classes among them may be the program's own, see `standin.py`."""
         names, attributes = set(), set()
-        for node in ast.walk(ast.parse(code, TEST_FILE)):
+        tree = ast.parse(code, TEST_FILE)
+        binds, uses = names_in(tree)
+        self._bound |= binds - self._set_up_classes
+        classes = uses - self._bound - vars(builtins).keys()
+        for node in ast.walk(tree):
             match node:
                 case ast.Name(id=name) | ast.alias(name=name) | ast.arg(arg=name):
                     names.add(name)
@@ -144,16 +156,19 @@ class _Session:
                 case ast.Attribute(value=ast.Name(id=name), attr=attribute):
                     attributes.add(name)
                     names.add(attribute)
+                    classes |= {attribute} if name in classes else set()
                 case ast.Attribute(attr=attribute):
                     names.add(attribute)
-        self._link.named |= names
+        self._link.named |= {name for name in classes if name[:1].isupper()}
+        self._mentioned |= names
         self._names.modules |= {name for name in attributes if name in sys.stdlib_module_names | {"numpy"}}
         for module, functions in _FORWARDED.items():
-            if module in self._link.named:
+            if module in self._mentioned:
                 self._replace(module, functions.split(), self._forwarded)
-        for module, functions in _DONE_TWICE.items():
-            if functions in names:
-                self._replace(module, [functions], self._done_twice)
+        for how, table in ((self._done_twice, _DONE_TWICE), (self._done_there, _DONE_THERE)):
+            for module, function in table.items():
+                if function in names and module in self._mentioned:
+                    self._replace(module, [function], how)
         return frozenset(names)
 
     def _replace(self, module: str, functions: list[str], by: Any) -> None:
@@ -177,6 +192,16 @@ class _Session:
         def do(*args: Any) -> Any:
             self._link.call_standard(module, name, args, {})
             return genuine(*args)
+
+        return do
+
+    def _done_there(self, module: str, name: str, genuine: Any) -> Any:
+        """While the test sleeps, what it has begun in the program goes on, and may call functions of the test's."""
+
+        def do(*args: Any) -> Any:
+            if not self._link.is_busy:
+                return genuine(*args)
+            return self._link.call_standard(module, name, args, {})
 
         return do
 
@@ -261,6 +286,12 @@ class _Names(dict[str, Any]):
         if isinstance(value, type | ModuleType | FunctionType) or type(value) is Remote:
             self[name] = value
         return value
+
+    def attribute(self, name: str) -> Any:
+        """What a test finds as `__main__.name`."""
+        if name[:2] == "__" or name not in self._link.names([name]):
+            raise AttributeError(name)
+        return self[name]
 
     def _own(self, name: str, value: Any) -> Any:
         """The judge's copy of what the program has from the standard library, or says that it has."""

@@ -20,7 +20,15 @@ MNT_DETACH = 2
 _MOUNT_ATTR_RDONLY, _MOUNT_ATTR_NOSUID = 1, 2
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 
-PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 22, 36, 38
+PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = (
+    1,
+    8,
+    22,
+    36,
+    38,
+)
+READ_SEARCH = 1 << 2
+"""CAP_DAC_READ_SEARCH: reading whatever a file's mode says. Landlock's rules hold all the same."""
 
 _MACHINE = os.uname().machine
 _SYS_PIVOT_ROOT, _SYS_CAPSET, _SYS_CLONE = (155, 126, 56) if _MACHINE == "x86_64" else (41, 91, 220)
@@ -126,8 +134,8 @@ def pivot_root(path: str) -> None:
 
 
 _CAPABILITY_HEADER = (ctypes.c_uint32 * 2)(0x20080522, 0)
-_NO_CAPABILITIES = (ctypes.c_uint32 * 6)()
 
 
-def drop_capabilities() -> None:
-    syscall("capset", _SYS_CAPSET, _CAPABILITY_HEADER, _NO_CAPABILITIES)
+def drop_capabilities(but: int = 0) -> None:
+    effective_and_permitted = (ctypes.c_uint32 * 6)(but, but)
+    syscall("capset", _SYS_CAPSET, _CAPABILITY_HEADER, effective_and_permitted)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import builtins
 import collections
+import inspect
 import io
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import suppress
 from functools import partial
 from operator import attrgetter, itemgetter, methodcaller
@@ -38,6 +39,34 @@ def _not_an_end(error: BaseException) -> ProgramStopped:
     return ProgramStopped(error.__dict__["_from_program"], str(error))
 
 
+_ANSWERS: dict[str, Callable[..., Any]] = {
+    "input": lambda function, *args: function(*args),
+    "print": lambda function, *args, **options: function(*args, **options) and None,  # a mock gives a mock
+}
+_PASSED: dict[object, str] = {
+    inspect.Parameter.VAR_POSITIONAL: "*{0}",
+    inspect.Parameter.VAR_KEYWORD: "**{0}",
+    inspect.Parameter.KEYWORD_ONLY: "{0}={0}",
+}
+
+
+class _Default:
+    """Stands for a default value, which is sent apart."""
+
+    def __init__(self, place: int) -> None:
+        self._place = place
+
+    def __repr__(self) -> str:
+        return f"_defaults[{self._place}]"
+
+
+class _Turn:
+    """Awaited, it lets the other tasks of the event loop go on."""
+
+    def __await__(self) -> Generator[None]:
+        yield
+
+
 class ProgramStopped(BaseException):
     """The program raised what a test must not mistake for an answer, broke the conversation, or is gone."""
 
@@ -58,10 +87,12 @@ class Link:
         self._callbacks: list[Callable[..., Any]] = []
         self._raised: list[BaseException] = []
         self._coroutines: dict[int, tuple[Any, int]] = {}
+        self.is_busy = False
+        """Whether the program may be at work while the test does nothing: coroutines, and threads that call back."""
         self._streams = (sys.stdout, sys.stdin)
         self._functions = {name: getattr(builtins, name) for name in ("input", "print")}
         self.named: set[str] = set()
-        """Names that the tests and the set-up use."""
+        """Names in the tests that may be those of the program's own classes; a function's is none."""
         self.changes = 0
         """Requests so far that may have changed objects of the program's."""
         self.reached = False
@@ -128,9 +159,23 @@ class Link:
         return self._read(value, str(arguments[0]) if operation == "getattr" else "")
 
     def ask(self, what: str, target: Any) -> Any:
-        """`state`, `data`, or `await` it to its end."""
-        self.changes += what == "await"
+        """`state`, `data`; `step` or `cancel`, of the task that awaits it."""
+        self.changes += what in ("step", "cancel")
         return self.read(self._request(what, self._write(target)))
+
+    async def awaited(self, remote: Any) -> Any:
+        """Await something of the program's, which goes on there while this process awaits other things, too."""
+        import asyncio  # few tests need it, and it takes a while
+
+        self.is_busy = True
+        try:
+            while not (result := self.ask("step", remote)):
+                await _Turn()
+        except asyncio.CancelledError as error:
+            if "_from_program" not in error.__dict__:
+                self.ask("cancel", remote)
+            raise
+        return result[0]
 
     def _request(self, what: str, *details: Any) -> Any:
         with self._lock:
@@ -180,7 +225,9 @@ class Link:
         stdout, stdin = self._streams
         if not changed and sys.stdout is stdout and sys.stdin is stdin:
             return {}
-        functions = {name: self._callback(getattr(builtins, name)) for name in changed}
+        functions = {
+            name: self._callback(partial(_ANSWERS[name], getattr(builtins, name))) for name in changed
+        }
         found: dict[str, Any] = {"stdout": sys.stdout is not stdout, "functions": functions}
         if sys.stdin is not stdin:
             found["stdin"] = sys.stdin.read()
@@ -235,7 +282,8 @@ class Link:
             return ["G", name]
         if isinstance(value, _CALLABLES):
             return self._callback(value)
-        if hasattr(type(value), "__next__") and not isinstance(value, io.IOBase):
+        is_file_or_mock = isinstance(value, io.IOBase) or hasattr(value, "assert_called")
+        if hasattr(type(value), "__next__") and not is_file_or_mock:
             return ["j", self._callback(value.__next__)[1]]
         raise CannotCross(
             f"the test passes the program a {type(value).__name__}: the sandbox's limit is that only data, functions "
@@ -244,7 +292,30 @@ class Link:
 
     def _callback(self, function: Callable[..., Any]) -> list[Any]:
         self._callbacks.append(function)
-        return ["k", len(self._callbacks) - 1, str(getattr(function, "__name__", "function"))]
+        self.is_busy = True
+        name = str(getattr(function, "__name__", "function"))
+        return ["k", len(self._callbacks) - 1, name, *self._described(function)]
+
+    def _described(self, function: Any) -> list[Any]:
+        """Of a function that was written in Python, the head of one that passes all on, and what that has."""
+        if not isinstance(function, FunctionType | MethodType):
+            return []
+        known = inspect.signature(function, follow_wrapped=False).parameters.values()
+        defaults = [parameter.default for parameter in known if parameter.default is not parameter.empty]
+        places = iter(range(len(defaults)))
+        bare = [
+            parameter.replace(
+                annotation=parameter.empty,
+                default=parameter.empty if parameter.default is parameter.empty else _Default(next(places)),
+            )
+            for parameter in known
+        ]
+        passed = ", ".join(_PASSED.get(parameter.kind, "{0}").format(parameter.name) for parameter in known)
+        head = f"lambda {str(inspect.Signature(bare))[1:-1]}: _call({passed})"
+        try:
+            return [head, *map(self._write, (defaults, function.__doc__, function.__annotations__))]
+        except CannotCross:
+            return []
 
     def _write_exception(self, error: BaseException, number: int | None) -> list[Any]:
         kept = number_of(error)
@@ -345,12 +416,7 @@ class Link:
         return error
 
     def _awaitable(self, number: int, about: dict[str, Any]) -> Any:
-        remote = Remote(self, number, about, "")
-
-        async def awaited() -> Any:
-            return self.ask("await", remote)
-
-        coroutine = awaited()
+        coroutine = self.awaited(Remote(self, number, about, ""))
         self._coroutines[id(coroutine)] = (coroutine, number)
         return coroutine
 

@@ -31,9 +31,11 @@ def run(channel: Any, code: CodeType | str, prelude: str) -> None:
     import threading  # imported by the fork server, in its own way
 
     threading._shutdown()  # type: ignore[attr-defined]  # as the interpreter does: wait for threads,
-    atexit._run_exitfuncs()  # run the exit functions (some programs print there), and flush
+    atexit._run_exitfuncs()  # run the exit functions (some programs print there), flush, and end what is left
     flush()
     streams.flush_all()
+    namespace |= dict.fromkeys(namespace.keys() - {"__builtins__"})
+    flush()
     os._exit(status)
 
 

@@ -69,7 +69,7 @@ class Remote:
 
     def __contains__(self, value: Any) -> bool:
         about = _about(self)
-        if about.get("base"):
+        if about.get("base") and not _has_own(self, "__contains__"):
             return value in _data(self)
         if about.get("contains") and (_is_named(self) or number_of(value) is not None):
             return bool(_link(self).operate("contains", self, value))
@@ -139,8 +139,7 @@ class Remote:
         return swallows and (not isinstance(error, AssertionError) or number_of(error) is not None)
 
     def __await__(self) -> Any:
-        yield from ()
-        return _link(self).ask("await", self)
+        return _link(self).awaited(self).__await__()
 
 
 Remote.__name__ = NAME
@@ -170,6 +169,11 @@ def _described(remote: Remote) -> str:
 def _is_named(remote: Remote) -> bool:
     """Whether the test knows of the object's class: else it expects data, and an object may be a lie."""
     return _type(remote) in _link(remote).named
+
+
+def _has_own(remote: Remote, method: str) -> bool:
+    """Whether a class that is built on data, and which the test knows of, does otherwise than the data."""
+    return _is_named(remote) and method in _about(remote).get("own", ())
 
 
 def _data(remote: Remote) -> Any:
@@ -252,7 +256,7 @@ def _operator(name: str) -> Callable[..., Any]:
 
 
 def _ordered(remote: Remote, name: str, other: Any) -> Any:
-    if _about(remote).get("base"):
+    if _about(remote).get("base") and not _has_own(remote, f"__{name}__"):
         return _operator(name)(_data(remote), _data(other) if type(other) is Remote else other)
     if not _is_named(remote) and number_of(other) is None:
         raise NotBelieved(f"{_described(remote)}, whose own comparisons do not count")
