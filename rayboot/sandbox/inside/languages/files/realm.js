@@ -207,7 +207,7 @@ exports.open = (host, entryPoint, load) => {
       ...(isLater && { [Symbol.asyncIterator]: { async* value() { yield* await ask('laterItems', id, []); } } }),
     };
     if (isIterable || isLater) Object.setPrototypeOf(target, Object.create(Object.getPrototypeOf(target), iterators));
-    const value = new Proxy(target, members(target, () => id, `${names[0] ? `${names[0]}.` : ''}`, () => trusted));
+    const value = new Proxy(target, members(target, () => id, names[0] ? `${names[0]}.` : '', () => trusted || known.has(names[0])));
     ids.set(value, id);
     return { value, trust: () => { trusted = true; } };
   }
