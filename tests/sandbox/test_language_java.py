@@ -371,7 +371,7 @@ CONDITIONS = [
     "n[0] == 2 && row.get(0) == 9 && text.toString().equals(`a!`) && counts.get('a') == 1L",
     "Arrays.deepEquals(Pile.many(), same)",
     "caught.equals(`none`) && code == 7",
-    "cause instanceof NumberFormatException && inner.size() == 3 && grown.size() == 2 && caller.get() == 4",
+    "cause instanceof NumberFormatException && inner.size() == 3 && grown.size() == 2 && caller.get() == 5",
 ]
 
 
