@@ -331,7 +331,8 @@ def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_pr
     assert (idle.status, idle.message) == ("sandbox_error", "the test file called nothing of the program")
     generic = run("func f[T any](a T) T { return a }", 'if f(1) != 1 { panic("wrong") }')
     assert (generic.status, "undefined: f" in generic.message) == ("sandbox_error", True)
-    text = run("type N int\nfunc (n N) String() string { return `2` }\nfunc f() N { return 1 }", 'if fmt.Sprint(f()) != "2" { panic(1) }')
+    program = "type N int\nfunc (n N) String() string { return `2` }\nfunc f() N { return 1 }"
+    text = run(program, 'if fmt.Sprint(f()) != "2" { panic(1) }')
     assert (text.status, "the text that N gives" in text.message) == ("sandbox_error", True)
     channels = run("func f(c chan int) int { return 1 }", "f(make(chan int))")
     assert channels.status == "sandbox_error"

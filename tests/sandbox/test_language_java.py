@@ -320,7 +320,9 @@ class Pile<T extends Comparable<T>> implements Iterable<T> {
         Pile<R> r = new Pile<>(); for (T i : items) r.push(f.apply(i)); return r;
     }
     static int made() { return made; }
-    static int parse(String s) { try { return Integer.parseInt(s); } catch (NumberFormatException e) { throw new IllegalStateException(e); } }
+    static int parse(String s) {
+        try { return Integer.parseInt(s); } catch (NumberFormatException e) { throw new IllegalStateException(e); }
+    }
     static void grow(List<List<Integer>> a) { a.get(0).addAll(List.of(2, 3)); a.add(List.of()); }
     public Iterator<T> iterator() { return items.iterator(); }
     static class Empty extends RuntimeException { Empty(String text) { super(text); } int code() { return 7; } }
