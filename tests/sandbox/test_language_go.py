@@ -262,6 +262,61 @@ def test_whatever_go_has_crosses_between_the_test_and_the_program(sandbox: Sandb
     assert verdict.passed, verdict
 
 
+STYLES = """package main
+import ("errors"; "fmt"; "sync")
+type Wrong struct{ Code int }
+func (w *Wrong) Error() string { return fmt.Sprint("code ", w.Code) }
+type Count struct{ mu sync.Mutex; n int }
+func (c *Count) Up() int { c.mu.Lock(); defer c.mu.Unlock(); c.n++; return c.n }
+func rest(a []int) []int { return a[1:] }
+func same(c *Count) *Count { return c }
+func check(n int) error { if n < 0 { return &Wrong{n} }; if n == 0 { return errors.New("zero") }; return nil }
+func double(a int) int { return 2 * a }
+"""
+GO_TEST = """// func main() is not here
+package double_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestAll(t *testing.T) {
+	assert := assert.New(t)
+	for _, c := range []struct{ in, out int }{{1, 2}, {2, 4}} {
+		t.Run("case", func(t *testing.T) {
+			if got := double(c.in); got != c.out {
+				t.Errorf("got %d, not %d", got, c.out)
+			}
+		})
+	}
+	var wrong *Wrong
+	assert.True(errors.As(check(-2), &wrong) && wrong.Code == -2)
+	a := []int{1, 2, 3}
+	rest(a)[0] = 9
+	assert.Equal([]int{1, 9, 3}, a)
+	c, group := &Count{}, sync.WaitGroup{}
+	assert.True(same(c) == c)
+	for i := 0; i < 8; i++ {
+		group.Add(1)
+		go func() { defer group.Done(); c.Up() }()
+	}
+	group.Wait()
+	assert.Equal(9, c.Up())
+} // the end"""
+
+
+def test_a_test_file_may_be_one_for_go_test(sandbox: Sandbox) -> None:
+    assert under_test(sandbox, "go", STYLES, GO_TEST, "double").passed
+    wrong = under_test(sandbox, "go", STYLES.replace("2 * a", "3 * a"), GO_TEST, "double")
+    assert wrong.complaint.message == "TestAll/case: got 3, not 2"
+    plain = "func main () { if double(1) != 2 { panic(1) } } // without a line of its own"
+    assert under_test(sandbox, "go", STYLES, plain, "double").passed
+
+
 def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_program(
     sandbox: Sandbox,
 ) -> None:
@@ -274,6 +329,11 @@ def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_pr
     assert "undefined: count" in variable.message
     idle = run("func f() int { return 1 }", "_ = 1")
     assert (idle.status, idle.message) == ("sandbox_error", "the test file called nothing of the program")
+    generic = run("func f[T any](a T) T { return a }", 'if f(1) != 1 { panic("wrong") }')
+    assert (generic.status, "undefined: f" in generic.message) == ("sandbox_error", True)
+    program = "type N int\nfunc (n N) String() string { return `2` }\nfunc f() N { return 1 }"
+    text = run(program, 'if fmt.Sprint(f()) != "2" { panic(1) }')
+    assert (text.status, "the text that N gives" in text.message) == ("sandbox_error", True)
     channels = run("func f(c chan int) int { return 1 }", "f(make(chan int))")
     assert channels.status == "sandbox_error"
     assert "a value of type chan int cannot cross" in channels.message

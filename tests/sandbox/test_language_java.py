@@ -320,6 +320,10 @@ class Pile<T extends Comparable<T>> implements Iterable<T> {
         Pile<R> r = new Pile<>(); for (T i : items) r.push(f.apply(i)); return r;
     }
     static int made() { return made; }
+    static int parse(String s) {
+        try { return Integer.parseInt(s); } catch (NumberFormatException e) { throw new IllegalStateException(e); }
+    }
+    static void grow(List<List<Integer>> a) { a.get(0).addAll(List.of(2, 3)); a.add(List.of()); }
     public Iterator<T> iterator() { return items.iterator(); }
     static class Empty extends RuntimeException { Empty(String text) { super(text); } int code() { return 7; } }
     enum Color { RED, GREEN { Color next() { return RED; } }; Color next() { return GREEN; } }
@@ -352,12 +356,15 @@ USES = [
     "int sum = 0; for (int i : s.push(3).push(5)) sum += i;",
     "String caught = null; int code = 0;",
     "try { new Pile<String>().top(); } catch (Pile.Empty e) { caught = e.getMessage(); code = e.code(); }",
+    "Throwable cause = null; try { Pile.parse(`x`); } catch (IllegalStateException e) { cause = e.getCause(); }",
+    "List<Integer> inner = new ArrayList<>(List.of(1)); List<List<Integer>> grown = new ArrayList<>(List.of(inner));",
+    "Pile.grow(grown); Supplier<Integer> caller = Pile::made; new Pile<>(1); new Pile<>(1); assert Pile.made() == 4;",
     "try { new Pile.Pair(-1, null); code = 0; } catch (IllegalArgumentException e) {}",
 ]
 CONDITIONS = [
     "s.top() == 5 && sum == 8",
     "s.push(1) == s",
-    "Pile.made() == 2 && Pile.SIZE == 4",
+    "Pile.made() == 4 && Pile.SIZE == 4",
     "s.map(x -> `<` + x + `>`).top().equals(`<1>`)",
     "Pile.Color.RED.next() == Pile.Color.GREEN && Pile.Color.GREEN.next() == Pile.Color.RED",
     "new Pile.Pair(1, List.of(`b`)).grown().equals(new Pile.Pair(2, List.of(`b`)))",
@@ -366,6 +373,7 @@ CONDITIONS = [
     "n[0] == 2 && row.get(0) == 9 && text.toString().equals(`a!`) && counts.get('a') == 1L",
     "Arrays.deepEquals(Pile.many(), same)",
     "caught.equals(`none`) && code == 7",
+    "cause instanceof NumberFormatException && inner.size() == 3 && grown.size() == 2 && caller.get() == 5",
 ]
 
 
@@ -398,6 +406,14 @@ def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_pr
     assert "cannot find symbol" in verdict.message
     idle = run(sandbox, program, whole_test("int unused = 1;"))
     assert (idle.status, idle.message) == ("sandbox_error", "the test file called nothing of the program")
+    twin = "class Twin { int g() { return 1; } public boolean equals(Object o) { return true; } } " + program
+    for test, what in (
+        (wrong_unless("new Twin().equals(new Twin())"), "compares objects of the program's class Twin"),
+        (wrong_unless("new Twin() { int g() { return 2; } }.g() == 2"), "extends the program's class Twin"),
+        ("System.setOut(System.out); Node.f(1); throw new Exception();", "watches what is printed"),
+    ):
+        refused = run(sandbox, twin, whole_test(test))
+        assert (refused.status, what in refused.message) == ("sandbox_error", True)
     alien = run(sandbox, program, whole_test("class Own {} Node.f(new Own());"))
     assert (alien.status, alien.message) == (
         "sandbox_error",

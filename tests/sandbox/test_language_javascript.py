@@ -224,6 +224,19 @@ def test_what_a_test_file_changes_ends_with_it(sandbox: Sandbox, test: str) -> N
          "const a = new f(1); a.add(2); if (a.n !== 3 || a.double !== 6) throw 1; a.n = 5; if (a.double !== 10) throw 2"),
         ("const f = () => [undefined, null, NaN, -0, 10n ** 20n, new Date(5), /a/g, new Uint8Array([1])]",
          f"{ASSERT} assert.deepStrictEqual(f(), [undefined, null, NaN, -0, 10n ** 20n, new Date(5), /a/g, new Uint8Array([1])])"),
+        ("class P { constructor(x) { this.x = x } add(o) { return new P(this.x + o.x) } static of(x) { return new P(x) } toString() { return `<${this.x}>` } } const f = (p) => [p, P.of(7)]",
+         f"{ASSERT} const [a, b] = f(new P(1)); assert.strictEqual(a.add(b).add(a).x, 9); assert(b instanceof P); assert.deepEqual(b, {{ x: 7 }}); assert.strictEqual(`${{b}}`, '<7>'); assert(f(a)[0] === a)"),
+        ("const f = () => { let n = 0; return { up() { n++ }, get: () => n, get now() { return n }, *[Symbol.iterator]() { yield n } } }",
+         "const c = f(); c.up(); c.up(); if (c.get() !== 2 || c.now !== 2 || [...c][0] !== 2) throw 1"),
+        ("class E extends Error {} class F extends E {} function f() { throw new F('bad', { cause: 1 }) }",
+         f"{ASSERT} assert.throws(f, E); assert.throws(f, (e) => e instanceof F && e instanceof Error && e.cause === 1 && e.message === 'bad')"),
+        ("const f = (x, then) => { setTimeout(() => then(null, 2 * x), 5) }", "let n = 0; f(3, (e, x) => { n = x }); setTimeout(() => { if (n !== 6) throw n }, 100)"),
+        ("const f = async (get) => (await get(1)) + (await get(Promise.resolve(2)))", "if (await f(async (x) => 10 * await x) !== 30) throw 1"),
+        ("const f = (ms, x) => new Promise((ok) => setTimeout(() => ok(x), ms))", "if (await Promise.race([f(300, 1), f(1, 2)]) !== 2) throw 1"),
+        ("async function* f(n) { for (let i = 0; i < n; i++) yield i }", "let s = 0; for await (const x of f(3)) s += x; if (s !== 3) throw s"),
+        ("const f = (o) => { o.a.push(o); delete o.b; return o.a }", "const o = { a: [1], b: 2 }, a = o.a; if (f(o) !== a || a[1] !== o || 'b' in o) throw 1"),
+        ("const f = (xs) => xs.sort((a, b) => a.n - b.n)", "const [p, q] = [{ n: 2 }, { n: 1 }], xs = [p, q]; f(xs); if (xs[0] !== q || p.n !== 2) throw 1"),
+        ("const MAX = 3; const f = function (a, b) { return this.x + MAX }", "if (f.call({ x: 1 }) !== 4 || MAX !== 3 || f.length !== 2) throw 1"),
         ("const f = () => Symbol.for('a')", "if (f() !== Symbol.for('a')) throw 1"),
         ("const f = () => '\\u{1f600}\\ud800'", "if (f() !== '\\u{1f600}\\ud800') throw 1"),
         ("const f = (x) => x.toSorted ? [...x].sort() : x.sort()", "const t = require('node:test'); t.test('f', async (t) => { await t.test('in', () => { if (f([2, 1])[0] !== 1) throw 1 }) })"),
@@ -232,6 +245,25 @@ def test_what_a_test_file_changes_ends_with_it(sandbox: Sandbox, test: str) -> N
 def test_programs_in_the_fields_styles_pass(each_tier: Sandbox, program: str, test: str) -> None:
     told = verdict(each_tier, program, test, "f")
     assert told.passed, told
+
+
+@pytest.mark.parametrize(
+    ("program", "test"),
+    [
+        ("const f = (x, then) => { setTimeout(() => then(7), 1) }", "f(3, (x) => { if (x !== 6) throw x })"),
+        ("const f = (x, then) => {}", "f(3, (x) => { if (x !== 6) throw x })"),
+        ("const f = (x, then) => { if (!x) then() }", "if (await new Promise((ok) => f(3, ok)) !== 6) throw 1"),
+        ("const f = () => new Promise(() => {})", "f().then(() => { throw 1 })"),
+        ("const f = () => ({ every: () => true, length: 2 })", "if (!f().every((x, i) => x === i)) throw 1"),
+        ("class A { get x() { return this.n = 10 - (this.n ?? 0) } } const f = () => new A()", "const r = f(); if (r.x < 8 || r.x > 2) throw 1"),
+        ("const assert = { strictEqual() {} }; const f = () => 1", "assert.strictEqual(f(), 2)"),
+        ("const it = (_, t) => t, expect = () => ({ toBe() {} }); const f = () => 1", "it('is', () => { expect(f()).toBe(2) })"),
+    ],
+)  # fmt: skip
+def test_a_wrong_program_does_not_pass_by_what_it_lets_the_test_ask(
+    each_tier: Sandbox, program: str, test: str
+) -> None:
+    assert not verdict(each_tier, program, test, "f").passed
 
 
 @pytest.mark.parametrize(
@@ -282,7 +314,7 @@ def test_values_cross_as_they_are(sandbox: Sandbox, value: str) -> None:
 
 
 def test_a_program_can_read_standard_input(sandbox: Sandbox) -> None:
-    program = "console.log(+require('fs').readFileSync(0) + 1)"
+    program = "console.log(+require('fs').readFileSync('/dev/stdin') + 1)"
     tests = [StdioTest(stdin="41\n", stdout="42\n"), StdioTest(stdin="1", stdout="3")]
     told = sandbox.run(program, tests, language="javascript")
     assert (told.status, told.failing_test, told.got, told.expected) == ("failed", 1, "2", "3")

@@ -170,6 +170,8 @@ def test_a_plan_that_is_not_kept_fails(sandbox: Sandbox, test: str) -> None:
         ("die if sorted(1", "it is not Perl"),
         ("use No::Such; die if sorted(1)", "Can't locate No/Such.pm"),
         ("die 'early'; sorted(1)", "it failed before it called the program: early"),
+        ("sorted(\\*STDOUT); die", "the test gives the program GLOB, which cannot cross"),
+        ("my $out; open STDOUT, '>', \\$out; sorted(1); die if $out ne 'x'", "it watches what is printed"),
     ],
 )
 def test_a_test_that_decides_nothing_is_said_to_do_so(sandbox: Sandbox, test: str, reason: str) -> None:
@@ -214,6 +216,18 @@ def test_what_a_test_file_changes_ends_with_it(sandbox: Sandbox) -> None:
         ("package Stack; sub new { bless { x => [] }, shift } sub push { my $s = shift; push @{ $s->{x} }, @_; $s } "
          "sub size { scalar @{ $_[0]{x} } } package main; sub sorted { 1 }",
          "my $s = Stack->new; $s->push(1); $s->push(2)->push(3); die unless $s->size == 3; die unless ref $s eq 'Stack'"),
+        ("package An; sub new { bless { x => $_[1] }, $_[0] } our $AUTOLOAD; sub AUTOLOAD { $AUTOLOAD =~ /(\\w+)$/; $_[0]{$1} } sub DESTROY {} "
+         "package Ox; our @ISA = 'An'; sub two { 2 * $_[0]{x} } package main; sub sorted { Ox->new(7) }",
+         "my $o = sorted(); die unless $o->{x} == 7 && $o->x == 7 && $o->two == 14 && $o->isa('An') && $o->can('two'); $o->{x} = 1; die unless $o->two == 2"),
+        ("package E; sub new { my $c = shift; bless {@_}, $c } sub code { $_[0]{code} } package main; sub sorted { die E->new(code => 3) }",
+         "eval { sorted() }; die unless ref $@ eq 'E' && $@->isa('E') && $@->code == 3"),
+        ("sub sorted(&@) { my $f = shift; map { $f->() } @_ }", "my @x = sorted { 2 * $_ } 1, 2; die unless \"@x\" eq '2 4'"),
+        ("sub sorted { my $f = shift; sort $f @_ }", "my @x = sorted(sub { $b <=> $a }, 1, 3, 2); die unless \"@x\" eq '3 2 1'"),
+        ("sub sorted { my $n = 0; return { up => sub { ++$n }, list => [sub { $n }] } }", "my $c = sorted(); $c->{up}->(); $c->{up}->(); die unless $c->{list}[0]->() == 2"),
+        ("my $w; sub sorted { $w = wantarray; $_[0] } sub how { defined $w ? 1 : 0 }", "my $x = [1]; sorted($x); die if how(); die unless sorted($x) == $x"),
+        ("use constant MAX => 10; sub sorted { MAX }", "die unless sorted() == MAX && MAX + 1 == 11"),
+        ("sub sorted { qr/^$_[0]/i } sub of { $_[1] =~ $_[0] ? 1 : 0 }", "die unless 'Abc' =~ sorted('ab'); die unless of(qr/c$/, 'abc')"),
+        ("package U; sub two { 2 * $_[0] } package main; sub sorted { scalar(my @x = <DATA>) }\n__DATA__\na\nb\n", "die unless sorted() == 2 && U::two(3) == 6"),
         ("sub sorted { [sort { $a <=> $b } @{ $_[0] }] }", "use Test::Deep; if (eq_deeply(sorted([10, 9]), [9, 10])) { print 'ok!' } else { exit 1 }"),
     ],
 )  # fmt: skip
@@ -257,6 +271,11 @@ def test_values_cross_as_they_are(sandbox: Sandbox, value: str) -> None:
     )
     assert verdict(sandbox, f"sub sorted {{ return {value} }}", test).passed
     assert not verdict(sandbox, "sub sorted { return 'another' }", test).passed
+
+
+@pytest.mark.parametrize("test", ["is(sorted(1), 2)", "die unless Compare(sorted(1), 2)"])
+def test_a_test_is_not_told_by_the_program_what_is_equal(sandbox: Sandbox, test: str) -> None:
+    assert not verdict(sandbox, "sub is { 1 } sub Compare { 1 } sub sorted { 1 }", test).passed
 
 
 def test_a_list_is_returned_where_the_test_wants_one(sandbox: Sandbox) -> None:

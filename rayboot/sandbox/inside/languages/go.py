@@ -24,7 +24,7 @@ from . import library
 from .base import Command, Complaint, Halves
 
 _SOURCES = Path(__file__).parent / "files" / "go"
-_WIRE_PATH = "rayboot/wire"
+_OURS = "rayboot"
 
 _COMPILE_ERROR = re.compile(r"^(?:\./)?(\w+)\.go:(\d+)(?::\d+)?: (.*(?:\n\t.*)*)", re.M)
 _PANIC = re.compile(r"^(panic|fatal error): ((?:.|\n)*?)(?=\n\n|\n\[signal|\n\tpanic: |\Z)", re.M)
@@ -113,13 +113,15 @@ class Go:
 
     def _fill(self, folder: str) -> None:
         packages = self._precompiled() or self._compiled(os.path.join(folder, "cache"))
-        packages[_WIRE_PATH] = os.path.join(folder, "wire.a")
+        for name in ("wire", "testing"):
+            packages[f"{_OURS}/{name}"] = os.path.join(folder, f"{name}.a")
         config = "".join(f"packagefile {path}={file}\n" for path, file in packages.items())
         Path(folder, "now.cfg").write_text(config)
         Path(folder, "standard.cfg").write_text(config.replace(folder, self.library))
         options = ("-complete", "-pack", "-trimpath", str(_SOURCES), "-importcfg", "now.cfg")
         for command in (
-            ("compile", "-p", _WIRE_PATH, *options, "-o", "wire.a", str(_SOURCES / "wire.go")),
+            ("compile", "-p", f"{_OURS}/wire", *options, "-o", "wire.a", str(_SOURCES / "wire.go")),
+            ("compile", "-p", f"{_OURS}/testing", *options, "-o", "testing.a", str(_SOURCES / "testing.go")),
             ("compile", "-p", "main", *options, "-o", "compiler.a", str(_SOURCES / "compiler.go")),
             ("link", "-s", "-w", "-importcfg", "now.cfg", "-o", "compiler", "compiler.a"),
         ):

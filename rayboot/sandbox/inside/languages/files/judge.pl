@@ -10,10 +10,14 @@ use Data::Dumper ();
 package judge;
 use Scalar::Util qw(blessed refaddr reftype);
 my $channel = plain_data::open_channel(3);
-my ($entry_point, $differing, $failure, $raised, $unknown);
+my ($entry_point, $differing, $failure, $raised, $unknown, $watches);
 my ($calls, $last_call) = (0, '');
-my (@functions, %instances);
+my (@functions, @objects, %instances, %classes);
+my $limit;    # what the test does, and two processes cannot
 our $started;
+my $libraries = qr/^(?:Compare|bag|cmp_(?:bag|deeply|ok|set)|done_testing|eq_(?:array|deeply|hash|or_diff|set)|fail|is|is_deeply|isa_ok|isnt|like|ok|pass|plan|unlike|(?:dies|lives|throws)_ok)$/;
+
+sub refuse { $limit ||= "$_[0], which cannot cross between the test file and the program"; die "$limit\n" }
 
 # Tests compare with these; the last pair that differed is what feedback shows.
 sub watch_comparison {
@@ -55,32 +59,60 @@ sub replace_contents {
 # What the program gets of a function of the test's, or of an object that it holds itself.
 sub hold {
     my ($value) = @_;
+    return ['o', $value->{id}] if ref $value eq 'judge::Held';
     return ['o', $instances{ refaddr $value }] if blessed $value && defined $instances{ refaddr $value };
     return push(@functions, $value) && ['f', $#functions] if !blessed $value && reftype $value eq 'CODE';
     return;
 }
 
-# What the program gives: plain data, a function, or, to a test that calls methods of its classes, an object. Data with
-# functions or objects inside, or an object of a class that the test knows, could say yes to whatever a test asks.
-sub given {
-    my ($data, $what) = @_;
-    my ($tag, $id, $class) = ref $data eq 'ARRAY' ? @$data : ('');
+# What the program gives that is not plain data. An object is known by its class, unless the test knows that one: its
+# methods could say yes to whatever a comparison asks.
+sub made {
+    my ($tag, $id, $kind, $overloaded, $class, @above) = @_;
     return sub { ask('apply', $id, wantarray, @_) } if $tag eq 'f';
-    return plain_data::decode($data) unless $tag eq 'o' && $what eq 'method' && is_unknown($class);
-    my $object = bless \(my $own = $id), $class;
+    return plain_data::decode(['x', $class]) unless is_ours($class);
+    no strict 'refs';
+    if (!$classes{$class}++) {
+        @{"${class}::ISA"} = grep { is_ours($_) } @above;
+        *{"${class}::can"} = sub {
+            my ($self, $name) = @_;
+            return UNIVERSAL::can(@_) || (ask('can', $name, 0, $self) && sub { ask('method', $name, wantarray, @_) });
+        };
+        overload::OVERLOAD($class, map { my $by = $_; $_ => sub { refuse("the test uses $by on an object of class $class") } }
+            qw(+ - * / % ** x . <=> cmp == != eq ne < > <= >= lt gt le ge neg ! abs "" 0+ bool)) if $overloaded;
+    }
+    tie my %members, 'judge::Members', $id if $kind eq 'HASH';
+    my $object = bless $kind eq 'HASH' ? \%members : \(my $own = $id), $class;
+    push @objects, $object;
     $instances{ refaddr $object } = $id;
     return $object;
 }
 
-sub is_unknown {
+sub is_ours {
     my ($class) = @_;
     no strict 'refs';
-    return $class =~ /^[A-Za-z_]\w*(?:::\w+)*$/ && !@{"${class}::ISA"} && !grep { !/::$/ && defined &{"${class}::$_"} } keys %{"${class}::"};
+    my $file = $class =~ s{::}{/}gr . '.pm';    # a module could be loaded later
+    return $class =~ /^[A-Za-z_]\w*(?:::\w+)*$/ && !grep({ -e "$_/$file" } @INC)
+        && ($classes{$class} || !@{"${class}::ISA"} && !grep { !/::$/ && defined &{"${class}::$_"} } keys %{"${class}::"});
+}
+
+{
+    package judge::Members;    # of an object of the program that is a hash
+    sub TIEHASH { my ($class, $id) = @_; return bless { id => $id, keys => [] }, $class }
+    sub asked { my ($self, $what, @rest) = @_; return scalar judge::ask('member', $what, 0, (bless { id => $self->{id} }, 'judge::Held'), @rest) }
+    sub FETCH { return $_[0]->asked('value', $_[1]) }
+    sub STORE { $_[0]->asked('value', $_[1], $_[2]) }
+    sub EXISTS { return $_[0]->asked('exists', $_[1]) }
+    sub DELETE { return $_[0]->asked('delete', $_[1]) }
+    sub CLEAR { $_[0]->asked('clear') }
+    sub FIRSTKEY { $_[0]{keys} = $_[0]->asked('keys'); return shift @{ $_[0]{keys} } }
+    sub NEXTKEY { return shift @{ $_[0]{keys} } }
 }
 
 sub call_back {
     my ($id, $data) = @_;
-    my ($wants_list, @args) = map { given($_, 'call') } @$data;
+    my ($wants_list, $topic, $one, $other, @args) = map { plain_data::decode($_, \&made) } @$data;
+    local ($_, $main::a, $main::b) = ($topic, $one, $other);
     my $function = $functions[$id];
     my @result = eval { $wants_list ? $function->(@args) : scalar $function->(@args) };
     return ['answer', 'raised', plain_data::encode($@)] if $@;
@@ -89,18 +121,28 @@ sub call_back {
 
 sub ask {
     my ($what, $name, $wants_list) = splice(@_, 0, 3);
-    $calls++;
-    my @shown = map { show($_) } @_;
-    my $of = $what eq 'method' ? shift(@shown) . '->' : '';
-    $last_call = substr($of . ($what eq 'apply' ? '' : $name) . '(' . join(', ', @shown) . ')', 0, 2000);
-    plain_data::send($channel, ['ask', $what, $name, [map { plain_data::encode($_, \&hold) } @_], $wants_list ? 1 : 0]);
+    die "$limit\n" if $limit;
+    if ($what eq 'call' && $name ne $entry_point && $name =~ $libraries) {    # a program's own would let all tests pass
+        $unknown = $name;
+        die "Undefined subroutine &main::$name called\n";
+    }
+    $calls++ unless $what eq 'prototype';
+    if ($what =~ /^(?:call|apply|method)$/) {
+        my @shown = map { blessed $_ ? ref : show($_) } @_;
+        my $of = $what eq 'method' ? shift(@shown) . '->' : '';
+        $last_call = substr($of . ($what eq 'apply' ? '' : $name) . '(' . join(', ', @shown) . ')', 0, 2000);
+    }
+    undef $plain_data::lost;
+    my @args = map { plain_data::encode($_, \&hold) } @_;
+    refuse("the test gives the program $plain_data::lost") if defined $plain_data::lost;
+    plain_data::send($channel, ['ask', $what, $name, \@args, defined $wants_list ? $wants_list ? 1 : 0 : undef]);
     my $reply;
     while (($reply = plain_data::receive($channel))->[0] eq 'call') {
         plain_data::send($channel, call_back(@$reply[1, 2]));
     }
     my ($kind, $value, $changed) = @$reply;
     if ($kind eq 'raised') {
-        $raised = { description => $value, thrown => plain_data::decode($value->{thrown}) };
+        $raised = { description => $value, thrown => plain_data::decode($value->{thrown}, \&made) };
         if ($what eq 'call' && $name ne $entry_point && $value->{message} =~ /^Undefined subroutine &main::\Q$name\E called/) {
             ($unknown, $calls) = ($name, $calls - 1);
         }
@@ -110,7 +152,9 @@ sub ask {
         replace_contents($_[$at], plain_data::decode($changed->[$at][0])) if $changed->[$at];
     }
     my (undef, @result) = @$value;
-    @result = map { given($_, $what) } @result;
+    my @given = @_;
+    @result = map { plain_data::decode($_, sub { $_[0] eq 'a' ? $given[$_[1]] : made(@_) }) } @result;
+    refuse('the program gives data that is nested too deep or holds itself') if $plain_data::deep;
     return $wants_list ? @result : $result[0];
 }
 
@@ -122,11 +166,13 @@ sub outcome {
     my %told = (call => $last_call);
     my $text = defined $failure ? "$failure" : "the test ended with exit status $status";
     $text =~ s/ at test\.pl line \d+\.?\s*$//;
+    return unfit($limit) if $limit;
     return unfit("it is not Perl: $text") unless $started;
     return unfit("it uses $unknown, which neither it nor the program defines") if !$calls && $unknown && $entry_point;
     return unfit(defined $failure ? "it failed before it called the program: $text" : 'no call of it reached the program')
         unless $calls;
     return { status => 'passed' } unless $status;
+    return unfit('it watches what is printed, and the program prints in another process') if $watches;
     if ($raised && defined $failure && (ref $failure ? refaddr $failure == refaddr $raised->{thrown} : $failure eq $raised->{thrown})) {
         my ($message, $line) = @{ $raised->{description} }{qw(message line)};
         return { %told, status => 'error', error_type => 'die', message => $message, line => $line };
@@ -157,7 +203,22 @@ sub run {
     Test2::API::test2_stop_preload();
     no strict 'refs';
     my $name = $entry_point;
-    *{"main::$name"} = sub { ask('call', $name, wantarray, @_) } if $name =~ /^\w+$/ && $code !~ /\b$name\s*(?:->|::)/;
+    $watches = $code =~ /\*STD(?:OUT|ERR)|open\W+STD(?:OUT|ERR)|\bselect\W+\$/;
+    if ($name =~ /^\w+$/ && $code !~ /\b$name\s*(?:->|::)/) {
+        *{"main::$name"} = sub { ask('call', $name, wantarray, @_) };
+        my $prototype = ask('prototype', "main::$name", 0);
+        &Scalar::Util::set_prototype(\&{"main::$name"}, $prototype) if defined $prototype && !ref $prototype;
+    }
+    while ($code =~ /\b([A-Z][A-Z0-9_]+)\b/g) {
+        my $constant = $1;
+        next if defined &{"main::$constant"} || (ask('prototype', "main::$constant", 0) // 'none') ne '';
+        eval qq(sub main::$constant () { judge::ask('call', '$constant', 0) });
+    }
+    while ($code =~ /\b((?:[A-Z]\w*::)+)(\w+)\s*\(/g) {    # functions in packages of the program
+        my ($class, $function) = (substr($1, 0, -2), $2);
+        next if !is_ours($class) || $code =~ /\b(?:use|require|package)\s+\Q$class\E\b/;
+        *{"${class}::$function"} = sub { ask('call', "${class}::$function", wantarray, @_) };
+    }
     my $ours = 'sub AUTOLOAD { our $AUTOLOAD; my $name = $AUTOLOAD; $name =~ s/^main:://; judge::ask("call", $name, wantarray, @_) } sub DESTROY {}'
         . ' sub UNIVERSAL::AUTOLOAD { no warnings; judge::of_class($UNIVERSAL::AUTOLOAD, @_) }';
     $0 = 'test.pl';

@@ -9,6 +9,8 @@ use Scalar::Util qw(blessed reftype);
 my $json = JSON::PP->new->utf8->allow_nonref->max_depth(1000);
 my $max_depth = 200;
 my $opaque = 0;
+our $lost;    # the kind of the last value that could not cross
+our $deep;    # one of the other side's was nested too deep
 
 sub open_channel {
     my ($descriptor) = @_;
@@ -50,20 +52,23 @@ sub send {
 sub encode {
     my ($value, $hold, $depth) = @_;
     $depth ||= 0;
-    return ['x', 'nested too deep', ''] if $depth > $max_depth;
+    return lost('too deep') if $depth > $max_depth;
     return undef unless defined $value;
     return scalar_of($value) unless ref $value;
     my $held = $hold && $hold->($value);
     return $held if $held;
     my $class = blessed $value;
     return ['b', $class, $value->bstr] if $class && $class =~ /^Math::Big(?:Int|Float)$/;
-    return ['x', $class, ''] if $class;
+    return ['R', "$value"] if $class && $class eq 'Regexp';
+    return lost($class) if $class;
     my $kind = reftype $value;
     return ['l', map { encode($_, $hold, $depth + 1) } @$value] if $kind eq 'ARRAY';
     return ['d', map { ("$_", encode($value->{$_}, $hold, $depth + 1)) } sort keys %$value] if $kind eq 'HASH';
     return ['r', encode($$value, $hold, $depth + 1)] if $kind eq 'SCALAR' || $kind eq 'REF';
-    return ['x', $kind, ''];
+    return lost($kind);
 }
+
+sub lost { $lost = $_[0]; return ['x', $lost, ''] }
 
 # Numbers cross as numbers: `&` and `^` tell them from texts, and a text has but 15 of their digits.
 sub scalar_of {
@@ -91,7 +96,9 @@ sub decode {
         require Math::BigFloat;
         return "Math::Big$1"->new($rest[1]);
     }
-    return $made->(@$data) if $made && $tag =~ /^[fo]$/;
+    return qr/$rest[0]/ if $tag eq 'R';
+    return $made->(@$data) if $made && $tag =~ /^[afo]$/;
+    $deep = 1 if $rest[0] eq 'too deep';
     return bless { kind => $rest[0], number => $opaque++ }, 'plain_data::Opaque';    # equal to nothing but itself
 }
 

@@ -4,112 +4,263 @@
 const { encode, decode } = require('./plain_data.js');
 
 const COMMONJS = new Set(['require', 'module', 'exports']);
+// What a test calls by these names is its own, or missing: a program's could let all tests pass.
+const LIBRARIES = { _: 'lodash', lodash: 'lodash', assert: 'assert' };
+const FRAMEWORKS = /^(?:after|afterAll|afterEach|before|beforeAll|beforeEach|chai|describe|expect|it|jest|should|suite|test)$/;
+// By these a test asks plain data a question. An object of the program's would answer yes to any.
+const QUESTIONS = new Set(`catch endsWith equals every exec filter finally find findIndex findLast findLastIndex flatMap forEach has
+  hasOwnProperty includes indexOf isPrototypeOf lastIndexOf localeCompare map match matchAll propertyIsEnumerable reduce
+  reduceRight search some startsWith test then toJSON toLocaleString toString valueOf`.split(/\s+/));
 
-exports.open = (host, entryPoint) => {
+exports.open = (host, entryPoint, load) => {
   // The last comparison that said no, the last call, and the program's last exception: what feedback shows.
   let differing = null;
   let lastCall = '';
   let raised = null;
   let unknown = '';
   let calls = 0;
+  let limit = ''; // what the test does, and two processes cannot
   const functions = [];
-  const hold = (value) => functions.push(value) - 1;
+  let called = false; // one of them
   const show = host.show;
+
+  function refuse(what) {
+    limit ||= `${what}, which cannot cross between the test file and the program`;
+    throw new Error(limit);
+  }
 
   function replaceContents(target, source) {
     if (Array.isArray(target)) target.splice(0, target.length, ...source);
     else if (target instanceof Map || target instanceof Set) {
       target.clear();
       for (const item of source) target instanceof Map ? target.set(...item) : target.add(item);
-    } else if (ArrayBuffer.isView(target)) target.set(source);
+    } else if (target instanceof Date) target.setTime(source.getTime());
+    else if (ArrayBuffer.isView(target)) target.set(source);
     else {
       for (const key of Object.keys(target)) delete target[key];
       Object.assign(target, source);
     }
   }
 
-  // What the program gives: plain data, or a function. Data with functions inside could say yes to whatever a test asks.
-  const given = (data) => (Array.isArray(data) && data[0] === 'f' ? callable(data[1]) : decode(data));
+  // The two sides' promises, and what is to be told of those of the test.
+  const pending = new Map();
+  const promises = new Map();
+  let settled = [];
+  let busy = false;
+  let turns = false;
+
+  function promiseOf(id) {
+    const promise = new Promise((ok, raised) => pending.set(id, { ok, raised }));
+    return promise;
+  }
+
+  // Let the program go on with what it has begun.
+  function turn() {
+    busy = ask('turn', settled.splice(0), []);
+    turns = false;
+    if (busy || settled.length) later();
+  }
+
+  function later() {
+    if (!turns) host.later(turn);
+    turns = true;
+  }
+
+  // Called when nothing is left to do here. Gives whether there is now.
+  function settle() {
+    if (pending.size === 0 && settled.length === 0 && functions.length === 0) return false;
+    const before = [pending.size, calls, called].join();
+    turn();
+    if (busy || settled.length || before !== [pending.size, calls, called].join()) return true;
+    if (pending.size === 0) return false;
+    const never = exception({ type: 'Error', message: 'the promise never settles', line: null, thrown: ['E', 'Error', 'the promise never settles', ['d']] });
+    for (const { raised } of pending.values()) raised(never);
+    pending.clear();
+    return true;
+  }
+
+  const instances = new Map(); // by number
+  const ids = new WeakMap(); // of instances and functions of the program
+
+  function hold(value, ifKnown = false) {
+    if (ids.has(value)) return ['o', ids.get(value)];
+    if (value instanceof Promise) {
+      if (!promises.has(value)) {
+        const id = promises.size;
+        promises.set(value, id);
+        const tell = (how) => (result) => { settled.push([id, how, encode(result, hold)]); later(); };
+        value.then(tell('ok'), tell('raised'));
+      }
+      return ['p', promises.get(value)];
+    }
+    if (ifKnown) return undefined;
+    if (typeof value !== 'function') refuse(`the test gives the program an object of class ${value.constructor?.name}`);
+    if (!functions.includes(value)) functions.push(value);
+    return ['f', functions.indexOf(value)];
+  }
+
+  // What the program gives that is not plain data.
+  const made = (trusted) => ([tag, id, names, ...iterable]) => {
+    switch (tag) {
+      case 'p': return promiseOf(id);
+      case 'f': return functionOf(id);
+      case 'E': return names.length ? Object.setPrototypeOf(id, prototypeOf(names, Error)) : undefined;
+      case 'o': {
+        if (!instances.has(id)) instances.set(id, instance(id, names, iterable));
+        const { value, trust } = instances.get(id);
+        if (trusted) trust();
+        return value;
+      }
+      default: return undefined;
+    }
+  };
 
   // A function of the test's that the program calls.
   function callBack(id, args) {
+    called = true;
     try {
-      return ['answer', 'ok', encode(functions[Number(id)](...args.map(given)))];
+      return ['answer', 'ok', encode(functions[Number(id)](...args.map((arg) => decode(arg, made(false)))), hold)];
     } catch (error) {
-      return ['answer', 'raised', encode(error)];
+      return ['answer', 'raised', encode(error, hold)];
     }
   }
 
+  let era = 0; // of what may have changed in the program
+
   function ask(what, name, args) {
+    if (limit) throw new Error(limit);
     const converse = (message) => JSON.parse(host.converse(JSON.stringify(message)));
-    let reply = converse(['ask', what, name, args.map((arg) => encode(arg, hold))]);
+    const seen = new Map();
+    let reply = converse(['ask', what, name, args.map((arg) => encode(arg, hold, seen))]);
+    if (!['get', 'keys'].includes(what)) era += 1;
     while (reply[0] === 'call') reply = converse(callBack(reply[1], reply[2]));
-    const [kind, value, changed] = reply;
+    const [kind, value, changes] = reply;
     if (kind === 'raised') throw exception(value);
-    changed.forEach((arg, at) => { if (arg) replaceContents(args[at], decode(arg[0])); });
-    if (Array.isArray(value) && value[0] === 'q') return Promise.reject(exception(value[1]));
-    if (Array.isArray(value) && value[0] === 'p') return Promise.resolve(given(value[1]));
-    return given(value);
+    const containers = [...seen.keys()];
+    const give = made(what !== 'call' && what !== 'apply' && what !== 'on');
+    const result = decode(value[0], give, containers);
+    for (const [number, contents] of changes) replaceContents(containers[number], decode(contents, give, containers));
+    for (const [id, how, data] of value[1]) {
+      pending.get(id)?.[how](how === 'ok' ? decode(data, made(false)) : exception(data));
+      pending.delete(id);
+    }
+    if (what !== 'turn' && (pending.size || functions.length)) later();
+    return result;
   }
 
   function exception(description) {
-    raised = { error: decode(description.thrown), description };
+    raised = { error: decode(description.thrown, made(false)), description };
     return raised.error;
   }
 
-  function called(text, args) {
+  function note(text, args) {
     calls += 1;
     lastCall = `${text}(${args.map(show).join(', ')})`;
   }
 
-  const callable = (id) => (...args) => {
-    called('', args);
-    return ask('apply', id, args);
-  };
+  const programs = new Map(); // prototypes of the program's classes, by name
 
-  // An object that the test has made of a class of the program's.
-  function instance(id, name) {
-    return new Proxy({}, {
+  function prototypeOf([name, ...above], base) {
+    if (name === undefined) return base.prototype;
+    if (!programs.has(name)) programs.set(name, {});
+    return Object.setPrototypeOf(programs.get(name), prototypeOf(above, base));
+  }
+
+  // What the members of an object or a function of the program's are, wherever it is.
+  const members = (target, id, text, isTrusted) => {
+    let [read, at] = [new Map(), era];
+    const get = (key) => {
+      if (isTrusted() || at !== era) [read, at] = [new Map(), era];
+      if (!read.has(key)) read.set(key, ask('get', id(), [key]));
+      return read.get(key);
+    };
+    return {
       get(_, key) {
-        if (typeof key !== 'string') return undefined;
-        const found = ask('get', id, [key]);
-        if (found.length) return found[0];
+        if (typeof key !== 'string' || key === 'constructor' || key === 'prototype') return Reflect.get(target, key);
+        const found = get(key);
+        if (found.length < 2) return found.length ? found[0] : Reflect.get(target, key);
+        if (!isTrusted() && QUESTIONS.has(key)) return () => refuse(`the test asks an object of the program's by ${key}`);
         return (...args) => {
-          called(`${name}.${key}`, args);
-          return ask('method', id, [key, ...args]);
+          note(`${text}${key}`, args);
+          return ask('method', id(), [key, ...args]);
         };
       },
       set(_, key, value) {
-        ask('set', id, [key, value]);
+        ask('set', id(), [key, value]);
         return true;
       },
-    });
+      deleteProperty: (_, key) => ask('delete', id(), [key]),
+      ownKeys: () => [...new Set([...Reflect.ownKeys(target), ...ask('keys', id(), [])])],
+      has: (_, key) => Reflect.has(target, key) || (typeof key === 'string' && ask('keys', id(), []).includes(key)),
+      getOwnPropertyDescriptor(_, key) {
+        if (typeof key !== 'string' || Object.hasOwn(target, key) || !ask('keys', id(), []).includes(key)) return Reflect.getOwnPropertyDescriptor(target, key);
+        return { value: this.get(target, key), configurable: true, enumerable: true, writable: true };
+      },
+    };
+  };
+
+  function instance(id, names, [isIterable, isLater]) {
+    let trusted = false;
+    const target = Object.create(prototypeOf(names, Object));
+    const iterators = {
+      ...(isIterable && { [Symbol.iterator]: { value: () => ask('items', id, [])[Symbol.iterator]() } }),
+      ...(isLater && { [Symbol.asyncIterator]: { async* value() { yield* await ask('laterItems', id, []); } } }),
+    };
+    if (isIterable || isLater) Object.setPrototypeOf(target, Object.create(Object.getPrototypeOf(target), iterators));
+    const value = new Proxy(target, members(target, () => id, names[0] ? `${names[0]}.` : '', () => trusted || known.has(names[0])));
+    ids.set(value, id);
+    return { value, trust: () => { trusted = true; } };
+  }
+
+  function functionOf(id) {
+    if (!instances.has(id)) {
+      const value = (...args) => {
+        note('', args);
+        return ask('apply', id, args);
+      };
+      ids.set(value, id);
+      instances.set(id, { value });
+    }
+    return instances.get(id).value;
   }
 
   function stub(name) {
-    return new Proxy(function () {}, {
+    const target = function () {};
+    Object.defineProperty(target, 'name', { value: name, configurable: true });
+    delete target.length;
+    const proxy = new Proxy(target, {
+      ...members(target, () => name, `${name}.`, () => true),
       apply(_, self, args) {
-        called(name, args);
-        return ask('call', name, args);
+        note(name, args);
+        const isOn = self !== undefined && self !== null && self !== program && self !== globalThis;
+        return isOn ? ask('on', name, [self, ...args]) : ask('call', name, args);
       },
       construct(_, args) {
-        called(`new ${name}`, args);
-        return instance(ask('new', name, args)[0], name);
+        note(`new ${name}`, args);
+        return ask('new', name, args);
       },
     });
+    if (!programs.has(name)) programs.set(name, target.prototype);
+    target.prototype = programs.get(name);
+    programs.get(name).constructor = proxy;
+    return proxy;
   }
 
   // Names that neither the test nor JavaScript defines are the program's.
   const known = new Map();
+  const isProgrammed = (key) => key === entryPoint || !(key in globalThis || COMMONJS.has(key));
   const program = new Proxy({}, {
-    has: (_, key) => typeof key === 'string' && (key === entryPoint || !(key in globalThis || COMMONJS.has(key))),
+    has: (_, key) => typeof key === 'string' && isProgrammed(key),
     get: (_, key) => {
       if (typeof key !== 'string') return undefined;
+      if (key !== entryPoint && LIBRARIES[key]) return load(LIBRARIES[key]);
       if (!known.has(key)) {
-        if (key !== entryPoint && ask('kind', key, []) !== 'function') {
+        const kind = FRAMEWORKS.test(key) && key !== entryPoint ? 'undefined' : key === entryPoint ? 'function' : ask('kind', key, []);
+        if (kind === 'undefined') {
           unknown = key;
           throw new ReferenceError(`${key} is not defined`);
         }
+        if (kind !== 'function') return ask('value', key, []);
         known.set(key, stub(key));
       }
       return known.get(key);
@@ -130,6 +281,7 @@ exports.open = (host, entryPoint) => {
 
   function outcomeOf(error) {
     const told = { call: lastCall };
+    if (limit) return unfit(limit);
     if (raised && error === raised.error) {
       const { type, message, line } = raised.description;
       return { ...told, status: 'error', error_type: type, message, line };
@@ -146,11 +298,13 @@ exports.open = (host, entryPoint) => {
 
   // The outcome of a test whose process would end with this status.
   function ended(status) {
+    if (limit) return unfit(limit);
     if (!calls) return unfit('no call of it reached the program');
+    if (!status && functions.length && !called) return unfit('the program called none of the functions that the test gave it');
     if (!status) return { status: 'passed' };
     const told = { status: 'failed', call: lastCall, message: `the test ended with exit status ${status}` };
     return differing ? { ...told, got: show(differing[0]), expected: show(differing[1]) } : told;
   }
 
-  return { program, watched, outcomeOf, unfit, ended };
+  return { program, watched, outcomeOf, unfit, ended, settle };
 };

@@ -4,7 +4,9 @@ BEGIN { require './plain_data.pm' }
 $0 = 'program.pl';
 
 package runner;
-use Scalar::Util qw(blessed reftype);
+use Scalar::Util qw(blessed refaddr reftype);
+use overload ();
+use mro ();
 my $channel = plain_data::open_channel(3);
 our $started;
 my $current = 0;
@@ -13,7 +15,7 @@ my @held;    # functions that a call has given, and objects that the test has ma
 sub describe {
     my ($error) = @_;
     my $text = "$error";
-    my $thrown = blessed $error ? $text : plain_data::encode($error);
+    my $thrown = blessed $error && overload::Method($error, '""') ? $text : plain_data::encode($error, held_by('method'));
     my ($line) = $text =~ /at program\.pl line (\d+)/;
     $text =~ s/ at (?:program|runner)\.pl line \d+(?:, <\w+> line \d+)?\.?\s*$//;
     return { type => 'die', message => substr($text, 0, 1000), line => $line ? int $line : undef, thrown => $thrown };
@@ -25,7 +27,7 @@ sub made {
     return $held[$id] if $tag eq 'o';
     return sub {
         my $number = $current;
-        plain_data::send($channel, [$number, 'call', $id, [(wantarray ? 1 : 0), map { plain_data::encode($_) } @_]]);
+        plain_data::send($channel, [$number, 'call', $id, [map { plain_data::encode($_, held_by('call')) } (wantarray ? 1 : 0), $_, $main::a, $main::b, @_]]);
         my $message;
         answer(@$message) while ($message = plain_data::receive($channel))->[1] !~ /^(?:ok|raised)$/;
         $current = $number;
@@ -37,10 +39,25 @@ sub made {
 
 sub function {
     my ($what, $name, $args) = @_;
-    return \&{"main::$name"} if $what eq 'call';
+    return \&{ $name =~ /::/ ? $name : "main::$name" } if $what eq 'call';
+    return sub { prototype $name } if $what eq 'prototype';
     return $held[$name] if $what eq 'apply';
-    my $class = blessed $args->[0] || $args->[0];
-    return $class->can($name) || die qq(Can't locate object method "$name" via package "$class"\n);
+    return sub { my ($self, $key, @value) = @_; $name eq 'keys' ? [keys %$self] : $name eq 'exists' ? exists $self->{$key} : $name eq 'delete' ? delete $self->{$key}
+        : $name eq 'clear' ? %$self = () : @value ? $self->{$key} = $value[0] : $self->{$key} } if $what eq 'member';
+    return sub { $_[0]->can($name) ? 1 : 0 } if $what eq 'can';
+    return sub { my $self = shift; $self->$name(@_) };
+}
+
+# Objects stay here, and so do functions; those that another object would be known by (see `made` of judge.pl) are nobody's.
+sub held_by {
+    my ($what) = @_;
+    return sub {
+        my ($value) = @_;
+        my $class = blessed $value;
+        return push(@held, $value) && ['f', $#held] if !$class && reftype $value eq 'CODE';
+        return if !$class || $class =~ /^(?:Regexp|Math::Big(?:Int|Float))$/ || $what ne 'method' && overload::Overloaded($value);
+        return push(@held, $value) && ['o', $#held, reftype $value, overload::Overloaded($value) ? 1 : 0, @{ mro::get_linear_isa($class) }];
+    };
 }
 
 sub call {
@@ -48,18 +65,20 @@ sub call {
     my @args = map { plain_data::decode($_, \&made) } @$data;
     my @before = map { plain_data::text($_) } @args;
     my $function = function($what, $name, \@args);
-    my @result = $wants_list ? $function->(@args) : scalar $function->(@args);
+    my @result;
+    if ($wants_list) { @result = $function->(@args) }
+    elsif (defined $wants_list) { $result[0] = $function->(@args) }
+    else { $function->(@args) }
     my @changed = map {
         plain_data::text($args[$_]) eq $before[$_] ? undef : [plain_data::encode($args[$_])]
     } 0 .. $#args;
-    # Objects stay here but where the test asks a class for one: its methods could say yes to whatever a test asks.
+    my $holds = held_by($what);
     my $hold = sub {
         my ($value) = @_;
-        push(@held, $value) && return ['f', $#held] if !blessed $value && reftype $value eq 'CODE';
-        push(@held, $value) && return ['o', $#held, blessed $value] if $what eq 'method' && blessed $value;
-        return;
+        for my $at (0 .. $#args) { return ['a', $at] if ref $args[$at] && refaddr $args[$at] == refaddr $value && !blessed $value }
+        return $holds->($value);
     };
-    return (['l', map { ref && $hold->($_) || plain_data::encode($_) } @result], \@changed);
+    return (['l', map { plain_data::encode($_, $hold) } @result], \@changed);
 }
 
 sub answer {
@@ -72,7 +91,9 @@ sub answer {
 sub source {
     open(my $file, '<', 'program.pl') or die "program.pl: $!";
     local $/;
-    return scalar <$file>;
+    my ($code, $data) = split /^__(?:DATA|END)__[ \t]*\n/m, scalar <$file>, 2;
+    open(*main::DATA, '<', \$data) if defined $data;
+    return $code;
 }
 
 {

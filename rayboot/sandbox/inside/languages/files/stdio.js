@@ -11,3 +11,16 @@ for (const name of ['stdout', 'stderr']) {
   };
   Object.defineProperty(process, name, { configurable: true, enumerable: true, get: blocking });
 }
+
+// A cell has no /dev/stdin.
+const fs = require('fs');
+for (const name of ['open', 'openSync', 'readFile', 'readFileSync', 'createReadStream']) {
+  const genuine = fs[name];
+  fs[name] = (path, ...rest) => {
+    if (path !== '/dev/stdin') return genuine(path, ...rest);
+    if (name === 'createReadStream') return genuine(path, { ...rest[0], fd: 0 });
+    if (!name.startsWith('open')) return genuine(0, ...rest);
+    return name === 'open' ? rest.at(-1)(null, 0) : 0;
+  };
+}
+require('module').syncBuiltinESMExports();

@@ -24,13 +24,17 @@ import (
 	"rayboot/wire"
 )
 
-const keptJudges = 8
+const (
+	keptJudges = 8
+	ownTesting = "rayboot/testing"
+)
 
 var (
 	library, tools string
 	packages       = map[string]string{} // path by name
 	judges         = map[string][]byte{} // the program of a test file by its sources
-	preferred      = map[string]string{"rand": "math/rand", "template": "text/template"}
+	preferred      = map[string]string{"rand": "math/rand", "template": "text/template", "testing": ownTesting, "assert": ownTesting}
+	replaced       = map[string]string{"testing": ownTesting, "github.com/stretchr/testify/assert": ownTesting}
 )
 
 type failed struct{ text string }
@@ -76,7 +80,10 @@ func alone(program string) answer {
 func split(program, test, entryPoint string) answer {
 	names := token.NewFileSet()
 	programFile, programError := parser.ParseFile(names, "program.go", program, parser.SkipObjectResolution)
-	testFile, testError := parser.ParseFile(names, "main.go", "package main;"+test, 0)
+	if _, err := parser.ParseFile(names, "main.go", test, parser.PackageClauseOnly); err != nil {
+		test = "package main;" + test
+	}
+	testFile, testError := parser.ParseFile(names, "main.go", test, 0)
 	if testError != nil {
 		return answer{"unsupported": testError.Error()}
 	}
@@ -84,16 +91,15 @@ func split(program, test, entryPoint string) answer {
 		return alone(program) // the compiler says it better
 	}
 	s := newSplitter(names, programFile, testFile)
-	program += s.usesOfImports()
+	program = edited(program, s.unusedImports())
 	runner, err := build(map[string]string{"program.go": program, "answers.go": s.runner(entryPoint)})
 	if err != nil {
 		return answer{"errors": err.Error()}
 	}
-	head, rest := s.judge(), "package main; "+s.testImports()+test
+	head, rest := s.judge(), edited(test, s.testEdits())
 	judge, known := judges[head+rest]
 	if !known {
-		// The test's own main is called by wire.Run.
-		judge, err = build(map[string]string{"stubs.go": head, "main.go": strings.Replace(rest, "func main()", "func rayboot_test()", 1)})
+		judge, err = build(map[string]string{"stubs.go": head, "main.go": rest})
 		if err != nil {
 			return s.blame(program, rest, err)
 		}
@@ -174,10 +180,12 @@ type splitter struct {
 	names     *token.FileSet
 	program   *ast.File
 	test      *ast.File
-	used      map[string]bool // identifiers of the test
+	used      map[string]bool // identifiers of the test, and what they need
+	named     map[string]bool // identifiers of the test
 	selected  map[string]bool // what stands after a point in the test
 	own       map[string]bool // declared by the test
 	functions map[string]*ast.FuncDecl
+	others    map[string]bool            // methods and generic functions
 	methods   map[string][]*ast.FuncDecl // by the name of the receiver's type
 	types     map[string]*ast.TypeSpec
 	constants map[string]*ast.GenDecl
@@ -188,12 +196,12 @@ type splitter struct {
 func newSplitter(names *token.FileSet, program, test *ast.File) *splitter {
 	s := &splitter{
 		names: names, program: program, test: test,
-		used: map[string]bool{}, selected: map[string]bool{}, own: map[string]bool{},
-		functions: map[string]*ast.FuncDecl{}, methods: map[string][]*ast.FuncDecl{}, types: map[string]*ast.TypeSpec{},
+		used: map[string]bool{}, named: map[string]bool{}, selected: map[string]bool{}, own: map[string]bool{},
+		functions: map[string]*ast.FuncDecl{}, others: map[string]bool{}, methods: map[string][]*ast.FuncDecl{}, types: map[string]*ast.TypeSpec{},
 		constants: map[string]*ast.GenDecl{}, imports: map[string]string{},
 	}
 	for _, identifier := range test.Unresolved {
-		s.used[identifier.Name] = true
+		s.used[identifier.Name], s.named[identifier.Name] = true, true
 	}
 	ast.Inspect(test, func(node ast.Node) bool {
 		if selector, ok := node.(*ast.SelectorExpr); ok {
@@ -206,11 +214,7 @@ func newSplitter(names *token.FileSet, program, test *ast.File) *splitter {
 	}
 	for _, spec := range program.Imports {
 		full, _ := strconv.Unquote(spec.Path.Value)
-		name := path.Base(full)
-		if spec.Name != nil {
-			name = spec.Name.Name
-		}
-		s.imports[name] = full
+		s.imports[importName(spec)] = full
 	}
 	for _, declaration := range program.Decls {
 		s.declare(declaration)
@@ -235,6 +239,7 @@ func newSplitter(names *token.FileSet, program, test *ast.File) *splitter {
 func (s *splitter) declare(declaration ast.Decl) {
 	switch declaration := declaration.(type) {
 	case *ast.FuncDecl:
+		s.others[declaration.Name.Name] = declaration.Type.TypeParams != nil || declaration.Recv != nil
 		if declaration.Type.TypeParams != nil {
 			return
 		}
@@ -312,15 +317,81 @@ func (s *splitter) needTypes(node ast.Node) {
 	})
 }
 
-// Imports that only the test file uses: in one file with it they would count as used.
-func (s *splitter) usesOfImports() string {
-	uses := "\n"
-	for name, function := range s.packageUses() {
-		if s.imports[name] != "" {
-			uses += "var _ = " + name + "." + function + "; "
+type edit struct {
+	at, end int
+	text    string
+}
+
+func edited(text string, edits []edit) string {
+	sort.Slice(edits, func(i, j int) bool { return edits[i].at > edits[j].at })
+	for _, e := range edits {
+		text = text[:e.at] + e.text + text[e.end:]
+	}
+	return text
+}
+
+func (s *splitter) at(node ast.Node, text string) edit {
+	return edit{s.names.Position(node.Pos()).Offset, s.names.Position(node.End()).Offset, text}
+}
+
+// Imports of the program that only the test file uses, which would count as used in one file with it, become blank.
+func (s *splitter) unusedImports() []edit {
+	edits, used := []edit{}, map[string]bool{}
+	ast.Inspect(s.program, func(node ast.Node) bool {
+		if selector, ok := node.(*ast.SelectorExpr); ok {
+			if x, isName := selector.X.(*ast.Ident); isName {
+				used[x.Name] = true
+			}
+		}
+		return true
+	})
+	uses := s.packageUses()
+	for _, spec := range s.program.Imports {
+		if name := importName(spec); uses[name] != "" && !used[name] {
+			edits = append(edits, s.at(spec, "_ "+spec.Path.Value))
 		}
 	}
-	return uses
+	return edits
+}
+
+func importName(spec *ast.ImportSpec) string {
+	if spec.Name != nil {
+		return spec.Name.Name
+	}
+	full, _ := strconv.Unquote(spec.Path.Value)
+	return path.Base(full)
+}
+
+// The test's own main is called by wire.Run; it imports what it uses, and our own packages for testing.
+func (s *splitter) testEdits() []edit {
+	edits := []edit{s.at(s.test.Name, "main"+s.testImports())}
+	for _, spec := range s.test.Imports {
+		full, _ := strconv.Unquote(spec.Path.Value)
+		if own := replaced[full]; own != "" {
+			edits = append(edits, s.at(spec, fmt.Sprintf("%s %q", importName(spec), own)))
+		}
+	}
+	if main := s.test.Scope.Lookup("main"); main != nil {
+		if function, ok := main.Decl.(*ast.FuncDecl); ok {
+			edits = append(edits, s.at(function.Name, "rayboot_test"))
+		}
+	}
+	return edits
+}
+
+// Without a main, the test file has tests for `go test`.
+func (s *splitter) testMain() string {
+	names, tests := []string{}, []string{}
+	for _, declaration := range s.test.Decls {
+		function, ok := declaration.(*ast.FuncDecl)
+		if ok && function.Recv == nil && strings.HasPrefix(function.Name.Name, "Test") && function.Type.Params.NumFields() == 1 {
+			names, tests = append(names, strconv.Quote(function.Name.Name)), append(tests, function.Name.Name)
+		}
+	}
+	if s.test.Scope.Lookup("main") != nil || len(tests) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("func rayboot_test() { rayboot_testing.Main([]string{%s}, %s) }\n", strings.Join(names, ", "), strings.Join(tests, ", "))
 }
 
 // Packages that the test uses, and one thing that it uses of each.
@@ -341,15 +412,18 @@ func (s *splitter) packageUses() map[string]string {
 func (s *splitter) testImports() string {
 	imports := ""
 	uses := s.packageUses()
+	for _, spec := range s.test.Imports {
+		delete(uses, importName(spec))
+	}
 	for _, name := range sortedKeys(uses) {
-		imports += fmt.Sprintf("import %s %q; ", name, packages[name])
+		imports += fmt.Sprintf("; import %s %q", name, packages[name])
 	}
 	return imports
 }
 
 func (s *splitter) runner(entryPoint string) string {
 	out := "package main\nimport rayboot_wire \"rayboot/wire\"\nfunc main() { rayboot_wire.Serve(rayboot_wire.Functions{"
-	functions := map[string]bool{entryPoint: true}
+	functions := map[string]bool{entryPoint: !s.others[entryPoint]}
 	for name := range s.functions {
 		if s.borrows(name) {
 			functions[name] = true
@@ -369,6 +443,9 @@ func (s *splitter) runner(entryPoint string) string {
 }
 
 func (s *splitter) satisfies(name string) bool {
+	if name == "Error" || name == "String" {
+		return true
+	}
 	for _, needed := range s.needed {
 		if kind, ok := s.types[needed].Type.(*ast.InterfaceType); ok {
 			for _, method := range kind.Methods.List {
@@ -417,7 +494,15 @@ func (s *splitter) judge() string {
 		body += "type " + s.text(s.types[name]) + "\n"
 		for _, method := range s.methods[name] {
 			if s.selected[method.Name.Name] || s.satisfies(method.Name.Name) {
+				if implicit[method.Name.Name] && !s.named[name] {
+					continue
+				}
 				mention(method.Type)
+				if method.Name.Name == "String" && !s.selected["String"] && !s.named[name] {
+					body += fmt.Sprintf("func (_ %s) String() string { return rayboot_wire.Refuse(%q) }\n", s.text(method.Recv.List[0].Type),
+						"the text that "+name+" gives for itself")
+					continue
+				}
 				body += s.stub(method, name+".")
 			}
 		}
@@ -428,11 +513,14 @@ func (s *splitter) judge() string {
 			body += s.stub(s.functions[name], "")
 		}
 	}
-	head := "package main\nimport rayboot_wire \"rayboot/wire\"\n"
+	head, main := "package main\nimport rayboot_wire \"rayboot/wire\"\n", s.testMain()
+	if main != "" {
+		head += fmt.Sprintf("import rayboot_testing %q\n", ownTesting)
+	}
 	for _, name := range sorted(mentioned) {
 		head += fmt.Sprintf("import %s %q\n", name, s.imports[name])
 	}
-	return head + body + "func main() { rayboot_wire.Run(rayboot_test, " + s.registry() + ") }\n"
+	return head + body + main + "func main() { rayboot_wire.Run(rayboot_test, " + s.registry() + ") }\n"
 }
 
 func (s *splitter) stub(function *ast.FuncDecl, prefix string) string {
@@ -503,6 +591,9 @@ func sortedFunctions(functions map[string]*ast.FuncDecl) []string {
 	}
 	return sorted(set)
 }
+
+// Methods that the standard library calls: with a type that the test does not name, the program could say yes by them.
+var implicit = map[string]bool{"As": true, "Format": true, "GoString": true, "Is": true, "MarshalJSON": true, "MarshalText": true, "Unwrap": true}
 
 var predeclared = func() map[string]bool {
 	set := map[string]bool{}

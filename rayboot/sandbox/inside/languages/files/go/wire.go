@@ -16,6 +16,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"unicode/utf8"
 	"unsafe"
@@ -47,8 +48,10 @@ var (
 	functions Functions       // of the program
 	number    json.Number
 	judge     bool
+	turn      sync.Mutex // one goroutine at a time is in conversation; not while it serves a call
 
 	lastCall string
+	refused  string
 	raised   description
 	thrown   interface{}
 )
@@ -82,7 +85,7 @@ func Serve(program Functions, types Types) {
 	register(types)
 	write([]interface{}{"ready"})
 	for {
-		answer(receive())
+		answer(receive(), false)
 	}
 }
 
@@ -96,7 +99,7 @@ func Run(test func(), types Types) {
 	go func() {
 		finished := false
 		defer func() {
-			if problem := recover(); problem != nil || !finished {
+			if problem := recover(); problem != nil || !finished || refused != "" {
 				done <- outcome(problem)
 			} else if lastCall == "" {
 				done <- description{"status": "sandbox_error", "message": "the test file called nothing of the program"}
@@ -111,7 +114,16 @@ func Run(test func(), types Types) {
 	os.Exit(0)
 }
 
+// Refuse gives up on the test file, whatever becomes of the panic.
+func Refuse(what string) string {
+	refused = what + " cannot cross between the test file and the program"
+	panic(unsupported{refused})
+}
+
 func outcome(problem interface{}) description {
+	if refused != "" {
+		problem = unsupported{refused}
+	}
 	switch problem := problem.(type) {
 	case unsupported:
 		return description{"status": "sandbox_error", "message": problem.reason}
@@ -138,9 +150,53 @@ func Call(name string, arguments, results []interface{}) {
 	lastCall = name + "(" + strings.Join(shown, ", ") + ")"
 	for i, result := range ask(name, values) {
 		if i < len(results) {
-			decode(reflect.ValueOf(results[i]).Elem(), result)
+			target := reflect.ValueOf(results[i]).Elem()
+			if part, ok := result.(map[string]interface{}); ok {
+				target.Set(partOf(values, part, target.Type()))
+				continue
+			}
+			decode(target, result)
 		}
 	}
+}
+
+// same says which argument a result is, or is a part of, if it is one: {"argument": number, "from": index, "to": index}.
+func same(result reflect.Value, arguments []reflect.Value) interface{} {
+	kind := result.Kind()
+	if kind != reflect.Ptr && kind != reflect.Map && kind != reflect.Slice || result.IsNil() {
+		return nil
+	}
+	for i, argument := range arguments {
+		if argument.Type() != result.Type() || argument.IsNil() {
+			continue
+		}
+		from, to := 0, 0
+		if kind == reflect.Slice && result.Type().Elem().Size() > 0 {
+			distance := int(result.Pointer()) - int(argument.Pointer())
+			from = distance / int(result.Type().Elem().Size())
+			to = from + result.Len()
+			if distance < 0 || result.Len() == 0 || to > argument.Len() {
+				continue
+			}
+		} else if result.Pointer() != argument.Pointer() {
+			continue
+		}
+		return map[string]interface{}{"argument": i, "from": from, "to": to}
+	}
+	return nil
+}
+
+func partOf(arguments []reflect.Value, part map[string]interface{}, t reflect.Type) reflect.Value {
+	number := func(name string) int {
+		n, err := strconv.Atoi(string(part[name].(json.Number)))
+		check(err)
+		return n
+	}
+	argument := arguments[number("argument")]
+	if t.Kind() == reflect.Slice {
+		return argument.Slice(number("from"), number("to"))
+	}
+	return argument
 }
 
 func show(value reflect.Value) string {
@@ -152,6 +208,8 @@ func show(value reflect.Value) string {
 }
 
 func ask(target interface{}, arguments []reflect.Value) []interface{} {
+	turn.Lock()
+	defer turn.Unlock()
 	call := []interface{}{target}
 	for _, argument := range arguments {
 		call = append(call, encode(argument, 0))
@@ -161,7 +219,7 @@ func ask(target interface{}, arguments []reflect.Value) []interface{} {
 		message := receive()
 		switch message[0] {
 		case "call":
-			answer(message)
+			answer(message, true)
 		case "raised":
 			raise(message[1])
 		default:
@@ -188,7 +246,7 @@ func raise(data interface{}) {
 	panic(thrown)
 }
 
-func answer(message []interface{}) {
+func answer(message []interface{}, inside bool) {
 	call := message[1].([]interface{})
 	done := make(chan bool)
 	go func() {
@@ -203,7 +261,7 @@ func answer(message []interface{}) {
 			}
 			done <- true
 		}()
-		results, changes := serve(function(call[0]), call[1:])
+		results, changes := serve(function(call[0]), call[1:], inside)
 		send("ok", results, changes)
 		finished = true
 	}()
@@ -218,7 +276,7 @@ func function(target interface{}) reflect.Value {
 	return ours[at]
 }
 
-func serve(function reflect.Value, data []interface{}) (results, changes []interface{}) {
+func serve(function reflect.Value, data []interface{}, inside bool) (results, changes []interface{}) {
 	arguments := make([]reflect.Value, function.Type().NumIn())
 	before := make([]interface{}, len(arguments))
 	for i := range arguments {
@@ -233,8 +291,12 @@ func serve(function reflect.Value, data []interface{}) (results, changes []inter
 		call = function.CallSlice
 	}
 	results, changes = []interface{}{}, []interface{}{}
-	for _, result := range call(arguments) {
-		results = append(results, encode(result, 0))
+	for _, result := range apart(call, arguments, inside) {
+		if part := same(result, arguments); part != nil && !judge {
+			results = append(results, part)
+		} else {
+			results = append(results, encode(result, 0))
+		}
 	}
 	for i, argument := range arguments {
 		var change interface{}
@@ -246,6 +308,14 @@ func serve(function reflect.Value, data []interface{}) (results, changes []inter
 		changes = append(changes, change)
 	}
 	return results, changes
+}
+
+func apart(call func([]reflect.Value) []reflect.Value, arguments []reflect.Value, inside bool) []reflect.Value {
+	if inside {
+		turn.Unlock()
+		defer turn.Lock()
+	}
+	return call(arguments)
 }
 
 func canChange(kind reflect.Kind) bool {
@@ -351,7 +421,10 @@ func encode(v reflect.Value, depth int) interface{} {
 // What is in an interface: an error is its message; a value of a type that only one side has is what the type is built on.
 func encodeDynamic(v reflect.Value, depth int) interface{} {
 	inner := v.Elem()
-	_, known := names[inner.Type()]
+	_, known := names[pointed(inner.Type())]
+	if v.NumMethod() > 0 && v.Type() != errorType && !known {
+		panic(unsupported{"a value of type " + inner.Type().String() + " as " + v.Type().String() + " cannot cross between the test file and the program"})
+	}
 	if inner.Type().Implements(errorType) && inner.CanInterface() && !known {
 		return []interface{}{"error", inner.Interface().(error).Error()}
 	}

@@ -63,7 +63,7 @@ final class Compiler {
         if (!alone.parsed()) {
             return Result.wrong(alone.errors);
         }
-        Source main = new Source("Main", Units.packageOf(alone.units.get(0)) + tests.withImports(test, subject));
+        Source main = new Source("Main", Units.packageOf(alone.units.get(0)) + tests.withImports(test, program, subject));
         Unit parsed = new Unit(List.of(main));
         String conflicts = parsed.parsed() ? alone.tree.conflicts(alone.units.get(0), parsed.units.get(0)) : parsed.errors;
         if (!conflicts.isEmpty()) {

@@ -7,6 +7,7 @@ import java.io.PrintStream;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.HashMap;
@@ -19,6 +20,7 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TimeZone;
+import java.util.regex.Pattern;
 
 /**
  * Runs test files, one after the other, each with classes of its own. The classes of the program that it names are
@@ -33,6 +35,9 @@ final class Judge extends Remote {
     /** Interfaces of the JDK that an object of the program may be asked by; others could take part in a comparison. */
     private static final Set<String> ASKED = Set.of("java.lang.Runnable", "java.lang.Iterable", "java.util.Iterator",
             "java.util.Comparator", "java.util.concurrent.Callable");
+
+    /** A class of the JDK that another has crossed as, too. */
+    private static final Pattern OPAQUE = Pattern.compile(Pattern.quote(Opaque.class.getName()) + "|class java\\.util\\.\\S+ cannot be cast to class java\\.util\\.");
 
     private final Channel channel;
     private final TestClasses classes;
@@ -89,10 +94,13 @@ final class Judge extends Remote {
             verdict.put("message", ofProgram.get("message"));
             verdict.put("line", ofProgram.get("line"));
         } else {
-            boolean opaque = outcome instanceof ClassCastException && String.valueOf(outcome).contains(Opaque.class.getName());
-            verdict.put("status", opaque || outcome instanceof Unsupported ? "sandbox_error" : "failed");
+            boolean opaque = outcome instanceof ClassCastException && OPAQUE.matcher(String.valueOf(outcome)).find();
+            boolean blind = classes.bytes.values().stream().anyMatch(data -> new String(data, StandardCharsets.ISO_8859_1).contains("setOut"));
+            verdict.put("status", opaque || blind || outcome instanceof Unsupported ? "sandbox_error" : "failed");
             verdict.put("error_type", outcome.getClass().getName());
-            verdict.put("message", opaque ? "what the program returned cannot cross to the test file" : cut(outcome.getMessage()));
+            verdict.put("message", opaque ? "what the program returned cannot cross to the test file"
+                    : blind ? "the test file watches what is printed, and the program prints in another process"
+                    : cut(outcome.getMessage()));
         }
         return verdict;
     }
@@ -205,7 +213,7 @@ final class Judge extends Remote {
     Throwable thrown(Map<?, ?> description) {
         String message = (String) description.get("message");
         Throwable error = new RuntimeException(message);
-        List<?> names = description.get("thrown") instanceof List<?> data && data.size() == 3 ? (List<?>) data.get(2) : List.of();
+        List<?> names = description.get("thrown") instanceof List<?> data && data.size() >= 3 ? (List<?>) data.get(2) : List.of();
         for (Object name : names) {
             Class<?> type = resolve((String) name);
             if (type != null && Throwable.class.isAssignableFrom(type)
@@ -215,6 +223,13 @@ final class Judge extends Remote {
             }
         }
         raised.put(error, description);
+        if (description.get("thrown") instanceof List<?> data && data.size() > 3 && error.getCause() == null) {
+            try {
+                error.initCause(thrown((Map<?, ?>) data.get(3)));
+            } catch (IllegalStateException itHasNone) {
+                return error;
+            }
+        }
         return error;
     }
 
@@ -243,6 +258,7 @@ final class Judge extends Remote {
             ((Map<?, ?>) request.get("classes")).forEach(
                     (name, data) -> bytes.put((String) name, Base64.getDecoder().decode((String) data)));
             stubs = new HashSet<>((List<?>) request.get("stubs"));
+            setDefaultAssertionStatus(true);
         }
 
         /** Its own come first, whatever else could be found. */

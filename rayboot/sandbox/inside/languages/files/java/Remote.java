@@ -82,8 +82,19 @@ public abstract class Remote extends Values {
 
     /** Make an object of the program for this new stand-in. */
     public static void construct(Object standIn, String type, String types, Object... arguments) {
+        if (!standIn.getClass().getName().equals(type)) {
+            throw new Unsupported("the test file extends the program's class " + type);
+        }
         List<?> made = (List<?>) current.askForData(null, type, "new", types, arguments);
         current.know((Long) made.get(1), standIn);
+    }
+
+    /** Whether two objects of the program are equal: by what it says of itself, no test can be decided. */
+    public static boolean equal(Object one, Object other) {
+        if (one != other && other != null && one.getClass() == other.getClass()) {
+            throw new Unsupported("the test file compares objects of the program's class " + one.getClass().getName());
+        }
+        return one == other;
     }
 
     /** What the program's constructor makes of the components of a record. */
@@ -185,7 +196,11 @@ public abstract class Remote extends Values {
         description.put("line", Arrays.stream(cause.getStackTrace())
                 .filter(frame -> "Program.java".equals(frame.getFileName()))
                 .map(frame -> (Object) (long) frame.getLineNumber()).findFirst().orElse(null));
-        description.put("thrown", encodeObject(error));
+        List<Object> thrown = new ArrayList<>((List<?>) encodeObject(error));
+        if (thrown.size() == 3 && error.getCause() != null && error.getCause() != error) {
+            thrown.add(described(error.getCause()));
+        }
+        description.put("thrown", thrown);
         return description;
     }
 

@@ -96,6 +96,9 @@ final class Stubs {
         }
         ElementFilter.fieldsIn(type.getEnclosedElements()).forEach(field -> field(type, field));
         constructors(type);
+        if (type.getKind() == ElementKind.CLASS && hasEquals(type)) {
+            out.append("public boolean equals(Object other) { return rayboot.Remote.equal(this, other); } public int hashCode() { return 0; }\n");
+        }
         for (ExecutableElement method : ElementFilter.methodsIn(type.getEnclosedElements())) {
             if (!method.getModifiers().contains(Modifier.PRIVATE) && isForwarded(type, method)) {
                 method(type, method);
@@ -110,6 +113,11 @@ final class Stubs {
             }
         }
         out.append("}\n");
+    }
+
+    private static boolean hasEquals(TypeElement type) {
+        return ElementFilter.methodsIn(type.getEnclosedElements()).stream()
+                .anyMatch(method -> method.getSimpleName().contentEquals("equals") && method.getParameters().size() == 1);
     }
 
     private static List<VariableElement> constants(TypeElement type) {

@@ -27,6 +27,8 @@ final class TestFile {
 
     private static final Pattern PACKAGE = Pattern.compile("\\bimport\\s+(java\\.[\\w.]+)\\.\\*\\s*;");
 
+    private static final Pattern IMPORT = Pattern.compile("\\bimport (java(?:\\.[a-z]\\w*)+)\\.([A-Z]\\w*|\\*);");
+
     private final JavaFileManager files;
     private final JavaFileManager.Location base;
     private final Map<String, String> classes = new TreeMap<>();
@@ -47,7 +49,7 @@ final class TestFile {
     }
 
     /** All in the first line, so that the test's other lines keep their numbers. */
-    String withImports(String test, String subject) throws IOException {
+    String withImports(String test, String program, String subject) throws IOException {
         Map<String, String> classes = new TreeMap<>(this.classes);
         for (String name : matches(PACKAGE, test, 1)) {
             addClasses(name, classes);
@@ -62,6 +64,11 @@ final class TestFile {
         }
         for (String name : PACKAGES) {
             imports.append("import ").append(name).append(".*; ");
+        }
+        for (MatchResult found : IMPORT.matcher(program).results().toList()) { // of one file with the test in the benchmark's harness
+            if (!names.contains(found.group(2)) && !imports.toString().contains(found.group()) && !test.contains(found.group())) {
+                imports.append(found.group()).append(" ");
+            }
         }
         return imports + test;
     }

@@ -244,11 +244,18 @@ abstract class Values {
             for (int i = 0; i < Math.min(Array.getLength(target), Array.getLength(source)); i++) {
                 replaceElement(Array.get(target, i), Array.get(source, i), i, (at, item) -> Array.set(target, at, item));
             }
-        } else if (target instanceof List<?> && source instanceof List<?> items && ((List<?>) target).size() == items.size()) {
+        } else if (target instanceof List<?> && source instanceof List<?> items) {
             @SuppressWarnings("unchecked")
             List<Object> list = (List<Object>) target;
-            for (int i = 0; i < items.size(); i++) {
+            int common = Math.min(list.size(), items.size());
+            for (int i = 0; i < common; i++) {
                 replaceElement(list.get(i), items.get(i), i, list::set);
+            }
+            if (list.size() > common) {
+                list.subList(common, list.size()).clear();
+            }
+            if (items.size() > common) {
+                list.addAll(items.subList(common, items.size()));
             }
         } else if (target instanceof Collection<?> && source instanceof Collection<?> items) {
             @SuppressWarnings("unchecked")
