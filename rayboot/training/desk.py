@@ -11,6 +11,7 @@ from typing import Any
 
 import ray
 from pydantic import ConfigDict
+from ray.exceptions import RayActorError
 from ray.util.placement_group import PlacementGroup
 
 from rayboot.config.training import TrainingConfig
@@ -71,10 +72,16 @@ class RefitDesk:
     async def hire(
         self, config: TrainingConfig, workers: int, storage: str, name: str
     ) -> RaybootError | None:
-        """Start workers, who take what is posted. Returns when they are gone: why, or None if they were sent home."""
+        """Start workers, who take what is posted. Returns when they are gone: why, or None if they were sent home.
+
+        Raises:
+            RayActorError: Ray Train's own actor, which looks after them, is lost.
+        """
         desk = ray.get_runtime_context().current_actor
         try:
             await asyncio.to_thread(fit, config, workers, storage, name, desk)
+        except RayActorError:
+            raise
         except Exception as error:
             return explain("the refit", error)
         return None

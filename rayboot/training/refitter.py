@@ -204,12 +204,13 @@ class Refitter:
                 progress(*shown)
             if standing.fields is not None or standing.error is not None:
                 return standing
-            if not alive and self._config.min_workers and failures < self._config.max_failures:
-                failures += 1
-                self._hire()
-            elif not alive:
-                error = ray.get(self._fit) or RaybootError("the refit's workers left before it was finished")
+            if alive:
+                continue
+            error = ray.get(self._fit) or RaybootError("the refit's workers left before it was finished")
+            if not self._config.min_workers or failures == self._config.max_failures:
                 return standing.model_copy(update={"error": error})
+            failures += 1
+            self._hire()
 
 
 def refit(job: RefitJob, config: TrainingConfig, progress: ProgressListener | None = None) -> RefitResult:
