@@ -33,7 +33,7 @@ VARIABLE = "THE_SERVERS_KEY"
 STOP = ("\n# Task", "\n# Feedback", "\n# Solution", "\n# Repair")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmServer]:
     with vllm_server(SEED_MODEL, tmp_path_factory.mktemp("vllm-server")) as started:
         yield started
