@@ -78,18 +78,19 @@ def leased(storage: Storage) -> Iterator[None]:
     beat.start()
     try:
         yield
-    except KeyboardInterrupt:
-        if lost.is_set():
-            raise RaybootError(
-                f"this driver was silent for more than {EXPIRY_SECONDS:.0f} s, and another one has taken over "
-                f"{storage.uri('')}; what was finished is kept"
-            ) from None
-        raise
+    except (KeyboardInterrupt, SystemExit):  # what handlers of SIGINT and SIGTERM raise
+        if not lost.is_set():
+            raise
     finally:
         ended.set()
         beat.join()
         with suppress(OSError):
             storage.remove(name)
+    if lost.is_set():
+        raise RaybootError(
+            f"this driver was silent for more than {EXPIRY_SECONDS:.0f} s, and another one has taken over "
+            f"{storage.uri('')}; what was finished is kept"
+        )
 
 
 def _claim(storage: Storage, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -115,6 +116,7 @@ def test_a_driver_whose_run_was_taken_while_it_slept_stops(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lease, "BEAT_SECONDS", 0.05)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background job
 
     def drive() -> None:
         with leased(Storage(str(tmp_path))):
@@ -122,8 +124,11 @@ def test_a_driver_whose_run_was_taken_while_it_slept_stops(
                 file.unlink()
             time.sleep(60)
 
+    began = time.monotonic()
     with pytest.raises(RaybootError, match="another one has taken over"):
         drive()
+    signal.signal(signal.SIGINT, before)
+    assert time.monotonic() - began < 50, "it was interrupted only when it woke up"
 
 
 def test_a_folder_that_cannot_be_written_to_is_the_users_error(tmp_path: Path) -> None:

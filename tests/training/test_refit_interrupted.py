@@ -20,8 +20,10 @@ from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError
 from rayboot.training import RefitResult, Refitter, refit
 
+pytestmark = pytest.mark.timeout(900)
+
 LONG = TrainingConfig(
-    evaluations_per_epoch=1.5, batch_size=16, epochs=40, lr=3e-3, warmup_ratio=0.1, patience=None
+    evaluations_per_epoch=1.5, batch_size=16, epochs=20, lr=3e-3, warmup_ratio=0.1, patience=None
 )
 """4 steps an epoch, and an evaluation every 2 or 3: checkpoints fall between epochs and in the middle of one."""
 
@@ -45,7 +47,9 @@ def kept_room() -> set[str]:
     return {name for name, group in placement_group_table().items() if group["state"] != "REMOVED"}
 
 
-@pytest.mark.parametrize("lost", ["RayTrainWorker", "RefitDesk", "TrainController"])
+@pytest.mark.parametrize(
+    "lost", ["RayTrainWorker", "RefitDesk", pytest.param("TrainController", marks=pytest.mark.long)]
+)
 def test_a_refit_whose_worker_or_helper_is_killed_ends_with_the_same_weights(
     uninterrupted: tuple[RefitResult, dict[str, torch.Tensor]], make_job: MakeJob, t5: str, lost: str
 ) -> None:
