@@ -47,9 +47,7 @@ def kept_room() -> set[str]:
     return {name for name, group in placement_group_table().items() if group["state"] != "REMOVED"}
 
 
-@pytest.mark.parametrize(
-    "lost", ["RayTrainWorker", "RefitDesk", pytest.param("TrainController", marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("lost", ["RayTrainWorker", "RefitDesk"])
 def test_a_refit_whose_worker_or_helper_is_killed_ends_with_the_same_weights(
     uninterrupted: tuple[RefitResult, dict[str, torch.Tensor]], make_job: MakeJob, t5: str, lost: str
 ) -> None:
