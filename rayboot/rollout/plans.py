@@ -55,27 +55,18 @@ class Progress:
         return min(self._before + len(self._done), self._total), self._total
 
 
-class PlanRunner:
+class PlanRunner(Progress):
     """A Ray actor that runs one plan after the other, and knows how far it has come."""
 
     def __init__(self) -> None:
+        super().__init__()
         calm_ray_data()
-        self._progress = Progress()
 
     def run(
         self, what: str, plan: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]
     ) -> Any:
         with named(what):
-            return plan(*args, progress=self._progress, **keywords)
-
-    def add(self, item: str, brought: Any) -> None:
-        self._progress.add(item, brought)
-
-    def finished(self, items: Sequence[str]) -> set[str]:
-        return self._progress.finished(items)
-
-    def read(self) -> tuple[int, int]:
-        return self._progress.read()
+            return plan(*args, progress=self, **keywords)
 
 
 class Plans:

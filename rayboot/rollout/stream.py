@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from rayboot.allocation import SKIPPED
@@ -155,7 +154,7 @@ def finished_problems(storage: Storage, folder: str) -> set[tuple[str, str]]:
     What an interrupted writer has left is removed: files without their footer, and files with a part of a rollout.
     """
     finished: set[tuple[str, str]] = set()
-    for path in _files(storage, folder):
+    for path in (info.path for info in storage.files(folder)):
         whole = _whole_rollouts(storage, path)
         if whole is None:
             storage.fs.delete_file(path)
@@ -192,7 +191,7 @@ def _drop_unjudged(storage: Storage, folder: str) -> bool:
     try:
         require_verdicts(*unjudged_programs(storage, folder))
     except RaybootError:
-        for path in _files(storage, folder):
+        for path in (info.path for info in storage.files(folder)):
             _keep_judged(storage, path)
         return True
     return False
@@ -211,10 +210,6 @@ def _write_file(storage: Storage, name: str, table: pa.Table) -> None:
     content = pa.BufferOutputStream()
     pq.write_table(table, content)
     storage.write_bytes(name, content.getvalue())
-
-
-def _files(storage: Storage, folder: str) -> list[str]:
-    return [info.path for info in storage.fs.get_file_info(pafs.FileSelector(storage.path(folder)))]
 
 
 def _dataset(storage: Storage, folder: str) -> pads.Dataset:
