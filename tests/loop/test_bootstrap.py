@@ -183,39 +183,40 @@ def uninterrupted(finished: tuple[Path, Outcome]) -> tuple[Path, list[dict[str, 
     return folder, [row for row in metrics(folder / "runs/small") if row["iteration"] <= 1]
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    ("stage", "stop", "code"),
+    "stops",
     [
-        ("rollout", signal.SIGKILL, -9),
-        ("checkpoint", signal.SIGTERM, 143),
-        pytest.param("rollout", signal.SIGINT, 130, marks=pytest.mark.long),
-        pytest.param("evaluation", signal.SIGKILL, -9, marks=pytest.mark.long),
+        [("rollout", signal.SIGKILL, -9), ("checkpoint", signal.SIGTERM, 143)],
+        pytest.param(
+            [("rollout", signal.SIGINT, 130), ("evaluation", signal.SIGKILL, -9)], marks=pytest.mark.long
+        ),
     ],
+    ids=["killed and told to end", "stopped and killed"],
 )
-def test_a_stopped_run_goes_on_and_ends_with_the_same_metrics(
-    uninterrupted: tuple[Path, list[dict[str, Any]]], stage: str, stop: signal.Signals, code: int
+def test_a_run_that_is_stopped_twice_goes_on_and_ends_with_the_same_metrics(
+    uninterrupted: tuple[Path, list[dict[str, Any]]], stops: list[tuple[str, signal.Signals, int]]
 ) -> None:
     folder, expected = uninterrupted
-    recipe = small_recipe(folder, name=f"{stage}-{stop.name}")
+    recipe = small_recipe(folder, name=f"stopped-{stops[0][1].name}")
     run = folder / "runs" / recipe.name
-    driver = start(folder, recipe)
-    wait_for(driver, run, stage)
-    driver.send_signal(stop)
-    if stop == signal.SIGTERM:  # twice in a row is no other thing
+    kept: dict[Path, bytes] = {}
+    for stage, stop, code in stops:
+        driver = start(folder, recipe, *(["--resume"] if run.exists() else []))
+        wait_for(driver, run, stage)
         driver.send_signal(stop)
-    _, told = driver.communicate(timeout=120)
-    assert driver.returncode == code
-    assert told == ("" if stop == signal.SIGKILL else STOPPED)
-    assert not (run / "iterations/01" / stage).exists()
-    kept = (run / "iterations/00/evaluation.done").read_bytes()
-    if stop == signal.SIGTERM:
-        assert start(folder, recipe, "--resume").wait(timeout=300) == 0
-    else:  # the same without another process and another Ray
-        run_recipe(recipe, Silent(), resume=True)
+        if stop == signal.SIGTERM:  # twice in a row is no other thing
+            driver.send_signal(stop)
+        _, told = driver.communicate(timeout=120)
+        assert driver.returncode == code
+        assert told == ("" if stop == signal.SIGKILL else STOPPED)
+        assert not (run / "iterations/01" / stage).exists()
+        kept = {path: path.read_bytes() for path in run.glob("iterations/*/*.done")} | kept
+        assert run / "iterations/00/evaluation.done" in kept
+    assert start(folder, recipe, "--resume").wait(timeout=300) == 0
     assert metrics(run) == expected
     assert not list(run.glob(".training*")), "a refit's last optimizer state stays"
-    assert (run / "iterations/00/evaluation.done").read_bytes() == kept
+    assert {path: path.read_bytes() for path in kept} == kept
 
 
 @pytest.mark.timeout(600)

@@ -77,21 +77,8 @@ def make_job(make_job_in: Callable[[Path], MakeJob], tmp_path: Path) -> MakeJob:
 BRIEF = TrainingConfig(batch_size=16, epochs=3, lr=3e-3, warmup_ratio=0.2, patience=None)
 
 
-STANDING = pytest.StashKey[Refitter]()
-
-
-@pytest.fixture(scope="session")
-def refitter(
-    request: pytest.FixtureRequest, ray_session: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Refitter]:
+@pytest.fixture(scope="module")
+def refitter(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refitter]:
     """One worker that trains as BRIEF says."""
     with Refitter(BRIEF, str(tmp_path_factory.mktemp("ray-train"))) as refitter:
-        request.config.stash[STANDING] = refitter
         yield refitter
-
-
-def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Send the worker home when tests of other things come: idle, it costs a tenth of a core. It returns if needed."""
-    refitter = item.config.stash.get(STANDING, None)
-    if refitter is not None and nextitem is not None and nextitem.path.parent != item.path.parent:
-        refitter.close()

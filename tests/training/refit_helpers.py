@@ -67,18 +67,22 @@ def has_checkpoint(job: RefitJob, run: str) -> bool:
     return any(Path(job.storage, run).glob("checkpoint_*/state/trainer_state.json"))
 
 
-class KillWorkerOnce:
-    """Progress listener that kills the worker, or another actor, when a checkpoint is there."""
+class Killer:
+    """Progress listener that kills the worker, or other actors one after the other, when a checkpoint is there."""
 
-    def __init__(self, job: RefitJob, kind: str = "RayTrainWorker") -> None:
+    def __init__(self, job: RefitJob, *kinds: str) -> None:
         self._job = job
-        self._kind = kind
-        self.killed_at: int | None = None
+        self._kinds = kinds or ("RayTrainWorker",)
+        self.killed: list[str] = []
         self.steps_after: list[int] = []
 
     def __call__(self, step: int, total: int, loss: float) -> None:
-        if self.killed_at is not None:
+        if self.killed:
             self.steps_after.append(step)
-        elif total / 4 < step < total and has_checkpoint(self._job, self._job.name):
-            newest_worker(self._kind).kill()
-            self.killed_at = step
+        if self.killed == list(self._kinds):
+            return
+        due = total * (len(self.killed) + 1) / (len(self._kinds) + 2)
+        if due < step < total and has_checkpoint(self._job, self._job.name):
+            kind = self._kinds[len(self.killed)]
+            newest_worker(kind).kill()
+            self.killed.append(kind)

@@ -14,7 +14,7 @@ import pytest
 import ray
 import torch
 from ray.util.placement_group import placement_group_table
-from refit_helpers import KillWorkerOnce, MakeJob, newest_worker, same, weights, without_time
+from refit_helpers import Killer, MakeJob, newest_worker, same, weights, without_time
 
 from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError
@@ -47,12 +47,18 @@ def kept_room() -> set[str]:
     return {name for name, group in placement_group_table().items() if group["state"] != "REMOVED"}
 
 
-@pytest.mark.parametrize("lost", ["RayTrainWorker", "RefitDesk"])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        pytest.param(["RayTrainWorker", "RefitDesk"], id="worker and helper"),
+        pytest.param(["TrainController"], id="Ray Train's helper", marks=pytest.mark.long),
+    ],
+)
 def test_a_refit_whose_worker_or_helper_is_killed_ends_with_the_same_weights(
-    uninterrupted: tuple[RefitResult, dict[str, torch.Tensor]], make_job: MakeJob, t5: str, lost: str
+    uninterrupted: tuple[RefitResult, dict[str, torch.Tensor]], make_job: MakeJob, t5: str, lost: list[str]
 ) -> None:
     job = make_job("interrupted", start=t5, checkpoint_seconds=0)
-    killer = KillWorkerOnce(job, lost)
+    killer = Killer(job, *lost)
     before = kept_room()
 
     result = refit(job, LONG, killer)
@@ -61,7 +67,7 @@ def test_a_refit_whose_worker_or_helper_is_killed_ends_with_the_same_weights(
     while kept_room() != before:
         assert time.monotonic() < deadline, "its workers did not go home"
         time.sleep(0.2)
-    assert killer.killed_at is not None
+    assert killer.killed == lost
     assert min(killer.steps_after) > 1, "it began again instead of going on"
     assert without_time(result) == without_time(uninterrupted[0])
     assert same(weights(job.output), uninterrupted[1])
