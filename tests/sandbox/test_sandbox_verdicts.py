@@ -25,6 +25,10 @@ def test_a_right_program_passes(check: RunAsserts) -> None:
     assert verdict.peak_memory > 1 << 20
 
 
+def test_a_program_may_begin_with_a_byte_order_mark(check: RunAsserts) -> None:
+    assert check(f"\ufeff{DOUBLE}", "assert double(2) == 4").passed
+
+
 def test_a_wrong_answer_names_the_test_the_call_and_both_values(check: RunAsserts) -> None:
     verdict = check(DOUBLE, "assert double(2) == 4", "assert double([1]) == [2], 'twice'")
     assert (verdict.status, verdict.failing_test, verdict.error_type) == ("failed", 1, "AssertionError")

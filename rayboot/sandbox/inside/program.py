@@ -12,8 +12,9 @@ def compile_program(source: str, script: bool) -> CodeType:
     """Compile a program; raises what `compile` raises.
 
     A script may end with a top-level `return`, as many of APPS' solutions do: its official harness wraps them in a
-    function.
+    function. A byte order mark at its beginning is none of its text, as in a file.
     """
+    source = source.removeprefix("\ufeff")
     try:
         return compile(source, FILE, "exec", dont_inherit=True)
     except SyntaxError as error:
