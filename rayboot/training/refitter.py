@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import time
 from contextlib import suppress
@@ -104,7 +105,10 @@ class Refitter:
         Workspace(job).remove()
         if standing.error is not None:
             raise standing.error
-        return RefitResult.model_validate(standing.fields)
+        result = RefitResult.model_validate(standing.fields)
+        if not math.isfinite(result.train_loss):
+            log.warning(f"the refit diverged; the best weights, of step {result.best_step}, are kept")
+        return result
 
     def close(self) -> None:
         """Send the workers home, and wait until what they kept is free; the next refit starts new ones.

@@ -127,13 +127,14 @@ def test_weights_that_the_last_step_broke_are_not_kept(llama: str, tmp_path: Pat
 
 
 def test_a_refit_that_diverges_later_ends_at_once_with_the_best_weights(
-    refitter: Refitter, make_job: MakeJob
+    refitter: Refitter, make_job: MakeJob, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A warm-up begins with a step of length 0, after which all is still well."""
     config = DIVERGING.model_copy(update={"warmup_ratio": 1.0, "evaluations_per_epoch": 4})
     job = make_job()
     result = refitter.refit(job, config=config)
     assert result.best_step < result.steps < 12
+    assert f"diverged; the best weights, of step {result.best_step}, are kept" in caplog.text
     assert all(weight.isfinite().all() for weight in weights(job.output).values())
 
 
