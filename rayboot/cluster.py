@@ -25,7 +25,7 @@ from rayboot.storage import Storage
 
 CONNECT_SECONDS = 5.0
 NODES_SECONDS = 10.0
-START_TRIES = 3
+START_TRIES = 5
 """Ray gives its own parts 15 s for their imports (ray#65983) and 30 s in all, which a busy machine may not keep."""
 SOCKET_BYTES = 107
 """Longest path of a socket on Linux."""

@@ -58,7 +58,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.fixture(scope="module")
 def ray_session(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A local Ray of the tests' own. It ends when tests follow that need none: idle, it takes a fifth of a core."""
+    """A local Ray of the tests' own. It ends when tests follow that need none: idle, it takes a sixth of a core."""
     import ray
 
     if not ray.is_initialized():

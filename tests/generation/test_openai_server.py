@@ -26,7 +26,7 @@ from rayboot.problems import load_problems
 from rayboot.prompts import PromptBuilder
 from rayboot.recipes import resolve_model
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 SEED_MODEL = resolve_model("quickstart")
 VARIABLE = "THE_SERVERS_KEY"

@@ -112,7 +112,6 @@ async def test_a_text_ends_with_the_tokenizers_end_and_a_chats_turn_with_the_tem
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 async def test_vllm_writes_the_same(tmp_path: Path) -> None:
     pytest.importorskip("vllm", reason="vLLM is not installed")
     model = chat_model(tmp_path, "</s>")

@@ -30,14 +30,17 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A cluster of one node as `ray start` makes it; the address of its dashboard, which takes jobs."""
     ports = free_ports("port", "dashboard-port", "dashboard-agent-listen-port")
     options = {**ports, "num-cpus": 4, "dashboard-host": "127.0.0.1"}
-    head = subprocess.Popen(
-        [RAY, "start", "--head", "--block", *(f"--{name}={value}" for name, value in options.items())],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=environment(),
-    )
+    address = f"http://127.0.0.1:{ports['dashboard-port']}"
+    command = [RAY, "start", "--head", "--block", *(f"--{name}={value}" for name, value in options.items())]
+    for tries_left in (4, 3, 2, 1, 0):  # its parts may not answer in time (ray#65983), as on a busy machine
+        head = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment()
+        )
+        if _takes_jobs(address, head):
+            break
+        assert tries_left, "ray start gives up"
     try:
-        yield _ready(f"http://127.0.0.1:{ports['dashboard-port']}")
+        yield address
     finally:
         for process in [*psutil.Process(head.pid).children(recursive=True), head]:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -64,19 +67,17 @@ def jobs(address: str, job: bytes | None = None) -> str:
         return str(answer.read(), "utf-8")
 
 
-def _ready(address: str) -> str:
-    """Until the cluster takes jobs."""
-    deadline = time.monotonic() + 120
-    while True:
+def _takes_jobs(address: str, head: subprocess.Popen[bytes]) -> bool:
+    """Waits until it does, or the head has ended."""
+    while head.poll() is None:
         try:
             jobs(address, b'{"entrypoint": "true"}')
-            return address
+            return True
         except OSError:
-            assert time.monotonic() < deadline
             time.sleep(0.5)
+    return False
 
 
-@pytest.mark.timeout(300)
 def test_a_submitted_job_runs_the_loop_on_the_cluster(cluster: str, tmp_path: Path) -> None:
     recipe = small_recipe(tmp_path)
     (tmp_path / "recipe.yaml").write_text(recipe_yaml(recipe))

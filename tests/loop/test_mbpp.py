@@ -23,7 +23,6 @@ def squeezed(program: str) -> str:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
 def test_each_training_problem_is_sampled_repaired_and_taught_once(ray_session: None, tmp_path: Path) -> None:
     recipe = Recipe.model_validate(
         {

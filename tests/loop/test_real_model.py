@@ -29,7 +29,6 @@ MAX_TOKENS = 40
 pytestmark = [
     pytest.mark.skipif(not MODEL.is_dir(), reason="no models/smollm2: `make smollm2` brings it"),
     pytest.mark.slow,
-    pytest.mark.timeout(1200),
 ]
 
 

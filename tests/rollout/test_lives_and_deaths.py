@@ -33,7 +33,6 @@ from rayboot.rollout import Plans, Weights, start_execution_pool, start_generati
 from rayboot.rollout.verdicts import require_verdicts
 from rayboot.sandbox import Verdict
 
-pytestmark = pytest.mark.timeout(600)
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray's processes cannot import it
 
 Start = Callable[[], ActorPool]

@@ -20,7 +20,7 @@ from rayboot.recipes import resolve_model
 from rayboot.rollout import Weights, start_generation_pool
 
 pytest.importorskip("vllm", reason="vLLM is not installed")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 
 SEED_MODEL = resolve_model("quickstart")
 PROMPTS = [f"def f{number}(a, b):\n" for number in range(24)]

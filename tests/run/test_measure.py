@@ -45,7 +45,6 @@ def attempts(folder: Path) -> list[dict[str, Any]]:
     return pads.dataset(folder / "iterations/02/evaluation", format="parquet").to_table().to_pylist()
 
 
-@pytest.mark.timeout(600)
 def test_a_run_is_measured_by_its_recipe_and_asks_for_no_gpu_of_its_training(
     run: Path, tmp_path: Path, ray_session: None
 ) -> None:

@@ -20,8 +20,6 @@ from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError
 from rayboot.training import RefitResult, Refitter, refit
 
-pytestmark = pytest.mark.timeout(900)
-
 LONG = TrainingConfig(
     evaluations_per_epoch=1.5, batch_size=16, epochs=20, lr=3e-3, warmup_ratio=0.1, patience=None
 )
