@@ -30,6 +30,8 @@ START_TRIES = 5
 SOCKET_BYTES = 107
 """Longest path of a socket on Linux."""
 
+QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+
 DATA_TASKS_CPUS = 1.0
 """CPUs left for Ray Data's own tasks (reading, grouping, sorting) beside the pools."""
 
@@ -104,25 +106,33 @@ def on_every_node(work: Callable[[], None]) -> None:
 
 
 def _join_or_start(required: Resources) -> None:
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if (address := cluster_address()) is not None:
-        ray.init(address, **quiet)
+        ray.init(address, **QUIET)
         return
     folder = local_ray_folder()
     _check_folder(folder)
     # As many CPUs as the actors ask for, even on a smaller machine: generation, verification and refit take turns, and
     # time-sharing costs less than waiting for ever. A folder of its own, so that no other driver joins this cluster.
-    cpus = max(os.cpu_count() or 1, math.ceil(required["CPU"]))
+    start_local(num_cpus=max(os.cpu_count() or 1, math.ceil(required["CPU"])), _temp_dir=str(folder))
+
+
+def start_local(**options: Any) -> None:
+    """Start a Ray of one node here, with these options of `ray.init`.
+
+    Raises:
+        RaybootError: It did not start, though it was tried several times.
+    """
     for tried in range(1, START_TRIES + 1):
         try:
-            ray.init("local", num_cpus=cpus, include_dashboard=False, _temp_dir=str(folder), **quiet)
+            ray.init("local", include_dashboard=False, **QUIET, **options)
             return
         except Exception as error:  # Ray raises many kinds, for one: its parts did not answer within 30 s
             ray.shutdown()
             if tried == START_TRIES:
+                logs = f"{options.get('_temp_dir', '/tmp/ray')}/session_latest/logs"
                 raise RaybootError(
                     f"Ray did not start on this machine, {START_TRIES} times ({' '.join(str(error).split())[:200]}); "
-                    f"if the machine is busy, try again later; Ray's logs are in {folder}/session_latest/logs"
+                    f"if the machine is busy, try again later; Ray's logs are in {logs}"
                 ) from error
 
 

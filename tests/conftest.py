@@ -24,6 +24,7 @@ MAY_SKIP = re.compile(
 
 # Ray gives its workers the lowest priority but a few; beside other tests they would get next to no time.
 os.environ.setdefault("RAY_worker_niceness", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 # On a loaded machine any example may take seconds.
 settings.register_profile("patient", settings(), deadline=None)
 settings.load_profile("patient")
@@ -61,31 +62,13 @@ def ray_session(request: pytest.FixtureRequest) -> Iterator[None]:
     """A local Ray of the tests' own. It ends when tests follow that need none: idle, it takes a sixth of a core."""
     import ray
 
+    from rayboot.cluster import start_local
+
     if not ray.is_initialized():
-        _start_ray()
+        # Room for pools that stay for a whole module beside the next test's; GPUs, which Ray counts as it is told, none
+        # has to be there; and a resource of which no pool takes any.
+        start_local(num_cpus=8, num_gpus=3, resources={"room": 2})
     yield
     following = request.config.stash[FOLLOWING]
     if following is None or "ray_session" not in getattr(following, "fixturenames", ()):
         ray.shutdown()
-
-
-def _start_ray() -> None:
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    import ray
-
-    for tries_left in (4, 3, 2, 1, 0):
-        try:
-            ray.init(
-                "local",
-                num_cpus=8,  # pools that stay for a whole module must leave room for the next test's
-                num_gpus=3,  # which Ray counts as it is told; none has to be there
-                resources={"room": 2},  # of which no pool takes any
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level="error",
-            )
-            return
-        except Exception:  # its parts did not answer in time (ray#65983), as on a busy machine
-            ray.shutdown()
-            if not tries_left:
-                raise

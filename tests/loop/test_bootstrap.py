@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow.dataset as pads
 import pytest
+from support.ray_cluster import jobs, ray_cluster, submit
 from support.s3_server import bucket_uri, s3_server
 from support.small_runs import metrics, small_recipe
 from transformers import AutoModelForCausalLM
@@ -218,16 +219,19 @@ def test_a_run_that_is_stopped_twice_goes_on_and_ends_with_the_same_metrics(
     assert {path: path.read_bytes() for path in kept} == kept
 
 
-def test_a_run_in_a_store_ends_with_the_metrics_of_a_local_one(
+def test_a_job_submitted_to_a_cluster_leaves_in_a_store_what_a_local_run_writes(
     uninterrupted: tuple[Path, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
     folder, expected = uninterrupted
-    with s3_server() as server:
+    with s3_server() as server, ray_cluster() as cluster:
         runs = bucket_uri(server, "store")
         Storage(runs).fs.create_dir("store")
-        run_recipe(small_recipe(folder, name="stored", runs=runs), Silent())
-        copy = localize(below(runs, "stored"))
-        assert metrics(Path(copy)) == expected
+        recipe = tmp_path / "recipe.yaml"
+        recipe.write_text(recipe_yaml(small_recipe(folder, name="stored", runs=runs)))
+        submitted = submit(cluster, sys.executable, "-m", "rayboot", "run", str(recipe))
+        assert submitted.returncode == 0, submitted.stdout + submitted.stderr
+        assert "SUCCEEDED" in jobs(cluster)  # the cluster is there for the next job
+        assert metrics(Path(localize(below(runs, "stored")))) == expected
         forget_copies()
     assert not (folder / "runs/stored").exists()
 

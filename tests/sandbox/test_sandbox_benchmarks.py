@@ -48,13 +48,6 @@ def test_mbpp_references_pass_where_their_tests_are_unusual() -> None:
     assert not failures(jobs)
 
 
-@pytest.mark.slow
-def test_all_mbpp_references_pass() -> None:
-    jobs = {r["task_id"]: mbpp_reference(r) for r in rows("mbpp/mbpp.jsonl")}
-    assert len(jobs) == 974
-    assert not failures(jobs)
-
-
 def test_all_humaneval_references_pass() -> None:
     jobs = {
         row["task_id"]: Job(
@@ -94,10 +87,10 @@ def test_verdicts_on_gpt_3_5_agree_with_the_record() -> None:
     assert failures(jobs) ^ unsolved == NOT_AS_RECORDED & set(jobs)
 
 
-@pytest.mark.slow
-def test_verdicts_on_starcoder_agree_with_the_record() -> None:
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
+def test_verdicts_on_starcoder_agree_with_the_record(every: int) -> None:
     problems = {f"MBPP/{row['task_id']}": row for row in rows("mbpp/mbpp.jsonl")}
-    recorded = {row["task_id"]: row for row in rows("recorded/mbpp_starcoder.jsonl")}
+    recorded = {row["task_id"]: row for row in rows("recorded/mbpp_starcoder.jsonl")[::every]}
     jobs = {
         name: Job(
             program=row["solution"],

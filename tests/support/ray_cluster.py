@@ -1,4 +1,4 @@
-"""A recipe submitted to a cluster that exists already: the run joins it, and leaves it as it was."""
+"""A Ray cluster of one node, as `ray start` makes it, which takes jobs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
-import pytest
-from support.small_runs import metrics, small_recipe
-
-from rayboot.config import recipe_yaml
 
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 """What lets the tests' own commands, and nobody else, use the cluster."""
@@ -25,16 +21,16 @@ TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 RAY = str(Path(sys.executable).with_name("ray"))
 
 
-@pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A cluster of one node as `ray start` makes it; the address of its dashboard, which takes jobs."""
-    ports = free_ports("port", "dashboard-port", "dashboard-agent-listen-port")
+@contextlib.contextmanager
+def ray_cluster() -> Iterator[str]:
+    """The address of its dashboard."""
+    ports = _free_ports("port", "dashboard-port", "dashboard-agent-listen-port")
     options = {**ports, "num-cpus": 4, "dashboard-host": "127.0.0.1"}
     address = f"http://127.0.0.1:{ports['dashboard-port']}"
     command = [RAY, "start", "--head", "--block", *(f"--{name}={value}" for name, value in options.items())]
     for tries_left in (4, 3, 2, 1, 0):  # its parts may not answer in time (ray#65983), as on a busy machine
         head = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment()
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_environment()
         )
         if _takes_jobs(address, head):
             break
@@ -48,16 +44,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         head.wait(timeout=60)
 
 
-def free_ports(*names: str) -> dict[str, int]:
-    with contextlib.ExitStack() as stack:
-        sockets = {name: stack.enter_context(socket.socket()) for name in names}
-        for each in sockets.values():
-            each.bind(("127.0.0.1", 0))
-        return {name: each.getsockname()[1] for name, each in sockets.items()}
-
-
-def environment() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"} | TOKEN
+def submit(address: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command by `ray job submit`, to its end."""
+    return subprocess.run(
+        [RAY, "job", "submit", "--address", address, "--", *command],
+        capture_output=True,
+        text=True,
+        env=_environment(),
+        check=False,
+    )
 
 
 def jobs(address: str, job: bytes | None = None) -> str:
@@ -65,6 +60,18 @@ def jobs(address: str, job: bytes | None = None) -> str:
     headers = {"Authorization": f"Bearer {TOKEN['RAY_AUTH_TOKEN']}", "Content-Type": "application/json"}
     with urllib.request.urlopen(urllib.request.Request(f"{address}/api/jobs/", job, headers)) as answer:
         return str(answer.read(), "utf-8")
+
+
+def _free_ports(*names: str) -> dict[str, int]:
+    with contextlib.ExitStack() as stack:
+        sockets = {name: stack.enter_context(socket.socket()) for name in names}
+        for each in sockets.values():
+            each.bind(("127.0.0.1", 0))
+        return {name: each.getsockname()[1] for name, each in sockets.items()}
+
+
+def _environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key != "RAY_ADDRESS"} | TOKEN
 
 
 def _takes_jobs(address: str, head: subprocess.Popen[bytes]) -> bool:
@@ -76,20 +83,3 @@ def _takes_jobs(address: str, head: subprocess.Popen[bytes]) -> bool:
         except OSError:
             time.sleep(0.5)
     return False
-
-
-def test_a_submitted_job_runs_the_loop_on_the_cluster(cluster: str, tmp_path: Path) -> None:
-    recipe = small_recipe(tmp_path)
-    (tmp_path / "recipe.yaml").write_text(recipe_yaml(recipe))
-    command = [sys.executable, "-m", "rayboot", "run", str(tmp_path / "recipe.yaml")]
-    submitted = subprocess.run(
-        [RAY, "job", "submit", "--address", cluster, "--", *command],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        check=False,
-    )
-    assert submitted.returncode == 0, submitted.stdout + submitted.stderr
-    rows = metrics(tmp_path / "runs/small")
-    assert [(row["iteration"], row["split"]) for row in rows][-1] == (1, "test")
-    assert "SUCCEEDED" in jobs(cluster)  # the cluster is there for the next job
