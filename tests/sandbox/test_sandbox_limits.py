@@ -30,9 +30,10 @@ needs_perl = pytest.mark.skipif(bool(missing(LANGUAGES["perl"])), reason="needs 
 
 @pytest.fixture
 def load() -> Iterator[None]:
-    """Eight times as many busy processes as processors."""
+    """Eight times as many busy processes as processors; each in a session, as to Linux a session may be one load."""
     loop = [sys.executable, "-c", "while True: pass"]
-    busy = [subprocess.Popen(loop) for _ in range(8 * len(os.sched_getaffinity(0)))]
+    number = 8 * len(os.sched_getaffinity(0))
+    busy = [subprocess.Popen(loop, start_new_session=True) for _ in range(number)]
     yield
     for process in busy:
         process.kill()

@@ -22,9 +22,12 @@ from .stops import ForkServerDied
 from .zygote import send_with_fds
 
 _BOOT = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from inside import zygote; "
+    "import os, sys; os.register_at_fork = lambda **handlers: None; "
+    "sys.path.insert(0, sys.argv[1]); from inside import zygote; "
     "zygote.main(int(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5]), sys.argv[6:])"
 )
+"""The handlers of `threading` and `random` would run in every child. They put right the locks of other threads, and
+draw another seed; there is one thread, and the seed is set, so that the same program gets the same verdict twice."""
 _PATIENCE = 20
 """Times its limit: so long an answer may take on the busiest machine."""
 _START_SECONDS = 60.0

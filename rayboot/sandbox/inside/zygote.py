@@ -7,6 +7,7 @@ import builtins
 import gc
 import importlib
 import os
+import posix
 import resource
 import socket
 import sys
@@ -51,6 +52,8 @@ def main(control_fd: int, level: str, scratch: str, memory_fd: int, readable: li
         return
     sys.set_int_max_str_digits(0)  # programs are right or wrong, and have a time limit
     streams.name_descriptors()
+    os.dup2(os.pipe()[1], 1)  # as programs have it: a stream looks at its descriptor when it is made
+    streams.renew()
     sys.path.remove(sys.argv[1])  # a program must not import our modules by chance
     with suppress(
         OSError
@@ -63,16 +66,11 @@ def main(control_fd: int, level: str, scratch: str, memory_fd: int, readable: li
 
 
 def _import_modules() -> None:
-    """Import what programs use, without the handlers that `threading` and `random` have run in every child.
-
-    They put right the locks of other threads, and draw another seed; here is one thread, and the seed is set, so that
-    the same program gets the same verdict twice.
-    """
-    register, os.register_at_fork = os.register_at_fork, lambda **handlers: None
+    """Import what programs use. Modules may register handlers of forks from here on only: see `_BOOT`."""
     for name in _PRELOAD.split():
         importlib.import_module(name)
     preload.import_all()
-    os.register_at_fork = register
+    os.register_at_fork = posix.register_at_fork
     importlib.import_module("random").seed(0)
 
 
@@ -139,13 +137,13 @@ class _Zygote:
         self._isolation.enter(fds, request["limits"], profile, request.get("executes", False), directory)
         try:
             if profile == "python":
-                streams.renew()
                 candidate.show_source(request["program"])
             if request["role"] == "judge":
                 judge.serve(socket.socket(fileno=3), socket.socket(fileno=4))
             elif request["role"] == "command":
                 command.run(socket.socket(fileno=3), request)
             elif request["role"] == "script":
+                streams.renew()
                 script.run(socket.socket(fileno=3), code or request["program"], request["prelude"])
             else:
                 code = code or request["program"]
