@@ -70,6 +70,13 @@ def test_a_right_program_passes_and_a_wrong_one_fails(sandbox: Sandbox) -> None:
     assert wrong.complaint.line is None
 
 
+def test_a_program_that_links_much_passes(sandbox: Sandbox) -> None:
+    body = (
+        'var get = http.Get\n\nfunc double(a int) int {\n\tif a > 1000 {\n\t\tget("")\n\t}\n\treturn 2 * a\n}'
+    )
+    assert judge(sandbox, body, '\t"net/http"\n').passed
+
+
 def test_a_panic_is_given_with_its_line(sandbox: Sandbox) -> None:
     complaint = judge(
         sandbox, "func double(a int) int {\n\tb := []int{1, 2, 3}\n\treturn b[a+2]\n}"

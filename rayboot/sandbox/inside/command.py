@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from . import framing
 
+_FILE = 4
 _LOG = ".build.log"
 _LOG_BYTES = 1 << 16
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
@@ -21,6 +22,10 @@ def run(channel: Any, request: dict[str, Any]) -> NoReturn:
         _write(name, text.encode(errors="surrogatepass"))
     for name, data in request["binaries"].items():
         _write(name, base64.b64decode(data))
+    for name, (start, size) in request["parts"].items():
+        _write(name, os.pread(_FILE, size, start))
+    if request["parts"]:
+        os.close(_FILE)
     for number in (
         signal.SIGPIPE,
         signal.SIGXFSZ,

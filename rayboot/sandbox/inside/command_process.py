@@ -26,11 +26,16 @@ def command_request(job: Job, command: Command) -> dict[str, Any]:
         "argv": list(command.argv),
         "files": dict(command.files),
         "binaries": dict(command.binaries),
+        "parts": dict(command.parts),
         "builds": [list(build) for build in command.builds],
         "env": dict(command.env),
         "channel": command.channel,
         "limits": job.limits,
     }
+
+
+def descriptors(command: Command) -> dict[str, int]:
+    return {} if command.file is None else {"file": command.file.fileno()}
 
 
 def start(job: Job, language: Language, command: Command, stdin: int | None = None) -> ChildProcess:
@@ -39,7 +44,7 @@ def start(job: Job, language: Language, command: Command, stdin: int | None = No
     Raises:
         Stop: It does not compile.
     """
-    fds = {} if stdin is None else {"stdin": stdin}
+    fds = descriptors(command) | ({} if stdin is None else {"stdin": stdin})
     apart = job.pump.apart(BUILD_SECONDS, COMPILER) if command.builds else nullcontext()
     request = command_request(job, command)
     if job.server.memory is not None:

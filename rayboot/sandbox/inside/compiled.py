@@ -48,4 +48,4 @@ def _compile(job: Job, language: Compiled, request: Mapping[str, Any]) -> Mappin
     if "unsupported" in answer:
         reason = language.explain(answer["unsupported"]).message
         raise Stop(f"this test file cannot be run in another process than the program: {reason}")
-    return answer
+    return {**answer, "file": peer.file}

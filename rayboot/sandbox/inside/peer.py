@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .command_process import command_request
+from .command_process import command_request, descriptors
 from .job import Job
 from .languages.base import Command
 from .process import ChildProcess, Output
@@ -24,7 +24,9 @@ class Peer:
         request = command_request(job, command)
         request["limits"] = {**job.limits, "timeout": _FOREVER, "memory": _MEMORY}
         self._output = Output(_OUTPUT_BYTES)
-        self._child = ChildProcess(job.server, job.pump, self._output, request, is_program=False)
+        fds = descriptors(command)
+        self._child = ChildProcess(job.server, job.pump, self._output, request, fds, is_program=False)
+        self.file = command.file
         if self._child.receive() != ["built"]:
             raise Stop("the sandbox's own helper process did not start")
 

@@ -89,7 +89,8 @@ class ChildProcess:
         self._pipes = {out: "stdout", err: "stderr"}
         for fd in self._pipes:
             os.set_blocking(fd, False)
-        passed = [stdin, out_end, err_end, theirs.fileno(), *([fds["program"]] if "program" in fds else [])]
+        passed = [stdin, out_end, err_end, theirs.fileno()]
+        passed += [fds[name] for name in ("program", "file") if name in fds]
         self._exit_fd, *kept = exits.exit_pipe() or (None,)
         try:
             answer = self._server.spawn(request, [*passed, *kept])

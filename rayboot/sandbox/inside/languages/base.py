@@ -6,11 +6,11 @@ program: they run in two processes; calls and plain data cross (`Split`, `Compil
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import IO, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 Channel = Literal["none", "descriptor", "stdin"]
 """Where a command finds the supervisor's channel: nowhere, on descriptor 3, or as standard input, open both ways."""
@@ -28,6 +28,10 @@ class Command:
     """Commands that run before, one after the other. When one fails, the program does not compile."""
     binaries: Mapping[str, str] = field(default_factory=dict)
     """As `files`: bytes, in base 64."""
+    file: IO[bytes] | None = None
+    """What a compiler that stays writes to, as descriptor 4, and what is made of its parts is read from."""
+    parts: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """As `files`: bytes of `file`, from where and how many."""
     env: Mapping[str, str] = field(default_factory=dict)
     """Beside PATH, HOME (the work directory) and LANG."""
     channel: Channel = "none"
@@ -92,7 +96,7 @@ class Compiled(Language, Protocol):
 
     def compiler(self) -> Command:
         """Answers requests: with `{"errors": text}` for `explain`, with `{"unsupported": text}` where the program and
-        its test file cannot be split, or with what `run_compiled` and `halves` take.
+        its test file cannot be split, or with what `run_compiled` and `halves` take, to which its `file` is added.
         """
 
     def request(self, program: str, test: str | None = None, entry_point: str = "") -> Mapping[str, Any]:

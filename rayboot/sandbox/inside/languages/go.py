@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from . import library
-from .base import Command, Complaint, Halves
+from .base import Channel, Command, Complaint, Halves
 
 _SOURCES = Path(__file__).parent / "files" / "go"
 _OURS = "rayboot"
@@ -70,21 +70,17 @@ class Go:
         return sorted({self.root, os.path.realpath(os.path.join(self.root, "pkg")), self.library})
 
     def compiler(self) -> Command:
-        return Command(
-            (os.path.join(self.library, "compiler"), self.library, self._tools()), channel="descriptor"
-        )
+        argv = (os.path.join(self.library, "compiler"), self.library, self._tools())
+        return Command(argv, file=open(os.memfd_create("made"), "wb"), channel="descriptor")
 
     def request(self, program: str, test: str | None = None, entry_point: str = "") -> dict[str, str | None]:
         return {"program": program, "test": test, "entry_point": entry_point}
 
     def run_compiled(self, answer: Mapping[str, Any]) -> Command:
-        return Command(("./program",), binaries={"program": answer["program"]})
+        return _made("program", answer)
 
     def halves(self, answer: Mapping[str, Any]) -> Halves:
-        runner, judge = (
-            Command((f"./{name}",), binaries={name: answer[name]}, channel="descriptor")
-            for name in ("program", "judge")
-        )
+        runner, judge = (_made(name, answer, "descriptor") for name in ("program", "judge"))
         return Halves(runner, judge, {}, stays=False)
 
     def explain(self, text: str) -> Complaint:
@@ -151,3 +147,7 @@ class Go:
         command = [go, "list", "-export", "-f", form, "std"]
         found = subprocess.run(command, env=env, cwd="/", check=True, capture_output=True, text=True).stdout
         return dict(line.split(" ", 1) for line in found.splitlines() if line)
+
+
+def _made(name: str, answer: Mapping[str, Any], channel: Channel = "none") -> Command:
+    return Command((f"./{name}",), file=answer["file"], parts={name: answer[name]}, channel=channel)

@@ -1,5 +1,6 @@
 // Compiler LIBRARY TOOLS answers requests {"program": text, "test": text or null, "entry_point": name} with
-// {"program": base64}, for a test file with "judge" as well; with {"errors": text}; or with {"unsupported": text}.
+// {"program": [start, size]}, for a test file with "judge" as well, of what it writes to descriptor 4; with
+// {"errors": text}; or with {"unsupported": text}.
 //
 // A program under a test file is linked with an answerer of calls (wire.Serve); the test file is linked with stand-ins for
 // the functions of the program that it names, and copies of the types and constants.
@@ -7,7 +8,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/base64"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -20,6 +20,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"rayboot/wire"
 )
@@ -43,6 +44,7 @@ func (f failed) Error() string { return f.text }
 
 func main() {
 	library, tools = os.Args[1], os.Args[2]
+	syscall.CloseOnExec(4)
 	config, err := os.ReadFile(filepath.Join(library, "standard.cfg"))
 	if err != nil {
 		panic(err)
@@ -67,14 +69,16 @@ func main() {
 	}
 }
 
-type answer = map[string]string
+type answer = map[string]interface{}
+
+var file = os.NewFile(4, "made")
 
 func alone(program string) answer {
 	binary, err := build(map[string]string{"program.go": program})
 	if err != nil {
 		return answer{"errors": err.Error()}
 	}
-	return answer{"program": encoded(binary)}
+	return made(map[string][]byte{"program": binary})
 }
 
 func split(program, test, entryPoint string) answer {
@@ -108,7 +112,7 @@ func split(program, test, entryPoint string) answer {
 		}
 		judges[head+rest] = judge
 	}
-	return answer{"program": encoded(runner), "judge": encoded(judge)}
+	return made(map[string][]byte{"program": runner, "judge": judge})
 }
 
 // Where program and test file do not compile together either, the program is wrong.
@@ -124,7 +128,17 @@ func (s *splitter) blame(program, test string, reason error) answer {
 	return answer{"unsupported": reason.Error()}
 }
 
-func encoded(binary []byte) string { return base64.StdEncoding.EncodeToString(binary) }
+func made(binaries map[string][]byte) answer {
+	found, start := answer{}, 0
+	for name, binary := range binaries {
+		if _, err := file.WriteAt(binary, int64(start)); err != nil {
+			panic(err)
+		}
+		found[name] = []int{start, len(binary)}
+		start += len(binary)
+	}
+	return found
+}
 
 func write(sources map[string]string) (string, error) {
 	folder, err := os.MkdirTemp(".", "build")
