@@ -15,10 +15,10 @@ quickstart: setup  ## watch a small model improve itself
 
 # Files go to the two workers in their order: neighbours share what takes long to start.
 test: setup smollm2  ## run the tests
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: setup smollm2  ## run the tests, those too that take long
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m 'long or not long'
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'long or not long'
 
 setup: .venv/.ready  ## make .venv with the pinned dependencies
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import ray
 
+from rayboot import cluster
 from rayboot.cluster import START_TRIES, cluster_address, connected
 from rayboot.errors import RaybootError, UserError
 
@@ -33,7 +34,9 @@ def answering() -> Iterator[str]:
 
 @pytest.fixture
 def note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where `ray start` leaves the address of the cluster that it made."""
+    """Where `ray start` leaves the address of the cluster that it made. No other of this machine answers."""
+    others, answers = cluster._started_elsewhere(), cluster._answers
+    monkeypatch.setattr(cluster, "_answers", lambda address: address not in others and answers(address))
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
     path = tmp_path / "ray" / "ray_current_cluster"
