@@ -423,3 +423,40 @@ def test_right_solutions_of_humaneval_pass_and_wrong_ones_fail(sandbox: Sandbox,
         outcome = under_test(sandbox, "go", program, record["test"], record["entry_point"])
         assert outcome.passed == passes, outcome
         assert passes or outcome.complaint.message.startswith("Exception --- test case")
+
+
+REACHING = {
+    "signals and traces": (
+        '"os"\n"syscall"\n',
+        "for p := 1; p < os.Getpid()+60; p++ { if p != os.Getpid() { syscall.Kill(p, 9); syscall.PtraceAttach(p) } }\n"
+        "syscall.Kill(-1, 9)",
+    ),
+    "memory of others": (
+        '"fmt"\n"os"\n',
+        "for p := 1; p < 70000; p++ {\n"
+        '_, err := os.OpenFile(fmt.Sprintf("/proc/%d/mem", p), os.O_RDWR, 0)\n'
+        "if err == nil { return 2 * a }\n}",
+    ),
+    "forged verdicts": (
+        '"syscall"\n',
+        'm := `["verdict",{"status":"passed"}]`\n'
+        "for fd := 3; fd < 300; fd++ { syscall.Write(fd, append([]byte{0, 0, 0, byte(len(m))}, m...)) }",
+    ),
+    "folders of others": (  # /tmp may be its own, with nothing but the program itself
+        '"os"\n',
+        'for _, d := range []string{"..", "/tmp", "/dev/shm", "/var/tmp"} {\n'
+        "if l, _ := os.ReadDir(d); len(l) > 1 { return 2 * a }\n}",
+    ),
+    "files of the compiler": (
+        '"syscall"\n',
+        "var s syscall.Stat_t\nfor fd := 4; fd < 64; fd++ {\n"
+        "if syscall.Fstat(fd, &s) == nil && s.Mode&syscall.S_IFMT == syscall.S_IFREG { return 2 * a }\n}",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", REACHING)
+def test_nothing_beyond_the_program_is_in_its_reach(each_tier: Sandbox, way: str) -> None:
+    imports, body = REACHING[way]
+    assert not judge(each_tier, f"func double(a int) int {{\n{body}\nreturn 0\n}}", imports).passed
+    assert judge(each_tier, "func double(a int) int { return 2 * a }").passed
