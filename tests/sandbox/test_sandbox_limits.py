@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rayboot.problems.types import AssertTest, StdioTest
-from rayboot.sandbox import LANGUAGES, Limits, Sandbox, Verdict, folders, missing, server
+from rayboot.sandbox import LANGUAGES, Limits, Sandbox, Verdict, folders, missing
 from rayboot.sandbox.inside import leftovers
 from rayboot.sandbox.inside.pump import Pump
 from rayboot.sandbox.inside.stops import TooMuchMemory
@@ -38,22 +38,6 @@ def load() -> Iterator[None]:
     for process in busy:
         process.kill()
         process.wait()
-
-
-@pytest.fixture(scope="module", params=["A", "B"])
-def tier(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Sandbox]:
-    """A sandbox of each tier that the machine has."""
-    if request.param == sandbox.tier:
-        yield sandbox
-        return
-    if request.param < sandbox.tier:
-        pytest.skip("the machine has no tier A")
-    command = server.interpreter_command
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server, "interpreter_command", lambda *args: command(*args[:-1], request.param))
-        with Sandbox(limits=Limits(timeout=5.0)) as weaker:
-            assert weaker.tier == request.param
-            yield weaker
 
 
 def perl(sandbox: Sandbox, program: str, **limits: float) -> Verdict:
@@ -168,16 +152,16 @@ except OSError: pass
 
 
 @pytest.mark.parametrize("mess", MESSES)
-def test_what_a_program_leaves_neither_delays_nor_changes_a_verdict(tier: Sandbox, mess: str) -> None:
-    before = tier._servers[0]._process.pid
-    verdict = tier.run(MESSES[mess], [AssertTest(code=ONE)], limits=Limits(timeout=1.0))
+def test_what_a_program_leaves_neither_delays_nor_changes_a_verdict(each_tier: Sandbox, mess: str) -> None:
+    before = each_tier._servers[0]._process.pid
+    verdict = each_tier.run(MESSES[mess], [AssertTest(code=ONE)], limits=Limits(timeout=1.0))
     assert verdict.status in ("timeout", "error"), verdict
     listing = "import os\ndef f(): return os.listdir('.'), oct(os.stat('.').st_mode)"
     started = time.monotonic()
-    after = tier.run(listing, [AssertTest(code="assert f() == ([], '0o40700')")])
+    after = each_tier.run(listing, [AssertTest(code="assert f() == ([], '0o40700')")])
     assert after.passed, after
     assert time.monotonic() - started < 5
-    assert tier._servers[0]._process.pid == before
+    assert each_tier._servers[0]._process.pid == before
 
 
 def test_what_was_set_aside_is_removed_bit_by_bit(tmp_path: Path) -> None:
@@ -270,12 +254,12 @@ def ipc():
 """
 
 
-def test_no_state_is_left_for_the_next_program(tier: Sandbox) -> None:
-    assert tier.run(STATE, [AssertTest(code="assert leave() == 0")]).passed
+def test_no_state_is_left_for_the_next_program(each_tier: Sandbox) -> None:
+    assert each_tier.run(STATE, [AssertTest(code="assert leave() == 0")]).passed
     tests = ("assert found() == []", "import json\nassert json.loads('1') == 1 + found().count(0)")
-    assert tier.run(STATE, [AssertTest(code=code) for code in tests]).passed
+    assert each_tier.run(STATE, [AssertTest(code=code) for code in tests]).passed
     if os.uname().machine == "x86_64":
-        verdict = tier.run(STATE, [AssertTest(code="assert ipc() == []")])
+        verdict = each_tier.run(STATE, [AssertTest(code="assert ipc() == []")])
         assert verdict.passed, verdict
 
 
@@ -290,6 +274,6 @@ def f(x): return ctypes.CFUNCTYPE(ctypes.c_int)(page)()
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="of x86-64")
-def test_a_system_call_by_the_numbers_of_i386_is_refused(tier: Sandbox) -> None:
-    verdict = tier.run(I386, [AssertTest(code="assert f(1) == -1")])
+def test_a_system_call_by_the_numbers_of_i386_is_refused(each_tier: Sandbox) -> None:
+    verdict = each_tier.run(I386, [AssertTest(code="assert f(1) == -1")])
     assert verdict.status in ("passed", "crashed"), verdict
