@@ -65,8 +65,8 @@ def ray_session(request: pytest.FixtureRequest) -> Iterator[None]:
     from rayboot.cluster import start_local
 
     if not ray.is_initialized():
-        # Room for pools that stay for a whole module beside the next test's; GPUs, which Ray counts as it is told, none
-        # has to be there; and a resource of which no pool takes any.
+        # CPUs for pools that stay for a whole module, and the next test's; GPUs that need not exist, since Ray counts
+        # what it is given; a resource that no pool takes.
         start_local(num_cpus=8, num_gpus=3, resources={"room": 2})
     yield
     following = request.config.stash[FOLLOWING]

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from . import framing
 
 _FILE = 4
+"""The descriptor of `Command.file`."""
 _LOG = ".build.log"
 _LOG_BYTES = 1 << 16
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
