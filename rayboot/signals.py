@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 import threading
+import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -15,6 +17,7 @@ END_SECONDS = 25.0
 """Longest time for closing what runs; Kubernetes kills what is still there after 30."""
 
 _received: list[int] = []
+_swallowed = threading.Event()
 _message = "stopped"
 
 
@@ -48,10 +51,29 @@ def says_when_stopped(message: str) -> Iterator[None]:
 def _stop(number: int, _: FrameType | None) -> None:
     if not _received:
         _received.append(number)
-        end = threading.Timer(END_SECONDS, _say_and_end, [os.dup(2)])
-        end.daemon = True
-        end.start()
-        raise KeyboardInterrupt
+        sys.unraisablehook = _note_swallowed
+        warnings.simplefilter("ignore")  # Cython warns of an import that is ended
+        threading.Thread(target=_see_to_the_end, args=[os.dup(2)], daemon=True).start()
+    elif not _swallowed.is_set():
+        return
+    _swallowed.clear()
+    raise KeyboardInterrupt
+
+
+def _note_swallowed(error: sys.UnraisableHookArgs) -> None:
+    """An exception in a destructor, or in a function that C calls, goes no further."""
+    if isinstance(error.exc_value, KeyboardInterrupt):
+        _swallowed.set()
+
+
+def _see_to_the_end(descriptor: int) -> None:
+    """Raise a swallowed exception again, and end the process when its time is over."""
+    deadline = time.monotonic() + END_SECONDS
+    while (left := deadline - time.monotonic()) > 0:
+        if _swallowed.wait(left):
+            signal.pthread_kill(threading.main_thread().ident or 0, _received[0])
+            time.sleep(0.05)
+    _say_and_end(descriptor)
 
 
 def _leave() -> None:

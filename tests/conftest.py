@@ -61,13 +61,9 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def ray_session(request: pytest.FixtureRequest) -> Iterator[None]:
     """A local Ray of the tests' own. It ends when tests follow that need none: idle, it takes a sixth of a core."""
     import ray
+    from support.ray_cluster import start_ray
 
-    from rayboot.cluster import start_local
-
-    if not ray.is_initialized():
-        # CPUs for pools that stay for a whole module, and the next test's; GPUs that need not exist, since Ray counts
-        # what it is given; a resource that no pool takes.
-        start_local(num_cpus=8, num_gpus=3, resources={"room": 2})
+    start_ray()
     yield
     following = request.config.stash[FOLLOWING]
     if following is None or "ray_session" not in getattr(following, "fixturenames", ()):

@@ -33,3 +33,25 @@ def test_a_signal_ends_a_command_though_nobody_reads_what_it_says(stop: signal.S
     )
     os.close(writing)
     assert ended.returncode == code
+
+
+IN_A_DESTRUCTOR = """
+import signal, time
+from rayboot.signals import ended_by_signals
+
+class Thing:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+with ended_by_signals():
+    Thing()
+    time.sleep(20)
+    print("it went on")
+"""
+
+
+def test_a_signal_that_comes_where_python_lets_no_exception_out_ends_a_command_all_the_same() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", IN_A_DESTRUCTOR], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (143, "", "rayboot: stopped\n")

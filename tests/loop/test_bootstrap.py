@@ -187,18 +187,24 @@ def uninterrupted(finished: tuple[Path, Outcome]) -> tuple[Path, list[dict[str, 
 @pytest.mark.parametrize(
     "stops",
     [
-        [("rollout", signal.SIGKILL, -9), ("checkpoint", signal.SIGTERM, 143)],
+        pytest.param([("checkpoint", signal.SIGTERM, 143)], id="told to end"),
         pytest.param(
-            [("rollout", signal.SIGINT, 130), ("evaluation", signal.SIGKILL, -9)], marks=pytest.mark.long
+            [("rollout", signal.SIGKILL, -9), ("checkpoint", signal.SIGKILL, -9)],
+            id="killed twice",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            [("rollout", signal.SIGINT, 130), ("evaluation", signal.SIGKILL, -9)],
+            id="interrupted and killed",
+            marks=pytest.mark.long,
         ),
     ],
-    ids=["killed and told to end", "stopped and killed"],
 )
-def test_a_run_that_is_stopped_twice_goes_on_and_ends_with_the_same_metrics(
+def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_metrics(
     uninterrupted: tuple[Path, list[dict[str, Any]]], stops: list[tuple[str, signal.Signals, int]]
 ) -> None:
     folder, expected = uninterrupted
-    recipe = small_recipe(folder, name=f"stopped-{stops[0][1].name}")
+    recipe = small_recipe(folder, name="-".join(stop.name for _, stop, _ in stops))
     run = folder / "runs" / recipe.name
     kept: dict[Path, bytes] = {}
     for stage, stop, code in stops:
@@ -213,7 +219,7 @@ def test_a_run_that_is_stopped_twice_goes_on_and_ends_with_the_same_metrics(
         assert not (run / "iterations/01" / stage).exists()
         kept = {path: path.read_bytes() for path in run.glob("iterations/*/*.done")} | kept
         assert run / "iterations/00/evaluation.done" in kept
-    assert start(folder, recipe, "--resume").wait() == 0
+    run_recipe(recipe, Silent(), resume=True)
     assert metrics(run) == expected
     assert not list(run.glob(".training*")), "a refit's last optimizer state stays"
     assert {path: path.read_bytes() for path in kept} == kept

@@ -1,4 +1,4 @@
-"""A Ray cluster of one node, as `ray start` makes it, which takes jobs."""
+"""Ray for tests: in the tests' own process, or a cluster of one node, as `ray start` makes it, which takes jobs."""
 
 from __future__ import annotations
 
@@ -19,6 +19,18 @@ TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 """What lets the tests' own commands, and nobody else, use the cluster."""
 
 RAY = str(Path(sys.executable).with_name("ray"))
+
+
+def start_ray() -> None:
+    """Start a local Ray of the tests' own, unless there is one."""
+    import ray
+
+    from rayboot.cluster import start_local
+
+    if not ray.is_initialized():
+        # CPUs for pools that stay for a whole module, and the next test's; GPUs that need not exist, since Ray counts
+        # what it is given; a resource that no pool takes.
+        start_local(num_cpus=8, num_gpus=3, resources={"room": 2})
 
 
 @contextlib.contextmanager

@@ -7,7 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import ray
 from refit_helpers import MakeJob
+from support.ray_cluster import start_ray
 from support.tiny_models import tiny_llama, tiny_t5
 
 from rayboot.config.training import TrainingConfig
@@ -77,7 +79,15 @@ def make_job(make_job_in: Callable[[Path], MakeJob], tmp_path: Path) -> MakeJob:
 BRIEF = TrainingConfig(batch_size=16, epochs=3, lr=3e-3, warmup_ratio=0.2, patience=None)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def ray_session() -> Iterator[None]:
+    """One for all files, which share what takes long to start."""
+    start_ray()
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
 def refitter(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refitter]:
     """One worker that trains as BRIEF says."""
     with Refitter(BRIEF, str(tmp_path_factory.mktemp("ray-train"))) as refitter:

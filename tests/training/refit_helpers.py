@@ -53,14 +53,14 @@ def loss_of(checkpoint: str, examples: str) -> float:
     return total / encoded.tokens
 
 
-def newest_worker(kind: str = "RayTrainWorker") -> psutil.Process:
-    """The Ray Train worker, or other actor, that was started last by this test's own Ray."""
-    workers = []
+def workers(kind: str = "RayTrainWorker") -> set[psutil.Process]:
+    """Ray Train's workers, or other actors, in these tests' own Ray."""
+    found = set()
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # other processes of Ray come and go
             if kind in "".join(process.cmdline()[:1]):
-                workers.append(process)
-    return max(workers, key=psutil.Process.create_time)
+                found.add(process)
+    return found
 
 
 def has_checkpoint(job: RefitJob, run: str) -> bool:
@@ -68,11 +68,15 @@ def has_checkpoint(job: RefitJob, run: str) -> bool:
 
 
 class Killer:
-    """Progress listener that kills the worker, or other actors one after the other, when a checkpoint is there."""
+    """Progress listener that kills the worker, or other actors one after the other, when a checkpoint is there.
+
+    Those that were there before are of other refits.
+    """
 
     def __init__(self, job: RefitJob, *kinds: str) -> None:
         self._job = job
         self._kinds = kinds or ("RayTrainWorker",)
+        self._others = {kind: workers(kind) for kind in self._kinds}
         self.killed: list[str] = []
         self.steps_after: list[int] = []
 
@@ -84,5 +88,5 @@ class Killer:
         due = total * (len(self.killed) + 1) / (len(self._kinds) + 2)
         if due < step < total and has_checkpoint(self._job, self._job.name):
             kind = self._kinds[len(self.killed)]
-            newest_worker(kind).kill()
+            (workers(kind) - self._others[kind]).pop().kill()
             self.killed.append(kind)

@@ -105,37 +105,34 @@ AUTO = {"train_micro_batch_size_per_gpu": "auto", "gradient_clipping": "auto", "
 
 
 def test_a_json_of_ones_own_says_how(
-    refitter: Refitter, make_job: MakeJob, write: Callable[[dict[str, Any]], str]
+    pair: Refitter, make_job: MakeJob, write: Callable[[dict[str, Any]], str]
 ) -> None:
-    config = PAIR.model_copy(update={"workers": 1})
     path = write({**AUTO, "zero_optimization": {"stage": 1}, "gradient_accumulation_steps": "auto"})
     alone, shared = (
-        refitter.refit(make_job(name), config=config.model_copy(update={"deepspeed": way}))
+        pair.refit(make_job(name), config=PAIR.model_copy(update={"deepspeed": way}))
         for name, way in (("ddp", None), ("own", path))
     )
     assert losses(shared) == pytest.approx(losses(alone), rel=1e-3)
-    rounded = refitter.refit(
-        make_job("bf16"), config=config.model_copy(update={"deepspeed": path, "bf16": True})
-    )
+    rounded = pair.refit(make_job("bf16"), config=PAIR.model_copy(update={"deepspeed": path, "bf16": True}))
     assert losses(rounded) == pytest.approx(losses(alone), rel=0.05)
     assert losses(rounded) != losses(shared)
 
 
 def test_a_json_that_contradicts_the_recipe_is_the_users_error(
-    refitter: Refitter, make_job: MakeJob, write: Callable[[dict[str, Any]], str]
+    pair: Refitter, make_job: MakeJob, write: Callable[[dict[str, Any]], str]
 ) -> None:
     path = write({**AUTO, "zero_optimization": {"stage": 2}, "gradient_accumulation_steps": 7})
-    config = PAIR.model_copy(update={"workers": 1, "deepspeed": path})
+    config = PAIR.model_copy(update={"deepspeed": path})
     with pytest.raises(UserError, match=r"gradient_accumulation_steps=7.*\"auto\""):
-        refitter.refit(make_job(), config=config)
+        pair.refit(make_job(), config=config)
 
 
 def test_a_json_that_cannot_be_used_is_found_before_the_workers_begin(
-    refitter: Refitter, make_job: MakeJob, write: Callable[[dict[str, Any]], str], tmp_path: Path
+    pair: Refitter, make_job: MakeJob, write: Callable[[dict[str, Any]], str], tmp_path: Path
 ) -> None:
     zero3 = write({"zero_optimization": {"stage": 3}})
     with pytest.raises(UserError, match=r"training\.lora does not go with ZeRO stage 3; use stage 2"):
-        refitter.refit(make_job(), config=PAIR.model_copy(update={"deepspeed": zero3, "lora": LORA}))
+        pair.refit(make_job(), config=PAIR.model_copy(update={"deepspeed": zero3, "lora": LORA}))
     nowhere = str(tmp_path / "nowhere.json")
     with pytest.raises(UserError, match=r"nowhere\.json cannot be read"):
-        refitter.refit(make_job(), config=PAIR.model_copy(update={"deepspeed": nowhere}))
+        pair.refit(make_job(), config=PAIR.model_copy(update={"deepspeed": nowhere}))
