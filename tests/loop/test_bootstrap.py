@@ -151,6 +151,7 @@ def start(folder: Path, recipe: Recipe, *options: str) -> subprocess.Popen[str]:
 STOPPED = "rayboot: stopped. What is finished is kept; the same command with --resume goes on from there\n"
 
 
+@pytest.mark.long
 def test_a_run_whose_sandbox_cannot_start_ends_with_one_message(tmp_path: Path) -> None:
     driver = start(tmp_path, small_recipe(tmp_path, sandbox={"preload": ["nunpy"]}))
     _, told = driver.communicate()

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 SEED_MODEL = resolve_model("quickstart")
 PROMPTS = [f"def f{number}(a, b):\n" for number in range(24)]
-GREEDY = SamplingParams(max_tokens=120)
+GREEDY = SamplingParams(max_tokens=60)
 
 
 @pytest.fixture
