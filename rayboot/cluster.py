@@ -107,7 +107,13 @@ def on_every_node(work: Callable[[], None]) -> None:
 
 def _join_or_start(required: Resources) -> None:
     if (address := cluster_address()) is not None:
-        ray.init(address, **QUIET)
+        try:
+            ray.init(address, **QUIET)
+        except Exception as error:  # Ray raises many kinds, for one: the cluster asks for a token
+            raise RaybootError(
+                f"the Ray cluster at {address} cannot be joined: {' '.join(str(error).split())[:300]}; "
+                "RAY_ADDRESS=local starts one here"
+            ) from error
         return
     folder = local_ray_folder()
     _check_folder(folder)

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from rayboot.problems import mbpp
-from rayboot.problems.humaneval import HumanEvalRow, example_asserts
+from rayboot.problems.humaneval import HumanEvalRow, example_asserts, helpers
 from rayboot.problems.rows import RowModel, problems_from_rows
 from rayboot.problems.types import AssertTest, Language, Problem, ScriptTest, Test
 
@@ -49,6 +49,7 @@ def to_problem(row: MbxpRow) -> Problem:
         starter_code=row.prompt,
         entry_point=row.entry_point,
         tests=_python_tests(row) if row.language == "python" else (ScriptTest(code=row.test),),
+        setup_code=helpers(row.prompt, row.test, row.entry_point) if row.language == "python" else "",
         references=()
         if row.canonical_solution is None
         else (_reference(row.prompt, row.canonical_solution),),

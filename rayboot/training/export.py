@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from rayboot.storage import Storage
+
 
 class NotFinite(ArithmeticError):
     """The name of a tensor that holds what is no number."""
@@ -65,7 +67,7 @@ def publish(directory: Path, tokenizer: Any, output: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
         raise
     shutil.rmtree(output, ignore_errors=True)
-    os.rename(aside, output)
+    Storage(str(output.parent)).rename(aside.name, output.name)
 
 
 def _cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -235,7 +235,12 @@ def test_a_job_submitted_to_a_cluster_leaves_in_a_store_what_a_local_run_writes(
         Storage(runs).fs.create_dir("store")
         recipe = tmp_path / "recipe.yaml"
         recipe.write_text(recipe_yaml(small_recipe(folder, name="stored", runs=runs)))
-        submitted = submit(cluster, sys.executable, "-m", "rayboot", "run", str(recipe))
+        command = [sys.executable, "-m", "rayboot", "run", str(recipe)]
+        stranger = subprocess.run([*command, "--dry-run"], capture_output=True, text=True, check=False)
+        assert (stranger.returncode, stranger.stderr.count("\n")) == (1, 1), stranger.stderr
+        assert "cannot be joined" in stranger.stderr
+        # Freed memory is overwritten, as in `start`.
+        submitted = submit(cluster, "env", "MALLOC_PERTURB_=165", *command)
         assert submitted.returncode == 0, submitted.stdout + submitted.stderr
         assert "SUCCEEDED" in jobs(cluster)  # the cluster is there for the next job
         assert metrics(Path(localize(below(runs, "stored")))) == expected

@@ -182,6 +182,26 @@ def test_all_python_references_of_multilingual_humaneval_pass() -> None:
     assert not failures(problems)
 
 
+HELPED = PYTHON | {
+    "task_id": "HumanEval/32",
+    "prompt": "import math\n\n\ndef poly(xs, x):\n    return sum(c * math.pow(x, i) for i, c in enumerate(xs))\n\n\n"
+    'def double(xs):\n  """ Find x such that poly(x) = 0. """\n',
+    "description": None,
+    "canonical_solution": "  return -xs[0] / xs[1]",
+    "test": "\n\nMETADATA = {}\n\n\ndef check(candidate):\n    assert abs(poly([1, 2], candidate([1, 2]))) < 1e-4\n",
+}
+
+
+def test_what_a_program_makes_of_the_prompts_functions_is_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "HumanEval.jsonl"
+    path.write_text(json.dumps(HELPED) + "\n")
+    [problem] = load_problems(f"mbxp:{path}")
+    wrong = f"{problem.starter_code}  return 7\n\n\ndef poly(xs, x):\n    return 0\n"
+    with Sandbox(limits=Limits(timeout=60.0)) as sandbox:
+        verdicts = sandbox.run_many([Job.of(problem, program) for program in (problem.references[0], wrong)])
+    assert [verdict.status for verdict in verdicts] == ["passed", "failed"]
+
+
 @needs_mbxp
 @pytest.mark.parametrize("step", [20, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", WRONG_REFERENCES)
