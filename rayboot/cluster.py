@@ -20,6 +20,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from rayboot.config import Recipe
 from rayboot.errors import RaybootError, UserError
+from rayboot.failures import reason
 from rayboot.resources import Resources
 from rayboot.storage import Storage
 
@@ -111,7 +112,7 @@ def _join_or_start(required: Resources) -> None:
             ray.init(address, **QUIET)
         except Exception as error:  # Ray raises many kinds, for one: the cluster asks for a token
             raise RaybootError(
-                f"the Ray cluster at {address} cannot be joined: {' '.join(str(error).split())[:300]}; "
+                f"the Ray cluster at {address} cannot be joined: {reason(error)}; "
                 "RAY_ADDRESS=local starts one here"
             ) from error
         return
@@ -137,7 +138,7 @@ def start_local(**options: Any) -> None:
             if tried == START_TRIES:
                 logs = f"{options.get('_temp_dir', '/tmp/ray')}/session_latest/logs"
                 raise RaybootError(
-                    f"Ray did not start on this machine, {START_TRIES} times ({' '.join(str(error).split())[:200]}); "
+                    f"Ray did not start on this machine, {START_TRIES} times ({reason(error)}); "
                     f"if the machine is busy, try again later; Ray's logs are in {logs}"
                 ) from error
 

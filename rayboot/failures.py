@@ -55,7 +55,7 @@ def explain(what: str, error: BaseException) -> RaybootError:
             f"the disk is full: {what} could not write its files; make room, and go on with --resume"
         )
     *_, last = _causes(error)
-    return RaybootError(f"{what} failed: {type(last).__name__}: {_reason(str(last))}")
+    return RaybootError(f"{what} failed: {type(last).__name__}: {reason(last)}")
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -73,8 +73,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen = next((cause for cause in causes if isinstance(cause, BaseException)), None)
 
 
-def _reason(text: str) -> str:
+def reason(error: BaseException) -> str:
     """What an error says, in one line: of a remote traceback its last exception, without Ray's advice below it."""
+    text = str(error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith(_ADVICE)] or lines
     raised = [number for number, line in enumerate(lines) if _RAISED.match(line)]

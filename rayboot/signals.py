@@ -71,7 +71,7 @@ def _see_to_the_end(descriptor: int) -> None:
     deadline = time.monotonic() + END_SECONDS
     while (left := deadline - time.monotonic()) > 0:
         if _swallowed.wait(left):
-            signal.pthread_kill(threading.main_thread().ident or 0, _received[0])
+            os.kill(os.getpid(), _received[0])
             time.sleep(0.05)
     _say_and_end(descriptor)
 

@@ -206,7 +206,7 @@ def test_what_a_program_makes_of_the_prompts_functions_is_not_believed(tmp_path:
 @pytest.mark.parametrize("step", [20, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", WRONG_REFERENCES)
 def test_references_pass_but_for_those_that_are_wrong(name: str, step: int) -> None:
-    """Every tenth reference, or all; and those that are known to be wrong."""
+    """Every twentieth reference, or all; and those that are known to be wrong."""
     problems = [problem for problem in load_problems(f"mbxp:{MBXP / name}.jsonl") if problem.references]
     language = problems[0].language
     if language in LANGUAGES and missing(LANGUAGES[language]):

@@ -17,10 +17,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from ray import cloudpickle
 from support.own_problems import RIGHT, make_problem
+from support.ray_cluster import ray_processes
 
 from rayboot import pool as pools
 from rayboot.config import GenerationConfig, SandboxConfig
@@ -264,16 +264,6 @@ def test_a_plans_error_is_one_line(plans: Plans) -> None:
         plans.run("curation", plan_that_fails)
 
 
-def processes(name: str) -> list[psutil.Process]:
-    """Of these tests' Ray."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            if name in "".join(process.cmdline()[:1]):
-                found.append(process)
-    return found
-
-
 @pytest.mark.parametrize(
     ("part", "by"),
     [
@@ -290,7 +280,7 @@ def test_a_rollout_that_loses_a_part_writes_every_problem_once(stream, part: str
 
     def kill_once() -> None:
         if not killed:
-            killed.extend(process.pid for process in processes(part))
+            killed.extend(process.pid for process in ray_processes(part))
             for pid in killed:
                 os.kill(pid, by)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 from support.policies import nudged
+from support.ray_cluster import ray_processes
 
 from rayboot.config.generation import GenerationConfig, VllmConfig
 from rayboot.generation import GenerationRequest, SamplingParams, create_engine
@@ -54,8 +55,7 @@ async def by_pool(pool: ActorPool, weights: Weights) -> list[str]:
 
 def engine_cores() -> list[psutil.Process]:
     """vLLM's processes below the replicas of these tests' Ray."""
-    below = psutil.Process().children(recursive=True)
-    replicas = [each for each in below if "GenerationReplica" in each.name()]
+    replicas = ray_processes("GenerationReplica")
     return [child for each in replicas for child in each.children() if "EngineCore" in child.name()]
 
 

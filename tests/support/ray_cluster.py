@@ -33,6 +33,16 @@ def start_ray() -> None:
         start_local(num_cpus=8, num_gpus=3, resources={"room": 2})
 
 
+def ray_processes(name: str) -> set[psutil.Process]:
+    """Of these tests' own Ray: the actors of a class."""
+    found = set()
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # they come and go
+            if name in "".join(process.cmdline()[:1]):
+                found.add(process)
+    return found
+
+
 @contextlib.contextmanager
 def ray_cluster() -> Iterator[str]:
     """The address of its dashboard."""

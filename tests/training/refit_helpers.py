@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import torch
 from safetensors.torch import load_file
+from support.ray_cluster import ray_processes
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rayboot.training import RefitJob, RefitResult
@@ -53,16 +52,6 @@ def loss_of(checkpoint: str, examples: str) -> float:
     return total / encoded.tokens
 
 
-def workers(kind: str = "RayTrainWorker") -> set[psutil.Process]:
-    """Ray Train's workers, or other actors, in these tests' own Ray."""
-    found = set()
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):  # other processes of Ray come and go
-            if kind in "".join(process.cmdline()[:1]):
-                found.add(process)
-    return found
-
-
 def has_checkpoint(job: RefitJob, run: str) -> bool:
     return any(Path(job.storage, run).glob("checkpoint_*/state/trainer_state.json"))
 
@@ -76,7 +65,7 @@ class Killer:
     def __init__(self, job: RefitJob, *kinds: str) -> None:
         self._job = job
         self._kinds = kinds or ("RayTrainWorker",)
-        self._others = {kind: workers(kind) for kind in self._kinds}
+        self._others = {kind: ray_processes(kind) for kind in self._kinds}
         self.killed: list[str] = []
         self.steps_after: list[int] = []
 
@@ -88,5 +77,5 @@ class Killer:
         due = total * (len(self.killed) + 1) / (len(self._kinds) + 2)
         if due < step < total and has_checkpoint(self._job, self._job.name):
             kind = self._kinds[len(self.killed)]
-            (workers(kind) - self._others[kind]).pop().kill()
+            (ray_processes(kind) - self._others[kind]).pop().kill()
             self.killed.append(kind)

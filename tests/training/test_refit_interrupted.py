@@ -14,7 +14,8 @@ import pytest
 import ray
 import torch
 from ray.util.placement_group import placement_group_table
-from refit_helpers import Killer, MakeJob, same, weights, without_time, workers
+from refit_helpers import Killer, MakeJob, same, weights, without_time
+from support.ray_cluster import ray_processes
 
 from rayboot.config.training import TrainingConfig
 from rayboot.errors import RaybootError
@@ -112,10 +113,10 @@ def test_a_refit_whose_driver_is_killed_goes_on_and_ends_with_the_same_weights(
 def test_a_worker_that_dies_too_often_is_reported_and_the_next_refit_has_new_workers(
     ray_session: None, make_job: MakeJob
 ) -> None:
-    job, others = make_job("killed"), workers()
+    job, others = make_job("killed"), ray_processes("RayTrainWorker")
 
     def kill(step: int, total: int, loss: float) -> None:
-        for worker in workers() - others:
+        for worker in ray_processes("RayTrainWorker") - others:
             worker.kill()
 
     with Refitter(STUBBORN, job.storage, "stubborn") as refitter:
