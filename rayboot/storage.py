@@ -8,8 +8,6 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow.fs as pafs
@@ -160,20 +158,6 @@ def localize(uri: str) -> str:
         except OSError:  # another process was faster
             shutil.rmtree(aside)
     return str(target)
-
-
-@contextmanager
-def written_to(uri: str) -> Iterator[str]:
-    """A local path for work that may write a folder of its own, which then becomes `uri`, replacing what was there."""
-    if not is_remote(uri):
-        yield uri.removeprefix("file://")
-        return
-    with tempfile.TemporaryDirectory(prefix="rayboot-") as local:
-        yield f"{local}/output"
-        if os.path.isdir(f"{local}/output"):
-            storage = Storage(uri)
-            storage.remove("")
-            storage.upload(f"{local}/output", "")
 
 
 def forget_copies() -> None:

@@ -10,8 +10,6 @@ from typing import Any
 
 import torch
 
-from rayboot.storage import Storage
-
 
 class NotFinite(ArithmeticError):
     """The name of a tensor that holds what is no number."""
@@ -52,22 +50,6 @@ def _save_adapter(model: Any, state: dict[str, torch.Tensor], dtype: torch.dtype
     # The embeddings are the base model's: left to itself, PEFT would ask the hub whether they are.
     model.save_pretrained(directory, state_dict=state, save_embedding_layers=False)
     (directory / "README.md").unlink()  # a form to fill in
-
-
-def publish(directory: Path, tokenizer: Any, output: Path) -> None:
-    """Complete `directory` with the tokenizer and move it to `output`, in one piece."""
-    tokenizer.save_pretrained(directory)
-    aside = output.with_name(output.name + ".partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        shutil.move(directory, aside)
-    except OSError:
-        # On another file system the move is a copy, and may be half of one.
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
-    shutil.rmtree(output, ignore_errors=True)
-    Storage(str(output.parent)).rename(aside.name, output.name)
 
 
 def _cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from pydantic import Field
 
@@ -11,10 +12,6 @@ from rayboot.storage import localize
 
 ProgressListener = Callable[[int, int, float], None]
 """Called with the steps done, the steps in all, and the latest training loss."""
-
-
-RESULT_FILE = "refit.json"
-"""File in a checkpoint that says of which job it is the output, and what came of it."""
 
 
 class RefitJob(Frozen):
@@ -28,7 +25,7 @@ class RefitJob(Frozen):
     validation_set: str | None = None
     """The same; the best checkpoint is the one with the lowest loss on it. None: the last one, no early stop."""
     output: str
-    """Directory to write the checkpoint to. It appears in one piece at the end, or not at all."""
+    """Directory to write the checkpoint to; in it, `refit.json` says that it is whole."""
     storage: str
     """Folder for scratch files, on each worker's machine."""
     name: str
@@ -45,6 +42,10 @@ class RefitJob(Frozen):
         """The same with this machine's copies of what it reads."""
         read = {name: getattr(self, name) for name in ("start", "training_set", "validation_set")}
         return self.model_copy(update={name: uri and localize(uri) for name, uri in read.items()})
+
+    def identity(self) -> dict[str, Any]:
+        """What tells this job from any other: all but where its scratch files are."""
+        return self.model_dump(mode="json", exclude={"storage"})
 
 
 class RefitResult(Frozen):

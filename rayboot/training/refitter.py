@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
@@ -23,7 +22,8 @@ from rayboot.generation.model_directory import base_of
 from rayboot.resources import why_pending
 from rayboot.training.desk import RefitDesk, Standing
 from rayboot.training.fit import room_for_workers, wait_until_removed, worker_resources
-from rayboot.training.job import RESULT_FILE, ProgressListener, RefitJob, RefitResult
+from rayboot.training.job import ProgressListener, RefitJob, RefitResult
+from rayboot.training.output import finished_refit
 from rayboot.training.training_set import count_rows, parquet_files
 from rayboot.training.workspace import Workspace
 from rayboot.training.zero import deepspeed_options
@@ -221,15 +221,6 @@ def refit(job: RefitJob, config: TrainingConfig, progress: ProgressListener | No
     """One refit by workers of its own: `Refitter.refit` for a single job."""
     with Refitter(config, job.storage, job.name) as refitter:
         return refitter.refit(job, progress)
-
-
-def finished_refit(job: RefitJob) -> RefitResult | None:
-    """The result of this very job if it was finished before: whoever asked for it may have died just then."""
-    path = Path(job.output, RESULT_FILE)
-    if not path.is_file():
-        return None
-    kept = json.loads(path.read_text())
-    return RefitResult.model_validate(kept["result"]) if kept["job"] == job.model_dump(mode="json") else None
 
 
 def _check(job: RefitJob, config: TrainingConfig) -> None:

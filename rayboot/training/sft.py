@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-from pathlib import Path
 from typing import Any
 
 import ray.train
@@ -15,8 +13,8 @@ from rayboot.errors import UserError
 from rayboot.training.checkpoints import CheckpointCadence, restored_checkpoint
 from rayboot.training.course import RefitCourse, best_of, diverged, validation_curve
 from rayboot.training.examples import EncodedSet, Encoder
-from rayboot.training.export import NotFinite, publish, save_weights
-from rayboot.training.job import RESULT_FILE, ProgressListener, RefitJob
+from rayboot.training.export import NotFinite, save_weights
+from rayboot.training.job import ProgressListener, RefitJob
 from rayboot.training.order import TrainingOrder
 from rayboot.training.policy import Policy
 from rayboot.training.schedule import Schedule
@@ -27,7 +25,7 @@ from rayboot.training.zero import deepspeed_options, deepspeed_process
 
 
 def train(job: RefitJob, config: TrainingConfig, progress: ProgressListener) -> dict[str, Any]:
-    """Refit, publish the best checkpoint, and return RefitResult's fields."""
+    """Leave the best checkpoint in the job's workspace, and return RefitResult's fields."""
     options = deepspeed_options(config)
     with deepspeed_process(options, on_cpu=config.gpus_per_worker == 0):
         return _train(job, config, options, progress)
@@ -83,10 +81,7 @@ def _train(
     if rank == 0:
         if not workspace.best.exists():
             raise diverged("no validation loss was a number", trainer.state.global_step, config.lr)
-        # A resumed refit that finds its result beside the weights has nothing more to do.
-        kept = {"job": job.model_dump(mode="json"), "result": result}
-        (workspace.best / RESULT_FILE).write_text(json.dumps(kept))
-        publish(workspace.best, policy.tokenizer, Path(job.output))
+        policy.tokenizer.save_pretrained(workspace.best)
     trainer.release()
     return result
 

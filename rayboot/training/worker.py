@@ -11,12 +11,14 @@ from typing import Any
 
 from rayboot.errors import RaybootError
 from rayboot.failures import explain, is_disk_full
-from rayboot.storage import written_to
 from rayboot.training.desk import Assignment, ProgressNotes
+from rayboot.training.job import RefitResult
+from rayboot.training.output import publish
+from rayboot.training.workspace import Workspace
 
 LOOPS = {"sft": "rayboot.training.sft"}
-"""Module of each kind of refit: every worker runs its `train(job, config, progress)`, which returns RefitResult's
-fields. It is imported in the workers alone."""
+"""Module of each kind of refit: every worker runs its `train(job, config, progress)`, which leaves the checkpoint in
+`Workspace(job).best` and returns RefitResult's fields. It is imported in the workers alone."""
 
 
 def serve(setup: dict[str, Any]) -> None:
@@ -39,7 +41,7 @@ def serve(setup: dict[str, Any]) -> None:
     done = 0
     while (assignment := ray.get(desk.take.remote(rank, done))) is not None:
         try:
-            fields = _train(assignment, desk)
+            fields = _train(assignment, desk, rank)
             if rank == 0:
                 ray.get(desk.finish.remote(fields))
         except Exception as error:
@@ -54,11 +56,11 @@ def serve(setup: dict[str, Any]) -> None:
         torch.cuda.empty_cache()  # for engines on the same GPU; does nothing where CUDA is not in use
 
 
-def _train(assignment: Assignment, desk: Any) -> dict[str, Any]:
-    loop = import_module(LOOPS[assignment.kind])
-    with written_to(assignment.job.output) as output:
-        job = assignment.job.localized().model_copy(update={"output": output})
-        fields: dict[str, Any] = loop.train(job, assignment.config, ProgressNotes(desk))
+def _train(assignment: Assignment, desk: Any, rank: int) -> dict[str, Any]:
+    job, loop = assignment.job, import_module(LOOPS[assignment.kind])
+    fields: dict[str, Any] = loop.train(job.localized(), assignment.config, ProgressNotes(desk))
+    if rank == 0:
+        publish(Workspace(job).best, job, RefitResult.model_validate(fields))
     return fields
 
 

@@ -12,7 +12,9 @@ from rayboot.config import Recipe
 from rayboot.errors import UserError
 from rayboot.lease import leased
 from rayboot.run import RunDirectory
-from rayboot.storage import Storage, forget_copies, localize, written_to
+from rayboot.storage import Storage, forget_copies, localize
+from rayboot.training import RefitJob, RefitResult
+from rayboot.training.output import finished_refit, publish
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +81,38 @@ def test_copies_are_of_what_the_files_are_now_and_go_with_the_run(runs: str) -> 
     assert not new.exists()
 
 
-def test_what_a_worker_writes_replaces_what_was_there(runs: str) -> None:
+def test_a_checkpoint_replaces_what_was_there_and_counts_as_finished_once_it_is_whole(
+    runs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     storage = Storage(runs)
     storage.write_text("checkpoint/left", "by a killed worker")
-    with written_to(storage.uri("checkpoint")) as local:
-        Path(local).mkdir()
-        Path(local, "weights").write_text("w")
-    assert [info.base_name for info in storage.files("checkpoint")] == ["weights"]
-    with written_to(storage.uri("checkpoint")):
-        pass  # another worker than the first has nothing to write
-    assert storage.read_text("checkpoint/weights") == "w"
+    job = RefitJob(
+        start="model",
+        training_set="set",
+        output=storage.uri("checkpoint"),
+        storage="scratch of a first start",
+        name="r-01",
+        max_prompt_tokens=1,
+        max_completion_tokens=1,
+    )
+    result = RefitResult(
+        steps=1, epochs=1.0, train_loss=1.0, best_validation_loss=None, best_step=1, stopped_early=False,
+        examples=1, dropped=0, tokens=1, fit_seconds=1.0, curve=(),
+    )  # fmt: skip
+    weights = tmp_path / "best"
+    weights.mkdir()
+    (weights / "weights").write_text("w")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "write_text", killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish(weights, job, result)
+    assert finished_refit(job) is None
+
+    publish(weights, job, result)
+    assert {info.base_name for info in storage.files("checkpoint")} == {"weights", "refit.json"}
+    assert finished_refit(job.model_copy(update={"storage": "scratch of a second"})) == result
+    assert finished_refit(job.model_copy(update={"seed": 1})) is None
