@@ -89,6 +89,11 @@ def test_the_usual_ways_to_read_and_print_work(check_io: RunAsserts, program: st
     assert verdict.passed, verdict
 
 
+def test_a_number_of_more_than_4300_digits_can_be_printed_and_compared(check_io: RunAsserts) -> None:
+    assert check_io("print(10 ** int(input()))", ("5000\n", "1" + 5000 * "0")).passed
+    assert not check_io("print(10 ** int(input()) + 1)", ("5000\n", "1" + 5000 * "0")).passed
+
+
 def test_each_test_starts_afresh(check_io: RunAsserts) -> None:
     program = "import os\nprint(os.path.exists('x'))\nopen('x', 'w').close()"
     assert check_io(program, ("", "False"), ("", "False")).passed

@@ -52,8 +52,13 @@ def main(control_fd: int, level: str, scratch: str, memory_fd: int, readable: li
         return
     sys.set_int_max_str_digits(0)  # programs are right or wrong, and have a time limit
     streams.name_descriptors()
-    os.dup2(os.pipe()[1], 1)  # as programs have it: a stream looks at its descriptor when it is made
+    # Programs print to pipes, and a stream sees when it is made what its descriptor is.
+    pipe, own_stderr = os.pipe()[1], os.dup(2)
+    os.dup2(pipe, 1)
+    os.dup2(pipe, 2)
     streams.renew()
+    os.dup2(own_stderr, 2)
+    os.close(own_stderr)
     sys.path.remove(sys.argv[1])  # a program must not import our modules by chance
     with suppress(
         OSError
