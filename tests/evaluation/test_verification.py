@@ -93,7 +93,7 @@ def test_solutions_are_verified_in_the_order_of_their_rows(sandbox: Sandbox, tmp
         ("2", 3, "syntax_error", "SyntaxError"),
         (1, 4, "error", "NameError"),
     ]
-    assert all(0 <= result.seconds < 10 for result in results)
+    assert all(0 <= result.seconds < 60 for result in results)
     metrics = solutions_pass_at_k(solutions, results, ks=(1, 2, 3))
     assert metrics == {"pass@1": pytest.approx((1 / 3 + 1 / 2) / 2), "pass@2": pytest.approx((2 / 3 + 1) / 2)}
 

@@ -61,17 +61,17 @@ async def test_an_unknown_request_is_named(tmp_path: Path) -> None:
 
 
 async def test_requests_overlap(tmp_path: Path) -> None:
-    engine = create_engine(recording(tmp_path, latency=0.1), "")
+    engine = create_engine(recording(tmp_path, latency=0.5), "")
     before = time.perf_counter()
     await asyncio.gather(*(engine.generate([request("MBPP/11/0")]) for _ in range(20)))
-    assert 0.1 <= time.perf_counter() - before < 1.0
+    assert 0.5 <= time.perf_counter() - before < 5.0
 
 
 async def test_only_so_many_completions_as_the_batch_holds_take_their_time_at_once(tmp_path: Path) -> None:
-    engine = create_engine(recording(tmp_path, latency=0.1, batch_size=5), "")
+    engine = create_engine(recording(tmp_path, latency=0.1, batch_size=25), "")
     before = time.perf_counter()
-    await engine.generate([request("MBPP/11/0", samples=20)])
-    assert 0.4 <= time.perf_counter() - before < 1.5
+    await engine.generate([request("MBPP/11/0", samples=100)])
+    assert 0.4 <= time.perf_counter() - before < 5.0
 
 
 def test_the_seconds_of_a_completion_follow_from_its_seed_and_average_to_the_latency() -> None:

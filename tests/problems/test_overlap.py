@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
+from support.small_runs import small_recipe
 
+from rayboot.errors import UserError
+from rayboot.launch import load_splits
 from rayboot.problems import AssertTest, Overlap, Problem, shared
 
 
@@ -56,3 +60,26 @@ def test_tests_and_solutions_are_read_only_of_problems_with_the_same_statement(
     monkeypatch.setattr(AssertTest, "model_dump_json", read.append)
     assert shared(problems[:5], problems[5:]) == []
     assert read == []
+
+
+def test_a_recipe_s_sets_that_share_problems_are_refused_or_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = small_recipe(tmp_path)
+    train, test = tmp_path / "train.jsonl", tmp_path / "test.jsonl"
+    learned = train.read_text().splitlines()[0]
+    load_splits(recipe)
+    assert not caplog.records
+
+    test.write_text(learned.replace("own/2", "other/2"))
+    load_splits(recipe)
+    assert (
+        "1 problems of problems.train are those of problems.test under another id, such as own/2 and other/2"
+        in caplog.text
+    )
+
+    test.write_text(learned)
+    with pytest.raises(
+        UserError, match=r"problems.train .* and problems.test .* share 1 problems, such as own/2"
+    ):
+        load_splits(recipe)

@@ -74,6 +74,8 @@ def test_a_thought_is_no_answer(answer: str) -> None:
         repr({"code": RIGHT}),
         f"{RIGHT}\n\n### Instruction:\nRound it.\n### Response:\n{WRONG}",
         f"{RIGHT}[|endofturn|]",
+        f"{RIGHT}<|endoftext|>",
+        f"<code>\n{RIGHT}\n</code>",
     ],
 )
 def test_special_tokens_and_tags_are_no_code(answer: str) -> None:
@@ -94,6 +96,8 @@ def test_special_tokens_and_tags_are_no_code(answer: str) -> None:
         f"Sure! {fenced(RIGHT)} It halves.",
         f"```python\n{RIGHT}```\nHope this helps!",
         "```def half(x):\n    return x / 2\n```",
+        "```python def half(x): return x / 2```",
+        fenced(RIGHT, "py"),
         f"```\npython\n{RIGHT}\n```",
         f"```{{.python .numberLines}}\n{RIGHT}\n```",
         f"Sure\n```python\n{RIGHT}\n\nThis halves x, and it's short.",
@@ -165,6 +169,8 @@ def test_a_signature_is_continued_or_repeated(answer: str) -> None:
         (f"Save and run\n{fenced('python a.py', 'bash')}\n{fenced(READS)}\nExample:\n{fenced('3', '')}\n{fenced('1.5', 'text')}", READS),
         (f"{fenced('print(input())')}\nFixed:\n{fenced(READS)}\nThe key:\n{fenced('n = int(input())')}", READS),
         (f"Read and print:\n\n{READS}\n\nThat's all.", READS),
+        (fenced("class Solution:\n    def half(self, n):\n        return n / 2\n\nprint(Solution().half(int(input())))"),
+         "class Solution:\n    def half(self, n):\n        return n / 2\n\nprint(Solution().half(int(input())))"),
         (f"{fenced(READS)}\nTry it:\n{fenced('sys.stdin = io.StringIO(3)' + chr(10) + READS + chr(10) + 'assert n')}", READS),
         (f"{fenced('import sys' + chr(10) + 'for line in sys.stdin:' + chr(10) + '    print(line)')}\nThe loop:\n{fenced('for line in sys.stdin:' + chr(10) + '    print(line)')}",
          "import sys\nfor line in sys.stdin:\n    print(line)"),

@@ -188,6 +188,14 @@ async def test_calls_go_to_those_that_have_a_place(made: Callable[..., ActorPool
     await asyncio.gather(*(pool.call("ping") for _ in range(4)))
 
 
+async def test_a_call_that_nobody_has_a_place_to_answer_ends_and_says_why(
+    made: Callable[..., ActorPool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "REVIVAL_SECONDS", 0.5)
+    with pytest.raises(RaybootError, match=r"no thing has answered for 0\.5 s: no node has 3 room"):
+        await made(Thing, 2, room=3).call("ping")
+
+
 @pytest.mark.parametrize(
     ("asks", "room"), [({"room": 3.0}, "0"), ({"room": 1.0}, "2"), ({"room": 1.0, "GPU": 2.0}, "1")]
 )

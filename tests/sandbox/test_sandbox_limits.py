@@ -54,7 +54,7 @@ def test_a_busy_machine_times_no_program_out_that_needs_little(check: RunAsserts
 def test_a_busy_machine_lets_no_program_go_on_for_ever(check: RunAsserts, load: None) -> None:
     assert check("while True: pass", ONE, limits=Limits(timeout=0.2)).status == "timeout"
     sleeping = check("import time\ntime.sleep(1000)", ONE, limits=Limits(timeout=0.2))
-    assert (sleeping.status, sleeping.wall_seconds < 10) == ("timeout", True)
+    assert (sleeping.status, sleeping.wall_seconds < 100) == ("timeout", True)
 
 
 @needs_perl
@@ -160,7 +160,7 @@ def test_what_a_program_leaves_neither_delays_nor_changes_a_verdict(each_tier: S
     started = time.monotonic()
     after = each_tier.run(listing, [AssertTest(code="assert f() == ([], '0o40700')")])
     assert after.passed, after
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
     assert each_tier._servers[0]._process.pid == before
 
 
