@@ -100,16 +100,14 @@ exports.open = (host, entryPoint, load) => {
   }
 
   // What the program gives that is not plain data.
-  const made = (trusted) => ([tag, id, names, ...iterable]) => {
+  const made = ([tag, id, names, ...iterable]) => {
     switch (tag) {
       case 'p': return promiseOf(id);
       case 'f': return functionOf(id);
       case 'E': return names.length ? Object.setPrototypeOf(id, prototypeOf(names, Error)) : undefined;
       case 'o': {
         if (!instances.has(id)) instances.set(id, instance(id, names, iterable));
-        const { value, trust } = instances.get(id);
-        if (trusted) trust();
-        return value;
+        return instances.get(id);
       }
       default: return undefined;
     }
@@ -119,7 +117,7 @@ exports.open = (host, entryPoint, load) => {
   function callBack(id, args) {
     called = true;
     try {
-      return ['answer', 'ok', encode(functions[Number(id)](...args.map((arg) => decode(arg, made(false)))), hold)];
+      return ['answer', 'ok', encode(functions[Number(id)](...args.map((arg) => decode(arg, made))), hold)];
     } catch (error) {
       return ['answer', 'raised', encode(error, hold)];
     }
@@ -137,11 +135,11 @@ exports.open = (host, entryPoint, load) => {
     const [kind, value, changes] = reply;
     if (kind === 'raised') throw exception(value);
     const containers = [...seen.keys()];
-    const give = made(what !== 'call' && what !== 'apply' && what !== 'on');
-    const result = decode(value[0], give, containers);
-    for (const [number, contents] of changes) replaceContents(containers[number], decode(contents, give, containers));
+    const result = decode(value[0], made, containers);
+    if (what === 'new' || what === 'value') trusted.add(ids.get(result));
+    for (const [number, contents] of changes) replaceContents(containers[number], decode(contents, made, containers));
     for (const [id, how, data] of value[1]) {
-      pending.get(id)?.[how](how === 'ok' ? decode(data, made(false)) : exception(data));
+      pending.get(id)?.[how](how === 'ok' ? decode(data, made) : exception(data));
       pending.delete(id);
     }
     if (what !== 'turn' && (pending.size || functions.length)) later();
@@ -149,7 +147,7 @@ exports.open = (host, entryPoint, load) => {
   }
 
   function exception(description) {
-    raised = { error: decode(description.thrown, made(false)), description };
+    raised = { error: decode(description.thrown, made), description };
     return raised.error;
   }
 
@@ -199,17 +197,23 @@ exports.open = (host, entryPoint, load) => {
     };
   };
 
+  // Objects that the test itself has made or named, and classes: it expects objects of those that it uses as such.
+  const trusted = new Set();
+  const constructed = new Set();
+  const applied = new Set();
+  const isClass = (name) => !applied.has(name)
+    && (constructed.has(name) || (known.has(name) && name !== entryPoint && /^[A-Z]/.test(name)));
+
   function instance(id, names, [isIterable, isLater]) {
-    let trusted = false;
     const target = Object.create(prototypeOf(names, Object));
     const iterators = {
       ...(isIterable && { [Symbol.iterator]: { value: () => ask('items', id, [])[Symbol.iterator]() } }),
       ...(isLater && { [Symbol.asyncIterator]: { async* value() { yield* await ask('laterItems', id, []); } } }),
     };
     if (isIterable || isLater) Object.setPrototypeOf(target, Object.create(Object.getPrototypeOf(target), iterators));
-    const value = new Proxy(target, members(target, () => id, names[0] ? `${names[0]}.` : '', () => trusted || known.has(names[0])));
+    const value = new Proxy(target, members(target, () => id, names[0] ? `${names[0]}.` : '', () => trusted.has(id) || isClass(names[0])));
     ids.set(value, id);
-    return { value, trust: () => { trusted = true; } };
+    return value;
   }
 
   function functionOf(id) {
@@ -219,9 +223,9 @@ exports.open = (host, entryPoint, load) => {
         return ask('apply', id, args);
       };
       ids.set(value, id);
-      instances.set(id, { value });
+      instances.set(id, value);
     }
-    return instances.get(id).value;
+    return instances.get(id);
   }
 
   function stub(name) {
@@ -232,11 +236,13 @@ exports.open = (host, entryPoint, load) => {
       ...members(target, () => name, `${name}.`, () => true),
       apply(_, self, args) {
         note(name, args);
+        applied.add(name);
         const isOn = self !== undefined && self !== null && self !== program && self !== globalThis;
         return isOn ? ask('on', name, [self, ...args]) : ask('call', name, args);
       },
       construct(_, args) {
         note(`new ${name}`, args);
+        constructed.add(name);
         return ask('new', name, args);
       },
     });
