@@ -62,6 +62,8 @@ def test_a_wrong_answer_is_told_with_its_call(sandbox: Sandbox) -> None:
         ("sub sorted { 1 while 1 }", "timeout", "", None),
         ("sub sorted { my @a; push @a, 'x' x 1000000 while 1 }", "memory_limit", "memory", None),
         ("sub other { 1 }", "error", "Undefined subroutine", None),
+        ("sub sorted(&) { 1 }", "error", "does not compile with the program: Type of arg 1", None),
+        ("sub sorted() { 1 }", "error", "does not compile with the program: Too many", None),
     ],
 )
 def test_what_goes_wrong_is_named(
