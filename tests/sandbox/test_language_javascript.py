@@ -239,6 +239,8 @@ def test_what_a_test_file_changes_ends_with_it(sandbox: Sandbox, test: str) -> N
         ("const f = async (get) => (await get(1)) + (await get(Promise.resolve(2)))", "if (await f(async (x) => 10 * await x) !== 30) throw 1"),
         ("const f = (ms, x) => new Promise((ok) => setTimeout(() => ok(x), ms))", "if (await Promise.race([f(300, 1), f(1, 2)]) !== 2) throw 1"),
         ("async function* f(n) { for (let i = 0; i < n; i++) yield i }", "let s = 0; for await (const x of f(3)) s += x; if (s !== 3) throw s"),
+        ("const f = (a, b) => { const c = [1]; a.push(c); b.push(c) }", "const a = [], b = []; f(a, b); b[0].push(2); if (a[0].length !== 2) throw 1"),
+        ("const f = (o) => { o.twice = (x) => 2 * x; o.__proto__ = null }", "const o = {}; f(o); if (o.twice(3) !== 6) throw 1"),
         ("const f = (o) => { o.a.push(o); delete o.b; return o.a }", "const o = { a: [1], b: 2 }, a = o.a; if (f(o) !== a || a[1] !== o || 'b' in o) throw 1"),
         ("const f = (xs) => xs.sort((a, b) => a.n - b.n)", "const [p, q] = [{ n: 2 }, { n: 1 }], xs = [p, q]; f(xs); if (xs[0] !== q || p.n !== 2) throw 1"),
         ("const MAX = 3; const f = function (a, b) { return this.x + MAX }", "if (f.call({ x: 1 }) !== 4 || MAX !== 3 || f.length !== 2) throw 1"),
@@ -267,6 +269,8 @@ def test_programs_in_the_fields_styles_pass(each_tier: Sandbox, program: str, te
         ("function F() { return Object.create(F.prototype) } F.prototype.startsWith = () => true; const f = F", "if (!F('b').startsWith('a,b')) throw 1; f()"),
         ("const f = () => ({ g() {}, xs: { length: 1, includes: () => true } })", "if (!f().xs.includes(2)) throw 1"),
         ("class A { xs() { return { length: 1, includes: () => true } } } const f = () => 1", "if (!new A().xs().includes(2)) throw 1"),
+        ("const f = (o) => { o.length = 1; o.every = () => true }", "const o = {}; f(o); if (!o.every((x) => x === 1)) throw 1"),
+        ("const f = (o) => { Object.defineProperty(o, '__proto__', { value: { length: 1 }, enumerable: true }) }", "const o = {}; f(o); if (o.length !== 1) throw 1"),
         ("const assert = { strictEqual() {} }; const f = () => 1", "assert.strictEqual(f(), 2)"),
         ("const it = (_, t) => t, expect = () => ({ toBe() {} }); const f = () => 1", "it('is', () => { expect(f()).toBe(2) })"),
     ],
@@ -296,6 +300,35 @@ def test_what_goes_wrong_in_a_script_is_named(
     )
     assert told.status == status
     assert message in told.message
+
+
+# Answers that a program writes in place of its own; a test beside one is passed where such an answer is followed.
+FORGED = {
+    "a change of what every list has": (
+        "[['l', 7], []], [['hasOwnProperty', ['d', 'call', ['f', 0, 'no']]]]",
+        "for (const x of [1]) if (Object.prototype.hasOwnProperty.call([x], 0) && f()[0] !== x) throw 1",
+    ),
+    "a change of no container": "[['l', 1], []], [[7, ['l']]]",
+    "what every list has": ("[['=', '__proto__'], []], []", "if (f().length !== 0) throw 1"),
+    "a container that is not there": "[['=', 1], []], []",
+    "an object without classes": "[['o', 0, 5], []], []",
+    "a function without a number": "[['f', 'x', 'x'], []], []",
+    "no list": "5, []",
+    "a promise settled by another name": "[1, [[0, 'constructor', 1]]], 5",
+}
+
+
+@pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
+def test_an_answer_that_is_none_is_the_programs_error(
+    sandbox: Sandbox, forged: str | tuple[str, str]
+) -> None:
+    answer, test = forged if isinstance(forged, tuple) else (forged, "try { f() } catch {}")
+    program = (
+        "const genuine = JSON.stringify; JSON.stringify = (m, ...r) => genuine(m && m[1] === 'ok' "
+        f"? [m[0], 'ok', {answer}] : m, ...r); function f() {{ return no }} function no() {{ return false }}"
+    )
+    told = verdict(sandbox, program, test, "f")
+    assert (told.status, told.error_type) == ("error", "ProtocolError"), told
 
 
 def test_changes_to_an_argument_reach_the_test(sandbox: Sandbox) -> None:

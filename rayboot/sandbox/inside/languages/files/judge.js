@@ -27,6 +27,11 @@ const host = {
     frames.send(CHANNEL, text);
     return frames.receive(CHANNEL);
   },
+  // Ends this process as well, whatever the test does about exceptions.
+  malformed() {
+    if (!said) send(['malformed']);
+    return frames.receive(CHANNEL);
+  },
   show(value) {
     const text = inspect(value, { depth: 6, compact: true, breakLength: Infinity, maxArrayLength: 50, maxStringLength: 200 });
     return text.length > 400 ? `${text.slice(0, 397)}...` : text;

@@ -1,7 +1,7 @@
 'use strict';
 // What surrounds one test file: the program's functions as stand-ins, and what became of them. Runs in the test's own
 // realm, so that all that the test meets is made of its own intrinsics. `host` says what to send and gives the answer.
-const { encode, decode } = require('./plain_data.js');
+const { encode, decode, itemOf, fillFrom } = require('./plain_data.js');
 
 const COMMONJS = new Set(['require', 'module', 'exports']);
 // What a test calls by these names is its own, or missing: a program's could let all tests pass.
@@ -38,7 +38,7 @@ exports.open = (host, entryPoint, load) => {
     else if (ArrayBuffer.isView(target)) target.set(source);
     else {
       for (const key of Object.keys(target)) delete target[key];
-      Object.assign(target, source);
+      fillFrom(target, source);
     }
   }
 
@@ -73,7 +73,7 @@ exports.open = (host, entryPoint, load) => {
     turn();
     if (busy || settled.length || before !== [pending.size, calls, called].join()) return true;
     if (pending.size === 0) return false;
-    const never = exception({ type: 'Error', message: 'the promise never settles', line: null, thrown: ['E', 'Error', 'the promise never settles', ['d']] });
+    const never = exception({ type: 'Error', message: 'the promise never settles', line: null, thrown: ['E', 'Error', 'the promise never settles', ['d'], []] });
     for (const { raised } of pending.values()) raised(never);
     pending.clear();
     return true;
@@ -100,28 +100,46 @@ exports.open = (host, entryPoint, load) => {
   }
 
   // What the program gives that is not plain data.
-  const made = ([tag, id, names, ...iterable]) => {
+  const made = ([tag, what, names, ...iterable]) => {
+    if ('pfo'.includes(tag) && !Number.isInteger(what)) throw new TypeError('no number');
+    if ('oE'.includes(tag) && !names.every((name) => typeof name === 'string')) throw new TypeError('no names');
     switch (tag) {
-      case 'p': return promiseOf(id);
-      case 'f': return functionOf(id);
-      case 'E': return names.length ? Object.setPrototypeOf(id, prototypeOf(names, Error)) : undefined;
+      case 'p': return promiseOf(what);
+      case 'f': return functionOf(what);
+      case 'E': return names.length ? Object.setPrototypeOf(what, prototypeOf(names, Error)) : undefined;
+      case 'k': return QUESTIONS.has(names) ? refusing(names) : undefined;
       case 'o': {
-        if (!instances.has(id)) instances.set(id, instance(id, names, iterable));
-        return instances.get(id);
+        if (!instances.has(what)) instances.set(what, instance(what, names, iterable));
+        return instances.get(what);
       }
       default: return undefined;
     }
   };
 
   // A function of the test's that the program calls.
-  function callBack(id, args) {
+  function callBack(id, data) {
+    const [work, args] = understood(() => [itemOf(functions, id), data.map((arg) => decode(arg, made))]);
     called = true;
     try {
-      return ['answer', 'ok', encode(functions[Number(id)](...args.map((arg) => decode(arg, made))), hold)];
+      return ['answer', 'ok', encode(work(...args), hold)];
     } catch (error) {
       return ['answer', 'raised', encode(error, hold)];
     }
   }
+
+  // What `take` makes of an answer. If it cannot, the answer is no data, but written by the program itself.
+  function understood(take) {
+    try {
+      return take();
+    } catch {
+      return host.malformed();
+    }
+  }
+
+  const listOf = (...question) => {
+    const found = ask(...question);
+    return Array.isArray(found) ? found : host.malformed(); // an object of the program's would be asked in turn
+  };
 
   let era = 0; // of what may have changed in the program
 
@@ -135,19 +153,23 @@ exports.open = (host, entryPoint, load) => {
     const [kind, value, changes] = reply;
     if (kind === 'raised') throw exception(value);
     const containers = [...seen.keys()];
-    const result = decode(value[0], made, containers);
-    if (what === 'new' || what === 'value') trusted.add(ids.get(result));
-    for (const [number, contents] of changes) replaceContents(containers[number], decode(contents, made, containers));
-    for (const [id, how, data] of value[1]) {
-      pending.get(id)?.[how](how === 'ok' ? decode(data, made) : exception(data));
+    const given = understood(() => ({
+      result: decode(value[0], made, containers),
+      changed: changes.map(([number, data]) => [itemOf(containers, number), decode(data, made, containers)]),
+      settled: value[1].map(([id, how, data]) => [id, how === 'ok', how === 'ok' ? decode(data, made) : exception(data)]),
+    }));
+    if (what === 'new' || what === 'value') trusted.add(ids.get(given.result));
+    for (const [container, contents] of given.changed) replaceContents(container, contents);
+    for (const [id, isOk, outcome] of given.settled) {
+      pending.get(id)?.[isOk ? 'ok' : 'raised'](outcome);
       pending.delete(id);
     }
     if (what !== 'turn' && (pending.size || functions.length)) later();
-    return result;
+    return given.result;
   }
 
   function exception(description) {
-    raised = { error: decode(description.thrown, made), description };
+    raised = { error: understood(() => decode(description.thrown, made)), description };
     return raised.error;
   }
 
@@ -155,6 +177,8 @@ exports.open = (host, entryPoint, load) => {
     calls += 1;
     lastCall = `${text}(${args.map(show).join(', ')})`;
   }
+
+  const refusing = (name) => () => refuse(`the test asks an object of the program's by ${name}`);
 
   const programs = new Map(); // prototypes of the program's classes, by name
 
@@ -169,7 +193,7 @@ exports.open = (host, entryPoint, load) => {
     let [read, at] = [new Map(), era];
     const get = (key) => {
       if (isTrusted() || at !== era) [read, at] = [new Map(), era];
-      if (!read.has(key)) read.set(key, ask('get', id(), [key]));
+      if (!read.has(key)) read.set(key, listOf('get', id(), [key]));
       return read.get(key);
     };
     return {
@@ -177,7 +201,7 @@ exports.open = (host, entryPoint, load) => {
         if (typeof key !== 'string' || key === 'constructor' || key === 'prototype') return Reflect.get(target, key);
         const found = get(key);
         if (found.length < 2) return found.length ? found[0] : Reflect.get(target, key);
-        if (!isTrusted() && QUESTIONS.has(key)) return () => refuse(`the test asks an object of the program's by ${key}`);
+        if (!isTrusted() && QUESTIONS.has(key)) return refusing(key);
         return (...args) => {
           note(`${text}${key}`, args);
           return ask('method', id(), [key, ...args]);
@@ -188,10 +212,10 @@ exports.open = (host, entryPoint, load) => {
         return true;
       },
       deleteProperty: (_, key) => ask('delete', id(), [key]),
-      ownKeys: () => [...new Set([...Reflect.ownKeys(target), ...ask('keys', id(), [])])],
-      has: (_, key) => Reflect.has(target, key) || (typeof key === 'string' && ask('keys', id(), []).includes(key)),
+      ownKeys: () => [...new Set([...Reflect.ownKeys(target), ...listOf('keys', id(), [])])],
+      has: (_, key) => Reflect.has(target, key) || (typeof key === 'string' && listOf('keys', id(), []).includes(key)),
       getOwnPropertyDescriptor(_, key) {
-        if (typeof key !== 'string' || Object.hasOwn(target, key) || !ask('keys', id(), []).includes(key)) return Reflect.getOwnPropertyDescriptor(target, key);
+        if (typeof key !== 'string' || Object.hasOwn(target, key) || !listOf('keys', id(), []).includes(key)) return Reflect.getOwnPropertyDescriptor(target, key);
         return { value: this.get(target, key), configurable: true, enumerable: true, writable: true };
       },
     };
@@ -207,7 +231,7 @@ exports.open = (host, entryPoint, load) => {
   function instance(id, names, [isIterable, isLater]) {
     const target = Object.create(prototypeOf(names, Object));
     const iterators = {
-      ...(isIterable && { [Symbol.iterator]: { value: () => ask('items', id, [])[Symbol.iterator]() } }),
+      ...(isIterable && { [Symbol.iterator]: { value: () => listOf('items', id, [])[Symbol.iterator]() } }),
       ...(isLater && { [Symbol.asyncIterator]: { async* value() { yield* await ask('laterItems', id, []); } } }),
     };
     if (isIterable || isLater) Object.setPrototypeOf(target, Object.create(Object.getPrototypeOf(target), iterators));
