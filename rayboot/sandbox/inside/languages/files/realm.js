@@ -7,11 +7,6 @@ const COMMONJS = new Set(['require', 'module', 'exports']);
 // What a test calls by these names is its own, or missing: a program's could let all tests pass.
 const LIBRARIES = { _: 'lodash', lodash: 'lodash', assert: 'assert' };
 const FRAMEWORKS = /^(?:after|afterAll|afterEach|before|beforeAll|beforeEach|chai|describe|expect|it|jest|should|suite|test)$/;
-// By these a test asks plain data a question. An object of the program's would answer yes to any.
-const QUESTIONS = new Set(`catch endsWith equals every exec filter finally find findIndex findLast findLastIndex flatMap forEach has
-  hasOwnProperty includes indexOf isPrototypeOf lastIndexOf localeCompare map match matchAll propertyIsEnumerable reduce
-  reduceRight search some startsWith test then toJSON toLocaleString toString valueOf`.split(/\s+/));
-
 exports.open = (host, entryPoint, load) => {
   // The last comparison that said no, the last call, and the program's last exception: what feedback shows.
   let differing = null;
@@ -107,7 +102,7 @@ exports.open = (host, entryPoint, load) => {
       case 'p': return promiseOf(what);
       case 'f': return functionOf(what);
       case 'E': return names.length ? Object.setPrototypeOf(what, prototypeOf(names, Error)) : undefined;
-      case 'k': return QUESTIONS.has(names) ? refusing(names) : undefined;
+      case 'k': return host.questions.has(names) ? refusing(names) : undefined;
       case 'o': {
         if (!instances.has(what)) instances.set(what, instance(what, names, iterable));
         return instances.get(what);
@@ -201,7 +196,7 @@ exports.open = (host, entryPoint, load) => {
         if (typeof key !== 'string' || key === 'constructor' || key === 'prototype') return Reflect.get(target, key);
         const found = get(key);
         if (found.length < 2) return found.length ? found[0] : Reflect.get(target, key);
-        if (!isTrusted() && QUESTIONS.has(key)) return refusing(key);
+        if (!isTrusted() && host.questions.has(key)) return refusing(key);
         return (...args) => {
           note(`${text}${key}`, args);
           return ask('method', id(), [key, ...args]);
