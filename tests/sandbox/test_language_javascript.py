@@ -263,6 +263,7 @@ def test_programs_in_the_fields_styles_pass(each_tier: Sandbox, program: str, te
         ("const f = (x, then) => {}", "f(3, (x) => { if (x !== 6) throw x })"),
         ("const f = (x, then) => { if (!x) then() }", "if (await new Promise((ok) => f(3, ok)) !== 6) throw 1"),
         ("const f = () => new Promise(() => {})", "f().then(() => { throw 1 })"),
+        ("const f = () => new Proxy({ g() {} }, { get: () => 1 })", "const got = f(); for (const x of ['a', 'b']) if (got[x] !== 1) throw 1"),
         ("const f = () => ({ compare: () => 0 })", "if (f().compare(Buffer.from([1, 2, 3])) !== 0) throw 1"),
         ("const f = () => ({ compare: () => 0 })", "if (f().compare([1, 2, 3]) !== 0) throw 1"),
         ("const f = () => ({ size: 3, isSubsetOf: () => true })", "const got = f(); if (got.size !== 3 || !got.isSubsetOf(new Set([1, 2, 3]))) throw 1"),

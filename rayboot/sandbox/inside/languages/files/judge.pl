@@ -101,6 +101,7 @@ sub is_ours {
     no strict 'refs';
     my $file = $class =~ s{::}{/}gr . '.pm';    # a module could be loaded later
     return $class =~ /^[A-Za-z_]\w*(?:::\w+)*$/ && !grep({ -e "$_/$file" } @INC)
+        && $class !~ /^(?:ARRAY|CODE|FORMAT|GLOB|HASH|IO|LVALUE|REF|Regexp|SCALAR|VSTRING)$/    # `ref` says so of data
         && ($classes{$class} || !@{"${class}::ISA"} && !grep { !/::$/ && defined &{"${class}::$_"} } keys %{"${class}::"});
 }
 
@@ -108,9 +109,10 @@ sub is_ours {
     package judge::Members;    # of an object of the program that is a hash
     sub TIEHASH { my ($class, $id) = @_; return bless { id => $id, keys => [] }, $class }
     sub asked { my ($self, $what, @rest) = @_; return scalar judge::ask('member', $what, 0, (bless { id => $self->{id} }, 'judge::Held'), @rest) }
-    sub FETCH { return $_[0]->asked('value', $_[1]) }
+    # A program that learned for which key the test looks could have any.
+    sub EXISTS { my ($self, $key) = @_; return scalar grep { $_ eq $key } @{ $self->asked('keys') } }
+    sub FETCH { return $_[0]->EXISTS($_[1]) ? $_[0]->asked('value', $_[1]) : undef }
     sub STORE { $_[0]->asked('value', $_[1], $_[2]) }
-    sub EXISTS { return $_[0]->asked('exists', $_[1]) }
     sub DELETE { return $_[0]->asked('delete', $_[1]) }
     sub CLEAR { $_[0]->asked('clear') }
     sub FIRSTKEY { $_[0]{keys} = $_[0]->asked('keys'); return shift @{ $_[0]{keys} } }

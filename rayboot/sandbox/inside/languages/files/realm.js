@@ -143,7 +143,7 @@ exports.open = (host, entryPoint, load) => {
     const converse = (message) => JSON.parse(host.converse(JSON.stringify(message)));
     const seen = new Map();
     let reply = converse(['ask', what, name, args.map((arg) => encode(arg, hold, seen))]);
-    if (!['get', 'keys'].includes(what)) era += 1;
+    if (!['get', 'keys', 'names'].includes(what)) era += 1;
     while (reply[0] === 'call') reply = converse(callBack(reply[1], reply[2]));
     const [kind, value, changes] = reply;
     if (kind === 'raised') throw exception(value);
@@ -186,15 +186,18 @@ exports.open = (host, entryPoint, load) => {
   // What the members of an object or a function of the program's are, wherever it is.
   const members = (target, id, text, isTrusted) => {
     let [read, at] = [new Map(), era];
-    const get = (key) => {
+    const asked = (what, ...args) => {
       if (isTrusted() || at !== era) [read, at] = [new Map(), era];
-      if (!read.has(key)) read.set(key, listOf('get', id(), [key]));
-      return read.get(key);
+      const question = `${what} ${args}`;
+      if (!read.has(question)) read.set(question, listOf(what, id(), args));
+      return read.get(question);
     };
+    // An object that learned which member the test looks for could have any.
+    const has = (key) => isTrusted() || asked('names').includes(key);
     return {
       get(_, key) {
-        if (typeof key !== 'string' || key === 'constructor' || key === 'prototype') return Reflect.get(target, key);
-        const found = get(key);
+        if (typeof key !== 'string' || key === 'constructor' || key === 'prototype' || !has(key)) return Reflect.get(target, key);
+        const found = asked('get', key);
         if (found.length < 2) return found.length ? found[0] : Reflect.get(target, key);
         if (!isTrusted() && host.questions.has(key)) return refusing(key);
         return (...args) => {
