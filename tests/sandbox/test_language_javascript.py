@@ -222,6 +222,11 @@ def test_what_a_test_file_changes_ends_with_it(sandbox: Sandbox, test: str) -> N
         ("const f = (n) => (m) => n + m", "if (f(1)(2) !== 3) throw 1"),
         ("class f { constructor(n) { this.n = n } add(m) { this.n += m; return this } get double() { return 2 * this.n } }",
          "const a = new f(1); a.add(2); if (a.n !== 3 || a.double !== 6) throw 1; a.n = 5; if (a.double !== 10) throw 2"),
+        ("class f { constructor(n) { this.n = n } plus(m) { return new f(this.n + m) } equals(o) { return o.n === this.n } }",
+         "if (!new f(1).equals(new f(1)) || !new f(1).plus(1).equals(new f(2))) throw 1"),
+        ("class P { static of(x) { return new P(x) } constructor(x) { this.x = x } has(x) { return this.x === x } } const f = (x) => P.of(x)",
+         "const p = f(1); if (!(p instanceof P) || !p.has(1) || P.of(2).has(1)) throw 1"),
+        ("const f = (s) => s.has(1); const bag = { has: (x) => x === 1 }", "if (!bag.has(1) || bag.has(2) || !f(bag)) throw 1"),
         ("const f = () => [undefined, null, NaN, -0, 10n ** 20n, new Date(5), /a/g, new Uint8Array([1])]",
          f"{ASSERT} assert.deepStrictEqual(f(), [undefined, null, NaN, -0, 10n ** 20n, new Date(5), /a/g, new Uint8Array([1])])"),
         ("class P { constructor(x) { this.x = x } add(o) { return new P(this.x + o.x) } static of(x) { return new P(x) } toString() { return `<${this.x}>` } } const f = (p) => [p, P.of(7)]",
@@ -234,6 +239,10 @@ def test_what_a_test_file_changes_ends_with_it(sandbox: Sandbox, test: str) -> N
         ("const f = async (get) => (await get(1)) + (await get(Promise.resolve(2)))", "if (await f(async (x) => 10 * await x) !== 30) throw 1"),
         ("const f = (ms, x) => new Promise((ok) => setTimeout(() => ok(x), ms))", "if (await Promise.race([f(300, 1), f(1, 2)]) !== 2) throw 1"),
         ("async function* f(n) { for (let i = 0; i < n; i++) yield i }", "let s = 0; for await (const x of f(3)) s += x; if (s !== 3) throw s"),
+        ("const f = (a, b) => { const c = [1]; a.push(c); b.push(c) }", "const a = [], b = []; f(a, b); b[0].push(2); if (a[0].length !== 2) throw 1"),
+        ("const f = () => { const m = new Map(); return { set(k, v) { m.set(k, v) }, get: (k) => m.get(k), delete: (k) => m.delete(k), size: () => m.size } }",
+         "const c = f(); c.set('a', 1); c.set('b', 2); c.delete('a'); if (c.get('a') !== undefined || c.get('b') !== 2 || c.size() !== 1) throw 1"),
+        ("const f = (o) => { o.twice = (x) => 2 * x; o.__proto__ = null }", "const o = {}; f(o); if (o.twice(3) !== 6) throw 1"),
         ("const f = (o) => { o.a.push(o); delete o.b; return o.a }", "const o = { a: [1], b: 2 }, a = o.a; if (f(o) !== a || a[1] !== o || 'b' in o) throw 1"),
         ("const f = (xs) => xs.sort((a, b) => a.n - b.n)", "const [p, q] = [{ n: 2 }, { n: 1 }], xs = [p, q]; f(xs); if (xs[0] !== q || p.n !== 2) throw 1"),
         ("const MAX = 3; const f = function (a, b) { return this.x + MAX }", "if (f.call({ x: 1 }) !== 4 || MAX !== 3 || f.length !== 2) throw 1"),
@@ -254,8 +263,20 @@ def test_programs_in_the_fields_styles_pass(each_tier: Sandbox, program: str, te
         ("const f = (x, then) => {}", "f(3, (x) => { if (x !== 6) throw x })"),
         ("const f = (x, then) => { if (!x) then() }", "if (await new Promise((ok) => f(3, ok)) !== 6) throw 1"),
         ("const f = () => new Promise(() => {})", "f().then(() => { throw 1 })"),
+        ("const f = () => new Proxy({ g() {} }, { get: () => 1 })", "const got = f(); for (const x of ['a', 'b']) if (got[x] !== 1) throw 1"),
+        ("const f = () => ({ compare: () => 0 })", "if (f().compare(Buffer.from([1, 2, 3])) !== 0) throw 1"),
+        ("const f = () => ({ compare: () => 0 })", "if (f().compare([1, 2, 3]) !== 0) throw 1"),
+        ("const f = () => ({ size: 3, isSubsetOf: () => true })", "const got = f(); if (got.size !== 3 || !got.isSubsetOf(new Set([1, 2, 3]))) throw 1"),
         ("const f = () => ({ every: () => true, length: 2 })", "if (!f().every((x, i) => x === i)) throw 1"),
         ("class A { get x() { return this.n = 10 - (this.n ?? 0) } } const f = () => new A()", "const r = f(); if (r.x < 8 || r.x > 2) throw 1"),
+        ("function f() { return Object.create(f.prototype) } f.prototype.every = (g) => { g(1, 0); return true }; f.prototype.length = 3",
+         "const want = [1, 2, 3], got = f(); if (got.length !== 3 || !got.every((x, i) => x === want[i])) throw 1"),
+        ("function f() { return new f.A() } f.A = class A { has() { return true } }", "const s = f(1); if (!s.has(1) || !s.has(2)) throw 1"),
+        ("function F() { return Object.create(F.prototype) } F.prototype.startsWith = () => true; const f = F", "if (!F('b').startsWith('a,b')) throw 1; f()"),
+        ("const f = () => ({ g() {}, xs: { length: 1, includes: () => true } })", "if (!f().xs.includes(2)) throw 1"),
+        ("class A { xs() { return { length: 1, includes: () => true } } } const f = () => 1", "if (!new A().xs().includes(2)) throw 1"),
+        ("const f = (o) => { o.length = 1; o.every = () => true }", "const o = {}; f(o); if (!o.every((x) => x === 1)) throw 1"),
+        ("const f = (o) => { Object.defineProperty(o, '__proto__', { value: { length: 1 }, enumerable: true }) }", "const o = {}; f(o); if (o.length !== 1) throw 1"),
         ("const assert = { strictEqual() {} }; const f = () => 1", "assert.strictEqual(f(), 2)"),
         ("const it = (_, t) => t, expect = () => ({ toBe() {} }); const f = () => 1", "it('is', () => { expect(f()).toBe(2) })"),
     ],
@@ -285,6 +306,35 @@ def test_what_goes_wrong_in_a_script_is_named(
     )
     assert told.status == status
     assert message in told.message
+
+
+# Answers that a program writes in place of its own; a test beside one is passed where such an answer is followed.
+FORGED = {
+    "a change of what every list has": (
+        "[['l', 7], []], [['hasOwnProperty', ['d', 'call', ['f', 0, 'no']]]]",
+        "for (const x of [1]) if (Object.prototype.hasOwnProperty.call([x], 0) && f()[0] !== x) throw 1",
+    ),
+    "a change of no container": "[['l', 1], []], [[7, ['l']]]",
+    "what every list has": ("[['=', '__proto__'], []], []", "if (f().length !== 0) throw 1"),
+    "a container that is not there": "[['=', 1], []], []",
+    "an object without classes": "[['o', 0, 5], []], []",
+    "a function without a number": "[['f', 'x', 'x'], []], []",
+    "no list": "5, []",
+    "a promise settled by another name": "[1, [[0, 'constructor', 1]]], 5",
+}
+
+
+@pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
+def test_an_answer_that_is_none_is_the_programs_error(
+    sandbox: Sandbox, forged: str | tuple[str, str]
+) -> None:
+    answer, test = forged if isinstance(forged, tuple) else (forged, "try { f() } catch {}")
+    program = (
+        "const genuine = JSON.stringify; JSON.stringify = (m, ...r) => genuine(m && m[1] === 'ok' "
+        f"? [m[0], 'ok', {answer}] : m, ...r); function f() {{ return no }} function no() {{ return false }}"
+    )
+    told = verdict(sandbox, program, test, "f")
+    assert (told.status, told.error_type) == ("error", "ProtocolError"), told
 
 
 def test_changes_to_an_argument_reach_the_test(sandbox: Sandbox) -> None:

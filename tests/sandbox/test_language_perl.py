@@ -62,6 +62,8 @@ def test_a_wrong_answer_is_told_with_its_call(sandbox: Sandbox) -> None:
         ("sub sorted { 1 while 1 }", "timeout", "", None),
         ("sub sorted { my @a; push @a, 'x' x 1000000 while 1 }", "memory_limit", "memory", None),
         ("sub other { 1 }", "error", "Undefined subroutine", None),
+        ("sub sorted(&) { 1 }", "error", "does not compile with the program: Type of arg 1", None),
+        ("sub sorted() { 1 }", "error", "does not compile with the program: Too many", None),
     ],
 )
 def test_what_goes_wrong_is_named(
@@ -273,9 +275,24 @@ def test_values_cross_as_they_are(sandbox: Sandbox, value: str) -> None:
     assert not verdict(sandbox, "sub sorted { return 'another' }", test).passed
 
 
-@pytest.mark.parametrize("test", ["is(sorted(1), 2)", "die unless Compare(sorted(1), 2)"])
-def test_a_test_is_not_told_by_the_program_what_is_equal(sandbox: Sandbox, test: str) -> None:
-    assert not verdict(sandbox, "sub is { 1 } sub Compare { 1 } sub sorted { 1 }", test).passed
+HAS_ANY_KEY = (
+    "package T; sub TIEHASH { bless {} } sub EXISTS { 1 } sub FETCH { 1 } sub FIRSTKEY { undef } sub NEXTKEY { undef } "
+    "package main; sub sorted { tie my %h, 'T'; bless \\%h, 'Bag' }"
+)
+
+
+@pytest.mark.parametrize(
+    ("program", "test"),
+    [
+        ("sub is { 1 } sub sorted { 1 }", "is(sorted(1), 2)"),
+        ("sub Compare { 1 } sub sorted { 1 }", "die unless Compare(sorted(1), 2)"),
+        (HAS_ANY_KEY, "use Test::More; is_deeply(sorted(1), {a => 1, b => 1}); done_testing"),
+        (HAS_ANY_KEY, "my $x = sorted(1); for (qw(a b)) { die unless exists $x->{$_} }"),
+        (HAS_ANY_KEY, "my $x = sorted(1); for (qw(a b)) { die unless $x->{$_} }"),
+    ],
+)
+def test_a_test_is_not_told_by_the_program_what_is_equal(sandbox: Sandbox, program: str, test: str) -> None:
+    assert not verdict(sandbox, program, test).passed
 
 
 def test_a_list_is_returned_where_the_test_wants_one(sandbox: Sandbox) -> None:

@@ -97,7 +97,8 @@ def _loaded(program: ChildProcess) -> Outcome | None:
 def _relay(judge: Peer, program: ChildProcess) -> tuple[Outcome, bool]:
     """Carry calls and data between the test file and the program, until the test file is through.
 
-    A function of the test's may be called back meanwhile, and call the program in turn.
+    A function of the test's may be called back meanwhile, and call the program in turn. The judge says if an answer of
+    the program's is none.
 
     Returns:
         The outcome, and whether the judge is fit for another test file.
@@ -108,6 +109,8 @@ def _relay(judge: Peer, program: ChildProcess) -> tuple[Outcome, bool]:
         kind, *details = judge.receive()
         if kind == "verdict":
             return details[0], bool(details[1])
+        if kind == "malformed":
+            raise Misbehaved()
         if kind == "ask":
             count += 1
             open_calls.append(count)

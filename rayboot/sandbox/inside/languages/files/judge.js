@@ -17,14 +17,29 @@ const nodesOwn = Object.getOwnPropertyNames(globalThis).filter((name) => !ordina
 const importModuleDynamically = vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER;
 const NEEDS_NODE = new RegExp(`(?<!console\\.)\\b(?:assert(?=\\s*[.(])|${nodesOwn.join('|')}|import|require(?!\\(\\s*(['"\`])lodash\\1\\s*\\)))\\b`);
 
+// By these a test asks plain data a question, and an object of the program's would answer yes to any: all methods of data
+// but those that change it or give what is in it, which the test then looks at; and a Set's of a later Node.
+const DATA = [Object, Array, String, Number, Map, Set, Date, RegExp, Promise, DataView, Object.getPrototypeOf(Uint8Array), Buffer];
+const HANDLING = new Set(`add at clear copy delete entries fill get keys link normalize pop push reverse set shift sort splice sub
+  unshift values write`.split(/\s+/));
+const methods = ({ prototype }) => Object.entries(Object.getOwnPropertyDescriptors(prototype))
+  .filter(([name, { value }]) => typeof value === 'function' && !HANDLING.has(name)).map(([name]) => name);
+const questions = new Set([...DATA.flatMap(methods), 'isDisjointFrom', 'isSubsetOf', 'isSupersetOf']);
+
 const WATCHES = /\b(?:console\.\w+|std(?:out|err)\.write)\s*=[^=]|\bspyOn\b|\bmock\.method\(console/;
 const { setTimeout } = globalThis;
 
 const host = {
+  questions,
   later: (work) => setTimeout(() => { if (!said) work(); }, 1),
   converse(text) {
     if (said) throw new Error('the test is over');
     frames.send(CHANNEL, text);
+    return frames.receive(CHANNEL);
+  },
+  // Ends this process as well, whatever the test does about exceptions.
+  malformed() {
+    if (!said) send(['malformed']);
     return frames.receive(CHANNEL);
   },
   show(value) {

@@ -17,6 +17,7 @@ my ($calls, $last_call) = (0, '');
 my (@functions, @objects, %instances, %classes);
 my $limit;    # what the test does, and two processes cannot
 our $started;
+my $misfit;    # why the test does not compile with the program's prototypes; it is compiled without
 my $libraries = qr/^(?:Compare|bag|cmp_(?:bag|deeply|ok|set)|done_testing|eq_(?:array|deeply|hash|or_diff|set)|fail|is|is_deeply|isa_ok|isnt|like|ok|pass|plan|unlike|(?:dies|lives|throws)_ok)$/;
 
 sub refuse { $limit ||= "$_[0], which cannot cross between the test file and the program"; die "$limit\n" }
@@ -100,6 +101,7 @@ sub is_ours {
     no strict 'refs';
     my $file = $class =~ s{::}{/}gr . '.pm';    # a module could be loaded later
     return $class =~ /^[A-Za-z_]\w*(?:::\w+)*$/ && !grep({ -e "$_/$file" } @INC)
+        && $class !~ /^(?:ARRAY|CODE|FORMAT|GLOB|HASH|IO|LVALUE|REF|Regexp|SCALAR|VSTRING)$/    # `ref` says so of data
         && ($classes{$class} || !@{"${class}::ISA"} && !grep { !/::$/ && defined &{"${class}::$_"} } keys %{"${class}::"});
 }
 
@@ -107,9 +109,10 @@ sub is_ours {
     package judge::Members;    # of an object of the program that is a hash
     sub TIEHASH { my ($class, $id) = @_; return bless { id => $id, keys => [] }, $class }
     sub asked { my ($self, $what, @rest) = @_; return scalar judge::ask('member', $what, 0, (bless { id => $self->{id} }, 'judge::Held'), @rest) }
-    sub FETCH { return $_[0]->asked('value', $_[1]) }
+    # A program that learned for which key the test looks could have any.
+    sub EXISTS { my ($self, $key) = @_; return scalar grep { $_ eq $key } @{ $self->asked('keys') } }
+    sub FETCH { return $_[0]->EXISTS($_[1]) ? $_[0]->asked('value', $_[1]) : undef }
     sub STORE { $_[0]->asked('value', $_[1], $_[2]) }
-    sub EXISTS { return $_[0]->asked('exists', $_[1]) }
     sub DELETE { return $_[0]->asked('delete', $_[1]) }
     sub CLEAR { $_[0]->asked('clear') }
     sub FIRSTKEY { $_[0]{keys} = $_[0]->asked('keys'); return shift @{ $_[0]{keys} } }
@@ -174,7 +177,9 @@ sub outcome {
     my $text = defined $failure ? "$failure" : "the test ended with exit status $status";
     $text =~ s/ at test\.pl line \d+\.?\s*$//;
     return unfit($limit) if $limit;
-    return unfit("it is not Perl: $text") unless $started;
+    return { status => 'error', error_type => 'die', message => substr("the test does not compile with the program: $misfit", 0, 1000) }
+        if $started && defined $misfit;
+    return defined $misfit ? unfit("it is not Perl: $text") : { status => 'uncompiled', message => $text } unless $started;
     return unfit("it uses $unknown, which neither it nor the program defines") if !$calls && $unknown && $entry_point;
     return unfit(defined $failure ? "it failed before it called the program: $text" : 'no call of it reached the program')
         unless $calls;
@@ -218,10 +223,10 @@ sub run {
     $watches = $code =~ /\*STD(?:OUT|ERR)|open\W+STD(?:OUT|ERR)|\bselect\W+\$/;
     if ($name =~ /^\w+$/ && $code !~ /\b$name\s*(?:->|::)/) {
         *{"main::$name"} = sub { ask('call', $name, wantarray, @_) };
-        my $prototype = ask('prototype', "main::$name", 0);
+        my $prototype = defined $misfit ? undef : ask('prototype', "main::$name", 0);
         &Scalar::Util::set_prototype(\&{"main::$name"}, $prototype) if defined $prototype && !ref $prototype;
     }
-    while ($code =~ /\b([A-Z][A-Z0-9_]+)\b/g) {
+    while (!defined $misfit && $code =~ /\b([A-Z][A-Z0-9_]+)\b/g) {
         my $constant = $1;
         next if defined &{"main::$constant"} || (ask('prototype', "main::$constant", 0) // 'none') ne '';
         eval qq(sub main::$constant () { judge::ask('call', '$constant', 0) });
@@ -234,21 +239,30 @@ sub run {
     my $ours = 'sub AUTOLOAD { our $AUTOLOAD; my $name = $AUTOLOAD; $name =~ s/^main:://; judge::ask("call", $name, wantarray, @_) } sub DESTROY {}'
         . ' sub UNIVERSAL::AUTOLOAD { no warnings; judge::of_class($UNIVERSAL::AUTOLOAD, @_) }';
     $0 = 'test.pl';
-    eval "package main; no strict; no warnings; $ours \$judge::started = 1;\n#line 1 \"test.pl\"\n$code\n;1" and return 0;
+    $ours .= defined $misfit ? ' $judge::started = 1; return 1;' : ' $judge::started = 1;';
+    eval "package main; no strict; no warnings; $ours\n#line 1 \"test.pl\"\n$code\n;1" and return 0;
     $failure = $@;
     print STDERR $failure;
     return 255;
 }
 
-# The verdict that a fork's end leaves.
+# A test that does not compile is tried again without the program's prototypes and constants, in a fork as fresh: the
+# program, whose prototypes they are, is to blame if it does then.
 sub verdict {
     my ($request) = @_;
+    my $verdict = verdict_of_fork($request);
+    return $verdict->{status} eq 'uncompiled' ? verdict_of_fork($request, $verdict->{message}) : $verdict;
+}
+
+# The verdict that a fork's end leaves.
+sub verdict_of_fork {
+    my ($request, $why) = @_;
     pipe(my $told, my $end) or die "no pipe: $!";
     my $pid;
     select(undef, undef, undef, 0.05) until defined($pid = fork);    # the program may have started all that it may
     if (!$pid) {
         close $told;
-        $telling = $end;
+        ($telling, $misfit) = ($end, $why);
         exit run($request);
     }
     close $end;

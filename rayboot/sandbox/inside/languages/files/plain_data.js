@@ -86,7 +86,9 @@ function snapshot(containers) {
   return (hold, seen) => containers.flatMap((container, number) => {
     const now = contents(container);
     const same = now.length === before[number].length && now.every((item, at) => Object.is(item, before[number][at]));
-    return same ? [] : [[number, encodeContents(container, (item) => encode(item, hold, seen))]];
+    if (same) return [];
+    seen.set(now, seen.size); // the other side counts the new contents as a container, too
+    return [[number, encodeContents(container, (item) => encode(item, hold, seen))]];
   });
 }
 
@@ -113,11 +115,23 @@ function* replay(items) {
 
 function errorOf(name, message, fields, cause) {
   const genuine = /^(?:Eval|Range|Reference|Syntax|Type|URI)?Error$/.test(name) ? globalThis[name] : Error;
-  const error = Object.assign(new genuine(message, ...cause.map((value) => ({ cause: value }))), fields);
+  const error = fillFrom(new genuine(message, ...cause.map((value) => ({ cause: value }))), fields);
   return error.name === name ? error : Object.defineProperty(error, 'name', { value: name, configurable: true, writable: true });
 }
 
 const fill = (target, key, value) => Object.defineProperty(target, key, { value, configurable: true, enumerable: true, writable: true });
+
+// Unlike `Object.assign`, gives a field called `__proto__` and no other prototype.
+function fillFrom(target, source) {
+  for (const key of Object.keys(source)) fill(target, key, source[key]);
+  return target;
+}
+
+// By a number that the other side says. It may say anything, such as the name of what every list has.
+function itemOf(list, number) {
+  if (!Number.isInteger(number) || number < 0 || number >= list.length) throw new TypeError(`there is no number ${number}`);
+  return list[number];
+}
 
 // `callable` makes something of what the other side holds; `made` are the containers so far, by number.
 function decode(data, callable = () => undefined, made = []) {
@@ -126,7 +140,7 @@ function decode(data, callable = () => undefined, made = []) {
   const inner = (item) => decode(item, callable, made);
   const container = (value) => made.push(value) && value;
   switch (tag) {
-    case '=': return made[rest[0]];
+    case '=': return itemOf(made, rest[0]);
     case 'n': return rest[0] === '-0' ? -0 : Number(rest[0]);
     case 'i': return BigInt(rest[0]);
     case 'u': return undefined;
@@ -151,7 +165,7 @@ function decode(data, callable = () => undefined, made = []) {
       for (let at = 0; at + 1 < rest.length; at += 2) {
         const [key, item] = [inner(rest[at]), inner(rest[at + 1])];
         if (tag === 'm') value.set(key, item);
-        else fill(value, key, item);
+        else fill(value, key, typeof item === 'function' ? callable(['k', item, key]) ?? item : item);
       }
       return value;
     }
@@ -159,4 +173,4 @@ function decode(data, callable = () => undefined, made = []) {
   }
 }
 
-module.exports = { encode, decode, snapshot, classes, drained };
+module.exports = { encode, decode, snapshot, classes, drained, itemOf, fillFrom };

@@ -1,17 +1,12 @@
 'use strict';
 // What surrounds one test file: the program's functions as stand-ins, and what became of them. Runs in the test's own
 // realm, so that all that the test meets is made of its own intrinsics. `host` says what to send and gives the answer.
-const { encode, decode } = require('./plain_data.js');
+const { encode, decode, itemOf, fillFrom } = require('./plain_data.js');
 
 const COMMONJS = new Set(['require', 'module', 'exports']);
 // What a test calls by these names is its own, or missing: a program's could let all tests pass.
 const LIBRARIES = { _: 'lodash', lodash: 'lodash', assert: 'assert' };
 const FRAMEWORKS = /^(?:after|afterAll|afterEach|before|beforeAll|beforeEach|chai|describe|expect|it|jest|should|suite|test)$/;
-// By these a test asks plain data a question. An object of the program's would answer yes to any.
-const QUESTIONS = new Set(`catch endsWith equals every exec filter finally find findIndex findLast findLastIndex flatMap forEach has
-  hasOwnProperty includes indexOf isPrototypeOf lastIndexOf localeCompare map match matchAll propertyIsEnumerable reduce
-  reduceRight search some startsWith test then toJSON toLocaleString toString valueOf`.split(/\s+/));
-
 exports.open = (host, entryPoint, load) => {
   // The last comparison that said no, the last call, and the program's last exception: what feedback shows.
   let differing = null;
@@ -38,7 +33,7 @@ exports.open = (host, entryPoint, load) => {
     else if (ArrayBuffer.isView(target)) target.set(source);
     else {
       for (const key of Object.keys(target)) delete target[key];
-      Object.assign(target, source);
+      fillFrom(target, source);
     }
   }
 
@@ -73,7 +68,7 @@ exports.open = (host, entryPoint, load) => {
     turn();
     if (busy || settled.length || before !== [pending.size, calls, called].join()) return true;
     if (pending.size === 0) return false;
-    const never = exception({ type: 'Error', message: 'the promise never settles', line: null, thrown: ['E', 'Error', 'the promise never settles', ['d']] });
+    const never = exception({ type: 'Error', message: 'the promise never settles', line: null, thrown: ['E', 'Error', 'the promise never settles', ['d'], []] });
     for (const { raised } of pending.values()) raised(never);
     pending.clear();
     return true;
@@ -100,30 +95,46 @@ exports.open = (host, entryPoint, load) => {
   }
 
   // What the program gives that is not plain data.
-  const made = (trusted) => ([tag, id, names, ...iterable]) => {
+  const made = ([tag, what, names, ...iterable]) => {
+    if ('pfo'.includes(tag) && !Number.isInteger(what)) throw new TypeError('no number');
+    if ('oE'.includes(tag) && !names.every((name) => typeof name === 'string')) throw new TypeError('no names');
     switch (tag) {
-      case 'p': return promiseOf(id);
-      case 'f': return functionOf(id);
-      case 'E': return names.length ? Object.setPrototypeOf(id, prototypeOf(names, Error)) : undefined;
+      case 'p': return promiseOf(what);
+      case 'f': return functionOf(what);
+      case 'E': return names.length ? Object.setPrototypeOf(what, prototypeOf(names, Error)) : undefined;
+      case 'k': return host.questions.has(names) ? refusing(names) : undefined;
       case 'o': {
-        if (!instances.has(id)) instances.set(id, instance(id, names, iterable));
-        const { value, trust } = instances.get(id);
-        if (trusted) trust();
-        return value;
+        if (!instances.has(what)) instances.set(what, instance(what, names, iterable));
+        return instances.get(what);
       }
       default: return undefined;
     }
   };
 
   // A function of the test's that the program calls.
-  function callBack(id, args) {
+  function callBack(id, data) {
+    const [work, args] = understood(() => [itemOf(functions, id), data.map((arg) => decode(arg, made))]);
     called = true;
     try {
-      return ['answer', 'ok', encode(functions[Number(id)](...args.map((arg) => decode(arg, made(false)))), hold)];
+      return ['answer', 'ok', encode(work(...args), hold)];
     } catch (error) {
       return ['answer', 'raised', encode(error, hold)];
     }
   }
+
+  // What `take` makes of an answer. If it cannot, the answer is no data, but written by the program itself.
+  function understood(take) {
+    try {
+      return take();
+    } catch {
+      return host.malformed();
+    }
+  }
+
+  const listOf = (...question) => {
+    const found = ask(...question);
+    return Array.isArray(found) ? found : host.malformed(); // an object of the program's would be asked in turn
+  };
 
   let era = 0; // of what may have changed in the program
 
@@ -132,24 +143,28 @@ exports.open = (host, entryPoint, load) => {
     const converse = (message) => JSON.parse(host.converse(JSON.stringify(message)));
     const seen = new Map();
     let reply = converse(['ask', what, name, args.map((arg) => encode(arg, hold, seen))]);
-    if (!['get', 'keys'].includes(what)) era += 1;
+    if (!['get', 'keys', 'names'].includes(what)) era += 1;
     while (reply[0] === 'call') reply = converse(callBack(reply[1], reply[2]));
     const [kind, value, changes] = reply;
     if (kind === 'raised') throw exception(value);
     const containers = [...seen.keys()];
-    const give = made(what !== 'call' && what !== 'apply' && what !== 'on');
-    const result = decode(value[0], give, containers);
-    for (const [number, contents] of changes) replaceContents(containers[number], decode(contents, give, containers));
-    for (const [id, how, data] of value[1]) {
-      pending.get(id)?.[how](how === 'ok' ? decode(data, made(false)) : exception(data));
+    const given = understood(() => ({
+      result: decode(value[0], made, containers),
+      changed: changes.map(([number, data]) => [itemOf(containers, number), decode(data, made, containers)]),
+      settled: value[1].map(([id, how, data]) => [id, how === 'ok', how === 'ok' ? decode(data, made) : exception(data)]),
+    }));
+    if (what === 'new' || what === 'value') trusted.add(ids.get(given.result));
+    for (const [container, contents] of given.changed) replaceContents(container, contents);
+    for (const [id, isOk, outcome] of given.settled) {
+      pending.get(id)?.[isOk ? 'ok' : 'raised'](outcome);
       pending.delete(id);
     }
     if (what !== 'turn' && (pending.size || functions.length)) later();
-    return result;
+    return given.result;
   }
 
   function exception(description) {
-    raised = { error: decode(description.thrown, made(false)), description };
+    raised = { error: understood(() => decode(description.thrown, made)), description };
     return raised.error;
   }
 
@@ -157,6 +172,8 @@ exports.open = (host, entryPoint, load) => {
     calls += 1;
     lastCall = `${text}(${args.map(show).join(', ')})`;
   }
+
+  const refusing = (name) => () => refuse(`the test asks an object of the program's by ${name}`);
 
   const programs = new Map(); // prototypes of the program's classes, by name
 
@@ -169,17 +186,20 @@ exports.open = (host, entryPoint, load) => {
   // What the members of an object or a function of the program's are, wherever it is.
   const members = (target, id, text, isTrusted) => {
     let [read, at] = [new Map(), era];
-    const get = (key) => {
+    const asked = (what, ...args) => {
       if (isTrusted() || at !== era) [read, at] = [new Map(), era];
-      if (!read.has(key)) read.set(key, ask('get', id(), [key]));
-      return read.get(key);
+      const question = `${what} ${args}`;
+      if (!read.has(question)) read.set(question, listOf(what, id(), args));
+      return read.get(question);
     };
+    // An object that learned which member the test looks for could have any.
+    const has = (key) => isTrusted() || asked('names').includes(key);
     return {
       get(_, key) {
-        if (typeof key !== 'string' || key === 'constructor' || key === 'prototype') return Reflect.get(target, key);
-        const found = get(key);
+        if (typeof key !== 'string' || key === 'constructor' || key === 'prototype' || !has(key)) return Reflect.get(target, key);
+        const found = asked('get', key);
         if (found.length < 2) return found.length ? found[0] : Reflect.get(target, key);
-        if (!isTrusted() && QUESTIONS.has(key)) return () => refuse(`the test asks an object of the program's by ${key}`);
+        if (!isTrusted() && host.questions.has(key)) return refusing(key);
         return (...args) => {
           note(`${text}${key}`, args);
           return ask('method', id(), [key, ...args]);
@@ -190,26 +210,32 @@ exports.open = (host, entryPoint, load) => {
         return true;
       },
       deleteProperty: (_, key) => ask('delete', id(), [key]),
-      ownKeys: () => [...new Set([...Reflect.ownKeys(target), ...ask('keys', id(), [])])],
-      has: (_, key) => Reflect.has(target, key) || (typeof key === 'string' && ask('keys', id(), []).includes(key)),
+      ownKeys: () => [...new Set([...Reflect.ownKeys(target), ...listOf('keys', id(), [])])],
+      has: (_, key) => Reflect.has(target, key) || (typeof key === 'string' && listOf('keys', id(), []).includes(key)),
       getOwnPropertyDescriptor(_, key) {
-        if (typeof key !== 'string' || Object.hasOwn(target, key) || !ask('keys', id(), []).includes(key)) return Reflect.getOwnPropertyDescriptor(target, key);
+        if (typeof key !== 'string' || Object.hasOwn(target, key) || !listOf('keys', id(), []).includes(key)) return Reflect.getOwnPropertyDescriptor(target, key);
         return { value: this.get(target, key), configurable: true, enumerable: true, writable: true };
       },
     };
   };
 
+  // Objects that the test itself has made or named, and classes: it expects objects of those that it uses as such.
+  const trusted = new Set();
+  const constructed = new Set();
+  const applied = new Set();
+  const isClass = (name) => !applied.has(name)
+    && (constructed.has(name) || (known.has(name) && name !== entryPoint && /^[A-Z]/.test(name)));
+
   function instance(id, names, [isIterable, isLater]) {
-    let trusted = false;
     const target = Object.create(prototypeOf(names, Object));
     const iterators = {
-      ...(isIterable && { [Symbol.iterator]: { value: () => ask('items', id, [])[Symbol.iterator]() } }),
+      ...(isIterable && { [Symbol.iterator]: { value: () => listOf('items', id, [])[Symbol.iterator]() } }),
       ...(isLater && { [Symbol.asyncIterator]: { async* value() { yield* await ask('laterItems', id, []); } } }),
     };
     if (isIterable || isLater) Object.setPrototypeOf(target, Object.create(Object.getPrototypeOf(target), iterators));
-    const value = new Proxy(target, members(target, () => id, names[0] ? `${names[0]}.` : '', () => trusted || known.has(names[0])));
+    const value = new Proxy(target, members(target, () => id, names[0] ? `${names[0]}.` : '', () => trusted.has(id) || isClass(names[0])));
     ids.set(value, id);
-    return { value, trust: () => { trusted = true; } };
+    return value;
   }
 
   function functionOf(id) {
@@ -219,9 +245,9 @@ exports.open = (host, entryPoint, load) => {
         return ask('apply', id, args);
       };
       ids.set(value, id);
-      instances.set(id, { value });
+      instances.set(id, value);
     }
-    return instances.get(id).value;
+    return instances.get(id);
   }
 
   function stub(name) {
@@ -232,11 +258,13 @@ exports.open = (host, entryPoint, load) => {
       ...members(target, () => name, `${name}.`, () => true),
       apply(_, self, args) {
         note(name, args);
+        applied.add(name);
         const isOn = self !== undefined && self !== null && self !== program && self !== globalThis;
         return isOn ? ask('on', name, [self, ...args]) : ask('call', name, args);
       },
       construct(_, args) {
         note(`new ${name}`, args);
+        constructed.add(name);
         return ask('new', name, args);
       },
     });

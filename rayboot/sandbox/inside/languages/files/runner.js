@@ -102,6 +102,11 @@ function member(object, key) {
   return typeof value !== 'function' ? [value] : value === Object.prototype[key] ? [] : ['f', value.length];
 }
 
+// The names of all members of an object, down to those that all objects have.
+function namesOf(object) {
+  return object && object !== Object.prototype ? [...Object.getOwnPropertyNames(object), ...namesOf(Object.getPrototypeOf(object))] : [];
+}
+
 const actions = {
   kind: (name) => vm.runInThisContext(`typeof ${name}`),
   value: found,
@@ -113,6 +118,7 @@ const actions = {
   set: (id, [key, value]) => { own(id)[key] = value; },
   delete: (id, [key]) => delete own(id)[key],
   keys: (id) => Object.keys(own(id)),
+  names: (id) => namesOf(own(id)),
   items: (id) => drained(own(id)[Symbol.iterator](), (item) => item).slice(0, -1),
   laterItems: async (id) => { const items = []; for await (const item of own(id)) items.push(item); return items; },
   method: (id, [key, ...args]) => own(id)[key](...args),

@@ -42,7 +42,7 @@ sub function {
     return \&{ $name =~ /::/ ? $name : "main::$name" } if $what eq 'call';
     return sub { prototype $name } if $what eq 'prototype';
     return $held[$name] if $what eq 'apply';
-    return sub { my ($self, $key, @value) = @_; $name eq 'keys' ? [keys %$self] : $name eq 'exists' ? exists $self->{$key} : $name eq 'delete' ? delete $self->{$key}
+    return sub { my ($self, $key, @value) = @_; $name eq 'keys' ? [keys %$self] : $name eq 'delete' ? delete $self->{$key}
         : $name eq 'clear' ? %$self = () : @value ? $self->{$key} = $value[0] : $self->{$key} } if $what eq 'member';
     return sub { $_[0]->can($name) ? 1 : 0 } if $what eq 'can';
     return sub { my $self = shift; $self->$name(@_) };
