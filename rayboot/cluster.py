@@ -129,6 +129,9 @@ def start_local(**options: Any) -> None:
     Raises:
         RaybootError: It did not start, though it was tried several times.
     """
+    # Its processes have it from here. Threads that wait for each other in busy loops, torch's default, take the time
+    # from the one that they wait for wherever something else runs too: a refit took ten times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for tried in range(1, START_TRIES + 1):
         try:
             ray.init("local", include_dashboard=False, **QUIET, **options)
