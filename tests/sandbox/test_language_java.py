@@ -120,6 +120,26 @@ def test_endless_recursion_is_named(sandbox: Sandbox) -> None:
             1,
         ),
         (
+            subject("return null;\n}\nstatic class rayboot {"),
+            "class rayboot hides a package that the test file needs",
+            10,
+        ),
+        (
+            subject("return null;").replace("List<Integer> f", "<java> List<Integer> f"),
+            "type parameter java hides a package that the test file needs",
+            7,
+        ),
+        (
+            subject("return null;", more="enum Colour { rayboot }"),
+            "variable rayboot hides a package that the test file needs",
+            11,
+        ),
+        (
+            "package some.where;\n" + subject("return null;", more="class some {}"),
+            "class some hides a package that the test file needs",
+            12,
+        ),
+        (
             subject("sun.misc.Unsafe u; return null;"),
             "package sun.misc is not visible",
             8,
