@@ -120,6 +120,26 @@ def test_endless_recursion_is_named(sandbox: Sandbox) -> None:
             1,
         ),
         (
+            subject("return null;\n}\nstatic class rayboot {"),
+            "class rayboot hides a package that the test file needs",
+            10,
+        ),
+        (
+            subject("return null;").replace("List<Integer> f", "<java> List<Integer> f"),
+            "type parameter java hides a package that the test file needs",
+            7,
+        ),
+        (
+            subject("return null;", more="enum Colour { rayboot }"),
+            "variable rayboot hides a package that the test file needs",
+            11,
+        ),
+        (
+            "package some.where;\n" + subject("return null;", more="class some {}"),
+            "class some hides a package that the test file needs",
+            12,
+        ),
+        (
             subject("sun.misc.Unsafe u; return null;"),
             "package sun.misc is not visible",
             8,
@@ -326,7 +346,8 @@ class Pile<T extends Comparable<T>> implements Iterable<T> {
     static void grow(List<List<Integer>> a) { a.get(0).addAll(List.of(2, 3)); a.add(List.of()); }
     public Iterator<T> iterator() { return items.iterator(); }
     static class Empty extends RuntimeException { Empty(String text) { super(text); } int code() { return 7; } }
-    enum Color { RED, GREEN { Color next() { return RED; } }; Color next() { return GREEN; } }
+    enum Color { RED, GREEN { Color next() { return RED; } }; Color next() { return GREEN; }
+        int mixed(Color c) { return ordinal() + c.ordinal(); } }
     record Pair(int a, List<String> b) {
         Pair { if (a < 0) throw new IllegalArgumentException("negative"); }
         Pair grown() { return new Pair(a + 1, b); }
@@ -339,12 +360,36 @@ class Pile<T extends Comparable<T>> implements Iterable<T> {
         int first = numbers[0]; numbers[0] = numbers[1]; numbers[1] = first;
         rows.get(0).set(0, 9); text.append("!"); counts.merge('a', 1L, Long::sum);
     }
+    static Set<Object> parts() { return Set.of(new Point(1, 1), new Point(1, 2), new Point(2, 1)); }
+    static Comparator<String> byLength() { return new ByLength(); }
+    static SortedMap<Integer, String> head() { return new TreeMap<>(Map.of(1, "a", 2, "b", 3, "c")).headMap(3); }
+    static SortedSet<Integer> tail() {
+        return Collections.unmodifiableSortedSet(new TreeSet<>(List.of(1, 2)).tailSet(2));
+    }
+    static Counter counter() { return new Counter(); }
+    static Base base() { return new Derived(); }
+    static Object object() { return new Object(); }
     static Object[] many() {
         return new Object[] {1, 2L, 1.5, Double.NaN, -0.0, 'c', null, Optional.of("x"), new int[][] {{1}, {2, 3}},
             Long.MAX_VALUE, new java.math.BigInteger("123456789012345678901234567890"),
             new TreeMap<>(Map.of(2, "b", 1, "a"))};
     }
 }
+class Point implements Comparable<Point> {
+    final int x, y; Point(int x, int y) { this.x = x; this.y = y; }
+    public int compareTo(Point p) { return x - p.x; }
+    public int hashCode() { return x; }
+    public boolean equals(Object o) { return o instanceof Point p && p.x == x && p.y == y; }
+}
+class ByLength implements Comparator<String> {
+    public int compare(String a, String b) { return a.length() - b.length(); }
+}
+class Counter {
+    int n; int n() { return n; } Counter more() { n++; return this; } int and(Counter c) { return n + c.n; }
+    static Counter one() { return new Counter().more(); }
+}
+class Base { int plus(int a) { return a; } }
+class Derived extends Base { int plus(int a) { return a + 1; } }
 """
 USES = [
     "Pile<Integer> s = new Pile<>();",
@@ -373,6 +418,12 @@ CONDITIONS = [
     "n[0] == 2 && row.get(0) == 9 && text.toString().equals(`a!`) && counts.get('a') == 1L",
     "Arrays.deepEquals(Pile.many(), same)",
     "caught.equals(`none`) && code == 7",
+    "Pile.parts().size() == 3 && new Point(3, 4).hashCode() == new Point(3, 5).hashCode()",
+    "new TreeSet<>(List.of(new Point(2, 0), new Point(1, 0), new Point(1, 1))).size() == 2",
+    "Collections.max(List.of(`a`, `ccc`, `bb`), Pile.byLength()).equals(`ccc`)",
+    "Pile.head().equals(Map.of(1, `a`, 2, `b`)) && Pile.tail().equals(Set.of(2))",
+    "Pile.counter().more().n() == 1 && Counter.one().and(Pile.counter()) == 1",
+    "((Base) Pile.base()).plus(1) == 2 && !Pile.object().equals(1) && Pile.Color.RED.mixed(Pile.Color.RED) == 0",
     "cause instanceof NumberFormatException && inner.size() == 3 && grown.size() == 2 && caller.get() == 5",
 ]
 
@@ -381,6 +432,69 @@ def test_whatever_java_has_crosses_between_the_test_and_the_program(sandbox: San
     lines = "\n".join([*USES, *map(wrong_unless, CONDITIONS)]).replace("`", '"')
     verdict = judge(sandbox, PILE, whole_test(lines), "top")
     assert verdict.passed, verdict
+
+
+YES = "{ public int compareTo(Object o) { return 0; } public boolean contains(Object o) { return true; } }"
+ALL_YES = "static Set f(int a, Yes... v) { return new HashSet(List.of(new Yes(), new Yes(), new Yes())); }"
+YES_ALONE = "static Yes f(int a) { return new Yes(); }"
+COMPARABLE = "class Yes implements Comparable<Object> " + YES
+POINT = """static P f(int a) { return new P(a + 7); } static class P {
+    int x; P(int x) { this.x = x; } public int hashCode() { return x; }
+    public boolean equals(Object o) { return o instanceof P p && p.x == x; } }"""
+EQUAL_SETS = "new TreeSet<Integer>(Arrays.asList(1, 2, 3)).equals(Subject.f(3))"
+RAISES = "try { Subject.f(%s); } catch (RuntimeException e) { return; } throw new Exception(`nothing`);"
+UNNAMED = "calls %s of the program's class Yes, which it does not name"
+
+
+@pytest.mark.parametrize(
+    ("members", "more", "lines", "status", "message"),
+    [
+        (ALL_YES, COMPARABLE, wrong_unless(EQUAL_SETS), "failed", "did not pass"),
+        (
+            ALL_YES,
+            COMPARABLE,
+            wrong_unless("new TreeSet<Integer>(List.of(1, 2, 3)).containsAll(Subject.f(3))"),
+            "failed",
+            "cannot be cast",
+        ),
+        (ALL_YES, COMPARABLE, wrong_unless("new TreeSet<>(Subject.f(3)).size() == 1"), "failed", "cannot be cast"),
+        (ALL_YES, COMPARABLE, "Yes named = null; " + wrong_unless(EQUAL_SETS), "failed", "compared with data"),
+        (
+            "interface Yes extends Comparable<Object> {} static Set f(int a, Yes... v) {"
+            " Yes one = o -> 0, two = o -> 0, three = o -> 0; return Set.of(one, two, three); }",
+            "",
+            wrong_unless(EQUAL_SETS),
+            "failed",
+            "did not pass",
+        ),
+        (YES_ALONE, "class Yes " + YES, wrong_unless("Subject.f(3).compareTo(BigInteger.ONE) == 0"), "sandbox_error",
+         UNNAMED % "compareTo"),
+        (YES_ALONE, "class Yes " + YES, "var yes = Subject.f(3); " + wrong_unless("yes.contains(1)"), "sandbox_error",
+         UNNAMED % "contains"),
+        ("static Yes f(int a) { return o -> true; }", "interface Yes { boolean contains(Object o); }",
+         wrong_unless("Subject.f(3).contains(1)"), "sandbox_error", UNNAMED % "contains"),
+        ("static Subject f(int a) { return new Subject(); } int compareTo(Object o) { return 0; }", "",
+         wrong_unless("Subject.f(3).compareTo(BigInteger.ONE) == 0"), "sandbox_error", "which it does not name"),
+        (POINT, "", wrong_unless("new Subject.P(1).hashCode() == Subject.f(1).hashCode()"), "failed", "did not pass"),
+        (POINT, "", wrong_unless("new Subject.P(8).hashCode() != Subject.f(1).hashCode()"), "failed", "did not pass"),
+        ("static int f(Object o) { return 1; }", "", RAISES % "new Object()", "sandbox_error", "passes the program"),
+        ("static Thread f(int a) { return new Thread(); }", "", RAISES % "3", "failed", "java.lang.Thread"),
+        ("static List f(int a) { return List.of(new Thread()); }", "",
+         "List<Integer> got = Subject.f(3); int n = got.get(0);", "failed", "cannot cross to the test file"),
+        ("static List f(int a) { return List.of(new Object()); }", "",
+         "List<Integer> got = Subject.f(3); int n = got.get(0);", "failed", "cannot cross to the test file"),
+        ("static Object f(int a) { return new Object(); }", "", wrong_unless("Subject.f(3).equals(6)"), "failed",
+         "did not pass"),
+        ("static class Object {} static class String {} static int f(int a) { return 7; }", "",
+         wrong_unless("Subject.f(3) == 6"), "failed", "did not pass"),
+    ],
+)  # fmt: skip
+def test_what_an_object_of_the_program_says_of_itself_makes_nothing_right(
+    sandbox: Sandbox, members: str, more: str, lines: str, status: str, message: str
+) -> None:
+    program = f"import java.util.*; class Subject {{ {members} }} {more}"
+    verdict = run(sandbox, program, whole_test(lines.replace("`", '"')))
+    assert (verdict.status, message in verdict.message) == (status, True), verdict
 
 
 def test_literals_of_the_test_file_are_the_same_objects_as_those_of_the_program(sandbox: Sandbox) -> None:

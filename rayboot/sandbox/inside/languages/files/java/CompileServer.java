@@ -50,7 +50,7 @@ public final class CompileServer {
         answer.put("program", files);
         answer.put("main", result.main());
         answer.put("judge", result.test().isEmpty() ? null
-                : Map.of("main", result.main(), "classes", encoded(result.test()), "stubs", result.stubs()));
+                : Map.of("main", result.main(), "classes", encoded(result.test()), "stubs", result.stubs(), "named", result.named()));
         return answer;
     }
 

@@ -2,6 +2,7 @@ package rayboot;
 
 import com.sun.source.tree.CompilationUnitTree;
 import com.sun.source.util.JavacTask;
+import com.sun.source.util.TreePath;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -40,13 +41,14 @@ final class Compiler {
     }
 
     /**
-     * What became of a program: its class files and main class, with those of its test file and of the stand-ins; or errors,
-     * as javac prints them; or why the test file cannot be split from this program.
+     * What became of a program: its class files and main class, with those of its test file and of the stand-ins, and the
+     * classes that the test file names (Units.java); or errors, as javac prints them; or why the test file cannot be split
+     * from this program.
      */
-    record Result(Map<String, byte[]> program, String main, Map<String, byte[]> test, List<String> stubs, String errors,
-            String unsupported) {
+    record Result(Map<String, byte[]> program, String main, Map<String, byte[]> test, List<String> stubs, List<String> named,
+            String errors, String unsupported) {
         static Result wrong(String errors) {
-            return new Result(Map.of(), null, Map.of(), List.of(), errors, null);
+            return new Result(Map.of(), null, Map.of(), List.of(), List.of(), errors, null);
         }
     }
 
@@ -58,7 +60,7 @@ final class Compiler {
             if (main == null && alone.errors.isEmpty()) {
                 return Result.wrong("error: no class has a method public static void main(String[])\n");
             }
-            return alone.analyzed() ? new Result(alone.generate(), main, Map.of(), List.of(), "", null) : Result.wrong(alone.errors);
+            return alone.analyzed() ? new Result(alone.generate(), main, Map.of(), List.of(), List.of(), "", null) : Result.wrong(alone.errors);
         }
         if (!alone.parsed()) {
             return Result.wrong(alone.errors);
@@ -71,7 +73,7 @@ final class Compiler {
         }
         String name = Units.mainClass(parsed.units.get(0));
         if (name == null) {
-            return new Result(Map.of(), null, Map.of(), List.of(), "", "it has no method main");
+            return new Result(Map.of(), null, Map.of(), List.of(), List.of(), "", "it has no method main");
         }
         if (!alone.analyzed()) {
             return Result.wrong(alone.errors);
@@ -81,12 +83,15 @@ final class Compiler {
             sources.add(new Source("Stub" + sources.size(), stub));
         }
         Unit split = new Unit(sources);
-        if (!split.parsed() || !split.analyzed()) {
+        boolean isParsed = split.parsed();
+        List<TreePath> names = Units.names(split.units.get(0));
+        if (!isParsed || !split.analyzed()) {
             Unit joined = new Unit(List.of(new Source("Program", program), main));
             boolean compiles = joined.parsed() && joined.analyzed();
-            return new Result(Map.of(), null, Map.of(), List.of(), joined.errors, compiles ? split.errors : null);
+            return new Result(Map.of(), null, Map.of(), List.of(), List.of(), joined.errors, compiles ? split.errors : null);
         }
-        return new Result(alone.generate(), name, split.generate(), split.madeFrom(main), "", null);
+        List<String> named = split.tree.classes(names);
+        return new Result(alone.generate(), name, split.generate(), split.madeFrom(main), named, "", null);
     }
 
     /** Sources on their way through the compiler. */

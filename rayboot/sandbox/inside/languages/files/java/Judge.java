@@ -26,7 +26,8 @@ import java.util.regex.Pattern;
  * Runs test files, one after the other, each with classes of its own. The classes of the program that it names are
  * stand-ins, whose calls go to the program's process.
  *
- * A request is {"main": class, "classes": {name: base64}, "stubs": [name]}, the last message about it
+ * A request is {"main": class, "classes": {name: base64}, "stubs": [name], "named": [name]}, where the classes that are
+ * `named` are those that the test file names other than to call a static method; the last message about it is
  * ["verdict", outcome, whether this process is fit for further tests].
  */
 final class Judge extends Remote {
@@ -36,8 +37,8 @@ final class Judge extends Remote {
     private static final Set<String> ASKED = Set.of("java.lang.Runnable", "java.lang.Iterable", "java.util.Iterator",
             "java.util.Comparator", "java.util.concurrent.Callable");
 
-    /** A class of the JDK that another has crossed as, too. */
-    private static final Pattern OPAQUE = Pattern.compile(Pattern.quote(Opaque.class.getName()) + "|class java\\.util\\.\\S+ cannot be cast to class java\\.util\\.");
+    /** Classes of what only a number has crossed of. */
+    private static final Pattern FOREIGN = Pattern.compile("class (rayboot\\.Remote\\$Opaque|\\S*\\$Proxy\\d+) cannot be cast");
 
     private final Channel channel;
     private final TestClasses classes;
@@ -74,6 +75,10 @@ final class Judge extends Remote {
         Thread thread = new Thread(null, () -> run(main), "main", STACK);
         thread.start();
         thread.join();
+        if (unsupported != null) {
+            return Map.of("status", unsupported.status, "error_type", unsupported.getClass().getName(),
+                    "message", cut(unsupported.getMessage()), "call", lastCall);
+        }
         if (outcome == null) {
             return lastCall.isEmpty()
                     ? Map.of("status", "sandbox_error", "message", "the test file called nothing of the program")
@@ -94,9 +99,9 @@ final class Judge extends Remote {
             verdict.put("message", ofProgram.get("message"));
             verdict.put("line", ofProgram.get("line"));
         } else {
-            boolean opaque = outcome instanceof ClassCastException && OPAQUE.matcher(String.valueOf(outcome)).find();
+            boolean opaque = outcome instanceof ClassCastException && FOREIGN.matcher(outcome.toString()).find();
             boolean blind = classes.bytes.values().stream().anyMatch(data -> new String(data, StandardCharsets.ISO_8859_1).contains("setOut"));
-            verdict.put("status", opaque || blind || outcome instanceof Unsupported ? "sandbox_error" : "failed");
+            verdict.put("status", blind ? "sandbox_error" : "failed");
             verdict.put("error_type", outcome.getClass().getName());
             verdict.put("message", opaque ? "what the program returned cannot cross to the test file"
                     : blind ? "the test file watches what is printed, and the program prints in another process"
@@ -126,6 +131,28 @@ final class Judge extends Remote {
         String of = call.get(0) == null ? call.get(1) + "." : "";
         String shown = shown(call.subList(4, call.size()));
         lastCall = of + call.get(2) + "(" + (shown.length() > SHOWN ? shown.substring(0, SHOWN) + "..." : shown) + ")";
+    }
+
+    /**
+     * An object of a class that the test file does not name is not asked about data: where a test file expects a number or
+     * a list, the program's own class could say yes to any. The methods of a class that it names are believed.
+     */
+    @Override
+    void check(Object target, String type, String method, Object[] arguments) {
+        if (target == null || Arrays.stream(arguments).allMatch(this::isTheirs)) {
+            return;
+        }
+        if (method.equals("compareTo") && target instanceof Comparable && arguments[0] != null
+                && !classes.stubs.contains(arguments[0].getClass().getName())) {
+            throw new Unsupported("failed", "an object of the program's class " + type + " is compared with data");
+        }
+        boolean known = types(target.getClass()).stream()
+                .filter(t -> classes.named.contains(t.getName()) || isAsked(t.getName()))
+                .flatMap(t -> Arrays.stream(t.getDeclaredMethods()))
+                .anyMatch(m -> m.getName().equals(method) && m.getParameterCount() == arguments.length);
+        if (!known) {
+            throw new Unsupported("the test file calls " + method + " of the program's class " + type + ", which it does not name");
+        }
     }
 
     @Override
@@ -191,7 +218,7 @@ final class Judge extends Remote {
                 return made(type);
             }
         }
-        return interfaces.isEmpty() ? new Opaque(String.valueOf(names.get(0))) : proxy(List.copyOf(interfaces), classes);
+        return interfaces.isEmpty() ? new Opaque(names.isEmpty() ? "java.lang.Object" : (String) names.get(0)) : proxy(List.copyOf(interfaces), classes);
     }
 
     private static boolean isAsked(String name) {
@@ -252,12 +279,14 @@ final class Judge extends Remote {
     private static final class TestClasses extends ClassLoader {
         private final Map<String, byte[]> bytes = new HashMap<>();
         private final Set<?> stubs;
+        private final Set<?> named;
 
         TestClasses(Map<?, ?> request) {
             super(Judge.class.getClassLoader());
             ((Map<?, ?>) request.get("classes")).forEach(
                     (name, data) -> bytes.put((String) name, Base64.getDecoder().decode((String) data)));
             stubs = new HashSet<>((List<?>) request.get("stubs"));
+            named = new HashSet<>((List<?>) request.get("named"));
             setDefaultAssertionStatus(true);
         }
 

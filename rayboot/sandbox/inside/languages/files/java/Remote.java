@@ -2,6 +2,7 @@ package rayboot;
 
 import java.io.IOException;
 import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
@@ -48,10 +49,19 @@ public abstract class Remote extends Values {
         }
     }
 
-    /** What cannot cross, for which the program is not to blame. */
+    /** What cannot cross. The first decides the verdict, whatever the test file makes of the exception. */
     static final class Unsupported extends RuntimeException {
-        Unsupported(String message) {
+        final String status;
+
+        /** `status`: "sandbox_error", or "failed" where it is the program that chose what cannot cross. */
+        Unsupported(String status, String message) {
             super(message);
+            this.status = status;
+            current.unsupported = current.unsupported == null ? this : current.unsupported;
+        }
+
+        Unsupported(String message) {
+            this("sandbox_error", message);
         }
     }
 
@@ -61,6 +71,7 @@ public abstract class Remote extends Values {
     private final Map<Object, Integer> numbersOfOurs = new IdentityHashMap<>();
     private final Map<Long, Object> theirs = new HashMap<>();
     private final Map<Object, Long> numbersOfTheirs = new IdentityHashMap<>();
+    volatile Unsupported unsupported;
 
     abstract void send(String kind, Object value, List<?> changes) throws IOException;
 
@@ -76,8 +87,13 @@ public abstract class Remote extends Values {
 
     // What stand-ins call. `types` are the erased types of the parameters, with commas between.
 
-    public static Object call(Object target, String type, String method, String types, Object... arguments) {
-        return current.ask(target, type, method, types, arguments);
+    /** `result` is the erased type of what the method returns. */
+    public static Object call(Class<?> result, Object target, String type, String method, String types, Object... arguments) {
+        Object value = current.ask(target, type, method, types, arguments);
+        if (value != null && !MethodType.methodType(result).wrap().returnType().isInstance(value)) {
+            throw new Unsupported("failed", "what the program returned cannot cross to the test file as " + result.getTypeName());
+        }
+        return value;
     }
 
     /** Make an object of the program for this new stand-in. */
@@ -89,9 +105,12 @@ public abstract class Remote extends Values {
         current.know((Long) made.get(1), standIn);
     }
 
-    /** Whether two objects of the program are equal: by what it says of itself, no test can be decided. */
+    /**
+     * Whether two objects of the program are equal: by what it says of itself, no test can be decided. While a set of them
+     * arrives, each is another.
+     */
     public static boolean equal(Object one, Object other) {
-        if (one != other && other != null && one.getClass() == other.getClass()) {
+        if (current.decoding == 0 && one != other && other != null && one.getClass() == other.getClass()) {
             throw new Unsupported("the test file compares objects of the program's class " + one.getClass().getName());
         }
         return one == other;
@@ -108,7 +127,11 @@ public abstract class Remote extends Values {
 
     private int decoding;
 
+    /** Called before a method of an object of the other side is. */
+    void check(Object target, String type, String method, Object[] arguments) {}
+
     private Object ask(Object target, String type, String method, String types, Object... arguments) {
+        check(target, type, method, arguments);
         Object data = askForData(target, type, method, types, arguments);
         if (data instanceof List<?> parts && parts.get(0).equals("a")) { // it returned one of its arguments
             return arguments[Math.toIntExact((Long) parts.get(1))];
@@ -135,7 +158,9 @@ public abstract class Remote extends Values {
             for (Object argument : arguments) {
                 call.add(encode(argument));
             }
-            noteCall(call);
+            if (decoding == 0) { // else it is a hashCode, asked for a set that arrives
+                noteCall(call);
+            }
             send("call", call, List.of());
             return reply(arguments);
         } catch (IOException error) {
@@ -155,7 +180,10 @@ public abstract class Remote extends Values {
                 default -> {
                     for (int i = 0; i < Math.min(arguments.length, message.changes().size()); i++) {
                         if (message.changes().get(i) instanceof List<?> change) {
-                            replaceContents(arguments[i], decodeAll(List.of(change))[0]);
+                            Object now = decodeAll(List.of(change))[0];
+                            decoding++; // objects are compared
+                            replaceContents(arguments[i], now);
+                            decoding--;
                         }
                     }
                     return message.value();
@@ -217,6 +245,10 @@ public abstract class Remote extends Values {
         numbersOfTheirs.put(standIn, number);
     }
 
+    final boolean isTheirs(Object value) {
+        return numbersOfTheirs.containsKey(value);
+    }
+
     @Override
     Object encodeObject(Object value) {
         Long theirNumber = numbersOfTheirs.get(value);
@@ -233,6 +265,11 @@ public abstract class Remote extends Values {
     }
 
     private static List<String> names(Class<?> type) {
+        return types(type).stream().map(Class::getName).collect(Collectors.toList());
+    }
+
+    /** A class and those above, then the interfaces of all. */
+    static Set<Class<?>> types(Class<?> type) {
         Set<Class<?>> types = new LinkedHashSet<>();
         for (Class<?> t = type; t != null && t != Object.class; t = t.getSuperclass()) {
             types.add(t);
@@ -240,7 +277,7 @@ public abstract class Remote extends Values {
         for (Class<?> t : List.copyOf(types)) {
             addInterfaces(t, types);
         }
-        return types.stream().map(Class::getName).collect(Collectors.toList());
+        return types;
     }
 
     private static void addInterfaces(Class<?> type, Set<Class<?>> types) {

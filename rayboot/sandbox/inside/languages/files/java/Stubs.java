@@ -31,7 +31,7 @@ final class Stubs {
     /** Interfaces of the JDK that a stand-in has too: the JDK calls them for the test file, as by `for (x : object)`. */
     private static final Set<String> INTERFACES = Set.of("java.lang.Comparable", "java.lang.Iterable", "java.lang.Runnable",
             "java.lang.AutoCloseable", "java.util.Comparator", "java.util.Iterator", "java.util.concurrent.Callable");
-    private static final Set<String> NOT_FORWARDED = Set.of("equals", "hashCode", "clone", "finalize", "getMessage");
+    private static final Set<String> NOT_FORWARDED = Set.of("equals", "clone", "finalize", "getMessage");
 
     private final Elements elements;
     private final Types types;
@@ -88,7 +88,7 @@ final class Stubs {
             default -> out.append(modifiers(type)).append("class ").append(name).append(parameters(type.getTypeParameters()))
                     .append(superclass(above));
         }
-        List<String> interfaces = type.getInterfaces().stream().filter(this::isKept).map(this::written).toList();
+        List<String> interfaces = type.getInterfaces().stream().filter(i -> isKept(type, i)).map(this::written).toList();
         out.append(interfaces.isEmpty() ? "" : (isInterface ? " extends " : " implements ") + String.join(", ", interfaces));
         out.append(" {\n");
         if (type.getKind() == ElementKind.ENUM) {
@@ -97,7 +97,7 @@ final class Stubs {
         ElementFilter.fieldsIn(type.getEnclosedElements()).forEach(field -> field(type, field));
         constructors(type);
         if (type.getKind() == ElementKind.CLASS && hasEquals(type)) {
-            out.append("public boolean equals(Object other) { return rayboot.Remote.equal(this, other); } public int hashCode() { return 0; }\n");
+            out.append("public boolean equals(java.lang.Object other) { return rayboot.Remote.equal(this, other); }\n");
         }
         for (ExecutableElement method : ElementFilter.methodsIn(type.getEnclosedElements())) {
             if (!method.getModifiers().contains(Modifier.PRIVATE) && isForwarded(type, method)) {
@@ -105,7 +105,7 @@ final class Stubs {
             }
         }
         if (isThrowable(type.asType()) && !isOfProgram(element(above))) {
-            out.append("public String getMessage() { return (String) rayboot.Remote.call(this, \"java.lang.Throwable\", \"getMessage\", \"\"); }\n");
+            out.append("public java.lang.String getMessage() { return (java.lang.String) rayboot.Remote.call(java.lang.String.class, this, \"java.lang.Throwable\", \"getMessage\", \"\"); }\n");
         }
         for (TypeElement member : ElementFilter.typesIn(type.getEnclosedElements())) {
             if (member.getKind() != ElementKind.ANNOTATION_TYPE && !(isInner(member) && !type.getTypeParameters().isEmpty())) {
@@ -147,9 +147,11 @@ final class Stubs {
         return types.isSubtype(types.erasure(type), elements.getTypeElement("java.lang.Throwable").asType());
     }
 
-    private boolean isKept(TypeMirror type) {
-        String name = element(type).getQualifiedName().toString();
-        return isOfProgram(element(type)) || INTERFACES.contains(name) || name.startsWith("java.util.function.");
+    /** An object that the test file does not expect takes no part in the JDK's comparisons. */
+    private boolean isKept(TypeElement type, TypeMirror above) {
+        String name = element(above).getQualifiedName().toString();
+        boolean expected = !name.equals("java.lang.Comparable") || names.contains(type.getSimpleName().toString());
+        return isOfProgram(element(above)) || INTERFACES.contains(name) && expected || name.startsWith("java.util.function.");
     }
 
     private void field(TypeElement type, VariableElement field) {
@@ -160,7 +162,7 @@ final class Stubs {
             return;
         }
         String value = isConstant ? elements.getConstantExpression(field.getConstantValue())
-                : "(" + written(field.asType()) + ") rayboot.Remote.call(null, " + binaryName(type) + ", \""
+                : "(" + written(field.asType()) + ") rayboot.Remote.call(" + erased(field.asType()) + ".class, null, " + binaryName(type) + ", \""
                         + field.getSimpleName() + "\", \"field\")";
         out.append("static final ").append(written(field.asType())).append(" ").append(field.getSimpleName())
                 .append(" = ").append(value).append(";\n");
@@ -172,9 +174,9 @@ final class Stubs {
         if (type.getKind() == ElementKind.RECORD) {
             List<String> fields = type.getRecordComponents().stream().map(c -> c.getSimpleName().toString()).toList();
             String erased = type.getRecordComponents().stream().map(c -> erased(c.asType())).collect(Collectors.joining(","));
-            out.append("public ").append(name).append(" { Object[] rayboot_c = rayboot.Remote.components(").append(name)
+            out.append("public ").append(name).append(" { java.lang.Object[] rayboot_c = rayboot.Remote.components(").append(name)
                     .append(".class, \"").append(erased).append("\"").append(fields.isEmpty() ? "" : ", ")
-                    .append(String.join(", ", fields.stream().map(f -> "(Object) " + f).toList())).append(");\n");
+                    .append(String.join(", ", fields.stream().map(f -> "(java.lang.Object) " + f).toList())).append(");\n");
             for (int i = 0; i < fields.size(); i++) {
                 out.append(fields.get(i)).append(" = (").append(written(type.getRecordComponents().get(i).asType()))
                         .append(") rayboot_c[").append(i).append("];\n");
@@ -219,7 +221,7 @@ final class Stubs {
         }
         boolean isVoid = method.getReturnType().getKind() == TypeKind.VOID;
         out.append(" { ").append(isVoid ? "" : "return (" + written(method.getReturnType()) + ") ").append("rayboot.Remote.call(")
-                .append(isStatic ? "null" : "this").append(", ").append(binaryName(type)).append(", \"")
+                .append(erased(method.getReturnType())).append(".class, ").append(isStatic ? "null" : "this").append(", ").append(binaryName(type)).append(", \"")
                 .append(method.getSimpleName()).append("\", \"").append(erasedParameters(method)).append("\"")
                 .append(arguments(method)).append("); }\n");
     }
@@ -252,7 +254,7 @@ final class Stubs {
     private static String arguments(ExecutableElement method) {
         StringBuilder arguments = new StringBuilder();
         for (int i = 0; i < method.getParameters().size(); i++) {
-            arguments.append(", (Object) a").append(i);
+            arguments.append(", (java.lang.Object) a").append(i);
         }
         return arguments.toString();
     }
@@ -290,7 +292,7 @@ final class Stubs {
                 return named.getQualifiedName() + (arguments.isEmpty() ? "" : "<" + arguments + ">");
             default:
                 return type.getKind().isPrimitive() || type.getKind() == TypeKind.VOID
-                        ? type.getKind().toString().toLowerCase(java.util.Locale.ROOT) : "Object";
+                        ? type.getKind().toString().toLowerCase(java.util.Locale.ROOT) : "java.lang.Object";
         }
     }
 

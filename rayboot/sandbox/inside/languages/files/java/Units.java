@@ -2,10 +2,19 @@ package rayboot;
 
 import com.sun.source.tree.ClassTree;
 import com.sun.source.tree.CompilationUnitTree;
+import com.sun.source.tree.IdentifierTree;
+import com.sun.source.tree.ImportTree;
+import com.sun.source.tree.MemberReferenceTree;
+import com.sun.source.tree.MemberSelectTree;
+import com.sun.source.tree.MethodInvocationTree;
 import com.sun.source.tree.MethodTree;
 import com.sun.source.tree.Tree;
+import com.sun.source.tree.TypeParameterTree;
+import com.sun.source.tree.VariableTree;
 import com.sun.source.util.JavacTask;
 import com.sun.source.util.TreePath;
+import com.sun.source.util.TreePathScanner;
+import com.sun.source.util.TreeScanner;
 import com.sun.source.util.Trees;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,11 +22,11 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
 import javax.lang.model.element.Modifier;
+import javax.lang.model.element.Name;
 import javax.lang.model.element.TypeElement;
 
 /** What the parsed sources declare. */
 final class Units {
-    /** `java` and `rayboot`: a class of that name would hide the packages from the test file. */
     private static final Set<String> PACKAGES = Set.of("java", "rayboot");
 
     private final JavacTask task;
@@ -37,11 +46,88 @@ final class Units {
             String name = declared.getSimpleName().toString();
             if (reserved.contains(name.split("\\$", -1)[0])) {
                 errors.append(error(program, declared, "duplicate class: " + name + " is declared by the test file"));
-            } else if (PACKAGES.contains(name)) {
-                errors.append(error(program, declared, "class " + name + " hides a package that the test file needs"));
             }
         }
+        new Hidden(program, errors).scan(program, null);
         return errors.toString();
+    }
+
+    /** Finds what would hide a package from the test file or from the stand-ins, which write names in full. */
+    private final class Hidden extends TreeScanner<Void, Void> {
+        private final CompilationUnitTree program;
+        private final StringBuilder errors;
+
+        Hidden(CompilationUnitTree program, StringBuilder errors) {
+            this.program = program;
+            this.errors = errors;
+        }
+
+        @Override
+        public Void visitClass(ClassTree tree, Void none) {
+            note(tree, "class", tree.getSimpleName());
+            return super.visitClass(tree, none);
+        }
+
+        @Override
+        public Void visitTypeParameter(TypeParameterTree tree, Void none) {
+            note(tree, "type parameter", tree.getName());
+            return super.visitTypeParameter(tree, none);
+        }
+
+        /** It hides a package where a method is called, as of rayboot.Remote. */
+        @Override
+        public Void visitVariable(VariableTree tree, Void none) {
+            if (tree.getName().contentEquals("rayboot")) {
+                note(tree, "variable", tree.getName());
+            }
+            return super.visitVariable(tree, none);
+        }
+
+        private void note(Tree tree, String kind, Name name) {
+            if (PACKAGES.contains(name.toString()) || packageOf(program).startsWith("package " + name + ".")) {
+                errors.append(error(program, tree, kind + " " + name + " hides a package that the test file needs"));
+            }
+        }
+    }
+
+    /** Where a test file may name a class, other than to call a static method. Analysis adds more, as for `var`. */
+    static List<TreePath> names(CompilationUnitTree parsed) {
+        List<TreePath> names = new ArrayList<>();
+        new TreePathScanner<Void, Void>() {
+            @Override
+            public Void visitImport(ImportTree tree, Void none) {
+                return null;
+            }
+
+            @Override
+            public Void visitIdentifier(IdentifierTree tree, Void none) {
+                note();
+                return super.visitIdentifier(tree, none);
+            }
+
+            @Override
+            public Void visitMemberSelect(MemberSelectTree tree, Void none) {
+                note();
+                return super.visitMemberSelect(tree, none);
+            }
+
+            private void note() {
+                TreePath parent = getCurrentPath().getParentPath();
+                boolean isCalled = parent.getLeaf() instanceof MemberReferenceTree
+                        || parent.getParentPath().getLeaf() instanceof MethodInvocationTree call && call.getMethodSelect() == parent.getLeaf();
+                if (!isCalled) {
+                    names.add(getCurrentPath());
+                }
+            }
+        }.scan(new TreePath(parsed), null);
+        return names;
+    }
+
+    /** The binary names of the classes among these names, once they are analyzed. */
+    List<String> classes(List<TreePath> names) {
+        Trees trees = Trees.instance(task);
+        return names.stream().map(trees::getElement).filter(e -> e instanceof TypeElement)
+                .map(e -> task.getElements().getBinaryName((TypeElement) e).toString()).distinct().toList();
     }
 
     /** The declaration of the package of a program, for its test file, which belongs to the same. */

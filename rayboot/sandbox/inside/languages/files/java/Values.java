@@ -97,7 +97,7 @@ abstract class Values {
         }
         if (value instanceof Map<?, ?> map) {
             String order = map instanceof SortedMap<?, ?> sorted ? order(sorted.comparator(), map.keySet()) : "";
-            List<Object> data = tagged("m", kind(map, HashMap.class), new ArrayList<>(List.of(order)));
+            List<Object> data = tagged("m", kind(map), new ArrayList<>(List.of(order)));
             map.forEach((key, item) -> data.addAll(Arrays.asList(encode(key, depth + 1), encode(item, depth + 1))));
             return data;
         }
@@ -112,7 +112,6 @@ abstract class Values {
     }
 
     private Object encodeCollection(Collection<?> items, int depth) {
-        boolean set = items instanceof Set;
         String order = items instanceof SortedSet<?> sorted ? order(sorted.comparator(), items) : "";
         Collection<?> inOrder = items;
         if (items instanceof PriorityQueue<?> queue) { // in the order in which they will be taken
@@ -124,7 +123,7 @@ abstract class Values {
             }
             inOrder = taken;
         }
-        List<Object> data = tagged(set ? "s" : "l", kind(items, set ? LinkedHashSet.class : ArrayList.class), List.of(order));
+        List<Object> data = tagged(items instanceof Set ? "s" : "l", kind(items), List.of(order));
         data.addAll(encodeAll(inOrder, depth));
         return data;
     }
@@ -323,12 +322,13 @@ abstract class Values {
     }
 
     /** The class of the JDK that a collection is, or is built on. */
-    private static String kind(Object value, Class<?> otherwise) {
+    private static String kind(Object value) {
+        boolean sorted = value instanceof SortedSet || value instanceof SortedMap;
         String name = value.getClass().getName();
         if (name.equals("java.util.Arrays$ArrayList")) {
             return FIXED;
         }
-        if (name.matches("java\\.util\\.(ImmutableCollections|Collections)\\$.*")) {
+        if (!sorted && name.matches("java\\.util\\.(ImmutableCollections|Collections)\\$.*")) {
             return UNMODIFIABLE;
         }
         for (Class<?> type = value.getClass(); type != null; type = type.getSuperclass()) {
@@ -336,7 +336,8 @@ abstract class Values {
                 return type.getName();
             }
         }
-        return otherwise.getName();
+        return value instanceof Map ? (sorted ? "java.util.TreeMap" : "java.util.HashMap")
+                : value instanceof Set ? (sorted ? "java.util.TreeSet" : "java.util.LinkedHashSet") : "java.util.ArrayList";
     }
 
     private static boolean isCollection(Class<?> type) {
