@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -324,12 +325,18 @@ def test_a_test_file_may_be_one_for_go_test(sandbox: Sandbox) -> None:
     assert under_test(sandbox, "go", STYLES, plain, "double").passed
 
 
+def run_main(sandbox: Sandbox, program: str, body: str) -> Verdict:
+    """The verdict on a program under a test that is the body of `main`."""
+    test = ScriptTest(code=f"\n\nfunc main() {{\n\t{body}\n}}\n")
+    entry_point = re.findall(r"^func (\w+)", program, re.M)[-1]
+    return sandbox.run("package main\n" + program, [test], entry_point=entry_point, language="go")
+
+
 def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_program(
     sandbox: Sandbox,
 ) -> None:
     def run(program: str, body: str) -> Verdict:
-        test = ScriptTest(code=f"\n\nfunc main() {{\n\t{body}\n}}\n")
-        return sandbox.run("package main\n" + program, [test], entry_point="f", language="go")
+        return run_main(sandbox, program, body)
 
     variable = run("var count = 3\nfunc f() int { return 1 }", 'if count != 3 { panic("wrong") }')
     assert variable.status == "sandbox_error"
@@ -344,6 +351,31 @@ def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_pr
     channels = run("func f(c chan int) int { return 1 }", "f(make(chan int))")
     assert channels.status == "sandbox_error"
     assert "a value of type chan int cannot cross" in channels.message
+
+
+IS_SEVEN = 'if isp(6) != false { panic("6") }; if isp(7) != true { panic("7") }'
+BELIEVED = {
+    "a truth beside a constant that a signature needs": (
+        "const ( N = 1; false = 1 == 1 )\nfunc isp(a int, _ ...[N]int) bool { return 1 == 1 }",
+        IS_SEVEN,
+        "failed",
+    ),
+}
+
+
+@pytest.mark.parametrize(("program", "test", "status"), BELIEVED.values(), ids=BELIEVED.keys())
+def test_what_the_program_says_of_itself_decides_nothing(
+    sandbox: Sandbox, program: str, test: str, status: str
+) -> None:
+    verdict = run_main(sandbox, program, test)
+    assert verdict.status == status, verdict
+
+
+def test_a_constant_is_copied_with_its_place_in_its_block(sandbox: Sandbox) -> None:
+    block = 'const ( A, a = 1 << iota, "x"; B, b; _, _; C int8 = step + iota; D )'
+    program = block + "\nconst step = 1\nfunc f() int { return int(D) }"
+    test = "if f() != 5 || B != 2 || C != 4 || D != 5 { panic(D) }"
+    assert run_main(sandbox, program, test).passed
 
 
 def test_endless_recursion_is_named(sandbox: Sandbox) -> None:

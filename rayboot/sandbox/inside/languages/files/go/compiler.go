@@ -194,28 +194,28 @@ type splitter struct {
 	names     *token.FileSet
 	program   *ast.File
 	test      *ast.File
-	used      map[string]bool // identifiers of the test, and what they need
-	named     map[string]bool // identifiers of the test
+	used      map[string]bool // identifiers of the test
 	selected  map[string]bool // what stands after a point in the test
 	own       map[string]bool // declared by the test
 	functions map[string]*ast.FuncDecl
 	others    map[string]bool            // methods and generic functions
 	methods   map[string][]*ast.FuncDecl // by the name of the receiver's type
 	types     map[string]*ast.TypeSpec
-	constants map[string]*ast.GenDecl
-	imports   map[string]string // of the program: path by name
-	needed    []string          // types of the program that the judge has, too
+	constants map[string]*ast.ValueSpec // each by itself
+	imports   map[string]string         // of the program: path by name
+	needed    []string                  // types of the program that the judge has, too
+	copied    map[string]bool           // these, and constants
 }
 
 func newSplitter(names *token.FileSet, program, test *ast.File) *splitter {
 	s := &splitter{
 		names: names, program: program, test: test,
-		used: map[string]bool{}, named: map[string]bool{}, selected: map[string]bool{}, own: map[string]bool{},
+		used: map[string]bool{}, selected: map[string]bool{}, own: map[string]bool{},
 		functions: map[string]*ast.FuncDecl{}, others: map[string]bool{}, methods: map[string][]*ast.FuncDecl{}, types: map[string]*ast.TypeSpec{},
-		constants: map[string]*ast.GenDecl{}, imports: map[string]string{},
+		constants: map[string]*ast.ValueSpec{}, imports: map[string]string{}, copied: map[string]bool{},
 	}
 	for _, identifier := range test.Unresolved {
-		s.used[identifier.Name], s.named[identifier.Name] = true, true
+		s.used[identifier.Name] = true
 	}
 	ast.Inspect(test, func(node ast.Node) bool {
 		if selector, ok := node.(*ast.SelectorExpr); ok {
@@ -233,18 +233,12 @@ func newSplitter(names *token.FileSet, program, test *ast.File) *splitter {
 	for _, declaration := range program.Decls {
 		s.declare(declaration)
 	}
-	for before := -1; before < len(s.used); {
-		before = len(s.used)
-		for _, name := range sorted(s.used) {
-			s.needType(name)
-			if block := s.constants[name]; block != nil {
-				s.needTypes(block)
-			}
-		}
+	for _, name := range sorted(s.used) {
+		s.need(name)
 	}
 	for _, name := range sorted(s.used) {
 		if function, ok := s.functions[name]; ok && s.borrows(name) {
-			s.needTypes(function.Type)
+			s.needAll(function.Type)
 		}
 	}
 	return s
@@ -267,10 +261,23 @@ func (s *splitter) declare(declaration ast.Decl) {
 			if spec, ok := spec.(*ast.TypeSpec); ok && spec.TypeParams == nil {
 				s.types[spec.Name.Name] = spec
 			}
-			if spec, ok := spec.(*ast.ValueSpec); ok && declaration.Tok == token.CONST {
-				for _, name := range spec.Names {
-					s.constants[name.Name] = declaration
-				}
+		}
+		if declaration.Tok == token.CONST {
+			s.declareConstants(declaration)
+		}
+	}
+}
+
+func (s *splitter) declareConstants(block *ast.GenDecl) {
+	var last *ast.ValueSpec // a constant without a value has that of the last one before
+	for _, spec := range block.Specs {
+		spec := spec.(*ast.ValueSpec)
+		if last == nil || len(spec.Values) > 0 {
+			last = spec
+		}
+		for i, name := range spec.Names {
+			if i < len(last.Values) && name.Name != "_" {
+				s.constants[name.Name] = &ast.ValueSpec{Names: []*ast.Ident{name}, Type: last.Type, Values: []ast.Expr{last.Values[i]}}
 			}
 		}
 	}
@@ -305,27 +312,31 @@ func (s *splitter) isPackage(name string) bool {
 	return found
 }
 
-func (s *splitter) needType(name string) {
-	spec, ok := s.types[name]
-	if !ok || s.own[name] || predeclared[name] || contains(s.needed, name) {
+// need notes that the judge has a type or a constant of the program's, and what that one needs.
+func (s *splitter) need(name string) {
+	if s.own[name] || predeclared[name] || s.copied[name] {
 		return
 	}
-	s.needed = append(s.needed, name)
-	s.needTypes(spec.Type)
-	for _, method := range s.methods[name] {
-		if s.selected[method.Name.Name] {
-			s.needTypes(method.Type)
+	if spec, ok := s.types[name]; ok {
+		s.copied[name] = true
+		s.needed = append(s.needed, name)
+		s.needAll(spec.Type)
+		for _, method := range s.methods[name] {
+			if s.selected[method.Name.Name] {
+				s.needAll(method.Type)
+			}
 		}
+	}
+	if spec, ok := s.constants[name]; ok {
+		s.copied[name] = true
+		s.needAll(spec)
 	}
 }
 
-func (s *splitter) needTypes(node ast.Node) {
+func (s *splitter) needAll(node ast.Node) {
 	ast.Inspect(node, func(node ast.Node) bool {
 		if name, ok := node.(*ast.Ident); ok {
-			s.needType(name.Name)
-			if s.constants[name.Name] != nil {
-				s.used[name.Name] = true
-			}
+			s.need(name.Name)
 		}
 		return true
 	})
@@ -495,12 +506,13 @@ func (s *splitter) judge() string {
 			return true
 		})
 	}
-	blocks := map[*ast.GenDecl]bool{}
-	for _, name := range sorted(s.used) {
-		if block := s.constants[name]; block != nil && !blocks[block] && !s.own[name] && !predeclared[name] {
-			blocks[block] = true
-			mention(block)
-			body += s.text(block) + "\n"
+	for _, declaration := range s.program.Decls {
+		if block, ok := declaration.(*ast.GenDecl); ok && block.Tok == token.CONST {
+			body += "const (\n"
+			for _, spec := range block.Specs {
+				body += s.neededOf(spec.(*ast.ValueSpec), mention) + "\n"
+			}
+			body += ")\n"
 		}
 	}
 	for _, name := range s.needed {
@@ -508,11 +520,11 @@ func (s *splitter) judge() string {
 		body += "type " + s.text(s.types[name]) + "\n"
 		for _, method := range s.methods[name] {
 			if s.selected[method.Name.Name] || s.satisfies(method.Name.Name) {
-				if implicit[method.Name.Name] && !s.named[name] {
+				if implicit[method.Name.Name] && !s.used[name] {
 					continue
 				}
 				mention(method.Type)
-				if method.Name.Name == "String" && !s.selected["String"] && !s.named[name] {
+				if method.Name.Name == "String" && !s.selected["String"] && !s.used[name] {
 					body += fmt.Sprintf("func (_ %s) String() string { return rayboot_wire.Refuse(%q) }\n", s.text(method.Recv.List[0].Type),
 						"the text that "+name+" gives for itself")
 					continue
@@ -535,6 +547,26 @@ func (s *splitter) judge() string {
 		head += fmt.Sprintf("import %s %q\n", name, s.imports[name])
 	}
 	return head + body + main + "func main() { rayboot_wire.Run(rayboot_test, " + s.registry() + ") }\n"
+}
+
+// neededOf has the constants that are needed, without others that stand beside them, such as `false`. One that is none
+// keeps their places: they may count by iota.
+func (s *splitter) neededOf(spec *ast.ValueSpec, mention func(ast.Node)) string {
+	names, kind, values := []string{}, "", []string{}
+	for _, name := range spec.Names {
+		if s.copied[name.Name] {
+			found := s.constants[name.Name]
+			mention(found)
+			names, values = append(names, name.Name), append(values, s.text(found.Values[0]))
+			if found.Type != nil {
+				kind = s.text(found.Type)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return "_ = 0"
+	}
+	return strings.Join(names, ", ") + " " + kind + " = " + strings.Join(values, ", ")
 }
 
 func (s *splitter) stub(function *ast.FuncDecl, prefix string) string {
