@@ -525,7 +525,7 @@ func (s *splitter) judge() string {
 				}
 				mention(method.Type)
 				if method.Name.Name == "String" && !s.selected["String"] && !s.used[name] {
-					body += fmt.Sprintf("func (_ %s) String() string { return rayboot_wire.Refuse(%q) }\n", s.text(method.Recv.List[0].Type),
+					body += fmt.Sprintf("func (_ %s) String() (_ string) { rayboot_wire.Refuse(%q); return }\n", s.text(method.Recv.List[0].Type),
 						"the text that "+name+" gives for itself")
 					continue
 				}

@@ -25,7 +25,7 @@ import (
 const (
 	channel  = 3
 	maxDepth = 500
-	maxArray = 1 << 20
+	maxBytes = 64 << 20 // of one slice or array: a message has fewer
 	maxStack = 100 << 20
 	maxShown = 1000
 )
@@ -49,9 +49,9 @@ var (
 	number    json.Number
 	judge     bool
 	turn      sync.Mutex // one goroutine at a time is in conversation; not while it serves a call
+	writing   sync.Mutex // any of them may end the conversation
 
 	lastCall string
-	refused  string
 	raised   description
 	thrown   interface{}
 )
@@ -99,7 +99,7 @@ func Run(test func(), types Types) {
 	go func() {
 		finished := false
 		defer func() {
-			if problem := recover(); problem != nil || !finished || refused != "" {
+			if problem := recover(); problem != nil || !finished {
 				done <- outcome(problem)
 			} else if lastCall == "" {
 				done <- description{"status": "sandbox_error", "message": "the test file called nothing of the program"}
@@ -110,24 +110,26 @@ func Run(test func(), types Types) {
 		test()
 		finished = true
 	}()
-	write([]interface{}{"verdict", <-done, false})
+	end(<-done)
+}
+
+// end leaves nothing to the test file, which could recover from a panic.
+func end(verdict description) {
+	write([]interface{}{"verdict", verdict, false})
 	os.Exit(0)
 }
 
-// Refuse gives up on the test file, whatever becomes of the panic.
-func Refuse(what string) string {
-	refused = what + " cannot cross between the test file and the program"
-	panic(unsupported{refused})
+// Refuse gives up on what cannot cross: in the judge on the test file.
+func Refuse(what string) {
+	reason := what + " cannot cross between the test file and the program"
+	if judge {
+		end(description{"status": "sandbox_error", "message": reason})
+	}
+	panic(unsupported{reason})
 }
 
 func outcome(problem interface{}) description {
-	if refused != "" {
-		problem = unsupported{refused}
-	}
-	switch problem := problem.(type) {
-	case unsupported:
-		return description{"status": "sandbox_error", "message": problem.reason}
-	case nil:
+	if problem == nil {
 		return description{"status": "failed", "message": "the test file ended its goroutine", "call": lastCall}
 	}
 	if raised != nil && reflect.DeepEqual(problem, thrown) {
@@ -143,12 +145,17 @@ func outcome(problem interface{}) description {
 func Call(name string, arguments, results []interface{}) {
 	values := make([]reflect.Value, len(arguments))
 	shown := make([]string, len(arguments))
+	types := []reflect.Type{}
 	for i, argument := range arguments {
 		values[i] = reflect.ValueOf(argument).Elem()
 		shown[i] = show(values[i])
+		types = append(types, values[i].Type())
+	}
+	for _, result := range results {
+		types = append(types, reflect.TypeOf(result).Elem())
 	}
 	lastCall = name + "(" + strings.Join(shown, ", ") + ")"
-	for i, result := range ask(name, values) {
+	for i, result := range ask(name, values, types...) {
 		if i < len(results) {
 			target := reflect.ValueOf(results[i]).Elem()
 			if part, ok := result.(map[string]interface{}); ok {
@@ -207,7 +214,8 @@ func show(value reflect.Value) string {
 	return text
 }
 
-func ask(target interface{}, arguments []reflect.Value) []interface{} {
+// ask calls a function of the other side; what crosses has these types.
+func ask(target interface{}, arguments []reflect.Value, types ...reflect.Type) []interface{} {
 	turn.Lock()
 	defer turn.Unlock()
 	call := []interface{}{target}
@@ -221,7 +229,7 @@ func ask(target interface{}, arguments []reflect.Value) []interface{} {
 		case "call":
 			answer(message, true)
 		case "raised":
-			raise(message[1])
+			raise(message[1], types)
 		default:
 			for i, change := range message[2].([]interface{}) {
 				if change != nil && i < len(arguments) {
@@ -233,17 +241,58 @@ func ask(target interface{}, arguments []reflect.Value) []interface{} {
 	}
 }
 
-func raise(data interface{}) {
+func raise(data interface{}, types []reflect.Type) {
 	raised, _ = data.(description)
 	message := fmt.Sprint(raised["message"])
-	if raised["type"] == "unsupported" {
-		panic(unsupported{message})
+	if raised["type"] == "unsupported" && judge {
+		status, known := "error", map[reflect.Type]bool{}
+		for _, t := range types {
+			if isLimited(t, known) {
+				status = "sandbox_error"
+			}
+		}
+		end(description{"status": status, "error_type": "unsupported", "message": message, "call": lastCall})
 	}
 	thrown = interface{}(message)
 	if raised["type"] != "panic" {
 		thrown = errors.New(fmt.Sprint(raised["type"], ": ", message))
 	}
 	panic(thrown)
+}
+
+// isLimited says whether the type itself is why a value cannot cross. If not, the program has put into an `interface{}`
+// what no test asks of it.
+func isLimited(t reflect.Type, known map[reflect.Type]bool) bool {
+	if limited, seen := known[t]; seen {
+		return limited
+	}
+	known[t] = true // one that holds itself may be nested too deep
+	limited := false
+	inner := func(t reflect.Type) { limited = isLimited(t, known) || limited }
+	switch t.Kind() {
+	case reflect.Chan, reflect.UnsafePointer:
+		limited = true
+	case reflect.Interface:
+		limited = t.NumMethod() > 0 && t != errorType
+	case reflect.Ptr, reflect.Slice, reflect.Array:
+		inner(t.Elem())
+	case reflect.Map:
+		inner(t.Key())
+		inner(t.Elem())
+	case reflect.Struct:
+		for i := 0; i < t.NumField(); i++ {
+			inner(t.Field(i).Type)
+		}
+	case reflect.Func:
+		for i := 0; i < t.NumIn(); i++ {
+			inner(t.In(i))
+		}
+		for i := 0; i < t.NumOut(); i++ {
+			inner(t.Out(i))
+		}
+	}
+	known[t] = limited
+	return limited
 }
 
 func answer(message []interface{}, inside bool) {
@@ -355,7 +404,7 @@ func described(problem interface{}) (kind, message string, line interface{}) {
 
 func encode(v reflect.Value, depth int) interface{} {
 	if depth > maxDepth {
-		panic(unsupported{"a value that is nested too deep cannot cross between the test file and the program"})
+		Refuse("a value that is nested too deep")
 	}
 	switch v.Kind() {
 	case reflect.Bool:
@@ -415,7 +464,8 @@ func encode(v reflect.Value, depth int) interface{} {
 		ours = append(ours, v)
 		return json.Number(strconv.Itoa(len(ours) - 1))
 	}
-	panic(unsupported{"a value of type " + v.Type().String() + " cannot cross between the test file and the program"})
+	Refuse("a value of type " + v.Type().String())
+	return nil
 }
 
 // What is in an interface: an error is its message; a value of a type that only one side has is what the type is built on.
@@ -423,7 +473,7 @@ func encodeDynamic(v reflect.Value, depth int) interface{} {
 	inner := v.Elem()
 	_, known := names[pointed(inner.Type())]
 	if v.NumMethod() > 0 && v.Type() != errorType && !known {
-		panic(unsupported{"a value of type " + inner.Type().String() + " as " + v.Type().String() + " cannot cross between the test file and the program"})
+		Refuse("a value of type " + inner.Type().String() + " as " + v.Type().String())
 	}
 	if inner.Type().Implements(errorType) && inner.CanInterface() && !known {
 		return []interface{}{"error", inner.Interface().(error).Error()}
@@ -481,7 +531,7 @@ func describe(t reflect.Type, depth int) interface{} {
 		return name
 	}
 	if depth > maxDepth {
-		panic(unsupported{"the type " + t.String() + " cannot cross between the test file and the program"})
+		Refuse("the type " + t.String())
 	}
 	inner := func(t reflect.Type) interface{} { return describe(t, depth+1) }
 	switch t.Kind() {
@@ -502,7 +552,8 @@ func describe(t reflect.Type, depth int) interface{} {
 	if _, known := basic[t.Kind().String()]; known {
 		return t.Kind().String()
 	}
-	panic(unsupported{"the type " + t.String() + " cannot cross between the test file and the program"})
+	Refuse("the type " + t.String())
+	return nil
 }
 
 func typeOf(data interface{}, depth int) reflect.Type {
@@ -532,12 +583,20 @@ func typeOf(data interface{}, depth int) reflect.Type {
 		return reflect.PtrTo(inner(1))
 	case "array":
 		length, err := strconv.Atoi(string(parts[2].(json.Number)))
-		if err != nil || length < 0 || length > maxArray {
+		element := inner(1)
+		if err != nil || length < 0 {
 			panic("an array of that length")
 		}
-		return reflect.ArrayOf(length, inner(1))
+		limit(length, element)
+		return reflect.ArrayOf(length, element)
 	}
 	panic("a type that is none")
+}
+
+func limit(length int, element reflect.Type) {
+	if length > maxBytes/(int(element.Size())+1) {
+		panic("an array of that length")
+	}
 }
 
 // decode panics when the data is none of the type.
@@ -545,7 +604,7 @@ func decode(v reflect.Value, data interface{}) {
 	if !v.CanSet() { // a field of another package
 		v = reflect.NewAt(v.Type(), unsafe.Pointer(v.UnsafeAddr())).Elem()
 	}
-	if data == nil {
+	if data == nil && (canChange(v.Kind()) || v.Kind() == reflect.Func) {
 		v.Set(reflect.Zero(v.Type()))
 		return
 	}
@@ -575,17 +634,16 @@ func decode(v reflect.Value, data interface{}) {
 		v.SetString(string(text))
 	case reflect.Slice:
 		items := data.([]interface{})
+		limit(len(items), v.Type().Elem())
 		v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
-		decodeItems(v, items)
+		decodeItems(items, v.Len(), v.Index)
 	case reflect.Array:
-		decodeItems(v, data.([]interface{}))
+		decodeItems(data.([]interface{}), v.Len(), v.Index)
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
 		fill(v, data.([]interface{}))
 	case reflect.Struct:
-		for i, item := range data.([]interface{}) {
-			decode(v.Field(i), item)
-		}
+		decodeItems(data.([]interface{}), v.NumField(), v.Field)
 	case reflect.Ptr:
 		v.Set(reflect.New(v.Type().Elem()))
 		decode(v.Elem(), data.([]interface{})[0])
@@ -605,9 +663,12 @@ func decode(v reflect.Value, data interface{}) {
 	}
 }
 
-func decodeItems(v reflect.Value, items []interface{}) {
+func decodeItems(items []interface{}, length int, at func(int) reflect.Value) {
+	if len(items) != length {
+		panic("items of another number")
+	}
 	for i, item := range items {
-		decode(v.Index(i), item)
+		decode(at(i), item)
 	}
 }
 
@@ -623,7 +684,7 @@ func fill(v reflect.Value, items []interface{}) {
 func callback(t reflect.Type, target json.Number) reflect.Value {
 	return reflect.MakeFunc(t, func(arguments []reflect.Value) []reflect.Value {
 		results := make([]reflect.Value, t.NumOut())
-		data := ask(target, arguments)
+		data := ask(target, arguments, t)
 		for i := range results {
 			results[i] = reflect.New(t.Out(i)).Elem()
 			decode(results[i], data[i])
@@ -703,6 +764,8 @@ func write(message interface{}) {
 	check(err)
 	size := len(body)
 	frame := append([]byte{byte(size >> 24), byte(size >> 16), byte(size >> 8), byte(size)}, body...)
+	writing.Lock()
+	defer writing.Unlock()
 	for len(frame) > 0 {
 		n, err := syscall.Write(channel, frame)
 		if err != nil && err != syscall.EINTR {
