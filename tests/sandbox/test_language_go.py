@@ -351,15 +351,50 @@ def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_pr
     channels = run("func f(c chan int) int { return 1 }", "f(make(chan int))")
     assert channels.status == "sandbox_error"
     assert "a value of type chan int cannot cross" in channels.message
+    channels = run("func f() chan int { return make(chan int, 1) }", "c := f(); c <- 1; if <-c != 1 { panic(1) }")
+    assert channels.status == "sandbox_error"
 
 
 IS_SEVEN = 'if isp(6) != false { panic("6") }; if isp(7) != true { panic("7") }'
+SHOULD_PANIC = 'defer func() { if recover() == nil { panic("should panic") } }(); isp('
+WAITS = "c := make(chan bool); go func() { c <- isp(7) }(); if !<-c { panic(1) }"
+CALLED_BACK = 'ch := make(chan int, 1); f(func(x int) { ch <- x }); if <-ch != 6 { panic("wrong") }'
 BELIEVED = {
     "a truth beside a constant that a signature needs": (
         "const ( N = 1; false = 1 == 1 )\nfunc isp(a int, _ ...[N]int) bool { return 1 == 1 }",
         IS_SEVEN,
         "failed",
     ),
+    "an argument that cannot cross, for a panic of the program": (
+        "func isp(c chan int) int { return 1 }",
+        SHOULD_PANIC + "make(chan int))",
+        "sandbox_error",
+    ),
+    "a result that cannot cross, for a panic": (
+        "func isp(c int) interface{} { return make(chan int) }",
+        SHOULD_PANIC + "-1)",
+        "error",
+    ),
+    "a result that cannot cross, for a limit": (
+        "func isp(c int) interface{} { return []interface{}{make(chan int)} }",
+        IS_SEVEN,
+        "error",
+    ),
+    "a forged result that cannot cross": (
+        'import "syscall"\nfunc isp(a int) bool {\n\tm := `[1,"raised",{"type":"unsupported"},[]]`\n'
+        "\tsyscall.Write(3, append([]byte{0, 0, 0, byte(len(m))}, m...))\n\tselect {}\n}",
+        IS_SEVEN,
+        "error",
+    ),
+    "a forged array that is too large": (
+        'import "syscall"\nfunc isp(a int) interface{} {\n'
+        '\tm := `[1,"ok",[[["array",["array","int",1048576],1024],[[]]]],[]]`\n'
+        "\tsyscall.Write(3, append([]byte{0, 0, 0, byte(len(m))}, m...))\n\tselect {}\n}",
+        IS_SEVEN,
+        "failed",
+    ),
+    "a panic in a goroutine of the test": ("func isp(c int) bool { panic(1) }", WAITS, "failed"),
+    "a callback that is not called": ("func f(g func(int)) {}", CALLED_BACK, "failed"),
 }
 
 
