@@ -119,6 +119,11 @@ def test_a_compile_error_is_given_with_the_line_of_the_program(
     assert complaint.line == line
 
 
+def test_a_method_without_a_receiver_is_a_compile_error(sandbox: Sandbox) -> None:
+    complaint = judge(sandbox, "func () f() {}\nfunc double(a int) int { return 2 * a }").complaint
+    assert (complaint.message, complaint.line) == ("method has no receiver", 7)
+
+
 def test_an_import_is_unused_unless_the_test_file_uses_it(sandbox: Sandbox) -> None:
     complaint = judge(sandbox, "func double(a int) int { return 2 * a }", '\t"sort"\n').complaint
     assert (complaint.message, complaint.line) == ('imported and not used: "sort"', 6)

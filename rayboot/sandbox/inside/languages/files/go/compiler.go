@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"runtime"
 	"sort"
 	"strconv"
 	"strings"
@@ -81,7 +82,15 @@ func alone(program string) answer {
 	return made(map[string][]byte{"program": binary})
 }
 
-func split(program, test, entryPoint string) answer {
+func split(program, test, entryPoint string) (found answer) {
+	defer func() {
+		problem := recover()
+		if bug, ok := problem.(runtime.Error); ok { // the parser lets through more than the splitter knows of
+			found = blame(program, "package main\nfunc main() {}", bug)
+		} else if problem != nil {
+			panic(problem)
+		}
+	}()
 	names := token.NewFileSet()
 	programFile, programError := parser.ParseFile(names, "program.go", program, parser.SkipObjectResolution)
 	if _, err := parser.ParseFile(names, "main.go", test, parser.PackageClauseOnly); err != nil {
@@ -105,7 +114,7 @@ func split(program, test, entryPoint string) answer {
 	if !known {
 		judge, err = build(map[string]string{"stubs.go": head, "main.go": rest})
 		if err != nil {
-			return s.blame(program, rest, err)
+			return blame(program, rest, err)
 		}
 		if len(judges) >= keptJudges {
 			judges = map[string][]byte{}
@@ -116,7 +125,7 @@ func split(program, test, entryPoint string) answer {
 }
 
 // Where program and test file do not compile together either, the program is wrong.
-func (s *splitter) blame(program, test string, reason error) answer {
+func blame(program, test string, reason error) answer {
 	folder, err := write(map[string]string{"program.go": program, "main.go": test})
 	defer os.RemoveAll(folder)
 	if err == nil {
@@ -284,6 +293,9 @@ func (s *splitter) declareConstants(block *ast.GenDecl) {
 }
 
 func receiver(method *ast.FuncDecl) string {
+	if len(method.Recv.List) == 0 {
+		return ""
+	}
 	kind := method.Recv.List[0].Type
 	if pointer, ok := kind.(*ast.StarExpr); ok {
 		kind = pointer.X
