@@ -352,7 +352,7 @@ def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_pr
     assert (generic.status, "undefined: f" in generic.message) == ("sandbox_error", True)
     program = "type N int\nfunc (n N) String() string { return `2` }\nfunc f() N { return 1 }"
     text = run(program, 'if fmt.Sprint(f()) != "2" { panic(1) }')
-    assert (text.status, "the text that N gives" in text.message) == ("sandbox_error", True)
+    assert (text.status, "what N.String gives" in text.message) == ("sandbox_error", True)
     channels = run("func f(c chan int) int { return 1 }", "f(make(chan int))")
     assert channels.status == "sandbox_error"
     assert "a value of type chan int cannot cross" in channels.message
@@ -364,6 +364,14 @@ IS_SEVEN = 'if isp(6) != false { panic("6") }; if isp(7) != true { panic("7") }'
 SHOULD_PANIC = 'defer func() { if recover() == nil { panic("should panic") } }(); isp('
 WAITS = "c := make(chan bool); go func() { c <- isp(7) }(); if !<-c { panic(1) }"
 CALLED_BACK = 'ch := make(chan int, 1); f(func(x int) { ch <- x }); if <-ch != 6 { panic("wrong") }'
+MOVED = "func move(p Point) Point { return Point{X: p.X + 7} }"
+SAME_JSON = """
+	a, _ := json.Marshal(move(Point{1}))
+	b, _ := json.Marshal(Point{2})
+	if string(a) != string(b) { panic("wrong") }"""
+SAME_TEXT = 'if fmt.Sprint(move(Point{1})) != fmt.Sprint(Point{2}) { panic("wrong") }'
+SIX = 'if f(3).Cmp(big.NewInt(6)) != 0 { panic("wrong") }'
+LIES = "func (i *Int) Cmp(o ...interface{}) int { return 0 }\n"
 BELIEVED = {
     "a truth beside a constant that a signature needs": (
         "const ( N = 1; false = 1 == 1 )\nfunc isp(a int, _ ...[N]int) bool { return 1 == 1 }",
@@ -399,6 +407,51 @@ BELIEVED = {
         "failed",
     ),
     "a panic in a goroutine of the test": ("func isp(c int) bool { panic(1) }", WAITS, "failed"),
+    "the JSON of what the test names": ("type Point struct { X int }\n" + MOVED, SAME_JSON, "failed"),
+    "a tag of what the test names": ("type Point struct { X int `json:\"-\"` }\n" + MOVED, SAME_JSON, "failed"),
+    "a field that JSON does not know": (
+        "type Point struct { x int }\nfunc move(p Point) Point { return Point{p.x + 7} }",
+        SAME_JSON,
+        "sandbox_error",
+    ),
+    "a field that is not compared": (
+        "type Point struct { _ int }\nfunc move(p Point) Point { return Point{7} }",
+        'if move(Point{1}) != (Point{2}) { panic("wrong") }',
+        "failed",
+    ),
+    "a JSON of its own": (
+        "type I interface { MarshalJSON() ([]byte, error) }\ntype Point struct { X int; I []I }\n"
+        "func (p Point) MarshalJSON() ([]byte, error) { return []byte(`1`), nil }\n" + MOVED,
+        SAME_JSON.replace("Point{", "Point{X: "),
+        "sandbox_error",
+    ),
+    "a text of its own": (
+        "type Point struct { X int }\nfunc (p Point) String() string { return `p` }\n" + MOVED,
+        SAME_TEXT,
+        "sandbox_error",
+    ),
+    "a text of its own, as an error": (
+        "type Point struct { X int }\nfunc (p Point) Error() string { return `p` }\n" + MOVED,
+        SAME_TEXT,
+        "sandbox_error",
+    ),
+    "a comparison with an object of the standard library": (
+        "type Int struct{}\n" + LIES + "func f(a int64) *Int { return &Int{} }",
+        SIX,
+        "sandbox_error",
+    ),
+    "such a comparison by an interface": (
+        "type Int struct{}\n" + LIES + "type I interface { Cmp(o ...interface{}) int }\n"
+        "func f(a int64, _ ...*Int) I { return &Int{} }",
+        SIX,
+        "sandbox_error",
+    ),
+    "such a comparison by a field": (
+        "type Int struct { Cmp func(o interface{}) int }\n"
+        "func f(a int64) *Int { return &Int{func(o interface{}) int { return 0 }} }",
+        SIX,
+        "sandbox_error",
+    ),
     "a callback that is not called": ("func f(g func(int)) {}", CALLED_BACK, "failed"),
 }
 
@@ -409,6 +462,21 @@ def test_what_the_program_says_of_itself_decides_nothing(
 ) -> None:
     verdict = run_main(sandbox, program, test)
     assert verdict.status == status, verdict
+
+
+def test_methods_that_the_test_calls_are_those_of_the_program(sandbox: Sandbox) -> None:
+    program = (
+        "type Point struct { X int }\nfunc (p Point) String() string { return fmt.Sprint(p.X) }\n"
+        "func (p Point) Equal(q Point) bool { return p == q }\ntype Stack struct { items []int }\n"
+        "func (s *Stack) Push(x int) *Stack { s.items = append(s.items, x); return s }\n"
+        "func (s *Stack) Has(x int) bool { return s.items[0] == x }\nfunc NewStack() *Stack { return &Stack{} }\n"
+        "func move(p Point) Point { return Point{p.X + 1} }"
+    )
+    test = (
+        "if p := move(Point{1}); p.String() != `2` || !p.Equal(Point{2}) { panic(p) }\n"
+        "if s := NewStack(); !s.Push(3).Has(3) || s.Has(4) { panic(s) }"
+    )
+    assert run_main(sandbox, 'import "fmt"\n' + program, test).passed
 
 
 def test_a_constant_is_copied_with_its_place_in_its_block(sandbox: Sandbox) -> None:

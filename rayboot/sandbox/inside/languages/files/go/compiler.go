@@ -109,6 +109,9 @@ func split(program, test, entryPoint string) (found answer) {
 	if err != nil {
 		return answer{"errors": err.Error()}
 	}
+	if name := s.hidden(); name != "" {
+		return answer{"unsupported": "JSON leaves out fields of " + name + " that are not exported"}
+	}
 	head, rest := s.judge(), edited(test, s.testEdits())
 	judge, known := judges[head+rest]
 	if !known {
@@ -296,7 +299,11 @@ func receiver(method *ast.FuncDecl) string {
 	if len(method.Recv.List) == 0 {
 		return ""
 	}
-	kind := method.Recv.List[0].Type
+	return base(method.Recv.List[0].Type)
+}
+
+// base is the name of a type, or of what a pointer points to.
+func base(kind ast.Expr) string {
 	if pointer, ok := kind.(*ast.StarExpr); ok {
 		kind = pointer.X
 	}
@@ -471,7 +478,7 @@ func (s *splitter) runner(entryPoint string) string {
 	}
 	for _, name := range s.needed {
 		for _, method := range s.methods[name] {
-			if s.selected[method.Name.Name] || s.satisfies(method.Name.Name) {
+			if how := s.how(name, method.Name.Name); how != "" && how != "Unasked" {
 				out += fmt.Sprintf("%q: (%s).%s, ", name+"."+method.Name.Name, s.text(method.Recv.List[0].Type), method.Name.Name)
 			}
 		}
@@ -528,27 +535,20 @@ func (s *splitter) judge() string {
 		}
 	}
 	for _, name := range s.needed {
+		bare(s.types[name])
 		mention(s.types[name])
 		body += "type " + s.text(s.types[name]) + "\n"
 		for _, method := range s.methods[name] {
-			if s.selected[method.Name.Name] || s.satisfies(method.Name.Name) {
-				if implicit[method.Name.Name] && !s.used[name] {
-					continue
-				}
+			if how := s.how(name, method.Name.Name); how != "" {
 				mention(method.Type)
-				if method.Name.Name == "String" && !s.selected["String"] && !s.used[name] {
-					body += fmt.Sprintf("func (_ %s) String() (_ string) { rayboot_wire.Refuse(%q); return }\n", s.text(method.Recv.List[0].Type),
-						"the text that "+name+" gives for itself")
-					continue
-				}
-				body += s.stub(method, name+".")
+				body += s.stub(method, how, name+".")
 			}
 		}
 	}
 	for _, name := range sortedFunctions(s.functions) {
 		if s.borrows(name) {
 			mention(s.functions[name].Type)
-			body += s.stub(s.functions[name], "")
+			body += s.stub(s.functions[name], "Call", "")
 		}
 	}
 	head, main := "package main\nimport rayboot_wire \"rayboot/wire\"\n", s.testMain()
@@ -581,7 +581,76 @@ func (s *splitter) neededOf(spec *ast.ValueSpec, mention func(ast.Node)) string 
 	return strings.Join(names, ", ") + " " + kind + " = " + strings.Join(values, ", ")
 }
 
-func (s *splitter) stub(function *ast.FuncDecl, prefix string) string {
+// how the judge answers for a method: not at all, or by this function of wire.go. What Go calls unasked would let the
+// program say yes: to `fmt`, `errors` and `encoding/json`, or by an interface that it declares for that.
+func (s *splitter) how(kind, method string) string {
+	switch isNamed := s.used[kind]; {
+	case !isNamed && implicit[method]: // then the value is its data
+		return ""
+	case !isNamed && (s.selected[method] || method == "Error"):
+		return "CallUnnamed"
+	case s.selected[method]:
+		return "Call"
+	case implicit[method] || s.satisfies(method):
+		return "Unasked"
+	}
+	return ""
+}
+
+// bare leaves a struct nothing by which values that differ are equal: a tag hides a field from JSON, and `==` passes over
+// a blank one.
+func bare(spec *ast.TypeSpec) {
+	count := 0
+	ast.Inspect(spec, func(node ast.Node) bool {
+		if field, ok := node.(*ast.Field); ok {
+			field.Tag = nil
+		}
+		if name, ok := node.(*ast.Ident); ok && name.Name == "_" {
+			count++
+			name.Name = fmt.Sprint("rayboot_blank", count)
+		}
+		return true
+	})
+}
+
+// hidden is a type of the program's that the test names and may write as JSON, which leaves out fields of it.
+func (s *splitter) hidden() string {
+	if s.packageUses()["json"] == "" {
+		return ""
+	}
+	for _, name := range s.needed {
+		if s.used[name] && s.hides(s.types[name], map[string]bool{}) {
+			return name
+		}
+	}
+	return ""
+}
+
+func (s *splitter) hides(spec *ast.TypeSpec, seen map[string]bool) bool {
+	found := false
+	ast.Inspect(spec.Type, func(node ast.Node) bool {
+		switch node := node.(type) {
+		case *ast.StructType:
+			for _, field := range node.Fields.List {
+				embedded := base(field.Type)
+				found = found || len(field.Names) == 0 && embedded != "" && !ast.IsExported(embedded)
+				for _, name := range field.Names {
+					found = found || !name.IsExported()
+				}
+			}
+		case *ast.Ident:
+			if inner := s.types[node.Name]; inner != nil && !seen[node.Name] {
+				seen[node.Name] = true
+				found = found || s.hides(inner, seen)
+			}
+		}
+		return !found
+	})
+	return found
+}
+
+// stub has the same name and types as a function of the program's, and a body that asks for it.
+func (s *splitter) stub(function *ast.FuncDecl, how, prefix string) string {
 	arguments, results, count := []string{}, []string{}, 0
 	write := func(fields *ast.FieldList, letter string, pointers *[]string) string {
 		list := []string{}
@@ -602,8 +671,8 @@ func (s *splitter) stub(function *ast.FuncDecl, prefix string) string {
 		head += write(function.Recv, "r", &arguments) + " "
 	}
 	head += function.Name.Name + write(function.Type.Params, "a", &arguments) + " " + write(function.Type.Results, "v", &results)
-	return fmt.Sprintf("%s { rayboot_wire.Call(%q, []interface{}{%s}, []interface{}{%s}); return }\n",
-		head, prefix+function.Name.Name, strings.Join(arguments, ", "), strings.Join(results, ", "))
+	return fmt.Sprintf("%s { rayboot_wire.%s(%q, []interface{}{%s}, []interface{}{%s}); return }\n",
+		head, how, prefix+function.Name.Name, strings.Join(arguments, ", "), strings.Join(results, ", "))
 }
 
 func (s *splitter) text(node interface{}) string {
@@ -650,7 +719,7 @@ func sortedFunctions(functions map[string]*ast.FuncDecl) []string {
 	return sorted(set)
 }
 
-// Methods that the standard library calls: with a type that the test does not name, the program could say yes by them.
+// Methods that the standard library calls, beside Error and String.
 var implicit = map[string]bool{"As": true, "Format": true, "GoString": true, "Is": true, "MarshalJSON": true, "MarshalText": true, "Unwrap": true}
 
 var predeclared = func() map[string]bool {

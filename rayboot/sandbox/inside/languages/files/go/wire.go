@@ -52,6 +52,7 @@ var (
 	writing   sync.Mutex // any of them may end the conversation
 
 	lastCall string
+	decided  bool // the rest is how to say it
 	raised   description
 	thrown   interface{}
 )
@@ -122,13 +123,14 @@ func end(verdict description) {
 // Refuse gives up on what cannot cross: in the judge on the test file.
 func Refuse(what string) {
 	reason := what + " cannot cross between the test file and the program"
-	if judge {
+	if judge && !decided {
 		end(description{"status": "sandbox_error", "message": reason})
 	}
 	panic(unsupported{reason})
 }
 
 func outcome(problem interface{}) description {
+	decided = true
 	if problem == nil {
 		return description{"status": "failed", "message": "the test file ended its goroutine", "call": lastCall}
 	}
@@ -163,6 +165,36 @@ func Call(name string, arguments, results []interface{}) {
 				continue
 			}
 			decode(target, result)
+		}
+	}
+}
+
+// CallUnnamed is for methods of a type that the test does not name. If it gives one an object of the standard library, it
+// may take the other for one, too: `f(3).Cmp(big.NewInt(6))`.
+func CallUnnamed(name string, arguments, results []interface{}) {
+	for _, argument := range arguments[1:] {
+		refuseForeign(name, reflect.ValueOf(argument).Elem())
+	}
+	Call(name, arguments, results)
+}
+
+// Unasked is for methods that the test does not call, but the standard library may.
+func Unasked(name string, _, _ []interface{}) {
+	Refuse("what " + name + " gives, which the test file does not call itself,")
+}
+
+func refuseForeign(name string, v reflect.Value) {
+	t := v.Type()
+	switch kind := v.Kind(); {
+	case kind == reflect.Interface || kind == reflect.Ptr:
+		if !v.IsNil() {
+			refuseForeign(name, v.Elem())
+		}
+	case t.PkgPath() != "" && t.PkgPath() != "main" && basic[kind.String()] == nil:
+		Refuse("what " + name + " says of a value of type " + t.String())
+	case kind == reflect.Slice || kind == reflect.Array:
+		for i := 0; i < v.Len(); i++ {
+			refuseForeign(name, v.Index(i))
 		}
 	}
 }
@@ -206,8 +238,13 @@ func partOf(arguments []reflect.Value, part map[string]interface{}, t reflect.Ty
 	return argument
 }
 
+// show calls no methods of a value: fmt leaves those alone of what is in a field that is not exported.
 func show(value reflect.Value) string {
-	text := fmt.Sprintf("%#v", value.Interface())
+	shown := value.Interface()
+	if shown != nil {
+		shown = reflect.ValueOf(struct{ hidden interface{} }{shown}).Field(0).Elem()
+	}
+	text := fmt.Sprintf("%#v", shown)
 	if len(text) > maxShown {
 		text = strings.ToValidUTF8(text[:maxShown], "") + "..."
 	}
@@ -379,12 +416,8 @@ func described(problem interface{}) (kind, message string, line interface{}) {
 		kind, message = "unsupported", problem.reason
 	case runtime.Error:
 		kind, message = "runtime error", strings.TrimPrefix(problem.Error(), "runtime error: ")
-	case error:
-		message = problem.Error()
-	case fmt.Stringer:
-		message = problem.String()
-	case string:
-		message = problem
+	case error, fmt.Stringer, string:
+		message = fmt.Sprint(problem) // their methods may panic
 	default:
 		message = fmt.Sprintf("(%T) %v", problem, problem)
 	}
@@ -683,6 +716,11 @@ func fill(v reflect.Value, items []interface{}) {
 
 func callback(t reflect.Type, target json.Number) reflect.Value {
 	return reflect.MakeFunc(t, func(arguments []reflect.Value) []reflect.Value {
+		if judge {
+			for _, argument := range arguments {
+				refuseForeign("a function of the program", argument)
+			}
+		}
 		results := make([]reflect.Value, t.NumOut())
 		data := ask(target, arguments, t)
 		for i := range results {
