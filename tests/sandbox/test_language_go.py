@@ -479,6 +479,34 @@ def test_methods_that_the_test_calls_are_those_of_the_program(sandbox: Sandbox) 
     assert run_main(sandbox, 'import "fmt"\n' + program, test).passed
 
 
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        ("io.EOF", "passed"),
+        ('fmt.Errorf("at 3: %w", io.EOF)', "passed"),
+        ('fmt.Errorf("at 3: %v", io.EOF)', "failed"),
+        ("liar{}", "failed"),
+        ("nil", "failed"),
+    ],
+)
+def test_an_error_of_the_standard_library_is_the_same_in_the_test(
+    sandbox: Sandbox, error: str, status: str
+) -> None:
+    program = 'import ("fmt"; "io")\nvar _ = fmt.Errorf\nvar _ = io.EOF\ntype liar struct{}\n'
+    program += 'func (liar) Is(error) bool { return true }\nfunc (liar) Error() string { return "liar" }\n'
+    program += f"func f(a int64) error {{ return {error} }}"
+    assert run_main(sandbox, program, 'if !errors.Is(f(3), io.EOF) { panic("wrong") }').status == status
+
+
+def test_an_error_that_would_be_another_one_in_the_test_is_a_limit(sandbox: Sandbox) -> None:
+    program = 'import "encoding/hex"\nfunc f(a string) error { _, err := hex.DecodeString(a); return err }'
+    verdict = run_main(sandbox, program, 'if f("0") != hex.ErrLength { panic("wrong") }')
+    assert (verdict.status, "hex.ErrLength" in verdict.message) == ("sandbox_error", True)
+    program = 'import "strconv"\nfunc f(a string) error { _, err := strconv.Atoi(a); return err }'
+    right = 'if !errors.Is(f("x"), strconv.ErrSyntax) || errors.Is(f("1"), strconv.ErrSyntax) { panic("wrong") }'
+    assert run_main(sandbox, program, right).passed
+
+
 def test_a_constant_is_copied_with_its_place_in_its_block(sandbox: Sandbox) -> None:
     block = 'const ( A, a = 1 << iota, "x"; B, b; _, _; C int8 = step + iota; D )'
     program = block + "\nconst step = 1\nfunc f() int { return int(D) }"

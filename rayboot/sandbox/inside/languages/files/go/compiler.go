@@ -109,8 +109,8 @@ func split(program, test, entryPoint string) (found answer) {
 	if err != nil {
 		return answer{"errors": err.Error()}
 	}
-	if name := s.hidden(); name != "" {
-		return answer{"unsupported": "JSON leaves out fields of " + name + " that are not exported"}
+	if reason := s.refusal(); reason != "" {
+		return answer{"unsupported": reason}
 	}
 	head, rest := s.judge(), edited(test, s.testEdits())
 	judge, known := judges[head+rest]
@@ -613,17 +613,27 @@ func bare(spec *ast.TypeSpec) {
 	})
 }
 
-// hidden is a type of the program's that the test names and may write as JSON, which leaves out fields of it.
-func (s *splitter) hidden() string {
-	if s.packageUses()["json"] == "" {
-		return ""
-	}
+// refusal is why the judge could say something else than Go: an error of the standard library does not cross as itself, or
+// JSON leaves out fields of a type of the program's that the test names.
+func (s *splitter) refusal() string {
+	uses, reason := s.packageUses(), ""
+	ast.Inspect(s.test, func(node ast.Node) bool {
+		if selector, ok := node.(*ast.SelectorExpr); ok {
+			name := selector.Sel.Name
+			x, isName := selector.X.(*ast.Ident)
+			isError := strings.HasPrefix(name, "Err") && !strings.HasPrefix(name, "Error")
+			if isName && x.Obj == nil && uses[x.Name] != "" && isError && wire.Sentinels[x.Name+"."+name] == nil {
+				reason = "the error " + x.Name + "." + name + " would be another one"
+			}
+		}
+		return true
+	})
 	for _, name := range s.needed {
-		if s.used[name] && s.hides(s.types[name], map[string]bool{}) {
-			return name
+		if uses["json"] != "" && s.used[name] && s.hides(s.types[name], map[string]bool{}) {
+			reason = "JSON leaves out fields of " + name + " that are not exported"
 		}
 	}
-	return ""
+	return reason
 }
 
 func (s *splitter) hides(spec *ast.TypeSpec, seen map[string]bool) bool {

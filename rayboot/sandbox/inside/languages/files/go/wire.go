@@ -5,10 +5,13 @@ package wire
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path"
 	"reflect"
@@ -501,6 +504,55 @@ func encode(v reflect.Value, depth int) interface{} {
 	return nil
 }
 
+// Sentinels are errors that a test may ask for, each the same on both sides.
+var Sentinels = map[string]error{
+	"context.Canceled": context.Canceled, "context.DeadlineExceeded": context.DeadlineExceeded,
+	"fs.ErrClosed": fs.ErrClosed, "fs.ErrExist": fs.ErrExist, "fs.ErrInvalid": fs.ErrInvalid,
+	"fs.ErrNotExist": fs.ErrNotExist, "fs.ErrPermission": fs.ErrPermission,
+	"io.EOF": io.EOF, "io.ErrClosedPipe": io.ErrClosedPipe, "io.ErrNoProgress": io.ErrNoProgress,
+	"io.ErrShortBuffer": io.ErrShortBuffer, "io.ErrShortWrite": io.ErrShortWrite, "io.ErrUnexpectedEOF": io.ErrUnexpectedEOF,
+	"os.ErrClosed": os.ErrClosed, "os.ErrExist": os.ErrExist, "os.ErrInvalid": os.ErrInvalid,
+	"os.ErrNotExist": os.ErrNotExist, "os.ErrPermission": os.ErrPermission,
+	"strconv.ErrRange": strconv.ErrRange, "strconv.ErrSyntax": strconv.ErrSyntax,
+}
+
+// An error of the other side that wraps one of these.
+type wrapping struct {
+	text  string
+	cause error
+}
+
+func (w *wrapping) Error() string { return w.text }
+func (w *wrapping) Unwrap() error { return w.cause }
+
+// An error is the name of one of these; or its message, and the name of what it wraps.
+func encodeError(err error) description {
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		number, isNumber := e.(syscall.Errno)
+		for name, sentinel := range Sentinels {
+			switch {
+			case err == sentinel:
+				return description{"name": name}
+			case e == sentinel || isNumber && number.Is(sentinel):
+				return description{"name": name, "message": err.Error()}
+			}
+		}
+	}
+	return description{"message": err.Error()}
+}
+
+func decodeError(data description) error {
+	cause, isKnown := Sentinels[fmt.Sprint(data["name"])]
+	message, isOther := data["message"].(string)
+	switch {
+	case isKnown && isOther:
+		return &wrapping{message, cause}
+	case isKnown:
+		return cause
+	}
+	return errors.New(message)
+}
+
 // What is in an interface: an error is its message; a value of a type that only one side has is what the type is built on.
 func encodeDynamic(v reflect.Value, depth int) interface{} {
 	inner := v.Elem()
@@ -509,7 +561,7 @@ func encodeDynamic(v reflect.Value, depth int) interface{} {
 		Refuse("a value of type " + inner.Type().String() + " as " + v.Type().String())
 	}
 	if inner.Type().Implements(errorType) && inner.CanInterface() && !known {
-		return []interface{}{"error", inner.Interface().(error).Error()}
+		return []interface{}{"error", encodeError(inner.Interface().(error))}
 	}
 	inner = plain(inner)
 	return []interface{}{describe(inner.Type(), depth), encode(inner, depth+1)}
@@ -682,8 +734,8 @@ func decode(v reflect.Value, data interface{}) {
 		decode(v.Elem(), data.([]interface{})[0])
 	case reflect.Interface:
 		parts := data.([]interface{})
-		if text, ok := parts[1].(string); ok && parts[0] == "error" {
-			v.Set(reflect.ValueOf(errors.New(text)))
+		if parts[0] == "error" {
+			v.Set(reflect.ValueOf(decodeError(parts[1].(description))))
 			return
 		}
 		inner := reflect.New(typeOf(parts[0], 0)).Elem()
