@@ -356,7 +356,9 @@ def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_pr
     channels = run("func f(c chan int) int { return 1 }", "f(make(chan int))")
     assert channels.status == "sandbox_error"
     assert "a value of type chan int cannot cross" in channels.message
-    channels = run("func f() chan int { return make(chan int, 1) }", "c := f(); c <- 1; if <-c != 1 { panic(1) }")
+    channels = run(
+        "func f() chan int { return make(chan int, 1) }", "c := f(); c <- 1; if <-c != 1 { panic(1) }"
+    )
     assert channels.status == "sandbox_error"
 
 
@@ -408,7 +410,7 @@ BELIEVED = {
     ),
     "a panic in a goroutine of the test": ("func isp(c int) bool { panic(1) }", WAITS, "failed"),
     "the JSON of what the test names": ("type Point struct { X int }\n" + MOVED, SAME_JSON, "failed"),
-    "a tag of what the test names": ("type Point struct { X int `json:\"-\"` }\n" + MOVED, SAME_JSON, "failed"),
+    "a tag of what the test names": ('type Point struct { X int `json:"-"` }\n' + MOVED, SAME_JSON, "failed"),
     "a field that JSON does not know": (
         "type Point struct { x int }\nfunc move(p Point) Point { return Point{p.x + 7} }",
         SAME_JSON,
@@ -503,7 +505,9 @@ def test_an_error_that_would_be_another_one_in_the_test_is_a_limit(sandbox: Sand
     verdict = run_main(sandbox, program, 'if f("0") != hex.ErrLength { panic("wrong") }')
     assert (verdict.status, "hex.ErrLength" in verdict.message) == ("sandbox_error", True)
     program = 'import "strconv"\nfunc f(a string) error { _, err := strconv.Atoi(a); return err }'
-    right = 'if !errors.Is(f("x"), strconv.ErrSyntax) || errors.Is(f("1"), strconv.ErrSyntax) { panic("wrong") }'
+    right = (
+        'if !errors.Is(f("x"), strconv.ErrSyntax) || errors.Is(f("1"), strconv.ErrSyntax) { panic("wrong") }'
+    )
     assert run_main(sandbox, program, right).passed
 
 
