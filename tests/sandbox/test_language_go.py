@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,11 @@ def test_a_compile_error_is_given_with_the_line_of_the_program(
     assert complaint.error_type == "compile error"
     assert complaint.message.startswith(message)
     assert complaint.line == line
+
+
+def test_a_method_without_a_receiver_is_a_compile_error(sandbox: Sandbox) -> None:
+    complaint = judge(sandbox, "func () f() {}\nfunc double(a int) int { return 2 * a }").complaint
+    assert (complaint.message, complaint.line) == ("method has no receiver", 7)
 
 
 def test_an_import_is_unused_unless_the_test_file_uses_it(sandbox: Sandbox) -> None:
@@ -324,12 +330,18 @@ def test_a_test_file_may_be_one_for_go_test(sandbox: Sandbox) -> None:
     assert under_test(sandbox, "go", STYLES, plain, "double").passed
 
 
+def run_main(sandbox: Sandbox, program: str, body: str) -> Verdict:
+    """The verdict on a program under a test that is the body of `main`."""
+    test = ScriptTest(code=f"\n\nfunc main() {{\n\t{body}\n}}\n")
+    entry_point = re.findall(r"^func (\w+)", program, re.M)[-1]
+    return sandbox.run("package main\n" + program, [test], entry_point=entry_point, language="go")
+
+
 def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_program(
     sandbox: Sandbox,
 ) -> None:
     def run(program: str, body: str) -> Verdict:
-        test = ScriptTest(code=f"\n\nfunc main() {{\n\t{body}\n}}\n")
-        return sandbox.run("package main\n" + program, [test], entry_point="f", language="go")
+        return run_main(sandbox, program, body)
 
     variable = run("var count = 3\nfunc f() int { return 1 }", 'if count != 3 { panic("wrong") }')
     assert variable.status == "sandbox_error"
@@ -340,10 +352,170 @@ def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_pr
     assert (generic.status, "undefined: f" in generic.message) == ("sandbox_error", True)
     program = "type N int\nfunc (n N) String() string { return `2` }\nfunc f() N { return 1 }"
     text = run(program, 'if fmt.Sprint(f()) != "2" { panic(1) }')
-    assert (text.status, "the text that N gives" in text.message) == ("sandbox_error", True)
+    assert (text.status, "what N.String gives" in text.message) == ("sandbox_error", True)
     channels = run("func f(c chan int) int { return 1 }", "f(make(chan int))")
     assert channels.status == "sandbox_error"
     assert "a value of type chan int cannot cross" in channels.message
+    channels = run(
+        "func f() chan int { return make(chan int, 1) }", "c := f(); c <- 1; if <-c != 1 { panic(1) }"
+    )
+    assert channels.status == "sandbox_error"
+
+
+IS_SEVEN = 'if isp(6) != false { panic("6") }; if isp(7) != true { panic("7") }'
+SHOULD_PANIC = 'defer func() { if recover() == nil { panic("should panic") } }(); isp('
+WAITS = "c := make(chan bool); go func() { c <- isp(7) }(); if !<-c { panic(1) }"
+CALLED_BACK = 'ch := make(chan int, 1); f(func(x int) { ch <- x }); if <-ch != 6 { panic("wrong") }'
+MOVED = "func move(p Point) Point { return Point{X: p.X + 7} }"
+SAME_JSON = """
+	a, _ := json.Marshal(move(Point{1}))
+	b, _ := json.Marshal(Point{2})
+	if string(a) != string(b) { panic("wrong") }"""
+SAME_TEXT = 'if fmt.Sprint(move(Point{1})) != fmt.Sprint(Point{2}) { panic("wrong") }'
+SIX = 'if f(3).Cmp(big.NewInt(6)) != 0 { panic("wrong") }'
+LIES = "func (i *Int) Cmp(o ...interface{}) int { return 0 }\n"
+BELIEVED = {
+    "a truth beside a constant that a signature needs": (
+        "const ( N = 1; false = 1 == 1 )\nfunc isp(a int, _ ...[N]int) bool { return 1 == 1 }",
+        IS_SEVEN,
+        "failed",
+    ),
+    "an argument that cannot cross, for a panic of the program": (
+        "func isp(c chan int) int { return 1 }",
+        SHOULD_PANIC + "make(chan int))",
+        "sandbox_error",
+    ),
+    "a result that cannot cross, for a panic": (
+        "func isp(c int) interface{} { return make(chan int) }",
+        SHOULD_PANIC + "-1)",
+        "error",
+    ),
+    "a result that cannot cross, for a limit": (
+        "func isp(c int) interface{} { return []interface{}{make(chan int)} }",
+        IS_SEVEN,
+        "error",
+    ),
+    "a forged result that cannot cross": (
+        'import "syscall"\nfunc isp(a int) bool {\n\tm := `[1,"raised",{"type":"unsupported"},[]]`\n'
+        "\tsyscall.Write(3, append([]byte{0, 0, 0, byte(len(m))}, m...))\n\tselect {}\n}",
+        IS_SEVEN,
+        "error",
+    ),
+    "a forged array that is too large": (
+        'import "syscall"\nfunc isp(a int) interface{} {\n'
+        '\tm := `[1,"ok",[[["array",["array","int",1048576],1024],[[]]]],[]]`\n'
+        "\tsyscall.Write(3, append([]byte{0, 0, 0, byte(len(m))}, m...))\n\tselect {}\n}",
+        IS_SEVEN,
+        "failed",
+    ),
+    "a panic in a goroutine of the test": ("func isp(c int) bool { panic(1) }", WAITS, "failed"),
+    "the JSON of what the test names": ("type Point struct { X int }\n" + MOVED, SAME_JSON, "failed"),
+    "a tag of what the test names": ('type Point struct { X int `json:"-"` }\n' + MOVED, SAME_JSON, "failed"),
+    "a field that JSON does not know": (
+        "type Point struct { x int }\nfunc move(p Point) Point { return Point{p.x + 7} }",
+        SAME_JSON,
+        "sandbox_error",
+    ),
+    "a field that is not compared": (
+        "type Point struct { _ int }\nfunc move(p Point) Point { return Point{7} }",
+        'if move(Point{1}) != (Point{2}) { panic("wrong") }',
+        "failed",
+    ),
+    "a JSON of its own": (
+        "type I interface { MarshalJSON() ([]byte, error) }\ntype Point struct { X int; I []I }\n"
+        "func (p Point) MarshalJSON() ([]byte, error) { return []byte(`1`), nil }\n" + MOVED,
+        SAME_JSON.replace("Point{", "Point{X: "),
+        "sandbox_error",
+    ),
+    "a text of its own": (
+        "type Point struct { X int }\nfunc (p Point) String() string { return `p` }\n" + MOVED,
+        SAME_TEXT,
+        "sandbox_error",
+    ),
+    "a text of its own, as an error": (
+        "type Point struct { X int }\nfunc (p Point) Error() string { return `p` }\n" + MOVED,
+        SAME_TEXT,
+        "sandbox_error",
+    ),
+    "a comparison with an object of the standard library": (
+        "type Int struct{}\n" + LIES + "func f(a int64) *Int { return &Int{} }",
+        SIX,
+        "sandbox_error",
+    ),
+    "such a comparison by an interface": (
+        "type Int struct{}\n" + LIES + "type I interface { Cmp(o ...interface{}) int }\n"
+        "func f(a int64, _ ...*Int) I { return &Int{} }",
+        SIX,
+        "sandbox_error",
+    ),
+    "such a comparison by a field": (
+        "type Int struct { Cmp func(o interface{}) int }\n"
+        "func f(a int64) *Int { return &Int{func(o interface{}) int { return 0 }} }",
+        SIX,
+        "sandbox_error",
+    ),
+    "a callback that is not called": ("func f(g func(int)) {}", CALLED_BACK, "failed"),
+}
+
+
+@pytest.mark.parametrize(("program", "test", "status"), BELIEVED.values(), ids=BELIEVED.keys())
+def test_what_the_program_says_of_itself_decides_nothing(
+    sandbox: Sandbox, program: str, test: str, status: str
+) -> None:
+    verdict = run_main(sandbox, program, test)
+    assert verdict.status == status, verdict
+
+
+def test_methods_that_the_test_calls_are_those_of_the_program(sandbox: Sandbox) -> None:
+    program = (
+        "type Point struct { X int }\nfunc (p Point) String() string { return fmt.Sprint(p.X) }\n"
+        "func (p Point) Equal(q Point) bool { return p == q }\ntype Stack struct { items []int }\n"
+        "func (s *Stack) Push(x int) *Stack { s.items = append(s.items, x); return s }\n"
+        "func (s *Stack) Has(x int) bool { return s.items[0] == x }\nfunc NewStack() *Stack { return &Stack{} }\n"
+        "func move(p Point) Point { return Point{p.X + 1} }"
+    )
+    test = (
+        "if p := move(Point{1}); p.String() != `2` || !p.Equal(Point{2}) { panic(p) }\n"
+        "if s := NewStack(); !s.Push(3).Has(3) || s.Has(4) { panic(s) }"
+    )
+    assert run_main(sandbox, 'import "fmt"\n' + program, test).passed
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        ("io.EOF", "passed"),
+        ('fmt.Errorf("at 3: %w", io.EOF)', "passed"),
+        ('fmt.Errorf("at 3: %v", io.EOF)', "failed"),
+        ("liar{}", "failed"),
+        ("nil", "failed"),
+    ],
+)
+def test_an_error_of_the_standard_library_is_the_same_in_the_test(
+    sandbox: Sandbox, error: str, status: str
+) -> None:
+    program = 'import ("fmt"; "io")\nvar _ = fmt.Errorf\nvar _ = io.EOF\ntype liar struct{}\n'
+    program += 'func (liar) Is(error) bool { return true }\nfunc (liar) Error() string { return "liar" }\n'
+    program += f"func f(a int64) error {{ return {error} }}"
+    assert run_main(sandbox, program, 'if !errors.Is(f(3), io.EOF) { panic("wrong") }').status == status
+
+
+def test_an_error_that_would_be_another_one_in_the_test_is_a_limit(sandbox: Sandbox) -> None:
+    program = 'import "encoding/hex"\nfunc f(a string) error { _, err := hex.DecodeString(a); return err }'
+    verdict = run_main(sandbox, program, 'if f("0") != hex.ErrLength { panic("wrong") }')
+    assert (verdict.status, "hex.ErrLength" in verdict.message) == ("sandbox_error", True)
+    program = 'import "strconv"\nfunc f(a string) error { _, err := strconv.Atoi(a); return err }'
+    right = (
+        'if !errors.Is(f("x"), strconv.ErrSyntax) || errors.Is(f("1"), strconv.ErrSyntax) { panic("wrong") }'
+    )
+    assert run_main(sandbox, program, right).passed
+
+
+def test_a_constant_is_copied_with_its_place_in_its_block(sandbox: Sandbox) -> None:
+    block = 'const ( A, a = 1 << iota, "x"; B, b; _, _; C int8 = step + iota; D )'
+    program = block + "\nconst step = 1\nfunc f() int { return int(D) }"
+    test = "if f() != 5 || B != 2 || C != 4 || D != 5 { panic(D) }"
+    assert run_main(sandbox, program, test).passed
 
 
 def test_endless_recursion_is_named(sandbox: Sandbox) -> None:

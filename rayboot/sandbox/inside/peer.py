@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -50,6 +51,13 @@ class Peer:
         except (Ended, Misbehaved) as stop:
             printed = bytes(self._output.texts["stderr"][-_SHOWN:]).decode(errors="replace").strip()
             raise HelperFailed(f"a process of the sandbox's own ended: {printed or stop}") from stop
+
+    def last_words(self) -> str:
+        """What it printed as an error before it ended itself by an exit status other than 0; else nothing."""
+        self._child.wait()
+        status = self._child.end().get("status", 0)
+        ended_itself = os.WIFEXITED(status) and os.WEXITSTATUS(status)
+        return self._output.texts["stderr"].decode(errors="replace") if ended_itself else ""
 
     def end(self) -> None:
         self._child.end()

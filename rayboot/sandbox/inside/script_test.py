@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from .command_process import outcome_of_exit, start
@@ -11,7 +12,10 @@ from .languages import LANGUAGES
 from .languages.base import Compiled, Halves, Language, Split
 from .peer import Peer, dismiss, peer_of
 from .process import ChildProcess, Output
-from .stops import Ended, Misbehaved, Stop
+from .stops import Ended, HelperFailed, Misbehaved, Stop
+
+_OUT_OF_MEMORY = re.compile("fatal error: .*(out of memory|cannot allocate memory)")
+"""Go's. The judge's memory is no limit of the program's."""
 
 
 def run_script(job: Job, test: dict[str, Any]) -> Outcome:
@@ -38,7 +42,9 @@ def _halves(job: Job, language: Language, code: str) -> Halves:
 def _split(job: Job, language: Language, halves: Halves) -> Outcome:
     """The program and the test file in two processes; calls and plain data cross.
 
-    A judge whose files a program could reach at tier B runs, and says so, before the program is there.
+    A judge whose files a program could reach at tier B runs, and says so, before the program is there. One that does
+    not stay is the test file's own process, which its language ends where no test can catch what went wrong: by a
+    panic in a goroutine, or when all of them wait.
     """
     name = f"judge of {language.name}"
     try:
@@ -58,6 +64,11 @@ def _split(job: Job, language: Language, halves: Halves) -> Outcome:
             outcome, fit = _relay(judge, program)
         else:
             fit = halves.stays
+    except HelperFailed:
+        complaint = language.explain("" if halves.stays else judge.last_words())
+        if not complaint.message or _OUT_OF_MEMORY.match(f"{complaint.error_type}: {complaint.message}"):
+            raise
+        outcome = {"status": "failed", "error_type": complaint.error_type, "message": complaint.message}
     except Ended as ended:
         outcome = _ended(job, language, program, ended)
     except Stop as stop:

@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"runtime"
 	"sort"
 	"strconv"
 	"strings"
@@ -81,7 +82,15 @@ func alone(program string) answer {
 	return made(map[string][]byte{"program": binary})
 }
 
-func split(program, test, entryPoint string) answer {
+func split(program, test, entryPoint string) (found answer) {
+	defer func() {
+		problem := recover()
+		if bug, ok := problem.(runtime.Error); ok { // the parser lets through more than the splitter knows of
+			found = blame(program, "package main\nfunc main() {}", bug)
+		} else if problem != nil {
+			panic(problem)
+		}
+	}()
 	names := token.NewFileSet()
 	programFile, programError := parser.ParseFile(names, "program.go", program, parser.SkipObjectResolution)
 	if _, err := parser.ParseFile(names, "main.go", test, parser.PackageClauseOnly); err != nil {
@@ -100,12 +109,15 @@ func split(program, test, entryPoint string) answer {
 	if err != nil {
 		return answer{"errors": err.Error()}
 	}
+	if reason := s.refusal(); reason != "" {
+		return answer{"unsupported": reason}
+	}
 	head, rest := s.judge(), edited(test, s.testEdits())
 	judge, known := judges[head+rest]
 	if !known {
 		judge, err = build(map[string]string{"stubs.go": head, "main.go": rest})
 		if err != nil {
-			return s.blame(program, rest, err)
+			return blame(program, rest, err)
 		}
 		if len(judges) >= keptJudges {
 			judges = map[string][]byte{}
@@ -116,7 +128,7 @@ func split(program, test, entryPoint string) answer {
 }
 
 // Where program and test file do not compile together either, the program is wrong.
-func (s *splitter) blame(program, test string, reason error) answer {
+func blame(program, test string, reason error) answer {
 	folder, err := write(map[string]string{"program.go": program, "main.go": test})
 	defer os.RemoveAll(folder)
 	if err == nil {
@@ -194,28 +206,28 @@ type splitter struct {
 	names     *token.FileSet
 	program   *ast.File
 	test      *ast.File
-	used      map[string]bool // identifiers of the test, and what they need
-	named     map[string]bool // identifiers of the test
+	used      map[string]bool // identifiers of the test
 	selected  map[string]bool // what stands after a point in the test
 	own       map[string]bool // declared by the test
 	functions map[string]*ast.FuncDecl
 	others    map[string]bool            // methods and generic functions
 	methods   map[string][]*ast.FuncDecl // by the name of the receiver's type
 	types     map[string]*ast.TypeSpec
-	constants map[string]*ast.GenDecl
-	imports   map[string]string // of the program: path by name
-	needed    []string          // types of the program that the judge has, too
+	constants map[string]*ast.ValueSpec // each by itself
+	imports   map[string]string         // of the program: path by name
+	needed    []string                  // types of the program that the judge has, too
+	copied    map[string]bool           // these, and constants
 }
 
 func newSplitter(names *token.FileSet, program, test *ast.File) *splitter {
 	s := &splitter{
 		names: names, program: program, test: test,
-		used: map[string]bool{}, named: map[string]bool{}, selected: map[string]bool{}, own: map[string]bool{},
+		used: map[string]bool{}, selected: map[string]bool{}, own: map[string]bool{},
 		functions: map[string]*ast.FuncDecl{}, others: map[string]bool{}, methods: map[string][]*ast.FuncDecl{}, types: map[string]*ast.TypeSpec{},
-		constants: map[string]*ast.GenDecl{}, imports: map[string]string{},
+		constants: map[string]*ast.ValueSpec{}, imports: map[string]string{}, copied: map[string]bool{},
 	}
 	for _, identifier := range test.Unresolved {
-		s.used[identifier.Name], s.named[identifier.Name] = true, true
+		s.used[identifier.Name] = true
 	}
 	ast.Inspect(test, func(node ast.Node) bool {
 		if selector, ok := node.(*ast.SelectorExpr); ok {
@@ -233,18 +245,12 @@ func newSplitter(names *token.FileSet, program, test *ast.File) *splitter {
 	for _, declaration := range program.Decls {
 		s.declare(declaration)
 	}
-	for before := -1; before < len(s.used); {
-		before = len(s.used)
-		for _, name := range sorted(s.used) {
-			s.needType(name)
-			if block := s.constants[name]; block != nil {
-				s.needTypes(block)
-			}
-		}
+	for _, name := range sorted(s.used) {
+		s.need(name)
 	}
 	for _, name := range sorted(s.used) {
 		if function, ok := s.functions[name]; ok && s.borrows(name) {
-			s.needTypes(function.Type)
+			s.needAll(function.Type)
 		}
 	}
 	return s
@@ -267,17 +273,37 @@ func (s *splitter) declare(declaration ast.Decl) {
 			if spec, ok := spec.(*ast.TypeSpec); ok && spec.TypeParams == nil {
 				s.types[spec.Name.Name] = spec
 			}
-			if spec, ok := spec.(*ast.ValueSpec); ok && declaration.Tok == token.CONST {
-				for _, name := range spec.Names {
-					s.constants[name.Name] = declaration
-				}
+		}
+		if declaration.Tok == token.CONST {
+			s.declareConstants(declaration)
+		}
+	}
+}
+
+func (s *splitter) declareConstants(block *ast.GenDecl) {
+	var last *ast.ValueSpec // a constant without a value has that of the last one before
+	for _, spec := range block.Specs {
+		spec := spec.(*ast.ValueSpec)
+		if last == nil || len(spec.Values) > 0 {
+			last = spec
+		}
+		for i, name := range spec.Names {
+			if i < len(last.Values) && name.Name != "_" {
+				s.constants[name.Name] = &ast.ValueSpec{Names: []*ast.Ident{name}, Type: last.Type, Values: []ast.Expr{last.Values[i]}}
 			}
 		}
 	}
 }
 
 func receiver(method *ast.FuncDecl) string {
-	kind := method.Recv.List[0].Type
+	if len(method.Recv.List) == 0 {
+		return ""
+	}
+	return base(method.Recv.List[0].Type)
+}
+
+// base is the name of a type, or of what a pointer points to.
+func base(kind ast.Expr) string {
 	if pointer, ok := kind.(*ast.StarExpr); ok {
 		kind = pointer.X
 	}
@@ -305,27 +331,31 @@ func (s *splitter) isPackage(name string) bool {
 	return found
 }
 
-func (s *splitter) needType(name string) {
-	spec, ok := s.types[name]
-	if !ok || s.own[name] || predeclared[name] || contains(s.needed, name) {
+// need notes that the judge has a type or a constant of the program's, and what that one needs.
+func (s *splitter) need(name string) {
+	if s.own[name] || predeclared[name] || s.copied[name] {
 		return
 	}
-	s.needed = append(s.needed, name)
-	s.needTypes(spec.Type)
-	for _, method := range s.methods[name] {
-		if s.selected[method.Name.Name] {
-			s.needTypes(method.Type)
+	if spec, ok := s.types[name]; ok {
+		s.copied[name] = true
+		s.needed = append(s.needed, name)
+		s.needAll(spec.Type)
+		for _, method := range s.methods[name] {
+			if s.selected[method.Name.Name] {
+				s.needAll(method.Type)
+			}
 		}
+	}
+	if spec, ok := s.constants[name]; ok {
+		s.copied[name] = true
+		s.needAll(spec)
 	}
 }
 
-func (s *splitter) needTypes(node ast.Node) {
+func (s *splitter) needAll(node ast.Node) {
 	ast.Inspect(node, func(node ast.Node) bool {
 		if name, ok := node.(*ast.Ident); ok {
-			s.needType(name.Name)
-			if s.constants[name.Name] != nil {
-				s.used[name.Name] = true
-			}
+			s.need(name.Name)
 		}
 		return true
 	})
@@ -448,7 +478,7 @@ func (s *splitter) runner(entryPoint string) string {
 	}
 	for _, name := range s.needed {
 		for _, method := range s.methods[name] {
-			if s.selected[method.Name.Name] || s.satisfies(method.Name.Name) {
+			if how := s.how(name, method.Name.Name); how != "" && how != "Unasked" {
 				out += fmt.Sprintf("%q: (%s).%s, ", name+"."+method.Name.Name, s.text(method.Recv.List[0].Type), method.Name.Name)
 			}
 		}
@@ -495,36 +525,30 @@ func (s *splitter) judge() string {
 			return true
 		})
 	}
-	blocks := map[*ast.GenDecl]bool{}
-	for _, name := range sorted(s.used) {
-		if block := s.constants[name]; block != nil && !blocks[block] && !s.own[name] && !predeclared[name] {
-			blocks[block] = true
-			mention(block)
-			body += s.text(block) + "\n"
+	for _, declaration := range s.program.Decls {
+		if block, ok := declaration.(*ast.GenDecl); ok && block.Tok == token.CONST {
+			body += "const (\n"
+			for _, spec := range block.Specs {
+				body += s.neededOf(spec.(*ast.ValueSpec), mention) + "\n"
+			}
+			body += ")\n"
 		}
 	}
 	for _, name := range s.needed {
+		bare(s.types[name])
 		mention(s.types[name])
 		body += "type " + s.text(s.types[name]) + "\n"
 		for _, method := range s.methods[name] {
-			if s.selected[method.Name.Name] || s.satisfies(method.Name.Name) {
-				if implicit[method.Name.Name] && !s.named[name] {
-					continue
-				}
+			if how := s.how(name, method.Name.Name); how != "" {
 				mention(method.Type)
-				if method.Name.Name == "String" && !s.selected["String"] && !s.named[name] {
-					body += fmt.Sprintf("func (_ %s) String() string { return rayboot_wire.Refuse(%q) }\n", s.text(method.Recv.List[0].Type),
-						"the text that "+name+" gives for itself")
-					continue
-				}
-				body += s.stub(method, name+".")
+				body += s.stub(method, how, name+".")
 			}
 		}
 	}
 	for _, name := range sortedFunctions(s.functions) {
 		if s.borrows(name) {
 			mention(s.functions[name].Type)
-			body += s.stub(s.functions[name], "")
+			body += s.stub(s.functions[name], "Call", "")
 		}
 	}
 	head, main := "package main\nimport rayboot_wire \"rayboot/wire\"\n", s.testMain()
@@ -537,7 +561,106 @@ func (s *splitter) judge() string {
 	return head + body + main + "func main() { rayboot_wire.Run(rayboot_test, " + s.registry() + ") }\n"
 }
 
-func (s *splitter) stub(function *ast.FuncDecl, prefix string) string {
+// neededOf has the constants that are needed, without others that stand beside them, such as `false`. One that is none
+// keeps their places: they may count by iota.
+func (s *splitter) neededOf(spec *ast.ValueSpec, mention func(ast.Node)) string {
+	names, kind, values := []string{}, "", []string{}
+	for _, name := range spec.Names {
+		if s.copied[name.Name] {
+			found := s.constants[name.Name]
+			mention(found)
+			names, values = append(names, name.Name), append(values, s.text(found.Values[0]))
+			if found.Type != nil {
+				kind = s.text(found.Type)
+			}
+		}
+	}
+	if len(names) == 0 {
+		return "_ = 0"
+	}
+	return strings.Join(names, ", ") + " " + kind + " = " + strings.Join(values, ", ")
+}
+
+// how the judge answers for a method: not at all, or by this function of wire.go. What Go calls unasked would let the
+// program say yes: to `fmt`, `errors` and `encoding/json`, or by an interface that it declares for that.
+func (s *splitter) how(kind, method string) string {
+	switch isNamed := s.used[kind]; {
+	case !isNamed && implicit[method]: // then the value is its data
+		return ""
+	case !isNamed && (s.selected[method] || method == "Error"):
+		return "CallUnnamed"
+	case s.selected[method]:
+		return "Call"
+	case implicit[method] || s.satisfies(method):
+		return "Unasked"
+	}
+	return ""
+}
+
+// bare leaves a struct nothing by which values that differ are equal: a tag hides a field from JSON, and `==` passes over
+// a blank one.
+func bare(spec *ast.TypeSpec) {
+	count := 0
+	ast.Inspect(spec, func(node ast.Node) bool {
+		if field, ok := node.(*ast.Field); ok {
+			field.Tag = nil
+		}
+		if name, ok := node.(*ast.Ident); ok && name.Name == "_" {
+			count++
+			name.Name = fmt.Sprint("rayboot_blank", count)
+		}
+		return true
+	})
+}
+
+// refusal is why the judge could say something else than Go: an error of the standard library does not cross as itself, or
+// JSON leaves out fields of a type of the program's that the test names.
+func (s *splitter) refusal() string {
+	uses, reason := s.packageUses(), ""
+	ast.Inspect(s.test, func(node ast.Node) bool {
+		if selector, ok := node.(*ast.SelectorExpr); ok {
+			name := selector.Sel.Name
+			x, isName := selector.X.(*ast.Ident)
+			isError := strings.HasPrefix(name, "Err") && !strings.HasPrefix(name, "Error")
+			if isName && x.Obj == nil && uses[x.Name] != "" && isError && wire.Sentinels[x.Name+"."+name] == nil {
+				reason = "the error " + x.Name + "." + name + " would be another one"
+			}
+		}
+		return true
+	})
+	for _, name := range s.needed {
+		if uses["json"] != "" && s.used[name] && s.hides(s.types[name], map[string]bool{}) {
+			reason = "JSON leaves out fields of " + name + " that are not exported"
+		}
+	}
+	return reason
+}
+
+func (s *splitter) hides(spec *ast.TypeSpec, seen map[string]bool) bool {
+	found := false
+	ast.Inspect(spec.Type, func(node ast.Node) bool {
+		switch node := node.(type) {
+		case *ast.StructType:
+			for _, field := range node.Fields.List {
+				embedded := base(field.Type)
+				found = found || len(field.Names) == 0 && embedded != "" && !ast.IsExported(embedded)
+				for _, name := range field.Names {
+					found = found || !name.IsExported()
+				}
+			}
+		case *ast.Ident:
+			if inner := s.types[node.Name]; inner != nil && !seen[node.Name] {
+				seen[node.Name] = true
+				found = found || s.hides(inner, seen)
+			}
+		}
+		return !found
+	})
+	return found
+}
+
+// stub has the same name and types as a function of the program's, and a body that asks for it.
+func (s *splitter) stub(function *ast.FuncDecl, how, prefix string) string {
 	arguments, results, count := []string{}, []string{}, 0
 	write := func(fields *ast.FieldList, letter string, pointers *[]string) string {
 		list := []string{}
@@ -558,8 +681,8 @@ func (s *splitter) stub(function *ast.FuncDecl, prefix string) string {
 		head += write(function.Recv, "r", &arguments) + " "
 	}
 	head += function.Name.Name + write(function.Type.Params, "a", &arguments) + " " + write(function.Type.Results, "v", &results)
-	return fmt.Sprintf("%s { rayboot_wire.Call(%q, []interface{}{%s}, []interface{}{%s}); return }\n",
-		head, prefix+function.Name.Name, strings.Join(arguments, ", "), strings.Join(results, ", "))
+	return fmt.Sprintf("%s { rayboot_wire.%s(%q, []interface{}{%s}, []interface{}{%s}); return }\n",
+		head, how, prefix+function.Name.Name, strings.Join(arguments, ", "), strings.Join(results, ", "))
 }
 
 func (s *splitter) text(node interface{}) string {
@@ -606,7 +729,7 @@ func sortedFunctions(functions map[string]*ast.FuncDecl) []string {
 	return sorted(set)
 }
 
-// Methods that the standard library calls: with a type that the test does not name, the program could say yes by them.
+// Methods that the standard library calls, beside Error and String.
 var implicit = map[string]bool{"As": true, "Format": true, "GoString": true, "Is": true, "MarshalJSON": true, "MarshalText": true, "Unwrap": true}
 
 var predeclared = func() map[string]bool {

@@ -5,10 +5,13 @@ package wire
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path"
 	"reflect"
@@ -25,7 +28,7 @@ import (
 const (
 	channel  = 3
 	maxDepth = 500
-	maxArray = 1 << 20
+	maxBytes = 64 << 20 // of one slice or array: a message has fewer
 	maxStack = 100 << 20
 	maxShown = 1000
 )
@@ -49,9 +52,10 @@ var (
 	number    json.Number
 	judge     bool
 	turn      sync.Mutex // one goroutine at a time is in conversation; not while it serves a call
+	writing   sync.Mutex // any of them may end the conversation
 
 	lastCall string
-	refused  string
+	decided  bool // the rest is how to say it
 	raised   description
 	thrown   interface{}
 )
@@ -99,7 +103,7 @@ func Run(test func(), types Types) {
 	go func() {
 		finished := false
 		defer func() {
-			if problem := recover(); problem != nil || !finished || refused != "" {
+			if problem := recover(); problem != nil || !finished {
 				done <- outcome(problem)
 			} else if lastCall == "" {
 				done <- description{"status": "sandbox_error", "message": "the test file called nothing of the program"}
@@ -110,24 +114,27 @@ func Run(test func(), types Types) {
 		test()
 		finished = true
 	}()
-	write([]interface{}{"verdict", <-done, false})
+	end(<-done)
+}
+
+// end leaves nothing to the test file, which could recover from a panic.
+func end(verdict description) {
+	write([]interface{}{"verdict", verdict, false})
 	os.Exit(0)
 }
 
-// Refuse gives up on the test file, whatever becomes of the panic.
-func Refuse(what string) string {
-	refused = what + " cannot cross between the test file and the program"
-	panic(unsupported{refused})
+// Refuse gives up on what cannot cross: in the judge on the test file.
+func Refuse(what string) {
+	reason := what + " cannot cross between the test file and the program"
+	if judge && !decided {
+		end(description{"status": "sandbox_error", "message": reason})
+	}
+	panic(unsupported{reason})
 }
 
 func outcome(problem interface{}) description {
-	if refused != "" {
-		problem = unsupported{refused}
-	}
-	switch problem := problem.(type) {
-	case unsupported:
-		return description{"status": "sandbox_error", "message": problem.reason}
-	case nil:
+	decided = true
+	if problem == nil {
 		return description{"status": "failed", "message": "the test file ended its goroutine", "call": lastCall}
 	}
 	if raised != nil && reflect.DeepEqual(problem, thrown) {
@@ -143,12 +150,17 @@ func outcome(problem interface{}) description {
 func Call(name string, arguments, results []interface{}) {
 	values := make([]reflect.Value, len(arguments))
 	shown := make([]string, len(arguments))
+	types := []reflect.Type{}
 	for i, argument := range arguments {
 		values[i] = reflect.ValueOf(argument).Elem()
 		shown[i] = show(values[i])
+		types = append(types, values[i].Type())
+	}
+	for _, result := range results {
+		types = append(types, reflect.TypeOf(result).Elem())
 	}
 	lastCall = name + "(" + strings.Join(shown, ", ") + ")"
-	for i, result := range ask(name, values) {
+	for i, result := range ask(name, values, types...) {
 		if i < len(results) {
 			target := reflect.ValueOf(results[i]).Elem()
 			if part, ok := result.(map[string]interface{}); ok {
@@ -156,6 +168,36 @@ func Call(name string, arguments, results []interface{}) {
 				continue
 			}
 			decode(target, result)
+		}
+	}
+}
+
+// CallUnnamed is for methods of a type that the test does not name. If it gives one an object of the standard library, it
+// may take the other for one, too: `f(3).Cmp(big.NewInt(6))`.
+func CallUnnamed(name string, arguments, results []interface{}) {
+	for _, argument := range arguments[1:] {
+		refuseForeign(name, reflect.ValueOf(argument).Elem())
+	}
+	Call(name, arguments, results)
+}
+
+// Unasked is for methods that the test does not call, but the standard library may.
+func Unasked(name string, _, _ []interface{}) {
+	Refuse("what " + name + " gives, which the test file does not call itself,")
+}
+
+func refuseForeign(name string, v reflect.Value) {
+	t := v.Type()
+	switch kind := v.Kind(); {
+	case kind == reflect.Interface || kind == reflect.Ptr:
+		if !v.IsNil() {
+			refuseForeign(name, v.Elem())
+		}
+	case t.PkgPath() != "" && t.PkgPath() != "main" && basic[kind.String()] == nil:
+		Refuse("what " + name + " says of a value of type " + t.String())
+	case kind == reflect.Slice || kind == reflect.Array:
+		for i := 0; i < v.Len(); i++ {
+			refuseForeign(name, v.Index(i))
 		}
 	}
 }
@@ -199,15 +241,21 @@ func partOf(arguments []reflect.Value, part map[string]interface{}, t reflect.Ty
 	return argument
 }
 
+// show calls no methods of a value: fmt leaves those alone of what is in a field that is not exported.
 func show(value reflect.Value) string {
-	text := fmt.Sprintf("%#v", value.Interface())
+	shown := value.Interface()
+	if shown != nil {
+		shown = reflect.ValueOf(struct{ hidden interface{} }{shown}).Field(0).Elem()
+	}
+	text := fmt.Sprintf("%#v", shown)
 	if len(text) > maxShown {
 		text = strings.ToValidUTF8(text[:maxShown], "") + "..."
 	}
 	return text
 }
 
-func ask(target interface{}, arguments []reflect.Value) []interface{} {
+// ask calls a function of the other side; what crosses has these types.
+func ask(target interface{}, arguments []reflect.Value, types ...reflect.Type) []interface{} {
 	turn.Lock()
 	defer turn.Unlock()
 	call := []interface{}{target}
@@ -221,7 +269,7 @@ func ask(target interface{}, arguments []reflect.Value) []interface{} {
 		case "call":
 			answer(message, true)
 		case "raised":
-			raise(message[1])
+			raise(message[1], types)
 		default:
 			for i, change := range message[2].([]interface{}) {
 				if change != nil && i < len(arguments) {
@@ -233,17 +281,58 @@ func ask(target interface{}, arguments []reflect.Value) []interface{} {
 	}
 }
 
-func raise(data interface{}) {
+func raise(data interface{}, types []reflect.Type) {
 	raised, _ = data.(description)
 	message := fmt.Sprint(raised["message"])
-	if raised["type"] == "unsupported" {
-		panic(unsupported{message})
+	if raised["type"] == "unsupported" && judge {
+		status, known := "error", map[reflect.Type]bool{}
+		for _, t := range types {
+			if isLimited(t, known) {
+				status = "sandbox_error"
+			}
+		}
+		end(description{"status": status, "error_type": "unsupported", "message": message, "call": lastCall})
 	}
 	thrown = interface{}(message)
 	if raised["type"] != "panic" {
 		thrown = errors.New(fmt.Sprint(raised["type"], ": ", message))
 	}
 	panic(thrown)
+}
+
+// isLimited says whether the type itself is why a value cannot cross. If not, the program has put into an `interface{}`
+// what no test asks of it.
+func isLimited(t reflect.Type, known map[reflect.Type]bool) bool {
+	if limited, seen := known[t]; seen {
+		return limited
+	}
+	known[t] = true // one that holds itself may be nested too deep
+	limited := false
+	inner := func(t reflect.Type) { limited = isLimited(t, known) || limited }
+	switch t.Kind() {
+	case reflect.Chan, reflect.UnsafePointer:
+		limited = true
+	case reflect.Interface:
+		limited = t.NumMethod() > 0 && t != errorType
+	case reflect.Ptr, reflect.Slice, reflect.Array:
+		inner(t.Elem())
+	case reflect.Map:
+		inner(t.Key())
+		inner(t.Elem())
+	case reflect.Struct:
+		for i := 0; i < t.NumField(); i++ {
+			inner(t.Field(i).Type)
+		}
+	case reflect.Func:
+		for i := 0; i < t.NumIn(); i++ {
+			inner(t.In(i))
+		}
+		for i := 0; i < t.NumOut(); i++ {
+			inner(t.Out(i))
+		}
+	}
+	known[t] = limited
+	return limited
 }
 
 func answer(message []interface{}, inside bool) {
@@ -330,12 +419,8 @@ func described(problem interface{}) (kind, message string, line interface{}) {
 		kind, message = "unsupported", problem.reason
 	case runtime.Error:
 		kind, message = "runtime error", strings.TrimPrefix(problem.Error(), "runtime error: ")
-	case error:
-		message = problem.Error()
-	case fmt.Stringer:
-		message = problem.String()
-	case string:
-		message = problem
+	case error, fmt.Stringer, string:
+		message = fmt.Sprint(problem) // their methods may panic
 	default:
 		message = fmt.Sprintf("(%T) %v", problem, problem)
 	}
@@ -355,7 +440,7 @@ func described(problem interface{}) (kind, message string, line interface{}) {
 
 func encode(v reflect.Value, depth int) interface{} {
 	if depth > maxDepth {
-		panic(unsupported{"a value that is nested too deep cannot cross between the test file and the program"})
+		Refuse("a value that is nested too deep")
 	}
 	switch v.Kind() {
 	case reflect.Bool:
@@ -415,7 +500,57 @@ func encode(v reflect.Value, depth int) interface{} {
 		ours = append(ours, v)
 		return json.Number(strconv.Itoa(len(ours) - 1))
 	}
-	panic(unsupported{"a value of type " + v.Type().String() + " cannot cross between the test file and the program"})
+	Refuse("a value of type " + v.Type().String())
+	return nil
+}
+
+// Sentinels are errors that a test may ask for, each the same on both sides.
+var Sentinels = map[string]error{
+	"context.Canceled": context.Canceled, "context.DeadlineExceeded": context.DeadlineExceeded,
+	"fs.ErrClosed": fs.ErrClosed, "fs.ErrExist": fs.ErrExist, "fs.ErrInvalid": fs.ErrInvalid,
+	"fs.ErrNotExist": fs.ErrNotExist, "fs.ErrPermission": fs.ErrPermission,
+	"io.EOF": io.EOF, "io.ErrClosedPipe": io.ErrClosedPipe, "io.ErrNoProgress": io.ErrNoProgress,
+	"io.ErrShortBuffer": io.ErrShortBuffer, "io.ErrShortWrite": io.ErrShortWrite, "io.ErrUnexpectedEOF": io.ErrUnexpectedEOF,
+	"os.ErrClosed": os.ErrClosed, "os.ErrExist": os.ErrExist, "os.ErrInvalid": os.ErrInvalid,
+	"os.ErrNotExist": os.ErrNotExist, "os.ErrPermission": os.ErrPermission,
+	"strconv.ErrRange": strconv.ErrRange, "strconv.ErrSyntax": strconv.ErrSyntax,
+}
+
+// An error of the other side that wraps one of these.
+type wrapping struct {
+	text  string
+	cause error
+}
+
+func (w *wrapping) Error() string { return w.text }
+func (w *wrapping) Unwrap() error { return w.cause }
+
+// An error is the name of one of these; or its message, and the name of what it wraps.
+func encodeError(err error) description {
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		number, isNumber := e.(syscall.Errno)
+		for name, sentinel := range Sentinels {
+			switch {
+			case err == sentinel:
+				return description{"name": name}
+			case e == sentinel || isNumber && number.Is(sentinel):
+				return description{"name": name, "message": err.Error()}
+			}
+		}
+	}
+	return description{"message": err.Error()}
+}
+
+func decodeError(data description) error {
+	cause, isKnown := Sentinels[fmt.Sprint(data["name"])]
+	message, isOther := data["message"].(string)
+	switch {
+	case isKnown && isOther:
+		return &wrapping{message, cause}
+	case isKnown:
+		return cause
+	}
+	return errors.New(message)
 }
 
 // What is in an interface: an error is its message; a value of a type that only one side has is what the type is built on.
@@ -423,10 +558,10 @@ func encodeDynamic(v reflect.Value, depth int) interface{} {
 	inner := v.Elem()
 	_, known := names[pointed(inner.Type())]
 	if v.NumMethod() > 0 && v.Type() != errorType && !known {
-		panic(unsupported{"a value of type " + inner.Type().String() + " as " + v.Type().String() + " cannot cross between the test file and the program"})
+		Refuse("a value of type " + inner.Type().String() + " as " + v.Type().String())
 	}
 	if inner.Type().Implements(errorType) && inner.CanInterface() && !known {
-		return []interface{}{"error", inner.Interface().(error).Error()}
+		return []interface{}{"error", encodeError(inner.Interface().(error))}
 	}
 	inner = plain(inner)
 	return []interface{}{describe(inner.Type(), depth), encode(inner, depth+1)}
@@ -481,7 +616,7 @@ func describe(t reflect.Type, depth int) interface{} {
 		return name
 	}
 	if depth > maxDepth {
-		panic(unsupported{"the type " + t.String() + " cannot cross between the test file and the program"})
+		Refuse("the type " + t.String())
 	}
 	inner := func(t reflect.Type) interface{} { return describe(t, depth+1) }
 	switch t.Kind() {
@@ -502,7 +637,8 @@ func describe(t reflect.Type, depth int) interface{} {
 	if _, known := basic[t.Kind().String()]; known {
 		return t.Kind().String()
 	}
-	panic(unsupported{"the type " + t.String() + " cannot cross between the test file and the program"})
+	Refuse("the type " + t.String())
+	return nil
 }
 
 func typeOf(data interface{}, depth int) reflect.Type {
@@ -532,12 +668,20 @@ func typeOf(data interface{}, depth int) reflect.Type {
 		return reflect.PtrTo(inner(1))
 	case "array":
 		length, err := strconv.Atoi(string(parts[2].(json.Number)))
-		if err != nil || length < 0 || length > maxArray {
+		element := inner(1)
+		if err != nil || length < 0 {
 			panic("an array of that length")
 		}
-		return reflect.ArrayOf(length, inner(1))
+		limit(length, element)
+		return reflect.ArrayOf(length, element)
 	}
 	panic("a type that is none")
+}
+
+func limit(length int, element reflect.Type) {
+	if length > maxBytes/(int(element.Size())+1) {
+		panic("an array of that length")
+	}
 }
 
 // decode panics when the data is none of the type.
@@ -545,7 +689,7 @@ func decode(v reflect.Value, data interface{}) {
 	if !v.CanSet() { // a field of another package
 		v = reflect.NewAt(v.Type(), unsafe.Pointer(v.UnsafeAddr())).Elem()
 	}
-	if data == nil {
+	if data == nil && (canChange(v.Kind()) || v.Kind() == reflect.Func) {
 		v.Set(reflect.Zero(v.Type()))
 		return
 	}
@@ -575,24 +719,23 @@ func decode(v reflect.Value, data interface{}) {
 		v.SetString(string(text))
 	case reflect.Slice:
 		items := data.([]interface{})
+		limit(len(items), v.Type().Elem())
 		v.Set(reflect.MakeSlice(v.Type(), len(items), len(items)))
-		decodeItems(v, items)
+		decodeItems(items, v.Len(), v.Index)
 	case reflect.Array:
-		decodeItems(v, data.([]interface{}))
+		decodeItems(data.([]interface{}), v.Len(), v.Index)
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
 		fill(v, data.([]interface{}))
 	case reflect.Struct:
-		for i, item := range data.([]interface{}) {
-			decode(v.Field(i), item)
-		}
+		decodeItems(data.([]interface{}), v.NumField(), v.Field)
 	case reflect.Ptr:
 		v.Set(reflect.New(v.Type().Elem()))
 		decode(v.Elem(), data.([]interface{})[0])
 	case reflect.Interface:
 		parts := data.([]interface{})
-		if text, ok := parts[1].(string); ok && parts[0] == "error" {
-			v.Set(reflect.ValueOf(errors.New(text)))
+		if parts[0] == "error" {
+			v.Set(reflect.ValueOf(decodeError(parts[1].(description))))
 			return
 		}
 		inner := reflect.New(typeOf(parts[0], 0)).Elem()
@@ -605,9 +748,12 @@ func decode(v reflect.Value, data interface{}) {
 	}
 }
 
-func decodeItems(v reflect.Value, items []interface{}) {
+func decodeItems(items []interface{}, length int, at func(int) reflect.Value) {
+	if len(items) != length {
+		panic("items of another number")
+	}
 	for i, item := range items {
-		decode(v.Index(i), item)
+		decode(at(i), item)
 	}
 }
 
@@ -622,8 +768,13 @@ func fill(v reflect.Value, items []interface{}) {
 
 func callback(t reflect.Type, target json.Number) reflect.Value {
 	return reflect.MakeFunc(t, func(arguments []reflect.Value) []reflect.Value {
+		if judge {
+			for _, argument := range arguments {
+				refuseForeign("a function of the program", argument)
+			}
+		}
 		results := make([]reflect.Value, t.NumOut())
-		data := ask(target, arguments)
+		data := ask(target, arguments, t)
 		for i := range results {
 			results[i] = reflect.New(t.Out(i)).Elem()
 			decode(results[i], data[i])
@@ -703,6 +854,8 @@ func write(message interface{}) {
 	check(err)
 	size := len(body)
 	frame := append([]byte{byte(size >> 24), byte(size >> 16), byte(size >> 8), byte(size)}, body...)
+	writing.Lock()
+	defer writing.Unlock()
 	for len(frame) > 0 {
 		n, err := syscall.Write(channel, frame)
 		if err != nil && err != syscall.EINTR {
