@@ -157,6 +157,7 @@ def counting(f):
 config = {'debug': False}
 def debug(): return config['debug']
 def same(x): return x
+def nan(): return {'a': float('nan')}
 def fail(code): raise E(code)
 def fail2(code): raise E2(code, 'why')
 def chain():
@@ -314,6 +315,7 @@ import json\ntry:\n    bad_json()\nexcept json.JSONDecodeError as e:\n    assert
 try:\n    os_error()\nexcept FileNotFoundError as e:\n    assert e.errno == 2 and e.filename == '/nothing/there'
 try:\n    leave()\nexcept SystemExit as e:\n    assert e.code == 3
 import pytest\nwith pytest.raises(E, match='m') as info:\n    fail(3)\nassert info.value.code == 3
+import math; assert same([math.nan]) == [math.nan] and nan()['a'] != nan()['a']
 import pytest\nassert same(0.1 + 0.2) == pytest.approx(0.3)
 g = gen(3); assert next(g) == 0 and list(g) == [1, 2] and next(g, 'no') == 'no'
 g = gen(1); next(g)\ntry:\n    next(g)\nexcept StopIteration:\n    pass\nelse:\n    assert False
@@ -418,6 +420,7 @@ import asyncio; assert asyncio.run(add(1, 2)) == 4
 tally(3); assert total == 4
 from unittest.mock import patch\nwith patch('builtins.input', return_value='4'):\n    assert ask() == 4
 assert Colour.RED == 1
+a = nan(); b = nan(); assert a == b
 assert Colour.RED == Colour.BLUE
 import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertEqual(same(1), 2)\nunittest.main()
 import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertEqual(same(1), 2)

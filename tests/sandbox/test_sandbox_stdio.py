@@ -35,6 +35,8 @@ def test_a_program_s_output_is_compared(check_io: RunAsserts) -> None:
         ("1", "1.000000001", True),
         ("1e999999999", "5", False),
         ("1.001", "1.0", False),
+        ("1_0.0", "10.0", False),
+        ("\u0661.0", "1.0", False),
         ("100000001", "100000002", False),
         ("YES", "Yes", False),
         ("nan", "1.0", False),

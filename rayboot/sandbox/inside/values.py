@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import re
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -24,6 +25,8 @@ _JSON_INT_BITS = 64
 _DIVISIBLE_BITS = 1 << 16
 """Fractions and ranges of longer numbers are opaque: dividing those takes for ever, and no alarm interrupts it."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+_NAN_MODULES = ("math", "numpy")
 
 Outside = Callable[[object], Any]
 Tagged = Callable[[list[Any]], Any]
@@ -47,6 +50,8 @@ class Opaque:
 def encode(value: Any, outside: Outside, depth: int = 0) -> Any:
     """Turn a value into JSON. `outside` says what to write for a value that is not plain data."""
     kind = type(value)
+    if kind is float and value != value:
+        return _encode_nan(value)
     if kind in (NoneType, bool, str, float):
         return value
     if kind is int:
@@ -77,6 +82,15 @@ def encode(value: Any, outside: Outside, depth: int = 0) -> Any:
     ):
         return ["g", name]
     return outside(value)
+
+
+def _encode_nan(value: float) -> Any:
+    """A container compares by identity first: a NaN that has a name is one object on each side."""
+    return next((["nan", name] for name in _NAN_MODULES if _named_nan(name) is value), value)
+
+
+def _named_nan(module: str) -> Any:
+    return getattr(sys.modules.get(module), "nan", None)
 
 
 def _encode_int(value: Any) -> Any:
@@ -178,6 +192,10 @@ def decode(data: Any, tagged: Tagged | None = None) -> Any:
     Raises:
         ValueError: The data is not what `encode` writes.
     """
+    if type(data) is float and data != data:
+        return float(
+            "nan"
+        )  # JSON's reader has one object for all, and a container that holds it would equal itself
     if data is None or isinstance(data, bool | int | float | str):
         return data
     if not isinstance(data, list) or not data:
@@ -239,6 +257,7 @@ _SCALARS: dict[str, Callable[..., Any]] = {
     "N": decode_array,
     "e": lambda: Ellipsis,
     "D": Decimal,
+    "nan": lambda module: (module in _NAN_MODULES and _named_nan(module)) or float("nan"),
     "F": _of_divisible(Fraction),
     "x": lambda type_name, text, truth: Opaque(str(type_name)[:80], str(text)[:200], bool(truth)),
 }
