@@ -158,6 +158,13 @@ config = {'debug': False}
 def debug(): return config['debug']
 def same(x): return x
 def nan(): return {'a': float('nan')}
+def library():
+    import logging, threading, xml.etree.ElementTree
+    return [logging.getLogger('q'), threading.Thread(), xml.etree.ElementTree.fromstring('<a/>')]
+def stepped(it):
+    first = next(it); second = it.send(first); it.close(); return first, second
+def peeked(it): return next(it), it.peek()
+def looping(): a = [1]; a.append({'in': a}); return a
 def fail(code): raise E(code)
 def fail2(code): raise E2(code, 'why')
 def chain():
@@ -251,6 +258,12 @@ def doc(a, b=2):
 # Each is run by Python itself too, in one namespace with the program.
 RIGHT = r"""
 assert Point(1, 2).x == 1
+from collections import Counter; assert Counter(gen(2)) == Counter([0, 1])
+import logging, threading, xml.etree.ElementTree as ET; a, b, c = library(); assert isinstance(a, logging.Logger) and isinstance(b, threading.Thread) and isinstance(c, ET.Element | str) and not isinstance(a, (ET.Element, int)) and a.name == 'q'
+import logging, re, types, unittest\nfrom collections.abc import Callable, Iterable\nclass T(unittest.TestCase):\n    def test_a(self):\n        for kind, value in ((logging.Logger, library()[0]), (types.GeneratorType, gen(2)), (Iterable, gen(2)), (types.FunctionType, same), (Callable, same), (re.Match, match('1')), (enum.Enum, Colour.RED)): self.assertIsInstance(value, kind)\n        self.assertNotIsInstance(gen(2), types.FunctionType)\nunittest.main()
+import json\ntry:\n    json.dumps(Base())\nexcept TypeError:\n    pass\nelse:\n    assert False
+def g():\n    x = yield 1\n    yield x * 2\nassert stepped(g()) == (1, 2)
+class It:\n    def __iter__(self): return self\n    def __next__(self): return 1\n    def peek(self): return 2\nassert peeked(It()) == (1, 2)
 p = same(Point(1, 2)); assert p == Point(1, 2) and p.y == 2 and p._asdict() == {'x': 1, 'y': 2}
 assert Point(1, 2)._replace(x=5) == (5, 2)
 assert isinstance(same(Point(1, 2)), Point)
@@ -438,6 +451,7 @@ import io; assert same(io.StringIO('a')).read() == 'a'
 from unittest.mock import Mock; assert apply(Mock(return_value=5)) == 5
 from unittest.mock import patch\nwith patch('random.randint', return_value=3):\n    assert draw() == 3
 assert globals()['same'](1) == 1
+class Own: pass\nassert not isinstance(V(1), Own)
 assert Celsius(1) == 1 and V(1) == V(1) and Folded('A') == Folded('a')
 """
 
@@ -473,6 +487,22 @@ def test_what_is_right_in_plain_python_passes(check: RunAsserts, test: str) -> N
 @pytest.mark.parametrize("test", each(WRONG))
 def test_what_is_wrong_does_not_pass(check: RunAsserts, test: str) -> None:
     assert not check(PROGRAM, test).passed
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "assert '-'.join(f(1)) == 'a-b'",
+        "for x in f(1): assert '%d' % x == '1'",
+        "for x in f(1): assert x in 'abc'",
+        "import re; assert re.match('a', f(1)[0])",
+        "from decimal import Decimal; assert Decimal(f(1)[0]) == 1",
+    ],
+)
+def test_an_object_where_data_is_due_is_the_program_s_error(check: RunAsserts, test: str) -> None:
+    verdict = check("class Y: pass\ndef f(x): return [Y()]", test)
+    assert (verdict.status, verdict.error_type) == ("error", "TypeError"), verdict
+    assert "Y" in verdict.message
 
 
 @pytest.mark.parametrize("test", each(LIMITS))

@@ -302,8 +302,8 @@ class _Answers:
             case ["q", number, *items]:
                 kind: Any = self._kept[number]
                 return tuple.__new__(kind, map(self._decode, items))
-            case ["j", number]:
-                return _Given(lambda: self._call_back(number, (), {}))
+            case ["j", methods]:
+                return _Given({name: self._decode(method) for name, method in methods.items()})
             case ["E", name, bases, number, *args]:
                 kinds = [self._decode(base) for base in bases]
                 kind = kinds[0] if name == kinds[0].__name__ else type(name, tuple(kinds), {})
@@ -384,6 +384,7 @@ class _Answers:
     def _about_object(self, value: object, known: bool) -> dict[str, Any]:
         kind = type(value)
         about: dict[str, Any] = {"equal": _equality(kind), "contains": hasattr(kind, "__contains__")}
+        about["is_own"] = kind.__module__ == MODULE_NAME
         if about["equal"] != "identity" and not known:
             about["state"] = self._encode(_state(value))
         if kind is CoroutineType:
@@ -414,16 +415,16 @@ class Unreached(Exception):
 
 
 class _Given:
-    """An iterator of the test's."""
+    """An iterator of the test's, with its methods."""
 
-    def __init__(self, following: Callable[[], Any]) -> None:
-        self._following = following
+    def __init__(self, methods: dict[str, Callable[..., Any]]) -> None:
+        vars(self).update(methods)
 
     def __iter__(self) -> _Given:
         return self
 
     def __next__(self) -> Any:
-        return self._following()
+        return vars(self)["__next__"]()
 
 
 _NOT_OWN_NAMES = """

@@ -75,6 +75,17 @@ class ProgramStopped(BaseException):
         self.description = description
 
 
+def _named(kind: Any) -> list[Any]:
+    """A class by its name."""
+    module, name = getattr(kind, "__module__", "__main__"), getattr(kind, "__qualname__", "")
+    if not isinstance(kind, type) or module == "__main__" or "<locals>" in name:
+        raise CannotCross(
+            f"the test asks whether something of the program's is a {name or kind}: the sandbox's limit is that only "
+            "classes of modules are known there"
+        )
+    return ["m", module, name]
+
+
 class Link:
     """Requests to the program, one at a time, each with its number."""
 
@@ -100,6 +111,8 @@ class Link:
         self.is_reporting = False
         self.last_call = ""
         self.last_result: Any = None
+        self.given: dict[int, Remote] = {}
+        """Objects that have come since the last call, by number."""
 
     def start(self, number: int) -> None:
         self._number = number
@@ -129,6 +142,7 @@ class Link:
             value = self._request("call", self._write(function), arguments, keywords)
         except (StopIteration, StopAsyncIteration) as error:
             raise (error if name in _ENDING else _not_an_end(error)) from None
+        self.given.clear()
         self.last_result = self.read(value)
         return self.last_result
 
@@ -157,6 +171,11 @@ class Link:
         except (StopIteration, StopAsyncIteration) as error:
             raise (error if operation in ("next", "anext") else _not_an_end(error)) from None
         return self._read(value, str(arguments[0]) if operation == "getattr" else "")
+
+    def is_of(self, operation: str, target: Any, kind: Any) -> bool:
+        """`is_a` or `issubclass`, of the program's copy of a class, whichever module has it."""
+        written = self._write(kind) if reference(kind) or number_of(kind) is not None else _named(kind)
+        return bool(self.read(self._request("operate", operation, self._write(target), [written])))
 
     def ask(self, what: str, target: Any) -> Any:
         """`state`, `data`; `step` or `cancel`, of the task that awaits it."""
@@ -284,7 +303,11 @@ class Link:
             return self._callback(value)
         is_file_or_mock = isinstance(value, io.IOBase) or hasattr(value, "assert_called")
         if hasattr(type(value), "__next__") and not is_file_or_mock:
-            return ["j", self._callback(value.__next__)[1]]
+            names = [name for name in dir(value) if name == "__next__" or name[:1] != "_"]
+            methods = {
+                name: getattr(value, name) for name in names if callable(getattr(type(value), name, None))
+            }
+            return ["j", {name: self._callback(method) for name, method in methods.items()}]
         raise CannotCross(
             f"the test passes the program a {type(value).__name__}: the sandbox's limit is that only data, functions "
             "and iterators can be passed"
@@ -353,7 +376,10 @@ class Link:
             known: dict[str, Any] = object.__getattribute__(found, "_about")
             known["truth"] = bool(about.get("truth"))
             if "state" in about:
+                given = self.given.copy()
                 known["state"] = (self._read(about["state"], ""), self.changes)
+                self.given = given  # not what it consists of
+            self.given[number] = found
         return found
 
     def _made(self, number: int, about: dict[str, Any], name: str, base_data: Any) -> Any:
