@@ -82,6 +82,11 @@ def test_white_space_and_rounding_do_not_count(
         "print(int(input()) + int(input()), file=out)",
         "class Sum:\n    def __init__(self): self.sum = int(input()) + int(input())\n"
         "    def __del__(self): print(self.sum)\nsum = Sum()",
+        "class Sum:\n    def __init__(self): self.sum, self.own = int(input()) + int(input()), self\n"
+        "    def __del__(self): print(self.sum)\nsum = Sum()",
+        "import sys\nprint(int(input()) + int(input()))\ndel sys.stdout",
+        "import os, shutil\nos.mkdir('a')\nopen('a/b', 'w').write(str(int(input()) + int(input())))\n"
+        "shutil.copytree('a', 'c')\nprint(open(shutil.copy2('c/b', 'd')).read())",
         "import os\nos.write(1, str(int(input()) + int(input())).encode())",
         "import sys\nsys.setrecursionlimit(10 ** 6)\nsys.stdin = open(0)\nprint(int(input()) + int(input()))",
     ],

@@ -75,9 +75,9 @@ def serve(channel: Any, code: CodeType | str, prelude: str, setup_code: str) -> 
 
 
 def flush() -> None:
-    for stream in (sys.__stdout__, sys.__stderr__, sys.stdout, sys.stderr):
+    for name in ("__stdout__", "__stderr__", "stdout", "stderr"):  # a program may have deleted one
         try:
-            stream.flush()  # type: ignore[union-attr]
+            getattr(sys, name).flush()
         except Exception:
             continue
 
