@@ -261,6 +261,7 @@ assert Point(1, 2).x == 1
 from collections import Counter; assert Counter(gen(2)) == Counter([0, 1])
 import logging, threading, xml.etree.ElementTree as ET; a, b, c = library(); assert isinstance(a, logging.Logger) and isinstance(b, threading.Thread) and isinstance(c, ET.Element | str) and not isinstance(a, (ET.Element, int)) and a.name == 'q'
 import logging, re, types, unittest\nfrom collections.abc import Callable, Iterable\nclass T(unittest.TestCase):\n    def test_a(self):\n        for kind, value in ((logging.Logger, library()[0]), (types.GeneratorType, gen(2)), (Iterable, gen(2)), (types.FunctionType, same), (Callable, same), (re.Match, match('1')), (enum.Enum, Colour.RED)): self.assertIsInstance(value, kind)\n        self.assertNotIsInstance(gen(2), types.FunctionType)\nunittest.main()
+a = looping(); assert a[0] == 1 and a[1]['in'][1]['in'][0] == 1; a[0] = 2; assert same(a)[0] == 2 and a[1]['in'][0] == 2
 import json\ntry:\n    json.dumps(Base())\nexcept TypeError:\n    pass\nelse:\n    assert False
 def g():\n    x = yield 1\n    yield x * 2\nassert stepped(g()) == (1, 2)
 class It:\n    def __iter__(self): return self\n    def __next__(self): return 1\n    def peek(self): return 2\nassert peeked(It()) == (1, 2)
