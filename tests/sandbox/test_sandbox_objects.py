@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import decimal
 import io
 import sys
 from collections.abc import Callable
@@ -209,6 +210,10 @@ total = 0
 def tally(x):
     global total; total += x; calls.append(x)
 def hello(name): print('hello', name)
+def complain(): import sys; print('no', file=sys.stderr)
+def told(): import os, sys; return sys.argv[1:], os.environ.get('TOLD')
+def home(): import os; os.chdir('/')
+def precise(): import decimal; decimal.getcontext().prec = 5
 def ask(): return int(input('? ')) + 1
 def draw(): return random.randint(1, 1000)
 def deep(n): return 0 if n == 0 else 1 + deep(n - 1)
@@ -356,6 +361,9 @@ tally(3); assert total == 3 and calls == [3]; tally(4); assert total == 7 and ca
 tally(1); calls.clear(); tally(2); assert calls == [2]
 x = shared(); tally(5); assert x[-1] == 5 and shared() is shared()
 from contextlib import redirect_stdout; import io\nwith redirect_stdout(io.StringIO()) as out:\n    hello('you')\nassert out.getvalue() == 'hello you' + chr(10)
+from contextlib import redirect_stderr; import io\nwith redirect_stderr(io.StringIO()) as out:\n    complain()\nassert out.getvalue() == 'no' + chr(10)
+import os, sys; sys.argv = ['p', 'x']; os.environ['TOLD'] = 'y'; assert told() == (['x'], 'y'); del os.environ['TOLD']; assert told() == (['x'], None)
+import os, sys; from unittest.mock import patch\nwith patch.dict(os.environ, {'TOLD': 'y'}), patch.object(sys, 'argv', ['p', 'x']):\n    assert told() == (['x'], 'y')\nassert told()[1] is None
 import io, sys\nold, sys.stdout = sys.stdout, io.StringIO()\nhello('a'); got = sys.stdout.getvalue(); sys.stdout = old\nassert got == 'hello a' + chr(10)
 from unittest.mock import patch\nwith patch('builtins.input', return_value='4'):\n    assert ask() == 5
 from unittest.mock import patch\nwith patch('builtins.input', side_effect=['1', '2']) as m:\n    assert ask() == 2 and ask() == 3\nassert m.call_count == 2
@@ -452,6 +460,8 @@ import io; assert same(io.StringIO('a')).read() == 'a'
 from unittest.mock import Mock; assert apply(Mock(return_value=5)) == 5
 from unittest.mock import patch\nwith patch('random.randint', return_value=3):\n    assert draw() == 3
 assert globals()['same'](1) == 1
+import os; home(); assert os.getcwd() == '/'
+import decimal; precise(); assert decimal.getcontext().prec == 5
 class Own: pass\nassert not isinstance(V(1), Own)
 assert Celsius(1) == 1 and V(1) == V(1) and Folded('A') == Folded('a')
 """
@@ -464,10 +474,11 @@ def each(table: str) -> list[str]:
 def plainly(test: str) -> bool:
     """What Python says."""
     module = ModuleType("__main__")
-    limit, main = sys.getrecursionlimit(), sys.modules["__main__"]
+    limit, main, argv = sys.getrecursionlimit(), sys.modules["__main__"], sys.argv
     sys.modules["__main__"] = module
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        streams = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+        with streams[0], streams[1], contextlib.chdir("."), decimal.localcontext():
             exec(compile(PROGRAM + "\n" + test, "<test>", "exec", dont_inherit=True), module.__dict__)
     except SystemExit as exit:
         return not exit.code
@@ -475,7 +486,7 @@ def plainly(test: str) -> bool:
         return False
     finally:
         sys.setrecursionlimit(limit)
-        sys.modules["__main__"] = main
+        sys.modules["__main__"], sys.argv = main, argv
     return True
 
 

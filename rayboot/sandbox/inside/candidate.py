@@ -15,6 +15,7 @@ import linecache
 import marshal
 import math
 import operator
+import os
 import sys
 import threading
 from collections import namedtuple
@@ -171,19 +172,24 @@ class _Answers:
 
     def _within(self, more: dict[str, Any], surroundings: dict[str, Any], what: str, *details: Any) -> Any:
         """Answer a request while standard streams, `input` or `print` are what the test has made of them."""
-        before = sys.stdout, sys.stdin, builtins.input, builtins.print
-        printed, read = io.StringIO(), io.StringIO(surroundings.get("stdin", ""))
+        before = sys.stdout, sys.stderr, sys.stdin, builtins.input, builtins.print
+        printed = {name: io.StringIO() for name in surroundings["printing"]}
+        read = io.StringIO(surroundings.get("stdin", ""))
+        sys.argv = sys.argv if surroundings["argv"] is None else surroundings["argv"]
+        for name, value in surroundings["environ"].items():
+            os.environ.pop(name, None)
+            os.environ |= {} if value is None else {name: value}
         try:
-            if surroundings["stdout"]:
-                sys.stdout = printed
+            for name, stream in printed.items():
+                setattr(sys, name, stream)
             if "stdin" in surroundings:
                 sys.stdin = read
             for name, function in surroundings["functions"].items():
                 setattr(builtins, name, self._decode(function))
             return getattr(self, f"_{what}")(more, *details)
         finally:
-            sys.stdout, sys.stdin, builtins.input, builtins.print = before
-            more |= {"printed": printed.getvalue(), "read": read.tell()}
+            sys.stdout, sys.stderr, sys.stdin, builtins.input, builtins.print = before
+            more |= {"printed": [stream.getvalue() for stream in printed.values()], "read": read.tell()}
 
     def _eval(self, more: dict[str, Any], code: str, builtin_names: list[str]) -> Any:
         """The value of an expression, for a comparison outside; the program must have one of the names, if any."""

@@ -34,7 +34,7 @@ _FORWARDED = {
     "typing": "get_type_hints",
 }
 """What asks about a function, a class or an object of the program's is done there."""
-_DONE_TWICE = {"random": "seed", "sys": "setrecursionlimit"}
+_DONE_TWICE = {"random": "seed", "numpy.random": "seed", "sys": "setrecursionlimit"}
 _DONE_THERE = {"asyncio": "sleep", "time": "sleep"}
 """What the test does to the interpreter is done to the program's, too."""
 _UNSEEN = {
@@ -44,6 +44,11 @@ _UNSEEN = {
     "assertWarns": "warnings of the program",
     "assertWarnsRegex": "warnings of the program",
     "patch": "names that the test replaces, but for input and print",
+    "environ": "the program's os.environ",
+    "getenv": "the program's os.environ",
+    "getcwd": "the program's directory",
+    "getcontext": "the program's context of decimals",
+    "testmod": "the program's docstrings",
     "globals": "the program's names in globals()",
     "capsys": "what a fixture of pytest sees",
     "tracemalloc": "the program's memory",
@@ -169,7 +174,7 @@ class _Session:
                 self._replace(module, functions.split(), self._forwarded)
         for how, table in ((self._done_twice, _DONE_TWICE), (self._done_there, _DONE_THERE)):
             for module, function in table.items():
-                if function in names and module in self._mentioned:
+                if function in names and module.partition(".")[0] in self._mentioned:
                     self._replace(module, [function], how)
         return frozenset(names)
 

@@ -6,6 +6,7 @@ import builtins
 import collections
 import inspect
 import io
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Generator
@@ -100,7 +101,8 @@ class Link:
         self._coroutines: dict[int, tuple[Any, int]] = {}
         self.is_busy = False
         """Whether the program may be at work while the test does nothing: coroutines, and threads that call back."""
-        self._streams = (sys.stdout, sys.stdin)
+        self._streams = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr")}
+        self._argv, self._environ = list(sys.argv), dict(os.environ)
         self._functions = {name: getattr(builtins, name) for name in ("input", "print")}
         self.named: set[str] = set()
         """Names in the tests that may be those of the program's own classes; a function's is none."""
@@ -210,7 +212,7 @@ class Link:
             if not isinstance(more, dict):
                 raise ProgramStopped(None, "a malformed reply")
             if surroundings:
-                self._after(surroundings, str(more.pop("printed", "")), more.pop("read", 0))
+                self._after(surroundings, more.pop("printed", []), more.pop("read", 0))
             try:
                 self._shared.apply(more, self.read)
             except (AttributeError, LookupError, TypeError, ValueError) as error:
@@ -237,24 +239,34 @@ class Link:
         return reply[1:]
 
     def _surroundings(self) -> dict[str, Any]:
-        """What the test has replaced for the time of a call: streams, `input`, `print`."""
+        """What the test has replaced for the time of a call: streams, `input`, `print`; and once, arguments and
+        variables of the environment."""
         changed = [
             name for name, function in self._functions.items() if getattr(builtins, name) is not function
         ]
-        stdout, stdin = self._streams
-        if not changed and sys.stdout is stdout and sys.stdin is stdin:
+        streams = [name for name, stream in self._streams.items() if getattr(sys, name) is not stream]
+        environ = dict(os.environ)
+        if not changed and not streams and sys.argv == self._argv and environ == self._environ:
             return {}
         functions = {
             name: self._callback(partial(_ANSWERS[name], getattr(builtins, name))) for name in changed
         }
-        found: dict[str, Any] = {"stdout": sys.stdout is not stdout, "functions": functions}
-        if sys.stdin is not stdin:
+        gone = dict.fromkeys(self._environ.keys() - environ.keys())
+        differing = {key: value for key, value in environ.items() if self._environ.get(key) != value}
+        found: dict[str, Any] = {
+            "printing": [name for name in streams if name != "stdin"],
+            "functions": functions,
+            "argv": None if sys.argv == self._argv else list(map(str, sys.argv)),
+            "environ": {**gone, **differing},
+        }
+        self._argv, self._environ = list(sys.argv), environ
+        if "stdin" in streams:
             found["stdin"] = sys.stdin.read()
         return found
 
-    def _after(self, surroundings: dict[str, Any], printed: str, read: Any) -> None:
-        if surroundings["stdout"]:
-            sys.stdout.write(printed)
+    def _after(self, surroundings: dict[str, Any], printed: Any, read: Any) -> None:
+        for name, text in zip(surroundings["printing"], printed, strict=False):
+            getattr(sys, name).write(str(text))
         if "stdin" in surroundings and isinstance(sys.stdin, io.StringIO) and isinstance(read, int):
             sys.stdin.seek(sys.stdin.tell() - len(surroundings["stdin"]) + read)
 

@@ -211,8 +211,7 @@ def decode(data: Any, tagged: Tagged | None = None, above: tuple[Any, ...] = ())
     if tag in ("l", "t"):
         items: list[Any] = []
         deeper = (*above, items)
-        for i in range(1, len(data)):
-            items.append(decode(data[i], tagged, deeper))
+        items.extend(decode(data[i], tagged, deeper) for i in range(1, len(data)))
         return items if tag == "l" else tuple(items)
     try:
         return _decode_rare(tag, data, tagged, above)
