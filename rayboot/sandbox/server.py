@@ -88,12 +88,16 @@ class Server:
 
         Raises:
             UserError: The tier is C, and weak isolation is not allowed.
+            RaybootError: It does not start.
         """
-        self._channel.settimeout(START_SECONDS)
         try:
-            hello = self._receive()
+            self._greet()
         except (OSError, EOFError, ValueError) as error:
             raise RaybootError(f"the sandbox's server did not start: {error}") from error
+
+    def _greet(self) -> None:
+        self._channel.settimeout(START_SECONDS)
+        hello = self._receive()
         self.tier, self.reasons = hello["tier"], tuple(hello["reasons"])
         self.counts_memory = hello["counts_memory"]
         self._ready = True
@@ -113,7 +117,7 @@ class Server:
                 raise RaybootError("the sandbox is closed")
             try:
                 if not self._ready:
-                    self.wait_ready()
+                    self._greet()
                 self._channel.settimeout(limits.timeout + GRACE_SECONDS)
                 framing.send(self._channel, request)
                 return Verdict(**self._receive(), tier=self.tier)

@@ -198,6 +198,28 @@ def f(x): return x
         assert check(program, ONE, limits=Limits(timeout=2.0)).status in ("error", "output_limit", "timeout")
 
 
+ENDLESS = {
+    "keys": '["y", "builtins", "dict_keys", ["l", *keys]]',
+    "items": '["y", "collections", "OrderedDict", ["l", *[["t", key, 1] for key in keys]]]',
+    "counts": '["y", "collections", "Counter", ["d", *[part for key in keys for part in (key, 1)]]]',
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_an_answer_that_is_endless_to_read_is_a_timeout(check: RunAsserts, kind: str) -> None:
+    program = f"""
+import json, os
+keys = [["i", hex(k * ((1 << 61) - 1))] for k in range(1, 30000)]  # all of one hash
+body = json.dumps([1, "ok", {ENDLESS[kind]}, {{}}]).encode()
+def f(x):
+    data = len(body).to_bytes(4, "big") + body
+    while data: data = data[os.write(3, data):]
+    os._exit(0)
+"""
+    verdict = check(program, ONE, limits=Limits(timeout=1.0))
+    assert verdict.status == "timeout", verdict
+
+
 def test_folders_of_killed_owners_are_removed_and_those_in_use_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import decimal
 import io
 import sys
 from collections.abc import Callable
@@ -157,6 +158,14 @@ def counting(f):
 config = {'debug': False}
 def debug(): return config['debug']
 def same(x): return x
+def nan(): return {'a': float('nan')}
+def library():
+    import logging, threading, xml.etree.ElementTree
+    return [logging.getLogger('q'), threading.Thread(), xml.etree.ElementTree.fromstring('<a/>')]
+def stepped(it):
+    first = next(it); second = it.send(first); it.close(); return first, second
+def peeked(it): return next(it), it.peek()
+def looping(): a = [1]; a.append({'in': a}); return a
 def fail(code): raise E(code)
 def fail2(code): raise E2(code, 'why')
 def chain():
@@ -201,6 +210,10 @@ total = 0
 def tally(x):
     global total; total += x; calls.append(x)
 def hello(name): print('hello', name)
+def complain(): import sys; print('no', file=sys.stderr)
+def told(): import os, sys; return sys.argv[1:], os.environ.get('TOLD')
+def home(): import os; os.chdir('/')
+def precise(): import decimal; decimal.getcontext().prec = 5
 def ask(): return int(input('? ')) + 1
 def draw(): return random.randint(1, 1000)
 def deep(n): return 0 if n == 0 else 1 + deep(n - 1)
@@ -250,6 +263,13 @@ def doc(a, b=2):
 # Each is run by Python itself too, in one namespace with the program.
 RIGHT = r"""
 assert Point(1, 2).x == 1
+from collections import Counter; assert Counter(gen(2)) == Counter([0, 1])
+import logging, threading, xml.etree.ElementTree as ET; a, b, c = library(); assert isinstance(a, logging.Logger) and isinstance(b, threading.Thread) and isinstance(c, ET.Element | str) and not isinstance(a, (ET.Element, int)) and a.name == 'q'
+import logging, re, types, unittest\nfrom collections.abc import Callable, Iterable\nclass T(unittest.TestCase):\n    def test_a(self):\n        for kind, value in ((logging.Logger, library()[0]), (types.GeneratorType, gen(2)), (Iterable, gen(2)), (types.FunctionType, same), (Callable, same), (re.Match, match('1')), (enum.Enum, Colour.RED)): self.assertIsInstance(value, kind)\n        self.assertNotIsInstance(gen(2), types.FunctionType)\nunittest.main()
+a = looping(); assert a[0] == 1 and a[1]['in'][1]['in'][0] == 1; a[0] = 2; assert same(a)[0] == 2 and a[1]['in'][0] == 2
+import json\ntry:\n    json.dumps(Base())\nexcept TypeError:\n    pass\nelse:\n    assert False
+def g():\n    x = yield 1\n    yield x * 2\nassert stepped(g()) == (1, 2)
+class It:\n    def __iter__(self): return self\n    def __next__(self): return 1\n    def peek(self): return 2\nassert peeked(It()) == (1, 2)
 p = same(Point(1, 2)); assert p == Point(1, 2) and p.y == 2 and p._asdict() == {'x': 1, 'y': 2}
 assert Point(1, 2)._replace(x=5) == (5, 2)
 assert isinstance(same(Point(1, 2)), Point)
@@ -314,6 +334,7 @@ import json\ntry:\n    bad_json()\nexcept json.JSONDecodeError as e:\n    assert
 try:\n    os_error()\nexcept FileNotFoundError as e:\n    assert e.errno == 2 and e.filename == '/nothing/there'
 try:\n    leave()\nexcept SystemExit as e:\n    assert e.code == 3
 import pytest\nwith pytest.raises(E, match='m') as info:\n    fail(3)\nassert info.value.code == 3
+import math; assert same([math.nan]) == [math.nan] and nan()['a'] != nan()['a']
 import pytest\nassert same(0.1 + 0.2) == pytest.approx(0.3)
 g = gen(3); assert next(g) == 0 and list(g) == [1, 2] and next(g, 'no') == 'no'
 g = gen(1); next(g)\ntry:\n    next(g)\nexcept StopIteration:\n    pass\nelse:\n    assert False
@@ -340,6 +361,9 @@ tally(3); assert total == 3 and calls == [3]; tally(4); assert total == 7 and ca
 tally(1); calls.clear(); tally(2); assert calls == [2]
 x = shared(); tally(5); assert x[-1] == 5 and shared() is shared()
 from contextlib import redirect_stdout; import io\nwith redirect_stdout(io.StringIO()) as out:\n    hello('you')\nassert out.getvalue() == 'hello you' + chr(10)
+from contextlib import redirect_stderr; import io\nwith redirect_stderr(io.StringIO()) as out:\n    complain()\nassert out.getvalue() == 'no' + chr(10)
+import os, sys; sys.argv = ['p', 'x']; os.environ['TOLD'] = 'y'; assert told() == (['x'], 'y'); del os.environ['TOLD']; assert told() == (['x'], None)
+import os, sys; from unittest.mock import patch\nwith patch.dict(os.environ, {'TOLD': 'y'}), patch.object(sys, 'argv', ['p', 'x']):\n    assert told() == (['x'], 'y')\nassert told()[1] is None
 import io, sys\nold, sys.stdout = sys.stdout, io.StringIO()\nhello('a'); got = sys.stdout.getvalue(); sys.stdout = old\nassert got == 'hello a' + chr(10)
 from unittest.mock import patch\nwith patch('builtins.input', return_value='4'):\n    assert ask() == 5
 from unittest.mock import patch\nwith patch('builtins.input', side_effect=['1', '2']) as m:\n    assert ask() == 2 and ask() == 3\nassert m.call_count == 2
@@ -418,6 +442,7 @@ import asyncio; assert asyncio.run(add(1, 2)) == 4
 tally(3); assert total == 4
 from unittest.mock import patch\nwith patch('builtins.input', return_value='4'):\n    assert ask() == 4
 assert Colour.RED == 1
+a = nan(); b = nan(); assert a == b
 assert Colour.RED == Colour.BLUE
 import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertEqual(same(1), 2)\nunittest.main()
 import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertEqual(same(1), 2)
@@ -435,6 +460,9 @@ import io; assert same(io.StringIO('a')).read() == 'a'
 from unittest.mock import Mock; assert apply(Mock(return_value=5)) == 5
 from unittest.mock import patch\nwith patch('random.randint', return_value=3):\n    assert draw() == 3
 assert globals()['same'](1) == 1
+import os; home(); assert os.getcwd() == '/'
+import decimal; precise(); assert decimal.getcontext().prec == 5
+class Own: pass\nassert not isinstance(V(1), Own)
 assert Celsius(1) == 1 and V(1) == V(1) and Folded('A') == Folded('a')
 """
 
@@ -446,10 +474,11 @@ def each(table: str) -> list[str]:
 def plainly(test: str) -> bool:
     """What Python says."""
     module = ModuleType("__main__")
-    limit, main = sys.getrecursionlimit(), sys.modules["__main__"]
+    limit, main, argv = sys.getrecursionlimit(), sys.modules["__main__"], sys.argv
     sys.modules["__main__"] = module
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        streams = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+        with streams[0], streams[1], contextlib.chdir("."), decimal.localcontext():
             exec(compile(PROGRAM + "\n" + test, "<test>", "exec", dont_inherit=True), module.__dict__)
     except SystemExit as exit:
         return not exit.code
@@ -457,7 +486,7 @@ def plainly(test: str) -> bool:
         return False
     finally:
         sys.setrecursionlimit(limit)
-        sys.modules["__main__"] = main
+        sys.modules["__main__"], sys.argv = main, argv
     return True
 
 
@@ -470,6 +499,22 @@ def test_what_is_right_in_plain_python_passes(check: RunAsserts, test: str) -> N
 @pytest.mark.parametrize("test", each(WRONG))
 def test_what_is_wrong_does_not_pass(check: RunAsserts, test: str) -> None:
     assert not check(PROGRAM, test).passed
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "assert '-'.join(f(1)) == 'a-b'",
+        "for x in f(1): assert '%d' % x == '1'",
+        "for x in f(1): assert x in 'abc'",
+        "import re; assert re.match('a', f(1)[0])",
+        "from decimal import Decimal; assert Decimal(f(1)[0]) == 1",
+    ],
+)
+def test_an_object_where_data_is_due_is_the_program_s_error(check: RunAsserts, test: str) -> None:
+    verdict = check("class Y: pass\ndef f(x): return [Y()]", test)
+    assert (verdict.status, verdict.error_type) == ("error", "TypeError"), verdict
+    assert "Y" in verdict.message
 
 
 @pytest.mark.parametrize("test", each(LIMITS))

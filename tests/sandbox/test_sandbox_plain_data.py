@@ -99,10 +99,12 @@ def test_other_values_are_opaque_and_equal_to_nothing() -> None:
     assert bool(decode(encode(object(), opaque))) is True
 
 
-def test_a_list_that_holds_itself_is_cut() -> None:
+def test_a_list_that_holds_itself_does_so_again_and_a_deep_one_is_cut() -> None:
     items: list[Any] = []
-    items.append(items)
-    assert decode(encode(items, opaque))
+    items.append((items, {1: items}))
+    again = decode(json.loads(json.dumps(encode(items, opaque))))
+    assert again[0][0] is again
+    assert again[0][1][1] is again
     deep: Any = []
     for _ in range(MAX_DEPTH * 2):
         deep = [deep]

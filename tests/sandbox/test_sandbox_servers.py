@@ -15,7 +15,7 @@ import pytest
 
 from rayboot.errors import RaybootError
 from rayboot.problems.types import AssertTest, StdioTest
-from rayboot.sandbox import Job, Limits, Sandbox, detect_tier
+from rayboot.sandbox import Job, Limits, Sandbox, detect_tier, server
 
 RIGHT = Job(program="def f(x): return x", tests=(AssertTest(code="assert f(1) == 1"),))
 
@@ -59,9 +59,9 @@ def test_a_program_that_kills_its_server_three_times_is_the_sandbox_s_error() ->
 
         def kill_always() -> None:
             while not stop.wait(0.2):
-                server = sandbox._servers[0]
-                if server._ready:
-                    server._process.kill()
+                found = sandbox._servers[0]
+                if found._ready:
+                    found._process.kill()
 
         killer = threading.Thread(target=kill_always)
         killer.start()
@@ -79,6 +79,33 @@ def test_a_fork_server_that_hangs_is_replaced() -> None:
         os.kill(fork_server, signal.SIGSTOP)
         assert sandbox.run_job(RIGHT).passed
         assert children(sandbox._servers[0]._process.pid) != [fork_server]
+
+
+def test_a_fork_server_that_hangs_while_a_judge_waits_is_replaced_once(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    tests = (AssertTest(code="for i in range(3): assert f(i) == i"),)
+    hanging = Job(program="import time\ndef f(x): time.sleep(60)", tests=tests, limits=Limits(timeout=2.0))
+    with Sandbox() as sandbox:
+        (fork_server,) = children(sandbox._servers[0]._process.pid)
+        stopper = threading.Timer(1.0, os.kill, (fork_server, signal.SIGSTOP))
+        stopper.start()
+        assert sandbox.run_job(hanging).status == "timeout"
+        stopper.join()
+        assert sandbox.run_job(RIGHT).passed
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_server_whose_replacement_does_not_start_is_the_sandbox_s_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Sandbox() as sandbox:
+        with monkeypatch.context() as patch:
+            patch.setattr(server, "START_SECONDS", 1e-6)
+            os.kill(sandbox._servers[0]._process.pid, signal.SIGKILL)
+            verdict = sandbox.run_job(RIGHT)
+            assert (verdict.status, verdict.message) == ("sandbox_error", "the server hung, 3 times")
+        assert sandbox.run_job(RIGHT).passed
 
 
 def test_a_very_long_program_is_compiled_under_its_own_limits() -> None:

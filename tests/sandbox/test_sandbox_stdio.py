@@ -35,6 +35,8 @@ def test_a_program_s_output_is_compared(check_io: RunAsserts) -> None:
         ("1", "1.000000001", True),
         ("1e999999999", "5", False),
         ("1.001", "1.0", False),
+        ("1_0.0", "10.0", False),
+        ("\u0661.0", "1.0", False),
         ("100000001", "100000002", False),
         ("YES", "Yes", False),
         ("nan", "1.0", False),
@@ -80,6 +82,11 @@ def test_white_space_and_rounding_do_not_count(
         "print(int(input()) + int(input()), file=out)",
         "class Sum:\n    def __init__(self): self.sum = int(input()) + int(input())\n"
         "    def __del__(self): print(self.sum)\nsum = Sum()",
+        "class Sum:\n    def __init__(self): self.sum, self.own = int(input()) + int(input()), self\n"
+        "    def __del__(self): print(self.sum)\nsum = Sum()",
+        "import sys\nprint(int(input()) + int(input()))\ndel sys.stdout",
+        "import os, shutil\nos.mkdir('a')\nopen('a/b', 'w').write(str(int(input()) + int(input())))\n"
+        "shutil.copytree('a', 'c')\nprint(open(shutil.copy2('c/b', 'd')).read())",
         "import os\nos.write(1, str(int(input()) + int(input())).encode())",
         "import sys\nsys.setrecursionlimit(10 ** 6)\nsys.stdin = open(0)\nprint(int(input()) + int(input()))",
     ],

@@ -15,6 +15,7 @@ import linecache
 import marshal
 import math
 import operator
+import os
 import sys
 import threading
 from collections import namedtuple
@@ -75,9 +76,9 @@ def serve(channel: Any, code: CodeType | str, prelude: str, setup_code: str) -> 
 
 
 def flush() -> None:
-    for stream in (sys.__stdout__, sys.__stderr__, sys.stdout, sys.stderr):
+    for name in ("__stdout__", "__stderr__", "stdout", "stderr"):  # a program may have deleted one
         try:
-            stream.flush()  # type: ignore[union-attr]
+            getattr(sys, name).flush()
         except Exception:
             continue
 
@@ -171,19 +172,24 @@ class _Answers:
 
     def _within(self, more: dict[str, Any], surroundings: dict[str, Any], what: str, *details: Any) -> Any:
         """Answer a request while standard streams, `input` or `print` are what the test has made of them."""
-        before = sys.stdout, sys.stdin, builtins.input, builtins.print
-        printed, read = io.StringIO(), io.StringIO(surroundings.get("stdin", ""))
+        before = sys.stdout, sys.stderr, sys.stdin, builtins.input, builtins.print
+        printed = {name: io.StringIO() for name in surroundings["printing"]}
+        read = io.StringIO(surroundings.get("stdin", ""))
+        sys.argv = sys.argv if surroundings["argv"] is None else surroundings["argv"]
+        for name, value in surroundings["environ"].items():
+            os.environ.pop(name, None)
+            os.environ |= {} if value is None else {name: value}
         try:
-            if surroundings["stdout"]:
-                sys.stdout = printed
+            for name, stream in printed.items():
+                setattr(sys, name, stream)
             if "stdin" in surroundings:
                 sys.stdin = read
             for name, function in surroundings["functions"].items():
                 setattr(builtins, name, self._decode(function))
             return getattr(self, f"_{what}")(more, *details)
         finally:
-            sys.stdout, sys.stdin, builtins.input, builtins.print = before
-            more |= {"printed": printed.getvalue(), "read": read.tell()}
+            sys.stdout, sys.stderr, sys.stdin, builtins.input, builtins.print = before
+            more |= {"printed": [stream.getvalue() for stream in printed.values()], "read": read.tell()}
 
     def _eval(self, more: dict[str, Any], code: str, builtin_names: list[str]) -> Any:
         """The value of an expression, for a comparison outside; the program must have one of the names, if any."""
@@ -302,8 +308,8 @@ class _Answers:
             case ["q", number, *items]:
                 kind: Any = self._kept[number]
                 return tuple.__new__(kind, map(self._decode, items))
-            case ["j", number]:
-                return _Given(lambda: self._call_back(number, (), {}))
+            case ["j", methods]:
+                return _Given({name: self._decode(method) for name, method in methods.items()})
             case ["E", name, bases, number, *args]:
                 kinds = [self._decode(base) for base in bases]
                 kind = kinds[0] if name == kinds[0].__name__ else type(name, tuple(kinds), {})
@@ -384,6 +390,7 @@ class _Answers:
     def _about_object(self, value: object, known: bool) -> dict[str, Any]:
         kind = type(value)
         about: dict[str, Any] = {"equal": _equality(kind), "contains": hasattr(kind, "__contains__")}
+        about["is_own"] = kind.__module__ == MODULE_NAME
         if about["equal"] != "identity" and not known:
             about["state"] = self._encode(_state(value))
         if kind is CoroutineType:
@@ -414,16 +421,16 @@ class Unreached(Exception):
 
 
 class _Given:
-    """An iterator of the test's."""
+    """An iterator of the test's, with its methods."""
 
-    def __init__(self, following: Callable[[], Any]) -> None:
-        self._following = following
+    def __init__(self, methods: dict[str, Callable[..., Any]]) -> None:
+        vars(self).update(methods)
 
     def __iter__(self) -> _Given:
         return self
 
     def __next__(self) -> Any:
-        return self._following()
+        return vars(self)["__next__"]()
 
 
 _NOT_OWN_NAMES = """

@@ -11,6 +11,8 @@ from typing import Any
 
 from .asserts import Question
 
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+"""As programs print them: Python reads more as numbers, such as `1_0` and digits of other scripts."""
 _RELATIVE, _ABSOLUTE = 1e-5, 1e-8
 """Tolerance of numpy.allclose, which APPS' official harness uses for printed numbers."""
 
@@ -97,9 +99,11 @@ def same_output(got: str, expected: str) -> bool:
 def _same_token(got: str, expected: str) -> bool:
     if got == expected:
         return True
+    if not (_NUMBER.fullmatch(got) and _NUMBER.fullmatch(expected)):
+        return False
     try:
         if any(mark in expected for mark in ".eE"):
             return _near(float(got), float(expected))
         return any(mark in got for mark in ".eE") and bool(Decimal(got) == Decimal(expected))
-    except (ValueError, ArithmeticError):
+    except ArithmeticError:
         return False

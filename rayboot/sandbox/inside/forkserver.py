@@ -101,6 +101,8 @@ class ForkServer:
 
     def reap(self, pid: int) -> dict[str, Any]:
         """Wait for a child that is dead or dying. Gives its wait `status`, `cpu` seconds and `peak` bytes."""
+        if pid not in self._living:
+            return {"broken": ""}  # it went with an earlier fork server
         usage = self._ask({"reap": pid}, [])
         self._living.discard(pid)
         return usage

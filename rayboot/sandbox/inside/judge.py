@@ -6,7 +6,7 @@ import ast
 import builtins
 import importlib
 import sys
-from types import FunctionType, ModuleType
+from types import FunctionType, ModuleType, UnionType
 from typing import Any
 
 from . import framing, testfile
@@ -14,7 +14,7 @@ from .asserts import Question, names_in
 from .compare import OPERATORS, answers
 from .literals import TEST_FILE, is_literal
 from .remote import Link, ProgramStopped
-from .standin import NAME, CannotCross, NotBelieved, Remote, number_of
+from .standin import NAME, CannotCross, NotBelieved, Remote, number_of, unnamed
 from .values import decode, short_repr
 
 NEVER_CALLED = "the test never calls the program: it would pass whatever that is"
@@ -34,7 +34,7 @@ _FORWARDED = {
     "typing": "get_type_hints",
 }
 """What asks about a function, a class or an object of the program's is done there."""
-_DONE_TWICE = {"random": "seed", "sys": "setrecursionlimit"}
+_DONE_TWICE = {"random": "seed", "numpy.random": "seed", "sys": "setrecursionlimit"}
 _DONE_THERE = {"asyncio": "sleep", "time": "sleep"}
 """What the test does to the interpreter is done to the program's, too."""
 _UNSEEN = {
@@ -44,6 +44,11 @@ _UNSEEN = {
     "assertWarns": "warnings of the program",
     "assertWarnsRegex": "warnings of the program",
     "patch": "names that the test replaces, but for input and print",
+    "environ": "the program's os.environ",
+    "getenv": "the program's os.environ",
+    "getcwd": "the program's directory",
+    "getcontext": "the program's context of decimals",
+    "testmod": "the program's docstrings",
     "globals": "the program's names in globals()",
     "capsys": "what a fixture of pytest sees",
     "tracemalloc": "the program's memory",
@@ -162,12 +167,14 @@ class _Session:
         self._link.named |= {name for name in classes if name[:1].isupper()}
         self._mentioned |= names
         self._names.modules |= {name for name in attributes if name in sys.stdlib_module_names | {"numpy"}}
+        if "unittest" in self._mentioned:  # for its own `assertIsInstance`
+            vars(importlib.import_module("unittest.case"))["isinstance"] = self._names["isinstance"]
         for module, functions in _FORWARDED.items():
             if module in self._mentioned:
                 self._replace(module, functions.split(), self._forwarded)
         for how, table in ((self._done_twice, _DONE_TWICE), (self._done_there, _DONE_THERE)):
             for module, function in table.items():
-                if function in names and module in self._mentioned:
+                if function in names and module.partition(".")[0] in self._mentioned:
                     self._replace(module, [function], how)
         return frozenset(names)
 
@@ -244,11 +251,16 @@ class _Session:
             return {**outcome_of_exception(description), **call}
         if isinstance(error, ImportError) or type(error).__name__ == "SkipTest":
             return {"status": "sandbox_error", "message": f"the test cannot be run here: {error}"}
-        if NAME in str(error) and not isinstance(error, AssertionError):
-            return _limit(f"a test cannot do everything with an object of the program's: {error}")
+        message = str(error)
+        if NAME in message and not isinstance(error, AssertionError):
+            # Data was due where the test knows no class: no limit of the sandbox's then, but what Python says.
+            own_class = unnamed(self._link.given.values()) if isinstance(error, TypeError) else None
+            if own_class is None:
+                return _limit(f"a test cannot do everything with an object of the program's: {message}")
+            message = message.replace(NAME, own_class)
         if not isinstance(error, AssertionError):
-            return {"status": "error", "error_type": _name_of(error), "message": str(error), **call}
-        outcome = {"status": "failed", "error_type": "AssertionError", "message": str(error), **call}
+            return {"status": "error", "error_type": _name_of(error), "message": message, **call}
+        outcome = {"status": "failed", "error_type": "AssertionError", "message": message, **call}
         if self._failed_pair is not None:
             got, expected = self._failed_pair
             return {**outcome, "got": short_repr(got), "expected": short_repr(expected)}
@@ -307,16 +319,18 @@ class _Names(dict[str, Any]):
     def _isinstance(self, value: Any, kinds: Any) -> bool:
         if type(value) is not Remote or type(kinds) is Remote:
             return isinstance(value, kinds)
-        if isinstance(kinds, tuple):
-            return any(self._isinstance(value, kind) for kind in kinds)
+        if isinstance(kinds, tuple | UnionType):
+            return any(self._isinstance(value, kind) for kind in getattr(kinds, "__args__", kinds))
         if kinds in (int, float, str, bytes, tuple, bool, complex, list, dict, set, frozenset):
             return isinstance(value, kinds)
-        return bool(self._link.operate("is_a", value, kinds))
+        return self._link.is_of("is_a", value, kinds)
 
     def _issubclass(self, kind: Any, kinds: Any) -> bool:
         if type(kind) is not Remote:
             return issubclass(kind, kinds)
-        return bool(self._link.operate("issubclass", kind, kinds))
+        if isinstance(kinds, tuple | UnionType):
+            return any(self._issubclass(kind, each) for each in getattr(kinds, "__args__", kinds))
+        return self._link.is_of("issubclass", kind, kinds)
 
     def _callable(self, value: Any) -> bool:
         return bool(self._link.operate("callable", value)) if type(value) is Remote else callable(value)

@@ -77,18 +77,23 @@ class Shared:
                 self._numbers.pop(id(entry[0]), None)
 
 
-def bring_up_to_date(old: Any, new: Any) -> None:
+def bring_up_to_date(old: Any, new: Any, above: tuple[int, ...] = ()) -> None:
     """Change a container in place to what the other side made of it, keeping inner containers themselves."""
     if arrays.update(old, new):
         return
+    if id(new) in above:  # it holds itself
+        return
+    above = (*above, id(new))
     if old is new or type(old) is not type(new) or not isinstance(old, (*MUTABLE, tuple)):
         return
     if isinstance(old, _SEQUENCES):
-        items = [_renewed(old[i], value) if i < len(old) else value for i, value in enumerate(new)]
+        items = [_renewed(old[i], value, above) if i < len(old) else value for i, value in enumerate(new)]
         old.clear()
         old.extend(items)
     elif isinstance(old, dict):
-        renewed = {key: _renewed(old[key], value) if key in old else value for key, value in new.items()}
+        renewed = {
+            key: _renewed(old[key], value, above) if key in old else value for key, value in new.items()
+        }
         old.clear()
         old.update(renewed)
     elif isinstance(old, set):
@@ -96,11 +101,11 @@ def bring_up_to_date(old: Any, new: Any) -> None:
         old.update(new)
     else:
         for before, after in zip(old, new, strict=False):
-            bring_up_to_date(before, after)
+            bring_up_to_date(before, after, above)
 
 
-def _renewed(old: Any, new: Any) -> Any:
+def _renewed(old: Any, new: Any, above: tuple[int, ...]) -> Any:
     if type(old) is type(new) and isinstance(old, MUTABLE):
-        bring_up_to_date(old, new)
+        bring_up_to_date(old, new, above)
         return old
     return new

@@ -6,6 +6,7 @@ import builtins
 import collections
 import inspect
 import io
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Generator
@@ -75,6 +76,17 @@ class ProgramStopped(BaseException):
         self.description = description
 
 
+def _named(kind: Any) -> list[Any]:
+    """A class by its name."""
+    module, name = getattr(kind, "__module__", "__main__"), getattr(kind, "__qualname__", "")
+    if not isinstance(kind, type) or module == "__main__" or "<locals>" in name:
+        raise CannotCross(
+            f"the test asks whether something of the program's is a {name or kind}: the sandbox's limit is that only "
+            "classes of modules are known there"
+        )
+    return ["m", module, name]
+
+
 class Link:
     """Requests to the program, one at a time, each with its number."""
 
@@ -89,7 +101,8 @@ class Link:
         self._coroutines: dict[int, tuple[Any, int]] = {}
         self.is_busy = False
         """Whether the program may be at work while the test does nothing: coroutines, and threads that call back."""
-        self._streams = (sys.stdout, sys.stdin)
+        self._streams = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr")}
+        self._argv, self._environ = list(sys.argv), dict(os.environ)
         self._functions = {name: getattr(builtins, name) for name in ("input", "print")}
         self.named: set[str] = set()
         """Names in the tests that may be those of the program's own classes; a function's is none."""
@@ -100,6 +113,8 @@ class Link:
         self.is_reporting = False
         self.last_call = ""
         self.last_result: Any = None
+        self.given: dict[int, Remote] = {}
+        """Objects that have come since the last call, by number."""
 
     def start(self, number: int) -> None:
         self._number = number
@@ -129,6 +144,7 @@ class Link:
             value = self._request("call", self._write(function), arguments, keywords)
         except (StopIteration, StopAsyncIteration) as error:
             raise (error if name in _ENDING else _not_an_end(error)) from None
+        self.given.clear()
         self.last_result = self.read(value)
         return self.last_result
 
@@ -157,6 +173,11 @@ class Link:
         except (StopIteration, StopAsyncIteration) as error:
             raise (error if operation in ("next", "anext") else _not_an_end(error)) from None
         return self._read(value, str(arguments[0]) if operation == "getattr" else "")
+
+    def is_of(self, operation: str, target: Any, kind: Any) -> bool:
+        """`is_a` or `issubclass`, of the program's copy of a class, whichever module has it."""
+        written = self._write(kind) if reference(kind) or number_of(kind) is not None else _named(kind)
+        return bool(self.read(self._request("operate", operation, self._write(target), [written])))
 
     def ask(self, what: str, target: Any) -> Any:
         """`state`, `data`; `step` or `cancel`, of the task that awaits it."""
@@ -191,7 +212,7 @@ class Link:
             if not isinstance(more, dict):
                 raise ProgramStopped(None, "a malformed reply")
             if surroundings:
-                self._after(surroundings, str(more.pop("printed", "")), more.pop("read", 0))
+                self._after(surroundings, more.pop("printed", []), more.pop("read", 0))
             try:
                 self._shared.apply(more, self.read)
             except (AttributeError, LookupError, TypeError, ValueError) as error:
@@ -218,24 +239,34 @@ class Link:
         return reply[1:]
 
     def _surroundings(self) -> dict[str, Any]:
-        """What the test has replaced for the time of a call: streams, `input`, `print`."""
+        """What the test has replaced for the time of a call: streams, `input`, `print`; and once, arguments and
+        variables of the environment."""
         changed = [
             name for name, function in self._functions.items() if getattr(builtins, name) is not function
         ]
-        stdout, stdin = self._streams
-        if not changed and sys.stdout is stdout and sys.stdin is stdin:
+        streams = [name for name, stream in self._streams.items() if getattr(sys, name) is not stream]
+        environ = dict(os.environ)
+        if not changed and not streams and sys.argv == self._argv and environ == self._environ:
             return {}
         functions = {
             name: self._callback(partial(_ANSWERS[name], getattr(builtins, name))) for name in changed
         }
-        found: dict[str, Any] = {"stdout": sys.stdout is not stdout, "functions": functions}
-        if sys.stdin is not stdin:
+        gone = dict.fromkeys(self._environ.keys() - environ.keys())
+        differing = {key: value for key, value in environ.items() if self._environ.get(key) != value}
+        found: dict[str, Any] = {
+            "printing": [name for name in streams if name != "stdin"],
+            "functions": functions,
+            "argv": None if sys.argv == self._argv else list(map(str, sys.argv)),
+            "environ": {**gone, **differing},
+        }
+        self._argv, self._environ = list(sys.argv), environ
+        if "stdin" in streams:
             found["stdin"] = sys.stdin.read()
         return found
 
-    def _after(self, surroundings: dict[str, Any], printed: str, read: Any) -> None:
-        if surroundings["stdout"]:
-            sys.stdout.write(printed)
+    def _after(self, surroundings: dict[str, Any], printed: Any, read: Any) -> None:
+        for name, text in zip(surroundings["printing"], printed, strict=False):
+            getattr(sys, name).write(str(text))
         if "stdin" in surroundings and isinstance(sys.stdin, io.StringIO) and isinstance(read, int):
             sys.stdin.seek(sys.stdin.tell() - len(surroundings["stdin"]) + read)
 
@@ -284,7 +315,11 @@ class Link:
             return self._callback(value)
         is_file_or_mock = isinstance(value, io.IOBase) or hasattr(value, "assert_called")
         if hasattr(type(value), "__next__") and not is_file_or_mock:
-            return ["j", self._callback(value.__next__)[1]]
+            names = [name for name in dir(value) if name == "__next__" or name[:1] != "_"]
+            methods = {
+                name: getattr(value, name) for name in names if callable(getattr(type(value), name, None))
+            }
+            return ["j", {name: self._callback(method) for name, method in methods.items()}]
         raise CannotCross(
             f"the test passes the program a {type(value).__name__}: the sandbox's limit is that only data, functions "
             "and iterators can be passed"
@@ -353,7 +388,10 @@ class Link:
             known: dict[str, Any] = object.__getattribute__(found, "_about")
             known["truth"] = bool(about.get("truth"))
             if "state" in about:
+                given = self.given.copy()
                 known["state"] = (self._read(about["state"], ""), self.changes)
+                self.given = given  # not what it consists of
+            self.given[number] = found
         return found
 
     def _made(self, number: int, about: dict[str, Any], name: str, base_data: Any) -> Any:

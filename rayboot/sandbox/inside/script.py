@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import sys
 import traceback
@@ -35,6 +36,7 @@ def run(channel: Any, code: CodeType | str, prelude: str) -> None:
     flush()
     streams.flush_all()
     namespace |= dict.fromkeys(namespace.keys() - {"__builtins__"})
+    gc.collect()  # objects that hold each other have a `__del__`, too
     flush()
     os._exit(status)
 

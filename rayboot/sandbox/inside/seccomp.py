@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from . import kernel
-from .syscalls import COMMAND_NUMBERS, NUMBERS
+from .syscalls import COMMAND_NUMBERS, NUMBERS, XATTR_NUMBERS
 
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _LOAD, _IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -120,6 +120,7 @@ def _code(commands: bool, alone: bool) -> _Code:
     machine = os.uname().machine
     column = 0 if machine == "x86_64" else 1
     special = {
+        **dict.fromkeys(XATTR_NUMBERS, _return(_ERRNO | errno.ENOTSUP)),  # `shutil.copy2` then does without
         "clone": _only_if((_argument(0), _IF_ANY_BIT, kernel.CLONE_THREAD)),
         "clone3": _return(
             _ERRNO | errno.ENOSYS
@@ -140,7 +141,7 @@ def _code(commands: bool, alone: bool) -> _Code:
         del special["kill"]
         special["tgkill"] = [*_aborts(), *_return(_ALLOW)]
     rules: dict[int, _Code] = {}
-    for name, pair in {**NUMBERS, **(COMMAND_NUMBERS if commands else {})}.items():
+    for name, pair in {**NUMBERS, **XATTR_NUMBERS, **(COMMAND_NUMBERS if commands else {})}.items():
         number = pair[column]
         if number is not None:
             rules[number] = special.get(name, _return(_ALLOW))

@@ -1,13 +1,15 @@
 """The standard library's types of data: what each is made of, and how to make it from that.
 
-A type is known by module and name. It is imported only where a value of it has come, or is read.
+A type is known by module and name. Most are imported only where a value of them has come, or is read.
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 
@@ -60,22 +62,36 @@ def _datetime(kind: Any) -> Callable[..., Any]:
     return lambda *fields: kind(*fields[:-1], fold=fields[-1])
 
 
-def _defaultdict(factory: Any, items: Any) -> Any:
-    from collections import defaultdict
+def _filled(mapping: Any, pairs: Any) -> Any:
+    """Put item by item, so that an alarm can interrupt it: keys of one hash take for ever."""
+    for key, value in pairs:
+        mapping[key] = value
+    return mapping
 
-    return defaultdict(factory if callable(factory) else None, items)
+
+def _defaultdict(factory: Any, items: Any) -> Any:
+    return _filled(defaultdict(factory if callable(factory) else None), items.items())
+
+
+def _namespace(items: Any) -> Any:
+    made = SimpleNamespace()
+    for name, value in items.items():
+        setattr(made, name, value)
+    return made
 
 
 _BUILD: dict[str, Callable[..., Any]] = {
-    "builtins.mappingproxy": lambda items: importlib.import_module("types").MappingProxyType(dict(items)),
+    "builtins.mappingproxy": MappingProxyType,
     "builtins.slice": slice,
     "builtins.memoryview": memoryview,
-    "builtins.dict_keys": lambda items: dict.fromkeys(items).keys(),
+    "builtins.dict_keys": lambda items: _filled({}, ((item, None) for item in items)).keys(),
     "builtins.dict_values": lambda items: dict(enumerate(items)).values(),
-    "builtins.dict_items": lambda items: dict(items).items(),
+    "builtins.dict_items": lambda items: _filled({}, items).items(),
     "builtins.NotImplementedType": lambda: NotImplemented,
     "collections.defaultdict": _defaultdict,
-    "types.SimpleNamespace": lambda items: importlib.import_module("types").SimpleNamespace(**items),
+    "collections.OrderedDict": lambda items: _filled(OrderedDict(), items),
+    "collections.Counter": lambda items: _filled(Counter(), items.items()),
+    "types.SimpleNamespace": _namespace,
 }
 _WRAPPED: dict[str, Callable[[Any], Callable[..., Any]]] = {
     "datetime.datetime": _datetime,
@@ -100,6 +116,8 @@ def build(module: Any, name: Any, items: list[Any]) -> Any:
     full = f"{module}.{name}"
     if full not in _PARTS:
         raise ValueError(f"no type of data {full!r}")
+    if any(type(item) is range for item in items):
+        raise ValueError("a range may stand for more items than there is memory")
     if full in _BUILD:
         return _BUILD[full](*items)
     kind = getattr(importlib.import_module(module), name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import builtins
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 NAME = "object of the program"
@@ -42,15 +42,15 @@ class Remote:
         return _link(self).call(self, args, kwargs, object.__getattribute__(self, "_name"))
 
     def __getattribute__(self, name: str) -> Any:
+        base = getattr(builtins, str(_about(self).get("base") or ""), None)
         if name == "__class__":
-            return getattr(builtins, str(_about(self).get("base")), Remote)
+            return base or Remote
         if name in (
             "__deepcopy__",
             "__reduce_ex__",
             "__mro_entries__",
         ):  # looked for in objects, not in their types
             return object.__getattribute__(self, name)
-        base = getattr(builtins, str(_about(self).get("base")), None)
         if base is not None and name not in _CHANGING and hasattr(base, name) and not _is_named(self):
             return getattr(_data(self), name)
         if name in _TEXT_PREDICATES and not _is_named(self):
@@ -169,6 +169,12 @@ def _described(remote: Remote) -> str:
 def _is_named(remote: Remote) -> bool:
     """Whether the test knows of the object's class: else it expects data, and an object may be a lie."""
     return _type(remote) in _link(remote).named
+
+
+def unnamed(remotes: Iterable[Remote]) -> str | None:
+    """The class, of the program's own, of an object that no test expects: it does not name the class."""
+    own = (remote for remote in remotes if _about(remote).get("is_own") and not _is_named(remote))
+    return next(map(_type, own), None)
 
 
 def _has_own(remote: Remote, method: str) -> bool:

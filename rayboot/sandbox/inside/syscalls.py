@@ -171,3 +171,10 @@ COMMAND_NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "copy_file_range": (326, 285),
 }
 """What commands of other languages may call as well."""
+
+XATTR_NUMBERS: dict[str, tuple[int | None, int | None]] = {
+    f"{form}{call}": (186 + 3 * place + offset, 3 * place + offset + 3)
+    for place, call in enumerate(("setxattr", "getxattr", "listxattr", "removexattr"))
+    for offset, form in enumerate(("", "l", "f"), 2)
+}
+"""What is answered as by a file system without extended attributes."""

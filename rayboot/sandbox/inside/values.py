@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import re
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -24,6 +25,8 @@ _JSON_INT_BITS = 64
 _DIVISIBLE_BITS = 1 << 16
 """Fractions and ranges of longer numbers are opaque: dividing those takes for ever, and no alarm interrupts it."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+_NAN_MODULES = ("math", "numpy")
 
 Outside = Callable[[object], Any]
 Tagged = Callable[[list[Any]], Any]
@@ -44,16 +47,25 @@ class Opaque:
         return self._truth
 
 
-def encode(value: Any, outside: Outside, depth: int = 0) -> Any:
-    """Turn a value into JSON. `outside` says what to write for a value that is not plain data."""
+def encode(value: Any, outside: Outside, above: tuple[Any, ...] = ()) -> Any:
+    """Turn a value into JSON. `outside` says what to write for a value that is not plain data.
+
+    A list or a dictionary that holds itself is written there as its place among the containers `above`.
+    """
     kind = type(value)
+    if kind is float and value != value:
+        return _encode_nan(value)
     if kind in (NoneType, bool, str, float):
         return value
     if kind is int:
         return _encode_int(value)
-    if depth > MAX_DEPTH:
+    if kind in (list, dict):
+        for place, holder in enumerate(above):
+            if holder is value:
+                return ["^", place]
+    if len(above) > MAX_DEPTH:
         return outside(value)
-    deeper = depth + 1
+    deeper = (*above, value)
     if kind is list:
         return ["l", *[encode(item, outside, deeper) for item in list.__iter__(value)]]
     if kind is tuple:
@@ -77,6 +89,15 @@ def encode(value: Any, outside: Outside, depth: int = 0) -> Any:
     ):
         return ["g", name]
     return outside(value)
+
+
+def _encode_nan(value: float) -> Any:
+    """A container compares by identity first: a NaN that has a name is one object on each side."""
+    return next((["nan", name] for name in _NAN_MODULES if _named_nan(name) is value), value)
+
+
+def _named_nan(module: str) -> Any:
+    return getattr(sys.modules.get(module), "nan", None)
 
 
 def _encode_int(value: Any) -> Any:
@@ -170,7 +191,7 @@ def shorten(text: str, limit: int = 200) -> str:
     return f"{text[:head]} ... {text[len(text) - (limit - 5 - head) :]}"
 
 
-def decode(data: Any, tagged: Tagged | None = None) -> Any:
+def decode(data: Any, tagged: Tagged | None = None, above: tuple[Any, ...] = ()) -> Any:
     """Turn JSON into values; the inverse of `encode`. `tagged` reads the tags that this module does not know.
 
     Builds containers item by item, so that an alarm can interrupt it.
@@ -178,32 +199,42 @@ def decode(data: Any, tagged: Tagged | None = None) -> Any:
     Raises:
         ValueError: The data is not what `encode` writes.
     """
+    if type(data) is float and data != data:
+        return float(
+            "nan"
+        )  # JSON's reader has one object for all, and a container that holds it would equal itself
     if data is None or isinstance(data, bool | int | float | str):
         return data
     if not isinstance(data, list) or not data:
         raise ValueError("not tagged data")
     tag = data[0]
     if tag in ("l", "t"):
-        items = [decode(data[i], tagged) for i in range(1, len(data))]
+        items: list[Any] = []
+        deeper = (*above, items)
+        items.extend(decode(data[i], tagged, deeper) for i in range(1, len(data)))
         return items if tag == "l" else tuple(items)
     try:
-        return _decode_rare(tag, data, tagged)
+        return _decode_rare(tag, data, tagged, above)
     except (TypeError, LookupError, ArithmeticError) as error:
         raise ValueError(f"malformed data: {error}") from error
 
 
-def _decode_rare(tag: object, data: list[Any], tagged: Tagged | None) -> Any:
+def _decode_rare(tag: object, data: list[Any], tagged: Tagged | None, above: tuple[Any, ...]) -> Any:
+    if tag == "^":
+        return above[data[1]]
     if tag == "y":
-        return build(data[1], data[2], [decode(data[i], tagged) for i in range(3, len(data))])
+        deeper = (*above, None)
+        return build(data[1], data[2], [decode(data[i], tagged, deeper) for i in range(3, len(data))])
     if tag in ("s", "f"):
         items = set()
         for i in range(1, len(data)):
-            items.add(decode(data[i], tagged))
+            items.add(decode(data[i], tagged, (*above, None)))
         return items if tag == "s" else frozenset(items)
     if tag == "d":
-        pairs = {}
+        pairs: dict[Any, Any] = {}
+        deeper = (*above, pairs)
         for i in range(1, len(data), 2):
-            pairs[decode(data[i], tagged)] = decode(data[i + 1], tagged)
+            pairs[decode(data[i], tagged, deeper)] = decode(data[i + 1], tagged, deeper)
         return pairs
     if tag in _SCALARS:
         return _SCALARS[str(tag)](*[decode(item, tagged) for item in data[1:]])
@@ -239,6 +270,7 @@ _SCALARS: dict[str, Callable[..., Any]] = {
     "N": decode_array,
     "e": lambda: Ellipsis,
     "D": Decimal,
+    "nan": lambda module: (module in _NAN_MODULES and _named_nan(module)) or float("nan"),
     "F": _of_divisible(Fraction),
     "x": lambda type_name, text, truth: Opaque(str(type_name)[:80], str(text)[:200], bool(truth)),
 }
