@@ -217,6 +217,17 @@ def precise(): import decimal; decimal.getcontext().prec = 5
 def ask(): return int(input('? ')) + 1
 def draw(): return random.randint(1, 1000)
 def deep(n): return 0 if n == 0 else 1 + deep(n - 1)
+def each(cb, *xs):
+    for x in xs:
+        with contextlib.suppress(BaseException): cb(x)
+def passed_on(cb, x):
+    try: cb(x)
+    except AssertionError as e: raise E(1) from e
+class Quiet:
+    def __enter__(self): return self
+    def __exit__(self, *a): return True
+    def read(self): return Node(1)
+    def bad(self): raise ValueError
 def year(d): return d.year
 def turned(d): d.rotate(1); return d
 def drop(d): d.popleft()
@@ -421,6 +432,9 @@ assert memo() == 1 and memo() == 2 and memo.calls == 2
 config['debug'] = True; assert debug() is True
 n = Node(1); assert n in [n] and {n: 1}[n] == 1 and n != Node(1) and len({Node(1), Node(1)}) == 2
 from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(4) as pool:\n    assert list(pool.map(same, range(8))) == list(range(8))
+def refuse(x): raise AssertionError\ndef never(x): assert False\neach(refuse, 1); each(never, 1); assert same(1) == 1
+def check(x): assert x == 5\neach(check, 5)\ntry:\n    passed_on(check, 6)\nexcept E as e:\n    assert e.code == 1
+with Quiet() as q:\n    q.bad()\nwith Quiet() as q:\n    assert q is not None; x = same(2)\n    raise KeyError\nassert x == 2
 node = Tree(1); node.left = Tree(2); assert node.left.value == 2 and node.right is None and node.left is node.left
 """
 
@@ -449,6 +463,14 @@ import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertE
 import unittest\nclass T(unittest.TestCase):\n    def test_a(self): self.assertEqual(same(1), 2)\nunittest.TextTestRunner().run(unittest.defaultTestLoader.loadTestsFromTestCase(T))
 import pytest\nwith pytest.raises(E):\n    same(1)
 import pytest\nwith pytest.raises(KeyError):\n    fail(1)
+"""
+
+SWALLOWED = r"""
+def check(x): assert x == 5\neach(check, 6)
+import unittest\nclass T(unittest.TestCase):\n    def test_a(self): each(lambda x: self.assertEqual(x, 5), 6)
+with Quiet() as q:\n    assert q.read() < 5
+with Quiet() as q:\n    assert q.bad() == 'abc'
+with Quiet() as q:\n    x = q.bad()\n    assert x == 'abc'
 """
 
 
@@ -515,6 +537,11 @@ def test_an_object_where_data_is_due_is_the_program_s_error(check: RunAsserts, t
     verdict = check("class Y: pass\ndef f(x): return [Y()]", test)
     assert (verdict.status, verdict.error_type) == ("error", "TypeError"), verdict
     assert "Y" in verdict.message
+
+
+@pytest.mark.parametrize("test", each(SWALLOWED))
+def test_a_program_cannot_take_a_failure_of_the_test_back(check: RunAsserts, test: str) -> None:
+    assert check(PROGRAM, test).status in ("failed", "error")
 
 
 @pytest.mark.parametrize("test", each(LIMITS))

@@ -10,7 +10,18 @@ from rayboot.sandbox import Verdict
 
 RunAsserts = Callable[..., Verdict]
 
-PROGRAM = "import unittest\ndef f(x): return 2 * x\ndef skip(x): raise unittest.SkipTest('mine')"
+PROGRAM = """
+import unittest, unittest.case
+def f(x): return 2 * x
+def one(): return 1
+class Lying(type): __mro__ = property(lambda kind: (kind, Exception))
+class OwnSkip(unittest.SkipTest, metaclass=Lying): pass
+class OwnStop(unittest.case._ShouldStop): pass
+def skip(x): raise unittest.SkipTest('mine')
+def skip_lying(x): raise OwnSkip('mine')
+def stop(x): raise unittest.case._ShouldStop
+def stop_own(x): raise OwnStop
+"""
 CASE = "import unittest\nclass T(unittest.TestCase):\n    def test_f(self): self.assertEqual(f(1), {})\n"
 
 
@@ -57,9 +68,80 @@ def test_a_test_that_decides_nothing_is_the_sandbox_s_error_with_the_reason(
     assert reason in verdict.message
 
 
-def test_a_program_cannot_skip_its_test(check: RunAsserts) -> None:
-    verdict = check(PROGRAM, CASE.replace("f(1)", "skip(1)").format(2))
-    assert (verdict.status, verdict.error_type) == ("error", "SkipTest")
+@pytest.mark.parametrize(
+    ("call", "kind"),
+    [
+        ("skip", "SkipTest"),
+        ("skip_lying", "OwnSkip"),
+        ("stop", "_ShouldStop"),
+        ("stop_own", "OwnStop"),
+    ],
+)
+@pytest.mark.parametrize(
+    "case",
+    [
+        CASE,
+        CASE.replace("self.a", "\n        with self.subTest(): self.a"),
+        CASE.replace("test_f", "setUp") + "    def test_g(self): pass\n",
+        CASE.replace("TestCase", "IsolatedAsyncioTestCase").replace("def", "async def"),
+    ],
+)
+def test_a_program_cannot_skip_its_test(check: RunAsserts, case: str, call: str, kind: str) -> None:
+    verdict = check(PROGRAM, case.replace("f(1)", f"{call}(1)").format(2))
+    assert (verdict.status, verdict.error_type) == ("error", kind)
+
+
+MAKE = "def make(n):\n    def inner(): assert f(n) == {}\n    return inner\n"
+BASE = "class Base:\n    x = 1\n    def test_f(self): assert f(self.x) == {}\n"
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "class TestOuter:\n    class TestInner:\n        def test_f(self): assert f(1) == {}",
+        BASE + "class TestF(Base): pass",
+        BASE.format(2).replace("Base", "TestF") + "TestF().test_f()\nclass TestG(TestF): x = {} - 1",
+        "if True:\n    def test_f(): assert f(1) == {}",
+        MAKE + "test_f = make(1)",
+        MAKE.format(2).replace("inner", "test") + "test_f, test_g = make(1), make({} - 1)\ntest_f()",
+        "import functools\ndef check(x): assert f(1) == x\ntest_f = functools.partial(check, {})",
+        "class TestF:\n    @staticmethod\n    def test_f(): assert f(1) == {}",
+        "def test_f(): assert f(1) == {}\ndef run_all(): test_one(); test_f()\ntest_one()",
+        f"{CASE}class T2(unittest.TestCase):\n    def test_g(self): assert one() == 1\n"
+        "unittest.TextTestRunner().run(unittest.defaultTestLoader.loadTestsFromTestCase(T2))",
+        "class TestF:\n    def setup_class(cls): cls.x = 1\n    def test_f(self): assert f(self.x) == {}",
+        "def setup_module(m): global x; x = 1\ndef test_f(): assert f(x) == {}",
+        "def setup_function(): global x; x = 1\ndef test_f(): assert f(x) == {}",
+        "def test_f(): assert f(1) == {}\ndef teardown_function(function): assert f(1) == 2",
+        "import pytest, sys\ndef test_f(): assert f(1) == {}\n"
+        "if __name__ == '__main__': sys.exit(pytest.main([__file__]))",
+        "import pytest\ndef test_f(): assert [f(1), f(float('nan'))] == pytest.approx([{}, float('nan')], nan_ok=True)",
+        "import pytest\n@pytest.mark.skip\ndef test_g(): assert one() == 2\ndef test_f(): assert f(1) == {}",
+        CASE + "    @unittest.skip('later')\n    def test_g(self): self.assertEqual(one(), 2)",
+        CASE + "    @unittest.expectedFailure\n    def test_g(self): self.assertEqual(one(), 2)",
+        "import sys\nright = f(one()) == {}\nsys.exit(0 if right else 1)",
+        "import sys\nright = f(one()) == {}\nsys.exit(not right)",
+        "import sys\nassert f(one()) == {}\nsys.exit()",
+    ],
+)
+def test_each_test_of_a_file_decides_beside_one_that_passes(check: RunAsserts, test: str) -> None:
+    test = "def test_one(): assert one() == 1\n" + test
+    right, wrong = check(PROGRAM, test.format(2)), check(PROGRAM, test.format(3))
+    assert right.passed, right
+    assert wrong.status == "failed", wrong
+
+
+def test_an_exit_of_the_program_s_ends_no_test(check: RunAsserts) -> None:
+    verdict = check("def f(x): raise SystemExit(0)", "for x in (1, 2): assert f(x) == x")
+    assert (verdict.status, verdict.error_type) == ("error", "SystemExit")
+    assert check(PROGRAM, "import sys\nsys.exit(0)").status == "sandbox_error"
+
+
+def test_a_program_has_what_its_test_imports_once_it_is_through(check: RunAsserts) -> None:
+    test = "import os\nassert f('x') == os.path.join('x', 'a')"
+    assert check("def f(p): return os.path.join(p, 'a')", test).passed
+    assert check("os = 5\ndef f(p): return f'{p}/a' if os == 5 else ''", test).passed
+    assert check("x = os.sep\ndef f(p): return f'{p}/a'", test).error_type == "NameError"
 
 
 def test_a_test_may_only_prepare_what_a_later_one_uses(check: RunAsserts) -> None:

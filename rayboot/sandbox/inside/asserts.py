@@ -11,6 +11,8 @@ import base64
 import builtins
 import marshal
 import math
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -77,6 +79,8 @@ class Analysis:
     binds: frozenset[str] = frozenset()
     """Names that the test's statements bind; later tests may use them."""
     uses: frozenset[str] = frozenset()
+    imports: tuple[tuple[str, str], ...] = ()
+    """Names that the test's imports from the standard library bind, for the program too; and the imports."""
 
 
 @lru_cache(maxsize=4096)
@@ -87,8 +91,17 @@ def analyse(code: str, entry_point: str) -> Analysis:
     try:
         questions = tuple(_questions(tree, entry_point, binds))
     except NotSimple:
-        return Analysis(None, binds, uses)
+        return Analysis(None, binds, uses, tuple(_imports(tree)))
     return Analysis(questions, binds, uses)
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in tree.body:
+        for alias in node.names if isinstance(node, ast.Import | ast.ImportFrom) else ():
+            module = getattr(node, "module", None) or alias.name
+            if module.partition(".")[0] in sys.stdlib_module_names and alias.name != "*":
+                alone = type(node)(**{**vars(node), "names": [alias]})
+                yield alias.asname or alias.name.partition(".")[0], ast.unparse(alone)
 
 
 def names_in(tree: ast.AST) -> tuple[frozenset[str], frozenset[str]]:

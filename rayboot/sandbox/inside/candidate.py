@@ -90,7 +90,7 @@ def describe(error: BaseException) -> dict[str, Any]:
     except Exception:
         message = ""
     return {
-        "types": [kind.__name__ for kind in type(error).__mro__],
+        "types": [kind.__name__ for kind in type.__dict__["__mro__"].__get__(type(error))],
         "message": shorten(without_addresses(message), 1000),
         "line": _program_line(error.__traceback__),
         "stopped": isinstance(error, StopIteration),

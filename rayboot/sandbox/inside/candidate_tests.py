@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,9 @@ class CandidateTests:
     def _start(self) -> None:
         """Run the program. The questions of the first tests are sent along: they say nothing that it may not know."""
         job = self._job
-        self._child = ChildProcess(job.server, job.pump, job.output, job.spawn_request("candidate"))
+        request = job.spawn_request("candidate")
+        request["setup_code"] += self._imports()
+        self._child = ChildProcess(job.server, job.pump, job.output, request)
         self._send_questions(min(self._plans))
         kind, *details = self._child.receive()
         if kind == "ready":
@@ -82,6 +85,17 @@ class CandidateTests:
             raise _Raised(outcome_of_exception(details[0]))
         else:
             raise Misbehaved()
+
+    def _imports(self) -> str:
+        """Those of the tests' imports whose names the program mentions and does not bind, as in one file."""
+        request = self._job.request
+        codes = [test["code"] for test in request["tests"] if test["kind"] in ("assert", "script")]
+        found = {pair for code in codes for pair in analyse(code, request["entry_point"]).imports}
+        return "".join(
+            f"\nif {name!r} not in globals():\n    try: {statement}\n    except ImportError: pass\n"
+            for name, statement in sorted(found)
+            if re.search(rf"\b{name}\b", request["program"])
+        )
 
     def _send_questions(self, first: int) -> None:
         """Send what this test and the tests after it ask, up to the next that a judge must run."""

@@ -7,7 +7,7 @@ import builtins
 import importlib
 import sys
 from types import FunctionType, ModuleType, UnionType
-from typing import Any
+from typing import Any, TypeGuard
 
 from . import framing, testfile
 from .asserts import Question, names_in
@@ -18,7 +18,7 @@ from .standin import NAME, CannotCross, NotBelieved, Remote, number_of, unnamed
 from .values import decode, short_repr
 
 NEVER_CALLED = "the test never calls the program: it would pass whatever that is"
-_COMPARE, _TYPE = "__compare__", "__type__"
+_COMPARE, _TYPE, _ENTER = "__compare__", "__type__", "__enter_test__"
 _COMPARING = {
     "isclose": "math",
     "allclose": "numpy",
@@ -77,10 +77,11 @@ class _Session:
         self._names = _Names(link)
         self._namespace["__builtins__"] = self._names
         self._failed_pair: tuple[Any, Any] | None = None
+        self._failures = testfile.Failures()
         self._namespace[_COMPARE] = self._compare
         self._namespace[_TYPE] = self._type
+        self._namespace[_ENTER] = self._failures.enter
         self._namespace["__getattr__"] = self._names.attribute
-        self._failures = testfile.Failures()
         self._mentioned: set[str] = set()
         self._bound: set[str] = set()
         """Names that the tests bind themselves: what the program has of that name is not theirs."""
@@ -119,16 +120,26 @@ class _Session:
         return {"status": "passed"}
 
     def _run(self, code: str) -> None:
-        before = set(self._namespace)
-        tree = _Instrumented().visit(ast.parse(code, TEST_FILE))
+        before = dict(self._namespace)
+        tree = ast.parse(code, TEST_FILE)
+        self._link.raising_lines, self._link.last_asserts = _lines(tree)
+        tree = _Instrumented().visit(tree)
         self._failures.prepare(code)
         self._failures.begin()
-        exec(
-            compile(ast.fix_missing_locations(tree), TEST_FILE, "exec", dont_inherit=True),
-            self._namespace,
-        )
-        testfile.run_what_none_has_called(self._namespace, before, code, self._failures)
+        try:
+            exec(
+                compile(ast.fix_missing_locations(tree), TEST_FILE, "exec", dont_inherit=True),
+                self._namespace,
+            )
+        except SystemExit as end:
+            if "_from_program" in end.__dict__:
+                raise
+            if end.code not in (None, 0):
+                raise AssertionError(f"the test ends with exit status {end.code}") from None
+        testfile.run_what_none_has_called(self._namespace, before, self._failures)
         self._failures.end()
+        if self._link.swallowed:
+            raise self._link.swallowed[0]
 
     def _set_up(self, code: str) -> None:
         """Run what of the set-up needs no program: its imports, functions and constants are the judge's own."""
@@ -349,12 +360,45 @@ def outcome_of_exception(description: Any) -> dict[str, Any]:
     }
 
 
+def _lines(tree: ast.AST) -> tuple[set[int], dict[int, int]]:
+    """`Link.raising_lines` and `Link.last_asserts` of a test."""
+    raising: set[int] = set()
+    last: dict[int, int] = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Raise() | ast.Assert(test=ast.Constant()):
+                raising.add(node.lineno)
+            case ast.With() | ast.AsyncWith():
+                ends = [part.end_lineno or 0 for part in ast.walk(node) if _is_assert(part)]
+                last |= dict.fromkeys(range(node.lineno, node.body[0].lineno + 1), max(ends, default=0))
+    return raising, last
+
+
+def _is_assert(node: ast.AST) -> TypeGuard[ast.stmt]:
+    match node:
+        case ast.Assert():
+            return True
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr=str(name)))):
+            return name.startswith("assert")
+    return False
+
+
 class _Instrumented(ast.NodeTransformer):
     """Test code in which stand-ins can be told.
 
     `assert a == b` becomes `assert __compare__("Eq", ..., a, b)`, so that a and b can be shown when it fails; `type(x)`
-    and `x.__class__` become `__type__(x)`.
+    and `x.__class__` become `__type__(x)`. A function `test...` says that it has been called.
     """
+
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        if node.name.startswith("test"):
+            place = 0 if ast.get_docstring(node, clean=False) is None else 1
+            enter = ast.Expr(ast.Call(ast.Name(_ENTER, ast.Load()), [], []))
+            node.body.insert(place, ast.copy_location(enter, node.body[0]))
+        return node
+
+    visit_AsyncFunctionDef = visit_FunctionDef
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
         self.generic_visit(node)

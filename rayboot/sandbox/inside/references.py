@@ -21,6 +21,10 @@ _NAMES_OF_TYPES: dict[object, str] = {
 """Types that no name of `builtins` is bound to, such as that of generators."""
 
 
+_OF_HARNESSES = frozenset({"unittest", "doctest", "bdb", "pytest", "_pytest"})
+"""What these raise, such as a wish to skip, steers the tests: a program has no say in that."""
+
+
 def reference(value: object) -> tuple[str, str] | None:
     """Module and name of what the standard library has; the name is empty for a module itself."""
     if isinstance(value, ModuleType):
@@ -40,7 +44,8 @@ def _crosses(value: object, module: str) -> bool:
     """Whether it is a type of data or computes, and does nothing else."""
     top = module.partition(".")[0]
     if isinstance(value, type) and issubclass(value, BaseException):
-        return top in sys.stdlib_module_names
+        modules = {part.__module__.partition(".")[0] for part in type.mro(value)}
+        return top in sys.stdlib_module_names and not modules & _OF_HARNESSES
     return top.lstrip("_") in GENUINE_MODULES and (top != "sys" or isinstance(value, ModuleType))
 
 

@@ -9,17 +9,19 @@ import io
 import os
 import sys
 import threading
+import traceback
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import suppress
 from functools import partial
 from operator import attrgetter, itemgetter, methodcaller
-from types import BuiltinFunctionType, FunctionType, MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType, TracebackType
 from typing import Any
 
 from . import framing
+from .literals import TEST_FILE
 from .mutation import Shared
 from .references import genuine, reference
-from .standin import CannotCross, Remote, local_exception, local_subclass, number_of
+from .standin import CannotCross, NotBelieved, Remote, local_exception, local_subclass, number_of
 from .values import decode, encode, short_repr, shorten
 
 _CALLABLES = (
@@ -49,6 +51,10 @@ _PASSED: dict[object, str] = {
     inspect.Parameter.VAR_KEYWORD: "**{0}",
     inspect.Parameter.KEYWORD_ONLY: "{0}={0}",
 }
+
+
+def _has_failed(error: BaseException) -> bool:
+    return isinstance(error, AssertionError | NotBelieved) and number_of(error) is None
 
 
 class _Default:
@@ -111,6 +117,12 @@ class Link:
         self.reached = False
         """Whether the test has come to the program."""
         self.is_reporting = False
+        self.swallowed: list[BaseException] = []
+        """Failures of the test's own, in functions that the program called, of which the program has not told."""
+        self.raising_lines: set[int] = set()
+        """Lines on which the test fails on purpose."""
+        self.last_asserts: dict[int, int] = {}
+        """By the line of a `with`: where the last assert in it ends."""
         self.last_call = ""
         self.last_result: Any = None
         self.given: dict[int, Remote] = {}
@@ -119,7 +131,16 @@ class Link:
     def start(self, number: int) -> None:
         self._number = number
         self.reached = False
+        self.swallowed.clear()
         self.last_call, self.last_result = "", None
+
+    def decides(self, error: BaseException, trace: TracebackType | None) -> bool:
+        """Whether a context manager of the program's may not swallow it: the test failed, or asserts were left out."""
+        if _has_failed(error):
+            return True
+        if trace is None or trace.tb_frame.f_code.co_filename != TEST_FILE:
+            return False
+        return trace.tb_lineno <= self.last_asserts.get(trace.tb_frame.f_lineno, 0)
 
     def names(self, names: list[str]) -> dict[str, Any]:
         """What the program binds these names to."""
@@ -278,6 +299,10 @@ class Link:
             return ["ok", self._write(self._callbacks[number](*values, **named))]
         except Exception as error:
             self._raised.append(error)
+            *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+            is_meant = frame.f_code.co_filename == TEST_FILE and line in self.raising_lines
+            if _has_failed(error) and not is_meant:
+                self.swallowed.append(error)
             return ["raised", self._write_exception(error, len(self._raised) - 1)]
 
     def _exception(self, description: Any) -> BaseException:
@@ -286,8 +311,14 @@ class Link:
             return ProgramStopped(None, "a malformed reply")
         message = str(description.get("message"))
         error = self._read(description.get("value"), "")
-        if not isinstance(error, BaseException) or "SkipTest" in description["types"]:
+        if not isinstance(error, BaseException):
             return ProgramStopped(description, message)
+        told: list[BaseException] = []
+        part: BaseException | None = error
+        while part is not None and part not in told:
+            told.append(part)
+            part = part.__cause__ or part.__context__
+        self.swallowed = [failure for failure in self.swallowed if failure not in told]
         error.__dict__["_from_program"] = description
         error.__traceback__ = None
         return error

@@ -130,13 +130,13 @@ class Remote:
         if isinstance(error, BaseException) and not isinstance(error, Exception) and number_of(error) is None:
             return False
         swallows = bool(_link(self).operate("exit", self, error))
-        return swallows and (not isinstance(error, AssertionError) or number_of(error) is not None)
+        return swallows and not (error and _link(self).decides(error, trace))
 
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
         if isinstance(error, BaseException) and not isinstance(error, Exception) and number_of(error) is None:
             return False
         swallows = bool(await _link(self).operate("aexit", self, error))
-        return swallows and (not isinstance(error, AssertionError) or number_of(error) is not None)
+        return swallows and not (error and _link(self).decides(error, trace))
 
     def __await__(self) -> Any:
         return _link(self).awaited(self).__await__()

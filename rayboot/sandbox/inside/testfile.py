@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from types import ModuleType
+from functools import partial
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 
@@ -15,12 +15,19 @@ class Unfit(BaseException):
     """The test decides nothing here: the verdict is the sandbox's own error."""
 
 
+class _Always(str):
+    """The reason of a skip without a condition, which no program can have brought about."""
+
+
 class Failures:
-    """The first failure of any case of `unittest`, however it is run, and whatever becomes of its result."""
+    """The first failure of any test, however it is run and whatever becomes of its result; and which have been run."""
 
     def __init__(self) -> None:
-        self.count = 0
         self._first: BaseException | None = None
+        self._skipped = ""
+        self._count = 0
+        self._entered: set[CodeType] = set()
+        self._started: set[tuple[type, str]] = set()
         self._is_prepared = False
 
     def prepare(self, code: str) -> None:
@@ -33,25 +40,44 @@ class Failures:
 
         self._is_prepared = True
         result: Any = unittest.TestResult
-        for name in ("addFailure", "addError", "addSubTest"):
-            setattr(result, name, self._noting(getattr(result, name)))
+        outcome: Any = unittest.case._Outcome  # type: ignore[attr-defined]
+        outcome.testPartExecutor = self._watched(outcome.testPartExecutor)
+        result.addError = self._noting(result.addError)
         result.addUnexpectedSuccess = lambda *args: self._note(AssertionError("unexpected success"))
-        result.addSkip = lambda result, case, reason: self._note(Unfit(f"the test skips itself: {reason}"))
-        start = result.startTest
+        result.addSkip = lambda result, case, reason: self.skip(reason)
+        start, skip = result.startTest, unittest.skip
 
-        def count(result: Any, case: Any) -> None:
-            self.count += 1
+        def started(result: Any, case: Any) -> None:
+            self._started.add((type(case), case._testMethodName))
             start(result, case)
 
-        result.startTest = count
+        result.startTest = started
+        unittest.skip = lambda reason: skip(_Always(reason) if isinstance(reason, str) else reason)
         unittest.main = unittest.TestProgram = self._main  # type: ignore[misc,assignment]
 
+    def _watched(self, genuine: Callable[..., Any]) -> Callable[..., Any]:
+        """What runs each part of a case: it swallows what the part raises, some of it without a word to the result."""
+        import unittest
+
+        @contextmanager
+        def watched(outcome: Any, *args: Any, **kwargs: Any) -> Iterator[None]:
+            self._count += 1
+            with genuine(outcome, *args, **kwargs):
+                try:
+                    yield
+                except unittest.SkipTest:
+                    raise
+                except BaseException as error:
+                    if not outcome.expecting_failure:
+                        self._note(error)
+                    raise
+
+        return watched
+
     def _noting(self, genuine: Callable[..., Any]) -> Callable[..., Any]:
-        def note(result: Any, case: Any, *rest: Any) -> None:
-            error = rest[-1][1] if rest[-1] is not None else None
-            if error is not None:
-                self._note(error)
-            genuine(result, case, *rest)
+        def note(result: Any, case: Any, error: Any) -> None:
+            self._note(error[1])
+            genuine(result, case, error)
 
         return note
 
@@ -59,70 +85,126 @@ class Failures:
         if self._first is None:
             self._first = error
 
+    def skip(self, reason: str) -> None:
+        """Other tests decide, unless the program may have brought it about."""
+        self._skipped = f"the test skips itself: {reason}"
+        if not isinstance(reason, _Always):
+            self._note(Unfit(self._skipped))
+
+    def enter(self) -> None:
+        """Called by each function `test...` of the file as it begins."""
+        self._entered.add(sys._getframe(1).f_code)
+
+    def is_due(self, test: Any, owner: type | None, name: str) -> bool:
+        """Whether the file has not called this function itself.
+
+        Where it cannot be told which of several functions with one code has been called, it is called once more.
+        """
+        is_own = owner is None or name in vars(owner)
+        plain: Any = inspect.unwrap(test)
+        return not (is_own and getattr(plain, "__code__", None) in self._entered and not plain.__closure__)
+
     def begin(self) -> None:
-        self.count, self._first = 0, None
+        self._first, self._skipped, self._count = None, "", 0
+        self._entered, self._started = set(), set()
+
+    def count(self) -> None:
+        self._count += 1
 
     def end(self) -> None:
         if self._first is not None:
             raise self._first
+        if self._skipped and not self._count:
+            raise Unfit(self._skipped)
 
     def _main(self, *args: Any, **kwargs: Any) -> None:
-        self.run_cases(vars(sys.modules["__main__"]), set())
-
-    def run_cases(self, namespace: dict[str, Any], before: set[str]) -> None:
-        import unittest
-
-        for name, value in list(namespace.items()):
-            if name not in before and isinstance(value, type) and issubclass(value, unittest.TestCase):
-                unittest.defaultTestLoader.loadTestsFromTestCase(value).run(unittest.TestResult())
+        self.run_cases(vars(sys.modules["__main__"]).values())
         self.end()
 
+    def run_cases(self, found: Iterable[object]) -> None:
+        """Run the cases of `unittest` among a file's values that have not been run."""
+        if not self._is_prepared:
+            return
+        import unittest
 
-def run_what_none_has_called(
-    namespace: dict[str, Any], before: set[str], code: str, failures: Failures
-) -> None:
-    """Run cases of `unittest`, if the file has run none, and tests as pytest would find them, if it calls none."""
-    tree = ast.parse(code)
-    if failures.count == 0 and "unittest" in code and not _mentions(tree, "debug"):
-        failures.run_cases(namespace, before)
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not _mentions(
-            tree, node.name
-        ):
-            found = namespace.get(node.name)
-            if node.name.startswith("test") and inspect.isfunction(found):
-                _run(found)
-            elif (
-                node.name.startswith("Test") and inspect.isclass(found) and not hasattr(found, "assertEqual")
-            ):
-                for name, method in list(vars(found).items()):
-                    if name.startswith("test") and inspect.isfunction(method):
-                        _run_method(found(), name)
+        suite = unittest.TestSuite()
+        for kind in list(found):
+            if isinstance(kind, type) and issubclass(kind, unittest.TestCase):
+                cases: Any = unittest.defaultTestLoader.loadTestsFromTestCase(kind)
+                for case in cases:
+                    name = case._testMethodName
+                    if (kind, name) not in self._started and self.is_due(getattr(kind, name), kind, name):
+                        suite.addTest(case)
+        suite.run(unittest.TestResult())
 
 
-def _mentions(tree: ast.AST, name: str) -> bool:
-    return any(
-        (isinstance(node, ast.Name) and node.id == name)
-        or (isinstance(node, ast.Attribute) and node.attr == name)
-        for node in ast.walk(tree)
-    )
+def run_what_none_has_called(namespace: dict[str, Any], before: dict[str, Any], failures: Failures) -> None:
+    """Run cases of `unittest`, and tests as pytest would find them, that the file has not run itself."""
+    new = {name: value for name, value in namespace.items() if value is not before.get(name, before)}
+    failures.run_cases(new.values())
+    _run_tests(new, None, failures)
 
 
-def _run_method(instance: Any, name: str) -> None:
-    getattr(instance, "setup_method", lambda *args: None)(*([None] * _count(instance, "setup_method")))
-    _run(getattr(instance, name))
+def _run_tests(found: dict[str, Any], owner: Any, failures: Failures) -> None:
+    """Run those of a module's names, or of a class's."""
+    with _between(found.get, "class" if owner else "module", owner):
+        for name, test in found.items():
+            is_class = name.startswith("Test") and isinstance(test, type) and _is_of_pytest(test)
+            is_test = name.startswith("test") and isinstance(test, FunctionType | MethodType | partial)
+            if not (is_class or (is_test and failures.is_due(test, owner, name))):
+                continue
+            if hasattr(test, "_is_skipped"):
+                failures.skip(_Always(name))
+            elif is_class:
+                _run_tests(_members(test), test, failures)
+            else:
+                holder = owner() if owner else None
+                get = partial(_get, holder) if owner else found.get
+                failures.count()
+                with _between(get, "method" if owner else "function", test):
+                    _run(getattr(holder, name) if owner else test, name)
 
 
-def _count(instance: Any, name: str) -> int:
-    method = getattr(instance, name, None)
-    return len(inspect.signature(method).parameters) if method else 0
+def _is_of_pytest(kind: Any) -> bool:
+    is_made_plainly = kind.__init__ is object.__init__ and kind.__new__ is object.__new__
+    return is_made_plainly and not hasattr(kind, "assertEqual")
 
 
-def _run(test: Callable[..., Any]) -> None:
+def _members(kind: type) -> dict[str, Any]:
+    return {name: getattr(kind, name, None) for part in reversed(kind.__mro__) for name in vars(part)}
+
+
+def _get(holder: object, name: str) -> Any:
+    return getattr(holder, name, None)
+
+
+@contextmanager
+def _between(find: Callable[[str], Any], what: str, argument: Any) -> Iterator[None]:
+    """Between what is called, say, `setup_module` and `teardown_module`, which take an argument or none."""
+    for place in ("setup", "teardown"):
+        function = find(f"{place}_{what}")
+        if function is not None:
+            function(*[argument][: len(inspect.signature(function).parameters)])
+        if place == "setup":
+            yield
+
+
+def _missing(test: Any, arguments: dict[str, Any]) -> list[str]:
+    known = inspect.signature(test).parameters.values()
+    needed = [part.name for part in known if part.default is part.empty and part.kind not in _ANY]
+    return [name for name in needed if name not in arguments]
+
+
+_ANY = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def _run(test: Callable[..., Any], name: str) -> None:
     for arguments in _rows(test):
-        missing = [name for name in inspect.signature(test).parameters if name not in arguments]
+        missing = _missing(test, arguments)
+        if missing and getattr(test, "__name__", name)[:4] != "test":
+            return  # a helper that is also called so
         if missing:
-            raise Unfit(f"the test {test.__name__} needs {missing[0]}: the sandbox has no fixtures of pytest")
+            raise Unfit(f"the test {name} needs {missing[0]}: the sandbox has no fixtures of pytest")
         result = test(**arguments)
         if inspect.iscoroutine(result):
             import asyncio
@@ -150,8 +232,10 @@ class _Parameters:
 
 
 class _Approximately:
-    def __init__(self, expected: Any, rel: float | None = None, abs: float | None = None) -> None:
-        self._expected = expected
+    def __init__(
+        self, expected: Any, rel: float | None = None, abs: float | None = None, nan_ok: bool = False
+    ) -> None:
+        self._expected, self._nan_ok = expected, nan_ok
         self._rel, self._abs = rel, abs
 
     def _near(self, got: Any, expected: Any) -> bool:
@@ -165,7 +249,8 @@ class _Approximately:
             return bool(got == expected)
         relative = self._rel if self._rel is not None else 0.0 if self._abs is not None else 1e-6
         most = max(relative * abs(expected), self._abs if self._abs is not None else 1e-12)
-        return got == expected or abs(got - expected) <= most
+        is_nan = self._nan_ok and expected != expected and got != got
+        return is_nan or got == expected or abs(got - expected) <= most
 
     def __eq__(self, other: object) -> bool:
         return self._near(other, self._expected)
@@ -232,8 +317,17 @@ def _unknown(name: str) -> Any:
 class _Mark:
     parametrize = staticmethod(_parametrize)
 
+    def skip(self, *args: Any, **options: Any) -> Any:
+        """With or without brackets."""
+
+        def mark(test: Any) -> Any:
+            test._is_skipped = True
+            return test
+
+        return mark(args[0]) if args and callable(args[0]) else mark
+
     def __getattr__(self, name: str) -> Any:
-        if name in ("skip", "skipif", "xfail"):
+        if name in ("skipif", "xfail"):
             raise Unfit(f"the test is marked {name}")
         return lambda *args, **options: args[0] if args and callable(args[0]) else lambda test: test
 
@@ -248,6 +342,7 @@ def _pytest() -> ModuleType:
         param=_Parameters,
         skip=_skip,
         fail=_fail,
+        main=lambda *args, **options: 0,  # what nobody has called is called after the file
         __getattr__=_unknown,
     )
     return module
