@@ -163,6 +163,8 @@ def verify(
 
     ks = _numbers(k)
     check_out_file(out)
+    if out is not None and out.exists() and out.samefile(solutions):
+        raise UserError(f"--out {out} is the file of the solutions: give another name")
     asked = load_problems(problems)
     rows = read_solutions(solutions, asked, extract)
     unanswered = without_solution(rows, asked)
@@ -232,7 +234,10 @@ def main() -> None:
         _fail(str(error) + _where_logs_are(), 1)
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            _fail(f"the disk is full ({error.filename or error}); make room, and go on with --resume", 1)
+            _fail(
+                f"the disk is full ({error.filename or error}); make room, and try again (a run goes on with --resume)",
+                1,
+            )
         if error.filename is None:
             raise
         _fail(f"{error.filename}: {error.strerror}", 1)

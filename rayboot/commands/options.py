@@ -65,6 +65,8 @@ def opened_sandbox(
     """A sandbox as the options ask for it."""
     from rayboot.sandbox import Limits, Sandbox
 
+    if not 0 < timeout < float("inf"):
+        raise UserError(f"--timeout {timeout:g}: give a number of seconds above 0")
     limits = Limits(timeout=timeout)
     with Sandbox(workers or os.cpu_count() or 1, limits, allow_weak, preload=preload or ()) as sandbox:
         yield sandbox

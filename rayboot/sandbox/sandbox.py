@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from functools import cache
 from subprocess import CalledProcessError
 from types import TracebackType
+from typing import get_args
 
 from rayboot.errors import RaybootError, UserError
 from rayboot.problems.types import Frozen, Language, Problem, Test
@@ -18,6 +20,9 @@ from rayboot.sandbox.inside.languages import LANGUAGES, library, missing
 from rayboot.sandbox.inside.preload import environment as preload_environment
 from rayboot.sandbox.server import Server
 from rayboot.sandbox.verdict import Limits, Runtime, Tier, Verdict
+
+WORKERS_PER_CPU = 32
+"""More would do nothing but fill the memory: each has two processes of its own."""
 
 
 class Job(Frozen):
@@ -73,8 +78,11 @@ class Sandbox:
         preload: Sequence[str] = (),
         runtime: Runtime = "native",
     ) -> None:
-        if workers < 1:
-            raise UserError(f"a sandbox needs at least 1 worker, not {workers}")
+        most = WORKERS_PER_CPU * (os.cpu_count() or 1)
+        if not 1 <= workers <= most:
+            raise UserError(f"a sandbox here can have 1 to {most} workers, not {workers}")
+        if runtime not in get_args(Runtime):
+            raise UserError(f"runtime {runtime!r} is unknown: {' or '.join(get_args(Runtime))}")
         environment = _preload_environment(preload)
         self._limits = limits or Limits()
         self._servers: list[Server] = []

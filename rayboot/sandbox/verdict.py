@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from rayboot.problems.types import Frozen
 
 Status = Literal[
@@ -24,13 +26,13 @@ Runtime = Literal["native", "runsc"]
 class Limits(Frozen):
     """What one program may use, all its tests together."""
 
-    timeout: float = 10.0
+    timeout: float = Field(default=10.0, gt=0.0, allow_inf_nan=False)
     """Seconds: of processor time, all processes and threads together, and of time that passes while the program runs or
     sleeps. What it waits because the machine's processors are busy with others does not count, up to twenty times the
     limit. A compiler's time is apart."""
-    memory: int = 1 << 30
+    memory: int = Field(default=1 << 30, ge=1)
     """Bytes of all its processes together, shared memory included; for Python, of address space."""
-    output: int = 1 << 20
+    output: int = Field(default=1 << 20, ge=0)
     """Bytes of standard output and standard error together."""
 
 

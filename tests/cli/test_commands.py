@@ -119,6 +119,12 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
         (("verify", "x", "--problems", "quickstart", "--k", "0"), "--k 0"),
         (("verify", "x", "--problems", "quickstart", "--out", "no/out.jsonl"), "there is no folder"),
         (("verify", "x", "--problems", "quickstart", "--out", "."), "is a folder: give the name of a file"),
+        (("verify", __file__, "--problems", "quickstart", "--out", __file__), "is the file of the solutions"),
+        (
+            ("problems", "check", "quickstart", "--timeout", "-1"),
+            "--timeout -1: give a number of seconds above 0",
+        ),
+        (("problems", "check", "quickstart", "--workers", "10000"), "workers, not 10000"),
         (("evaluate", "quickstart", "--dataset", "quickstart", "--out", "/dev/null/x"), "is a file, not"),
     ],
 )
