@@ -59,6 +59,7 @@ _UNSEEN = {
 
 def serve(channel: Any, program_channel: Any) -> None:
     """Run the tests that come, in one namespace, as if they were one file; answer with an outcome for each."""
+    sys.argv[:] = ["test.py"]
     link = Link(program_channel)
     session = _Session(link)
     while True:
@@ -73,7 +74,6 @@ class _Session:
         module = ModuleType("__main__")
         self._namespace = module.__dict__
         sys.modules["__main__"] = module
-        sys.argv[:] = ["test.py"]
         self._names = _Names(link)
         self._namespace["__builtins__"] = self._names
         self._failed_pair: tuple[Any, Any] | None = None
@@ -330,8 +330,10 @@ class _Names(dict[str, Any]):
     def _isinstance(self, value: Any, kinds: Any) -> bool:
         if type(value) is not Remote or type(kinds) is Remote:
             return isinstance(value, kinds)
-        if isinstance(kinds, tuple | UnionType):
-            return any(self._isinstance(value, kind) for kind in getattr(kinds, "__args__", kinds))
+        if isinstance(kinds, UnionType):
+            kinds = kinds.__args__
+        if isinstance(kinds, tuple):
+            return any(self._isinstance(value, kind) for kind in kinds)
         if kinds in (int, float, str, bytes, tuple, bool, complex, list, dict, set, frozenset):
             return isinstance(value, kinds)
         return self._link.is_of("is_a", value, kinds)
@@ -339,8 +341,10 @@ class _Names(dict[str, Any]):
     def _issubclass(self, kind: Any, kinds: Any) -> bool:
         if type(kind) is not Remote:
             return issubclass(kind, kinds)
-        if isinstance(kinds, tuple | UnionType):
-            return any(self._issubclass(kind, each) for each in getattr(kinds, "__args__", kinds))
+        if isinstance(kinds, UnionType):
+            kinds = kinds.__args__
+        if isinstance(kinds, tuple):
+            return any(self._issubclass(kind, each) for each in kinds)
         return self._link.is_of("issubclass", kind, kinds)
 
     def _callable(self, value: Any) -> bool:
