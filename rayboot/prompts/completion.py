@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from rayboot.problems.types import Language
-from rayboot.prompts.answer import LONGEST, above_fences, is_marked, mended, readings, spoken
+from rayboot.prompts.answer import LONGEST, above_fences, is_fenced, is_marked, mended, readings, spoken
 from rayboot.prompts.show import lines
 from rayboot.prompts.source import (
     acts,
@@ -60,7 +60,7 @@ class _Extraction:
         if len(completion) <= LONGEST and self._is_code(completion, plain):
             return plain
         best = (0, plain)
-        for turns in spoken(completion):
+        for turns in spoken(completion, self._language):
             for turn in turns:
                 for candidate in self._candidates(turn):
                     if candidate[0] == WHOLE:
@@ -76,7 +76,7 @@ class _Extraction:
         """Whether the completion is code as it stands, without a word of prose."""
         if not completion.strip():
             return True
-        if self._language != "python" and is_marked(completion):
+        if self._language != "python" and (is_fenced(completion) or is_marked(plain, self._language)):
             return False  # no parser would stumble over it
         pieces = runs(plain, self._language)
         if len(pieces) != 1 or pieces[0].strip() != plain.strip() or not parses(plain, self._language):

@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
-from pygments.token import Error, Operator, Punctuation
+from pygments.token import Comment, Error, Operator, Punctuation, String
 
 from rayboot.problems.types import Language
 
@@ -249,11 +249,23 @@ def _braced_runs(text: str, language: Language) -> Iterator[str]:
             run.append(line)
         elif depth > 0 or not line.strip() or _CODE_LINE.match(line):
             run.append(line)
-            depth = max(0, depth + sum(1 if sign in _OPENING else -1 for sign in _brackets(line, language)))
+            signs = list(_brackets(line, language))  # a string over several lines is an error in each
+            depth += sum(sign in _OPENING for sign in signs) - sum(sign in _CLOSING for sign in signs)
+            depth = max(0, depth)
         else:
             yield from _worth(run, language)
             run = []
     yield from _worth(run, language)
+
+
+def parts(code: str, language: Language) -> Iterator[tuple[str, str]]:
+    """The code piece by piece, each with what it is: `string`, `comment` or `code`."""
+    for _, kind, text in _lexer(language).get_tokens_unprocessed(code):
+        is_handle = kind in String.Regex and text.startswith("<")  # Perl's <STDIN>
+        yield (
+            ("comment" if kind in Comment else "string" if kind in String and not is_handle else "code"),
+            text,
+        )
 
 
 def _brackets(code: str, language: Language) -> Iterator[str]:

@@ -82,6 +82,33 @@ def test_special_tokens_and_tags_are_no_code(answer: str) -> None:
     assert half_of_three(program(answer)) == 1.5
 
 
+MARKED = [
+    "    import re\n    re.sub(r'<think>.*?</think>', '', '')",
+    "    s = 'a <eos> b'",
+    "    s = 'a<|im_end|>b'",
+    "    s = 'a <s> b </s> c'",
+    '    s = f"{x}<think>"',
+    '    s = f"[INST] {x}"',
+    "    s = f'  <reason>{x}</reason>'",
+    "    # <think> negative?",
+    '    s = f"""<html>\n<pre>\n{x}\n</pre>\n</html>"""',
+    '    s = """\n<answer>\n<code>\n</code>\n</answer>\n<script>\n</script>\n"""',
+    '    s = """\n[DONE]\nHuman: hi\n"""',
+]
+
+
+@pytest.mark.parametrize("line", MARKED)
+def test_marks_in_strings_and_comments_are_code(line: str) -> None:
+    code = f"def half(x):\n{line}\n    return x / 2"
+    for answer in (
+        f"Sure:\n{fenced(code)}\nThat's it.",
+        f"It's <think> so:\n\n{code}\n\nThat's it.",
+        f"<think>\nA draft:\n{fenced(code.replace('2', '3'))}\n</think>\n{fenced(code)}<|im_end|>",
+        f"```python\n{code}",
+    ):
+        assert program(answer) == code
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -202,7 +229,7 @@ def test_what_is_broken_stays_broken() -> None:
     assert program(helperless) == helperless
 
 
-@pytest.mark.parametrize(
+LANGUAGES = pytest.mark.parametrize(
     ("language", "right", "wrong"),
     [
         ("javascript", "function half(x) {\n  return x / 2;\n}", "function half(x) {\n  return x;\n}"),
@@ -212,6 +239,24 @@ def test_what_is_broken_stays_broken() -> None:
         ("swift", "func half(x: Double) -> Double {\n  return x / 2\n}", "func half(x: Double) -> Double {\n  return x\n}"),
     ],
 )  # fmt: skip
+
+
+@LANGUAGES
+def test_marks_in_strings_of_other_languages_are_code_too(language: str, right: str, wrong: str) -> None:
+    problem = Problem(
+        id="x/1", benchmark="own", language=language, statement="Half.", entry_point="half", tests=(ScriptTest(code=""),)
+    )  # fmt: skip
+    for mark in ("a <eos> b", "<think>", "a<|im_end|>b", "  <reason>", "[INST] a"):
+        code = right.replace("return", f'f("{mark}");\nreturn')
+        for answer in (
+            code,
+            f"Here it is:\n\n{code}\n\nIt's half.",
+            f"<think>{fenced(wrong, language)}</think>\n{fenced(code, language)}<|im_end|>",
+        ):
+            assert PromptBuilder(len, 10_000).program(problem, answer) == code
+
+
+@LANGUAGES
 def test_answers_in_other_languages_are_read_alike(language: str, right: str, wrong: str) -> None:
     problem = Problem(
         id="x/1", benchmark="own", language=language, statement="Half.", entry_point="half", tests=(ScriptTest(code=""),)
