@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from doctest import DocTestParser
 from functools import cache
+from itertools import groupby
 
 from markdown_it import MarkdownIt
 
@@ -282,12 +283,29 @@ def mended(code: str, language: Language) -> str | None:
     if lines[0].strip().lower() in (language, *_ALIASES[language]):  # the tag, a line too low
         code = "\n".join(lines[1:])
     if language != "python":
-        code = code.translate(_SPACES)  # nothing here would say that they are wrong
+        code = _clean(code, language)  # nothing below would say that it is wrong
     for change in _CHANGES if language == "python" else _CHANGES[:4]:
         code = change(code)
         if parses(code, language):
             return code
     return None
+
+
+def _clean(code: str, language: Language) -> str:
+    """Code out of HTML or a word processor; what only stands in strings is meant."""
+    if any(
+        kind == "code" and re.search(r"&(?:lt|gt|amp|quot);", text) for kind, text in _joined(code, language)
+    ):
+        code = html.unescape(code)
+    return "".join(
+        text.translate(_SPACES) if kind == "code" else text for kind, text in _joined(code, language)
+    )
+
+
+def _joined(code: str, language: Language) -> Iterator[tuple[str, str]]:
+    """The parts of the code, with neighbours of one kind as one."""
+    for kind, group in groupby(parts(code, language), key=lambda part: part[0]):
+        yield kind, "".join(text for _, text in group)
 
 
 def _transcript(code: str) -> str:
@@ -409,7 +427,7 @@ def _in_json(candidates: list[str]) -> Iterator[str]:
 
 
 def _first_object(text: str) -> object:
-    return json.JSONDecoder().raw_decode(text, text.index("{"))[0]
+    return json.JSONDecoder(strict=False).raw_decode(text, text.index("{"))[0]
 
 
 def _texts(data: object) -> Iterator[str]:

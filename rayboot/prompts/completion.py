@@ -26,6 +26,7 @@ from rayboot.prompts.source import (
     reads_input,
     runs,
     unclosed,
+    without_calls_above,
 )
 
 WHOLE, METHOD, BODY, BROKEN, OTHER, SCRAP = 6, 5, 4, 3, 2, 1
@@ -90,6 +91,8 @@ class _Extraction:
             if program.startswith(self._before.strip("\n")) and self._defined(program):
                 yield BODY, program
         for fenced, blocks in readings(text, self._language):
+            if not fenced and self._language == "python":
+                blocks = [without_calls_above(block, self._entry_point) for block in blocks]
             for grade, program in self._of_blocks(blocks[-BLOCKS:]):
                 if fenced or grade >= BODY:
                     yield grade, program

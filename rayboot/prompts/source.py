@@ -113,8 +113,31 @@ def defines(code: str, name: str, language: Language, *, method: bool = True) ->
         return False
     tree = tree_of(code) if language == "python" else None
     if tree is None:
-        return definition(code, name, language) < len(code)
+        found = code[definition(code, name, language) :]
+        return bool(found) and (language == "python" or _has_body(found, language))
     return any(_defines(statement, name, method) for statement in _top(tree.body))
+
+
+def _has_body(code: str, language: Language) -> bool:
+    """Whether the definition at the code's beginning has a body with more than comments in it."""
+    said = "".join(text for kind, text in parts(code, language) if kind != "comment")
+    while (flat := re.sub(r"\([^()]*\)", " ", said)) != said:
+        said = flat
+    return re.search(r"=>\s*[^\s{]|^[^{]*(?:\{\s*\}\s*)*\{\s*[^\s}]", said) is not None
+
+
+def without_calls_above(code: str, name: str) -> str:
+    """Python's code without the examples and tests that the statement of a task shows above the function."""
+    tree = tree_of(code) if name else None
+    body = tree.body if tree else []
+    place = next((place for place, each in enumerate(body) if _defines(each, name, True)), 0)
+    rows = code.split("\n")
+    for each in body[:place]:
+        used = any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(each))
+        if used and isinstance(each, ast.Assert | ast.Expr | ast.Assign):
+            end = each.end_lineno or each.lineno
+            rows[each.lineno - 1 : end] = [""] * (end - each.lineno + 1)
+    return "\n".join(rows).lstrip("\n") if place else code
 
 
 def definition(code: str, name: str, language: Language) -> int:

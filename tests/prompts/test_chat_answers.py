@@ -72,6 +72,7 @@ def test_a_thought_is_no_answer(answer: str) -> None:
         json.dumps({"explanation": "It halves.", "code": RIGHT}),
         "Here: " + json.dumps({"calls": [{"name": "run", "arguments": {"code": RIGHT}}]}),
         repr({"code": RIGHT}),
+        f'{{"code": "{RIGHT}"}}',
         f"{RIGHT}\n\n### Instruction:\nRound it.\n### Response:\n{WRONG}",
         f"{RIGHT}[|endofturn|]",
         f"{RIGHT}<|endoftext|>",
@@ -138,6 +139,7 @@ def test_marks_in_strings_and_comments_are_code(line: str) -> None:
         f"Answer: {RIGHT}\n\nO(1)",
         "```python\ndef half(x):\n\u00a0\u00a0\u00a0\u00a0return\u00a0x / 2\n```",
         f"\ufeff{RIGHT}",
+        f"Write a function.\nassert half(3) == 1.5\n\n{RIGHT}",
         "Answer:\n    def half(x):\n        return x / 2\nOk.",
         f"Sure\n\n{RIGHT}\n\nExplanation: division",
         'Here:\n\nDOC = """\nnot indented\n"""\n\ndef half(x):\n    return x / 2\n\nIt\'s done.',
@@ -271,6 +273,10 @@ def test_answers_in_other_languages_are_read_alike(language: str, right: str, wr
         f"{fenced(right, '')}\nIn Python:\n{fenced(RIGHT)}",
         f"Sure! {fenced(right, language)}",
         json.dumps({"code": right}),
+        f"{fenced(right, language)}\nIn short:\n{fenced(right.replace('return', '// return' if language != 'perl' else '# return'), language)}"
+        if "\n  return" in right or "\n\t" in right
+        else right,
+        f"{fenced(right, language)}\nAgain:\n```{language}\n{right.partition(' {')[0]}",
     ):
         assert PromptBuilder(len, 10_000).program(problem, answer) == right
 
@@ -296,3 +302,18 @@ def test_so_are_programs_that_read_their_input(language: str, right: str, wrong:
         f"{fenced(wrong, language)}\nFixed:\n{fenced(right, language)}\nInput:\n{fenced('3', '')}\nOutput:\n{fenced('1.5', '')}",
     ):
         assert PromptBuilder(len, 10_000).program(problem, answer) == right
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        ("<pre><code>function half(x) {\n  return x &gt; 0 &amp;&amp; x / 2;\n}\n</code></pre>", "function half(x) {\n  return x > 0 && x / 2;\n}"),
+        ("```js\nfunction half(x) {\n  return '\u3000&lt;';\n}\n```", "function half(x) {\n  return '\u3000&lt;';\n}"),
+        ("```js\nfunction half(x) {\n\u00a0\u00a0return x / 2;\n}\n```", "function half(x) {\n  return x / 2;\n}"),
+    ],
+)  # fmt: skip
+def test_entities_and_odd_spaces_are_mended_outside_strings(answer: str, right: str) -> None:
+    problem = Problem(
+        id="x/1", benchmark="own", language="javascript", statement="Half.", entry_point="half", tests=(ScriptTest(code=""),)
+    )  # fmt: skip
+    assert PromptBuilder(len, 10_000).program(problem, answer).strip() == right
