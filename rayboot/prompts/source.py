@@ -121,9 +121,9 @@ def defines(code: str, name: str, language: Language, *, method: bool = True) ->
 def _has_body(code: str, language: Language) -> bool:
     """Whether the definition at the code's beginning has a body with more than comments in it."""
     said = "".join(text for kind, text in parts(code, language) if kind != "comment")
-    while (flat := re.sub(r"\([^()]*\)", " ", said)) != said:
+    while (flat := re.sub(r"\([^()]*\)", "_", said)) != said:
         said = flat
-    return re.search(r"=>\s*[^\s{]|^[^{]*(?:\{\s*\}\s*)*\{\s*[^\s}]", said) is not None
+    return re.search(r"^[^{]*=>\s*[^\s{]|^[^{]*(?:\{\s*\}\s*)*\{\s*[^\s}]", said) is not None
 
 
 def without_calls_above(code: str, name: str) -> str:
@@ -245,7 +245,7 @@ def _python_runs(text: str) -> list[str]:
         else:
             prose, _, below = code.partition("\n")  # code may be indented below a line of prose
             below = textwrap.dedent(below)
-            found += [[below], []] if tree_of(prose) is None and parses(below, "python") else [[]]
+            found += [[below], []] if tree_of(prose.strip()) is None and parses(below, "python") else [[]]
             if end < len(chunks) and (match := re.match(r"(?:async\s+)?(?:def|class)\s+(\w+)\s*[(:]", code)):
                 broken.add(match[1])
         place = end

@@ -178,6 +178,7 @@ def test_the_last_definition_counts_with_the_parts_that_it_needs(answer: str) ->
         "    return x / 2<|im_end|>",
         "    return x / 2\n\nThis halves x.",
         "y = 2\n    return x / y",
+        " y = 2\n    return x / y\n",
         "y = 2\nreturn x / y",
         "<think>Two.</think>    return x / 2",
         fenced("return x / 2"),
