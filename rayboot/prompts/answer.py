@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from doctest import DocTestParser
 from functools import cache
+from itertools import groupby
 
 from markdown_it import MarkdownIt
 
 from rayboot.problems.types import Language
-from rayboot.prompts.source import parses, runs, tree_of
+from rayboot.prompts.source import parses, parts, runs, tree_of
 
 _NAMES = (
     r"(?:think|thinking|thoughts?|reason|reasoning|reflection|scratchpad|analysis|rationale|(?:inner|internal)_monologue|"
@@ -35,6 +36,7 @@ _THOUGHTS = re.compile(
     r"|<\|inner_prefix\|>(?s:.*?)(?:<\|inner_suffix\|>|\Z))"
 )
 """What models write before they answer, in their own marks, closed or not."""
+_CLOSED = re.compile(rf"{_NOT_QUOTED}(?:{_UNTHOUGHT})")
 _SPECIAL = re.compile(
     rf"{_NOT_QUOTED}(?:<\|[^|<>\n]{{1,40}}\|>|<\uff5c[^\uff5c<>\n]{{1,40}}\uff5c>|</?s>(?=\s|$)|<\|[a-z_]+>|<[a-z_]+\|>|"
     r"<(?:bos|eos|pad|unk|eod|eot|EOT|EOD|endoftext|end_of_text|start_of_turn|end_of_turn|end_of_utterance)>|"
@@ -174,13 +176,52 @@ _SIGNS = str.maketrans(
 """What a word processor makes of quotes and signs."""
 
 
+_HEADS = {"string": r"[<\[\\\u25c1#A-Z]", "comment": r"[<\[\\\u25c1]", "code": r"(?!)"}
+"""How the marks begin, in a string and in a comment. `### Response:` is a comment to Python, and none."""
+_HIDDEN = "\ufdd0"
+"""Is no character of any text."""
 LONGEST = 60_000
 """Characters at the end of an answer that are read: more must not cost minutes."""
 
 
-def is_marked(text: str) -> bool:
-    """Whether there are special tokens, thoughts or fences in the text, or what looks like them."""
-    return any(pattern.search(text) for pattern in (_SPECIAL, _THOUGHTS, _WRAPPER, _FENCE))
+def is_marked(code: str, language: Language) -> bool:
+    """Whether there are special tokens, thoughts or tags in the code, besides those in its strings and comments."""
+    return _has_marks(_hidden(code, language))
+
+
+def _has_marks(text: str) -> bool:
+    return any(pattern.search(text) for pattern in (_SPECIAL, _THOUGHTS, _WRAPPER, _CLOSED))
+
+
+def _hidden(code: str, language: Language) -> str:
+    """The code with a sign in the marks of its strings and comments, so that they are none."""
+    return "".join(re.sub(_HEADS[kind], rf"\g<0>{_HIDDEN}", text) for kind, text in parts(code, language))
+
+
+def _closed_blocks(text: str) -> Iterator[str]:
+    """What stands between fences: no parser of Markdown finds them before the marks around them are gone."""
+    opening = None
+    for fence in re.finditer(r"^([^`~\n]*)(`{3,}|~{3,})([^`\n]*)$", text, re.MULTILINE):
+        if opening is None:
+            opening = fence
+        elif fence[2].startswith(opening[2]) and not fence[3].strip() and not fence[1].strip(" \t>"):
+            yield text[opening.end() + 1 : fence.start()]
+            opening = None
+
+
+def _hidden_in_code(text: str, language: Language) -> str:
+    """The text with a sign in the marks that are part of its code, in fences and out of them."""
+    if not _has_marks(text):
+        return text
+    blocks = list(_closed_blocks(text))
+    if language == "python":
+        blocks = [block for block in blocks if tree_of(textwrap.dedent(block))]
+    else:  # a fence within tells of one that was never closed
+        blocks = [block for block in blocks if not is_fenced(block)]
+    unended = re.sub(rf"(?:{_SPECIAL.pattern})[ \t]*$", "", text, flags=re.MULTILINE)
+    for code in dict.fromkeys((*blocks, *runs(text, language), *runs(unended, language))):
+        text = text.replace(code, _hidden(code, language))
+    return text
 
 
 def is_fenced(text: str) -> bool:
@@ -188,7 +229,7 @@ def is_fenced(text: str) -> bool:
     return _FENCE.search(text) is not None
 
 
-def spoken(answer: str) -> Iterator[list[str]]:
+def spoken(answer: str, language: Language) -> Iterator[list[str]]:
     """What the model says, turn by turn and without thoughts; then all that it wrote, for answers that end within one.
 
     A thought that was never closed, or never opened, is one too.
@@ -197,9 +238,11 @@ def spoken(answer: str) -> Iterator[list[str]]:
     answer = re.sub(
         r"\A (?=```|~~~)", "", answer
     )  # some chats' space, which is none of the code's indentation
-    said = re.split(rf"{_NOT_QUOTED}(?:{_UNTHOUGHT})", _THOUGHTS.sub("\n\n", answer))[-1]
+    answer = answer[:-LONGEST] + _hidden_in_code(answer[-LONGEST:], language)
+    said = _CLOSED.split(_THOUGHTS.sub("\n\n", answer))[-1]
     for text in dict.fromkeys((said, answer)):
-        yield [_WRAPPER.sub("\n", turn) for turn in _SPECIAL.split(text[-LONGEST:]) if turn.strip()]
+        turns = [_WRAPPER.sub("\n", turn) for turn in _SPECIAL.split(text[-LONGEST:])]
+        yield [turn.replace(_HIDDEN, "") for turn in turns if turn.strip()]
 
 
 def readings(text: str, language: Language) -> Iterator[tuple[bool, list[str]]]:
@@ -240,12 +283,29 @@ def mended(code: str, language: Language) -> str | None:
     if lines[0].strip().lower() in (language, *_ALIASES[language]):  # the tag, a line too low
         code = "\n".join(lines[1:])
     if language != "python":
-        code = code.translate(_SPACES)  # nothing here would say that they are wrong
+        code = _clean(code, language)  # nothing below would say that it is wrong
     for change in _CHANGES if language == "python" else _CHANGES[:4]:
         code = change(code)
         if parses(code, language):
             return code
     return None
+
+
+def _clean(code: str, language: Language) -> str:
+    """Code out of HTML or a word processor; what only stands in strings is meant."""
+    if any(
+        kind == "code" and re.search(r"&(?:lt|gt|amp|quot);", text) for kind, text in _joined(code, language)
+    ):
+        code = html.unescape(code)
+    return "".join(
+        text.translate(_SPACES) if kind == "code" else text for kind, text in _joined(code, language)
+    )
+
+
+def _joined(code: str, language: Language) -> Iterator[tuple[str, str]]:
+    """The parts of the code, with neighbours of one kind as one."""
+    for kind, group in groupby(parts(code, language), key=lambda part: part[0]):
+        yield kind, "".join(text for _, text in group)
 
 
 def _transcript(code: str) -> str:
@@ -367,7 +427,7 @@ def _in_json(candidates: list[str]) -> Iterator[str]:
 
 
 def _first_object(text: str) -> object:
-    return json.JSONDecoder().raw_decode(text, text.index("{"))[0]
+    return json.JSONDecoder(strict=False).raw_decode(text, text.index("{"))[0]
 
 
 def _texts(data: object) -> Iterator[str]:

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from rayboot.problems.types import Language
-from rayboot.prompts.answer import LONGEST, above_fences, is_marked, mended, readings, spoken
+from rayboot.prompts.answer import LONGEST, above_fences, is_fenced, is_marked, mended, readings, spoken
 from rayboot.prompts.show import lines
 from rayboot.prompts.source import (
     acts,
@@ -26,6 +26,7 @@ from rayboot.prompts.source import (
     reads_input,
     runs,
     unclosed,
+    without_calls_above,
 )
 
 WHOLE, METHOD, BODY, BROKEN, OTHER, SCRAP = 6, 5, 4, 3, 2, 1
@@ -60,7 +61,7 @@ class _Extraction:
         if len(completion) <= LONGEST and self._is_code(completion, plain):
             return plain
         best = (0, plain)
-        for turns in spoken(completion):
+        for turns in spoken(completion, self._language):
             for turn in turns:
                 for candidate in self._candidates(turn):
                     if candidate[0] == WHOLE:
@@ -76,7 +77,7 @@ class _Extraction:
         """Whether the completion is code as it stands, without a word of prose."""
         if not completion.strip():
             return True
-        if self._language != "python" and is_marked(completion):
+        if self._language != "python" and (is_fenced(completion) or is_marked(plain, self._language)):
             return False  # no parser would stumble over it
         pieces = runs(plain, self._language)
         if len(pieces) != 1 or pieces[0].strip() != plain.strip() or not parses(plain, self._language):
@@ -90,6 +91,8 @@ class _Extraction:
             if program.startswith(self._before.strip("\n")) and self._defined(program):
                 yield BODY, program
         for fenced, blocks in readings(text, self._language):
+            if not fenced and self._language == "python":
+                blocks = [without_calls_above(block, self._entry_point) for block in blocks]
             for grade, program in self._of_blocks(blocks[-BLOCKS:]):
                 if fenced or grade >= BODY:
                     yield grade, program

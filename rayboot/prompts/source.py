@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
-from pygments.token import Error, Operator, Punctuation
+from pygments.token import Comment, Error, Operator, Punctuation, String
 
 from rayboot.problems.types import Language
 
@@ -113,8 +113,31 @@ def defines(code: str, name: str, language: Language, *, method: bool = True) ->
         return False
     tree = tree_of(code) if language == "python" else None
     if tree is None:
-        return definition(code, name, language) < len(code)
+        found = code[definition(code, name, language) :]
+        return bool(found) and (language == "python" or _has_body(found, language))
     return any(_defines(statement, name, method) for statement in _top(tree.body))
+
+
+def _has_body(code: str, language: Language) -> bool:
+    """Whether the definition at the code's beginning has a body with more than comments in it."""
+    said = "".join(text for kind, text in parts(code, language) if kind != "comment")
+    while (flat := re.sub(r"\([^()]*\)", "_", said)) != said:
+        said = flat
+    return re.search(r"^[^{]*=>\s*[^\s{]|^[^{]*(?:\{\s*\}\s*)*\{\s*[^\s}]", said) is not None
+
+
+def without_calls_above(code: str, name: str) -> str:
+    """Python's code without the examples and tests that the statement of a task shows above the function."""
+    tree = tree_of(code) if name else None
+    body = tree.body if tree else []
+    place = next((place for place, each in enumerate(body) if _defines(each, name, True)), 0)
+    rows = code.split("\n")
+    for each in body[:place]:
+        used = any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(each))
+        if used and isinstance(each, ast.Assert | ast.Expr | ast.Assign):
+            end = each.end_lineno or each.lineno
+            rows[each.lineno - 1 : end] = [""] * (end - each.lineno + 1)
+    return "\n".join(rows).lstrip("\n") if place else code
 
 
 def definition(code: str, name: str, language: Language) -> int:
@@ -222,7 +245,7 @@ def _python_runs(text: str) -> list[str]:
         else:
             prose, _, below = code.partition("\n")  # code may be indented below a line of prose
             below = textwrap.dedent(below)
-            found += [[below], []] if tree_of(prose) is None and parses(below, "python") else [[]]
+            found += [[below], []] if tree_of(prose.strip()) is None and parses(below, "python") else [[]]
             if end < len(chunks) and (match := re.match(r"(?:async\s+)?(?:def|class)\s+(\w+)\s*[(:]", code)):
                 broken.add(match[1])
         place = end
@@ -249,11 +272,23 @@ def _braced_runs(text: str, language: Language) -> Iterator[str]:
             run.append(line)
         elif depth > 0 or not line.strip() or _CODE_LINE.match(line):
             run.append(line)
-            depth = max(0, depth + sum(1 if sign in _OPENING else -1 for sign in _brackets(line, language)))
+            signs = list(_brackets(line, language))  # a string over several lines is an error in each
+            depth += sum(sign in _OPENING for sign in signs) - sum(sign in _CLOSING for sign in signs)
+            depth = max(0, depth)
         else:
             yield from _worth(run, language)
             run = []
     yield from _worth(run, language)
+
+
+def parts(code: str, language: Language) -> Iterator[tuple[str, str]]:
+    """The code piece by piece, each with what it is: `string`, `comment` or `code`."""
+    for _, kind, text in _lexer(language).get_tokens_unprocessed(code):
+        is_handle = kind in String.Regex and text.startswith("<")  # Perl's <STDIN>
+        yield (
+            ("comment" if kind in Comment else "string" if kind in String and not is_handle else "code"),
+            text,
+        )
 
 
 def _brackets(code: str, language: Language) -> Iterator[str]:

@@ -72,6 +72,7 @@ def test_a_thought_is_no_answer(answer: str) -> None:
         json.dumps({"explanation": "It halves.", "code": RIGHT}),
         "Here: " + json.dumps({"calls": [{"name": "run", "arguments": {"code": RIGHT}}]}),
         repr({"code": RIGHT}),
+        f'{{"code": "{RIGHT}"}}',
         f"{RIGHT}\n\n### Instruction:\nRound it.\n### Response:\n{WRONG}",
         f"{RIGHT}[|endofturn|]",
         f"{RIGHT}<|endoftext|>",
@@ -80,6 +81,33 @@ def test_a_thought_is_no_answer(answer: str) -> None:
 )
 def test_special_tokens_and_tags_are_no_code(answer: str) -> None:
     assert half_of_three(program(answer)) == 1.5
+
+
+MARKED = [
+    "    import re\n    re.sub(r'<think>.*?</think>', '', '')",
+    "    s = 'a <eos> b'",
+    "    s = 'a<|im_end|>b'",
+    "    s = 'a <s> b </s> c'",
+    '    s = f"{x}<think>"',
+    '    s = f"[INST] {x}"',
+    "    s = f'  <reason>{x}</reason>'",
+    "    # <think> negative?",
+    '    s = f"""<html>\n<pre>\n{x}\n</pre>\n</html>"""',
+    '    s = """\n<answer>\n<code>\n</code>\n</answer>\n<script>\n</script>\n"""',
+    '    s = """\n[DONE]\nHuman: hi\n"""',
+]
+
+
+@pytest.mark.parametrize("line", MARKED)
+def test_marks_in_strings_and_comments_are_code(line: str) -> None:
+    code = f"def half(x):\n{line}\n    return x / 2"
+    for answer in (
+        f"Sure:\n{fenced(code)}\nThat's it.",
+        f"It's <think> so:\n\n{code}\n\nThat's it.",
+        f"<think>\nA draft:\n{fenced(code.replace('2', '3'))}\n</think>\n{fenced(code)}<|im_end|>",
+        f"```python\n{code}",
+    ):
+        assert program(answer) == code
 
 
 @pytest.mark.parametrize(
@@ -111,6 +139,7 @@ def test_special_tokens_and_tags_are_no_code(answer: str) -> None:
         f"Answer: {RIGHT}\n\nO(1)",
         "```python\ndef half(x):\n\u00a0\u00a0\u00a0\u00a0return\u00a0x / 2\n```",
         f"\ufeff{RIGHT}",
+        f"Write a function.\nassert half(3) == 1.5\n\n{RIGHT}",
         "Answer:\n    def half(x):\n        return x / 2\nOk.",
         f"Sure\n\n{RIGHT}\n\nExplanation: division",
         'Here:\n\nDOC = """\nnot indented\n"""\n\ndef half(x):\n    return x / 2\n\nIt\'s done.',
@@ -149,6 +178,7 @@ def test_the_last_definition_counts_with_the_parts_that_it_needs(answer: str) ->
         "    return x / 2<|im_end|>",
         "    return x / 2\n\nThis halves x.",
         "y = 2\n    return x / y",
+        " y = 2\n    return x / y\n",
         "y = 2\nreturn x / y",
         "<think>Two.</think>    return x / 2",
         fenced("return x / 2"),
@@ -202,7 +232,7 @@ def test_what_is_broken_stays_broken() -> None:
     assert program(helperless) == helperless
 
 
-@pytest.mark.parametrize(
+LANGUAGES = pytest.mark.parametrize(
     ("language", "right", "wrong"),
     [
         ("javascript", "function half(x) {\n  return x / 2;\n}", "function half(x) {\n  return x;\n}"),
@@ -212,6 +242,24 @@ def test_what_is_broken_stays_broken() -> None:
         ("swift", "func half(x: Double) -> Double {\n  return x / 2\n}", "func half(x: Double) -> Double {\n  return x\n}"),
     ],
 )  # fmt: skip
+
+
+@LANGUAGES
+def test_marks_in_strings_of_other_languages_are_code_too(language: str, right: str, wrong: str) -> None:
+    problem = Problem(
+        id="x/1", benchmark="own", language=language, statement="Half.", entry_point="half", tests=(ScriptTest(code=""),)
+    )  # fmt: skip
+    for mark in ("a <eos> b", "<think>", "a<|im_end|>b", "  <reason>", "[INST] a"):
+        code = right.replace("return", f'f("{mark}");\nreturn')
+        for answer in (
+            code,
+            f"Here it is:\n\n{code}\n\nIt's half.",
+            f"<think>{fenced(wrong, language)}</think>\n{fenced(code, language)}<|im_end|>",
+        ):
+            assert PromptBuilder(len, 10_000).program(problem, answer) == code
+
+
+@LANGUAGES
 def test_answers_in_other_languages_are_read_alike(language: str, right: str, wrong: str) -> None:
     problem = Problem(
         id="x/1", benchmark="own", language=language, statement="Half.", entry_point="half", tests=(ScriptTest(code=""),)
@@ -226,6 +274,10 @@ def test_answers_in_other_languages_are_read_alike(language: str, right: str, wr
         f"{fenced(right, '')}\nIn Python:\n{fenced(RIGHT)}",
         f"Sure! {fenced(right, language)}",
         json.dumps({"code": right}),
+        f"{fenced(right, language)}\nIn short:\n{fenced(right.replace('return', '// return' if language != 'perl' else '# return'), language)}"
+        if "\n  return" in right or "\n\t" in right
+        else right,
+        f"{fenced(right, language)}\nAgain:\n```{language}\n{right.partition(' {')[0]}",
     ):
         assert PromptBuilder(len, 10_000).program(problem, answer) == right
 
@@ -251,3 +303,18 @@ def test_so_are_programs_that_read_their_input(language: str, right: str, wrong:
         f"{fenced(wrong, language)}\nFixed:\n{fenced(right, language)}\nInput:\n{fenced('3', '')}\nOutput:\n{fenced('1.5', '')}",
     ):
         assert PromptBuilder(len, 10_000).program(problem, answer) == right
+
+
+@pytest.mark.parametrize(
+    ("answer", "right"),
+    [
+        ("<pre><code>function half(x) {\n  return x &gt; 0 &amp;&amp; x / 2;\n}\n</code></pre>", "function half(x) {\n  return x > 0 && x / 2;\n}"),
+        ("```js\nfunction half(x) {\n  return '\u3000&lt;';\n}\n```", "function half(x) {\n  return '\u3000&lt;';\n}"),
+        ("```js\nfunction half(x) {\n\u00a0\u00a0return x / 2;\n}\n```", "function half(x) {\n  return x / 2;\n}"),
+    ],
+)  # fmt: skip
+def test_entities_and_odd_spaces_are_mended_outside_strings(answer: str, right: str) -> None:
+    problem = Problem(
+        id="x/1", benchmark="own", language="javascript", statement="Half.", entry_point="half", tests=(ScriptTest(code=""),)
+    )  # fmt: skip
+    assert PromptBuilder(len, 10_000).program(problem, answer).strip() == right

@@ -109,6 +109,12 @@ def test_in_other_languages_a_continuation_is_joined_and_a_whole_program_is_not(
         assert in_language(language, completion, starter) == whole
 
 
+def test_tags_in_a_string_of_a_continuation_are_code() -> None:
+    starter = PROGRAMS["javascript"][0]
+    rest = "  return `\n<pre>\n${x}\n</pre>\n`;\n}"
+    assert in_language("javascript", rest, starter) == starter + rest
+
+
 def test_what_an_answer_leaves_out_above_its_function_is_put_back() -> None:
     java = "class Twice {\n    static int twice(int x) { return 2 * x; }\n}"
     answer = f"Call it:\n```\ntwice(1);\n```\nHere it is:\n```java\n{java}\n```\nDone."
