@@ -141,8 +141,8 @@ class OpenAIEngine:
 
     def _senseless(self, said: str) -> RaybootError:
         return RaybootError(
-            f"{self._config.base_url} answered with something that has no choices and usage of the OpenAI API; is "
-            f"generation.openai.base_url right? It said: {excerpt(said, self._key)}"
+            f"{self._config.base_url} answered with no completion of the OpenAI API, tried "
+            f"{self._config.max_retries + 1} times; is generation.openai.base_url right? It said: {excerpt(said, self._key)}"
         )
 
     async def _before_sending(self, request: Any) -> None:
@@ -151,7 +151,7 @@ class OpenAIEngine:
 
 
 def _no_answer(seeds: Sequence[int]) -> Answer:
-    return Answer(choices=[Choice(finish_reason="abort") for _ in seeds], usage=Tokens())
+    return Answer(choices=[Choice(text="", finish_reason="abort") for _ in seeds], usage=Tokens())
 
 
 def read_key(variable: str) -> str | None:

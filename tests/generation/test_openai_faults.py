@@ -149,8 +149,28 @@ async def test_an_answer_without_completions_is_quoted(answer: Answer) -> None:
     assert "It said: " in str(error)
 
 
-async def test_an_answer_without_sense_is_asked_for_again() -> None:
-    async with canned_server(completions("at last"), said({"choices": []})) as server:
+TEXT = {"message": {"content": "def f("}}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"choices": []},
+        {"choices": [TEXT], "error": {"code": 502}},
+        {"choices": [{**TEXT, "finish_reason": "error", "error": {"code": 502}}]},
+        {"choices": [{**TEXT, "finish_reason": "error"}]},
+        {"choices": [{**TEXT, "finish_reason": "network_error"}]},
+        {"choices": [{"message": {"content": ""}, "finish_reason": "stop", "error": {"code": 429}}]},
+        {"choices": [{"message": {"content": ""}, "finish_reason": None}]},
+        {"choices": [{"message": None, "finish_reason": None}]},
+        {"choices": [{"message": None, "finish_reason": "stop"}]},
+        {"choices": [{"finish_reason": "stop"}]},
+        {"choices": [{"message": {"content": {"parts": [{"text": "a"}]}}, "finish_reason": "stop"}]},
+    ],
+)
+async def test_a_providers_failure_is_no_completion_and_is_asked_for_again(data: dict[str, Any]) -> None:
+    fault = said({**data, "usage": {"prompt_tokens": 7, "completion_tokens": 5}})
+    async with canned_server(completions("at last"), fault) as server:
         [result] = await engine(server, max_retries=1).generate([request()])
     assert result.completions[0].text == "at last"
 
