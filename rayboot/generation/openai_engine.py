@@ -31,9 +31,9 @@ try:
 
     from rayboot.generation.openai_errors import (
         RETRY_COUNT,
+        ReadTimeout,
         excerpt,
         explain,
-        http,
         is_filtered,
         is_unanswered,
     )
@@ -63,7 +63,7 @@ class _HttpClient(DefaultAsyncHttpxClient):
             async with asyncio.timeout(self._seconds):
                 return await super().send(request, **options)
         except TimeoutError:
-            raise http.ReadTimeout("no whole answer", request=request) from None
+            raise ReadTimeout("no whole answer", request=request) from None
 
 
 class OpenAIEngine:

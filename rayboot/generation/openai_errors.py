@@ -19,6 +19,8 @@ from rayboot.errors import RaybootError, UserError
 from rayboot.generation.openai_messages import PATHS
 from rayboot.problems.types import clean
 
+ReadTimeout = http.ReadTimeout
+"""What the client takes for an answer that comes too late, and asks again."""
 RETRY_COUNT = "x-stainless-retry-count"
 """Header in which the client says how often it has repeated a request."""
 EXCERPT = 300
