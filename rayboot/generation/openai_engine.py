@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from rayboot.config.generation import OpenAIConfig
@@ -29,7 +29,14 @@ from rayboot.generation.usage import Meter, Usage
 try:
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError, Timeout
 
-    from rayboot.generation.openai_errors import RETRY_COUNT, excerpt, explain, is_filtered
+    from rayboot.generation.openai_errors import (
+        RETRY_COUNT,
+        ReadTimeout,
+        excerpt,
+        explain,
+        is_filtered,
+        is_unanswered,
+    )
 except ImportError as error:
     raise UserError("engine openai needs the openai package: pip install 'rayboot[openai]'") from error
 
@@ -38,25 +45,44 @@ NO_KEY = "none"
 """Sent where there is no key: servers that need one refuse it, others do not look."""
 
 
+class _HttpClient(DefaultAsyncHttpxClient):
+    """Sees each time that a request goes out, for the API's client repeats requests by itself.
+
+    A redirection is not followed: it may turn a POST into a GET, which is refused for no reason that one could see.
+    """
+
+    def __init__(self, before: Callable[[Any], Awaitable[None]], seconds: float, **options: Any) -> None:
+        super().__init__(follow_redirects=False, **options)
+        self._before = before
+        self._seconds = seconds
+
+    async def send(self, request: Any, **options: Any) -> Any:
+        """One try, as long as `seconds` at most: the client's own timeout is that between two bytes."""
+        await self._before(request)
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await super().send(request, **options)
+        except TimeoutError:
+            raise ReadTimeout("no whole answer", request=request) from None
+
+
 class OpenAIEngine:
     """A `Generator` that asks a server. Up to `max_concurrency` requests are under way at once."""
 
     def __init__(self, config: OpenAIConfig) -> None:
         self._config = config
         self._key = read_key(config.api_key_env)
+        self._has_answered = False
         self._meter = Meter(config.input_price, config.output_price)
         self._rate = RateLimit(config.requests_per_minute)
         self._slots = asyncio.Semaphore(config.max_concurrency)
         timeout = Timeout(config.timeout, connect=min(CONNECT_SECONDS, config.timeout))
-        # The client repeats requests by itself; the hook sees each time that one goes out.
         self._client = AsyncOpenAI(
             api_key=self._key or NO_KEY,
             base_url=config.base_url,
             max_retries=config.max_retries,
             timeout=timeout,
-            http_client=DefaultAsyncHttpxClient(
-                timeout=timeout, event_hooks={"request": [self._before_sending]}
-            ),
+            http_client=_HttpClient(self._before_sending, config.timeout, timeout=timeout),
         )
 
     @property
@@ -126,23 +152,24 @@ class OpenAIEngine:
                     answer = Answer.model_validate(json.loads(data) if isinstance(data, str) else data)
                     break
                 except OpenAIError as error:
-                    if is_filtered(error):
+                    if is_filtered(error) or (self._has_answered and is_unanswered(error)):
                         return _no_answer(seeds)
                     raise explain(error, self._config, self._key, request.tag) from None
                 except (ValueError, RecursionError) as error:  # no JSON, or none with an answer
                     said = error.doc if isinstance(error, json.JSONDecodeError) else data or error
             if not left:
-                if self._meter.usage.completion_tokens:
+                if self._has_answered:
                     return _no_answer(seeds)
                 raise self._senseless(said if isinstance(said, str) else json.dumps(said, default=str))
             await asyncio.sleep(min(0.5 * 2 ** (self._config.max_retries - left), 8.0))
+        self._has_answered = True
         self._meter.answered(answer.prompt_tokens, answer.completion_tokens)
         return answer
 
     def _senseless(self, said: str) -> RaybootError:
         return RaybootError(
-            f"{self._config.base_url} answered with something that has no choices and usage of the OpenAI API; is "
-            f"generation.openai.base_url right? It said: {excerpt(said, self._key)}"
+            f"{self._config.base_url} answered with no completion of the OpenAI API: either the provider fails, or "
+            f"generation.openai.base_url is wrong. It said: {excerpt(said, self._key)}"
         )
 
     async def _before_sending(self, request: Any) -> None:
@@ -151,7 +178,7 @@ class OpenAIEngine:
 
 
 def _no_answer(seeds: Sequence[int]) -> Answer:
-    return Answer(choices=[Choice(finish_reason="abort") for _ in seeds], usage=Tokens())
+    return Answer(choices=[Choice(text="", finish_reason="abort") for _ in seeds], usage=Tokens())
 
 
 def read_key(variable: str) -> str | None:

@@ -4,26 +4,51 @@ from __future__ import annotations
 
 import os
 import re
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 from urllib.request import proxy_bypass
+
+try:
+    import httpx2 as http  # what newer versions of openai stand on
+except ImportError:
+    import httpx as http  # type: ignore[no-redef]
 
 from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError, OpenAIError
 
 from rayboot.config.generation import OpenAIConfig
 from rayboot.errors import RaybootError, UserError
+from rayboot.generation.openai_messages import PATHS
+from rayboot.problems.types import clean
 
+ReadTimeout = http.ReadTimeout
+"""What the client takes for an answer that comes too late, and asks again."""
 RETRY_COUNT = "x-stainless-retry-count"
 """Header in which the client says how often it has repeated a request."""
 EXCERPT = 300
 """Characters of a server's own words that an error message quotes."""
 
 _TOO_LONG = re.compile(r"context[ _](length|window)|max_model_len", re.IGNORECASE)
-_FILTERED = re.compile(r"content[ _](filter|policy|management)|moderation", re.IGNORECASE)
+_FILTERED = re.compile(
+    r"content[ _](filter|policy|management)|moderation"
+    r"|invalid_prompt|(prompt|input) was flagged"  # OpenAI, OpenRouter
+    r"|content exists risk"  # DeepSeek
+    r"|data_inspection_failed|inappropriate content",  # DashScope
+    re.IGNORECASE,
+)
 
 
 def is_filtered(error: OpenAIError) -> bool:
     """Whether a provider's filter refuses this request, whatever it thinks of others."""
     return isinstance(error, APIStatusError) and bool(_FILTERED.search(f"{error.code} {_message(error)}"))
+
+
+def is_unanswered(error: OpenAIError) -> bool:
+    """Whether the server took this request and failed at it: it may well have answers to others.
+
+    One that is not there, or has had too many requests, has none to any.
+    """
+    if isinstance(error, APIStatusError):
+        return error.status_code == 408 or error.status_code >= 500
+    return isinstance(error, APITimeoutError) and not isinstance(error.__cause__, http.ConnectTimeout)
 
 
 def explain(error: OpenAIError, config: OpenAIConfig, key: str | None, tag: str) -> Exception:
@@ -40,13 +65,19 @@ def explain(error: OpenAIError, config: OpenAIConfig, key: str | None, tag: str)
             return RaybootError(
                 f"{config.base_url} answered {request} with {error.status_code}, {_tries(error)}: {said}"
             )
+        if "location" in error.response.headers:
+            target = urljoin(str(error.response.url), error.response.headers["location"])
+            target = excerpt(target.removesuffix(PATHS[config.api]), key)
+            return UserError(
+                f"{config.base_url} is redirected to {target}: set generation.openai.base_url to that"
+            )
         return _refusal(error.status_code, said, config, request)
-    if isinstance(error, APITimeoutError):
+    if isinstance(error, APITimeoutError) and not isinstance(error.__cause__, http.ConnectTimeout):
         return RaybootError(
             f"{config.base_url} did not answer within {config.timeout:g} s (generation.openai.timeout), {_tries(error)}"
         )
     if isinstance(error, APIConnectionError):
-        reason = excerpt(str(error.__cause__ or error), key)
+        reason = excerpt(str(error.__cause__ or "") or str(error), key)
         return RaybootError(
             f"no connection with {config.base_url}, {_tries(error)}: {reason}; is the server running, and is "
             f"generation.openai.base_url right?{proxy_hint(config.base_url)}"
@@ -68,8 +99,11 @@ def proxy_hint(url: str) -> str:
 
 
 def excerpt(text: str, key: str | None) -> str:
-    """The beginning of a server's words, in one line and without the key."""
-    line = " ".join((text.replace(key, "***") if key else text).split())
+    """The beginning of a server's words, in one line and without the key.
+
+    And without lone surrogates: an error whose text UTF-8 cannot hold kills the actor that raises it.
+    """
+    line = " ".join(clean(text.replace(key, "***") if key else text).split())
     return line if len(line) <= EXCERPT else line[:EXCERPT] + " ..."
 
 
@@ -87,7 +121,17 @@ def _refusal(status: int, said: str, config: OpenAIConfig, request: str) -> Exce
             f"{config.base_url} knows no {config.api} API there or no model {config.model} (404: {said}): see "
             "generation.openai.base_url, which mostly ends with /v1, and generation.openai.model"
         )
-    return UserError(f"{config.base_url} refuses {request} ({status}): {said}")
+    return UserError(f"{config.base_url} refuses {request} ({status}): {said}{_cure(said, config)}")
+
+
+def _cure(said: str, config: OpenAIConfig) -> str:
+    """What in a recipe to change where a server refuses one of its values; empty where that is not known."""
+    if re.search(r"max_(completion_)?tokens", said):
+        name = (
+            "generation.openai.chat_token_limit gives it another name, and " if config.api == "chat" else ""
+        )
+        return f". {name}policy.max_completion_tokens is its value"
+    return ". Set evaluation.temperature to what it takes" if "temperature" in said else ""
 
 
 def _is_passing(status: int) -> bool:

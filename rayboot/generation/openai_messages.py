@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import accumulate, pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from rayboot.config.generation import OpenAIConfig
 from rayboot.generation.base import Completion, GenerationRequest
@@ -16,6 +17,10 @@ PATHS = {"completions": "/completions", "chat": "/chat/completions"}
 
 _SEEDS = 2**31
 """Servers take seeds of this size; some take no larger ones."""
+_FAILED = ("error", "network_error", "insufficient_system_resource")
+"""Finish reasons of a provider that failed: the model did not end there (OpenRouter and vLLM, Zhipu, DeepSeek)."""
+_FILTERED = ("content_filter", "sensitive")
+"""Finish reasons of a provider that keeps back what the model wrote (OpenAI, Zhipu)."""
 
 
 def request_body(config: OpenAIConfig, request: GenerationRequest, seeds: Sequence[int]) -> dict[str, Any]:
@@ -57,9 +62,10 @@ class _Message(BaseModel):
 
 
 def _text(part: Any) -> str:
-    if isinstance(part, dict):
-        part = part.get("text") if part.get("type", "text") in ("text", "output_text") else None
-        part = part.get("value") if isinstance(part, dict) else part
+    if isinstance(part, dict) and (part.get("type") or "text") not in ("text", "output_text"):
+        return ""
+    for key in ("text", "value"):
+        part = part.get(key, part) if isinstance(part, dict) else part
     if not isinstance(part, str | None):
         raise ValueError("neither text nor parts of text")
     return part or ""
@@ -72,6 +78,23 @@ class Choice(BaseModel):
     text: str | None = None
     message: _Message | None = None
     finish_reason: Annotated[str | None, _if(str)] = None
+    error: Any = None
+
+    @model_validator(mode="after")
+    def _is_the_models(self) -> Self:
+        """A provider's failure is no sample, whatever text came before it."""
+        if self.error or self.finish_reason in _FAILED:
+            raise ValueError("the provider failed")
+        if self.text is None and self.message is None:
+            raise ValueError("neither text nor message")
+        if self.finish_reason is None and not self.words:
+            raise ValueError("nothing was written, and nothing ended")
+        return self
+
+    @property
+    def is_kept_back(self) -> bool:
+        """Whether a filter left nothing of the sample, which then says nothing about the model."""
+        return self.finish_reason in _FILTERED and not self.words
 
     @property
     def words(self) -> str:
@@ -94,11 +117,29 @@ class Tokens(BaseModel):
     completion_tokens: _Count = None
 
 
+def _samples(choices: Any) -> Any:
+    """The choices that are samples: one that failed does not take the others with it."""
+    if not isinstance(choices, list):
+        return choices
+    samples = []
+    for choice in choices:
+        with suppress(ValidationError):
+            samples.append(Choice.model_validate(choice))
+    return samples
+
+
 class Answer(BaseModel):
     """What rayboot reads of an answer; servers send more, and some less."""
 
-    choices: list[Choice] = Field(min_length=1)
+    choices: Annotated[list[Choice], BeforeValidator(_samples), Field(min_length=1)]
     usage: Annotated[Tokens | None, _if(dict, Tokens)] = None
+    error: Any = None
+
+    @model_validator(mode="after")
+    def _has_no_error(self) -> Self:
+        if self.error:
+            raise ValueError("the provider failed")
+        return self
 
     @property
     def prompt_tokens(self) -> int:
@@ -113,11 +154,18 @@ class Answer(BaseModel):
         return sum(-(-len(clean(choice.words).encode()) // 4) for choice in self.choices)
 
     def completions(self) -> list[Completion]:
-        """The samples, in order. The API tells the tokens of all together: they are shared out by length of text."""
+        """The samples, in order. The API tells the tokens of all together: they are shared out by length of text.
+
+        What a filter kept back is billed, and yet has no tokens here: there is no answer.
+        """
         choices = sorted(self.choices, key=lambda choice: choice.index or 0)
         tokens = share_out(self.completion_tokens, [choice.words for choice in choices])
         return [
-            Completion(text=choice.words, tokens=count, finish_reason=_finish_reason(choice.finish_reason))
+            Completion(
+                text=choice.words,
+                tokens=0 if choice.is_kept_back else count,
+                finish_reason=_finish_reason(choice.finish_reason),
+            )
             for choice, count in zip(choices, tokens, strict=True)
         ]
 

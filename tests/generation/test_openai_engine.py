@@ -65,14 +65,17 @@ async def test_a_chat_gets_the_prompt_as_a_users_message() -> None:
     assert (completion.text, completion.tokens, result.prompt_tokens) == ("an answer", 5, 12)
 
 
-async def test_a_chat_that_refuses_is_an_empty_completion() -> None:
-    async with canned_server(chat(None, reason="content_filter")) as server:
-        [completion] = (await answered(server, request(), api="chat")).completions
-    assert (completion.text, completion.finish_reason) == ("", "abort")
+@pytest.mark.parametrize("reason", ["content_filter", "sensitive"])
+async def test_a_filter_that_keeps_the_text_back_is_paid_and_no_verdict(reason: str) -> None:
+    async with canned_server(chat(None, reason=reason)) as server:
+        asking = engine(server, api="chat")
+        [result] = await asking.generate([request()])
+    assert result.completions[0].is_missing
+    assert asking.usage.completion_tokens == 5
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"), [("stop", "stop"), ("length", "length"), ("error", "abort"), (None, "abort")]
+    ("said", "meant"), [("stop", "stop"), ("length", "length"), ("content_filter", "abort"), (None, "abort")]
 )
 async def test_finish_reasons_are_those_of_the_contract(said: str | None, meant: str) -> None:
     async with canned_server(completions("text", reason=said)) as server:
@@ -88,7 +91,9 @@ USAGE = {"prompt_tokens": 3, "completion_tokens": 4}
     [
         ({"choices": [{"message": {"content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}}]}, "ab", 1, "abort"),
         ({"choices": [{"message": {"content": ["a", {"type": "image_url"}]}, "finish_reason": "stop"}], "usage": None}, "a", 1, "stop"),
-        ({"choices": [{"message": None, "finish_reason": "stop"}], "usage": USAGE}, "", 4, "stop"),
+        ({"choices": [{"message": {"role": "assistant"}, "finish_reason": "length"}], "usage": USAGE}, "", 4, "length"),
+        ({"choices": [{"message": {"content": None, "tool_calls": [{}]}, "finish_reason": "tool_calls"}], "usage": USAGE}, "", 4, "abort"),
+        ({"choices": [{"message": {"content": "a"}, "finish_reason": "stop", "error": None}], "error": None}, "a", 1, "stop"),
         ({"choices": [{"message": {"content": [{"type": "reasoning", "text": "hm"}, {"type": "text", "text": {"value": "a"}}]}}]}, "a", 1, "abort"),
         ({"choices": [{"index": "first", "text": "a", "finish_reason": {"type": "stop"}}], "usage": []}, "a", 1, "abort"),
         ({"choices": [{"text": "a", "finish_reason": "stop"}], "usage": {"prompt_tokens": -1, "completion_tokens": 2.5}}, "a", 2, "stop"),
@@ -114,6 +119,14 @@ async def test_a_server_that_gives_fewer_samples_is_asked_for_the_rest() -> None
         result = await answered(server, request(10, 20, 30, 40, 50))
     assert [completion.text for completion in result.completions] == ["10+0", "10+1", "30+0", "30+1", "50+0"]
     assert [(body["seed"], body.get("n")) for body in server.bodies] == [(10, 5), (30, 3), (50, None)]
+
+
+async def test_choices_of_one_answer_are_judged_one_by_one() -> None:
+    fault = said({"choices": [{"text": "good", "finish_reason": "stop"}, None]})
+    async with canned_server(completions("the rest"), fault) as server:
+        result = await answered(server, request(10, 20))
+    assert [completion.text for completion in result.completions] == ["good", "the rest"]
+    assert [body["seed"] for body in server.bodies] == [10, 20]
 
 
 async def test_a_server_that_gives_more_samples_than_asked_is_still_paid() -> None:

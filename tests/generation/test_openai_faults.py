@@ -38,6 +38,18 @@ async def failure(answer: Answer, **options: Any) -> tuple[Exception, CannedServ
     return caught.value, server
 
 
+def late(body: object) -> web.StreamResponse:
+    """A byte now and then, which is no answer."""
+    return _Late()
+
+
+class _Late(web.StreamResponse):
+    async def write_eof(self, data: bytes = b"") -> None:
+        for _ in range(20):
+            await self.write(b" ")
+            await asyncio.sleep(0.1)
+
+
 @pytest.mark.parametrize("fault", [refusal(status, **SOON) for status in (408, 409, 429, 500, 502, 503)])
 async def test_passing_faults_are_tried_again(fault: Answer) -> None:
     async with canned_server(completions("at last"), fault, fault) as server:
@@ -85,6 +97,11 @@ async def test_a_page_of_a_proxy_is_quoted_in_part() -> None:
     assert len(str(error)) < 500
 
 
+async def test_words_that_no_process_can_pass_on_are_mended() -> None:
+    error, _ = await failure(refusal(400, "bad \ud83d thing"))
+    assert str(error).endswith("(400): bad \ufffd thing")
+
+
 async def test_a_server_that_is_not_there_is_named() -> None:
     async with canned_server(as_many_as_asked) as server:
         pass
@@ -92,10 +109,12 @@ async def test_a_server_that_is_not_there_is_named() -> None:
         await answered(server, request(), max_retries=1)
 
 
-async def test_a_server_that_does_not_answer_is_given_up() -> None:
-    async with canned_server(as_many_as_asked, seconds=0.6) as server:
-        with pytest.raises(RaybootError, match=r"did not answer within 0\.2 s .*tried once"):
-            await answered(server, request(), timeout=0.2, max_retries=0)
+@pytest.mark.parametrize(("answer", "seconds"), [(as_many_as_asked, 0.6), (late, 0.0)])
+async def test_a_server_that_does_not_answer_is_given_up(answer: Answer, seconds: float) -> None:
+    async with canned_server(answer, seconds=seconds) as server:
+        with pytest.raises(RaybootError, match=r"did not answer within 0\.2 s .*tried 2 times"):
+            await answered(server, request(), timeout=0.2, max_retries=1)
+    assert len(server.bodies) == 2
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -115,10 +134,32 @@ async def test_an_unknown_model_is_the_users_error() -> None:
     assert len(server.bodies) == 1
 
 
-async def test_a_refused_option_is_the_users_error() -> None:
-    error, _ = await failure(refusal(400, "max_completion_tokens: unknown parameter"), api="chat")
+@pytest.mark.parametrize(
+    ("said", "api", "cure"),
+    [
+        ("max_completion_tokens: unknown parameter", "chat", "generation.openai.chat_token_limit gives it another"),
+        ("'max_tokens' is not supported: use 'max_completion_tokens'", "chat", "generation.openai.chat_token_limit"),
+        ("max_tokens is too large: 9000", "completions", ". policy.max_completion_tokens is its value"),
+        ("'temperature' does not support 0.8 with this model", "chat", "Set evaluation.temperature"),
+        ("'n' must be at most 1", "chat", "(400): 'n' must be at most 1"),
+    ],
+)  # fmt: skip
+async def test_a_refused_option_is_the_users_error(said: str, api: str, cure: str) -> None:
+    error, _ = await failure(refusal(400, said), api=api)
     assert type(error) is UserError
-    assert "max_completion_tokens: unknown parameter" in str(error)
+    assert said in str(error)
+    assert cure in str(error)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("target", ["https://other/api/v1/completions", "/api/v1/completions"])
+async def test_a_redirection_is_named_and_not_followed(status: int, target: str) -> None:
+    error, server = await failure(refusal(status, Location=target))
+    assert type(error) is UserError
+    base = server.url.removesuffix("/v1") if target.startswith("/") else ""
+    named = base + target.removesuffix("/completions")
+    assert f"is redirected to {named}: set generation.openai.base_url to that" in str(error)
+    assert len(server.bodies) == 1
 
 
 async def test_a_prompt_too_long_is_a_value_error() -> None:
@@ -149,23 +190,68 @@ async def test_an_answer_without_completions_is_quoted(answer: Answer) -> None:
     assert "It said: " in str(error)
 
 
-async def test_an_answer_without_sense_is_asked_for_again() -> None:
-    async with canned_server(completions("at last"), said({"choices": []})) as server:
+TEXT = {"message": {"content": "def f("}}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"choices": []},
+        {"choices": [TEXT], "error": {"code": 502}},
+        {"choices": [{**TEXT, "finish_reason": "error", "error": {"code": 502}}]},
+        {"choices": [{**TEXT, "finish_reason": "error"}]},
+        {"choices": [{**TEXT, "finish_reason": "network_error"}]},
+        {"choices": [{"message": {"content": ""}, "finish_reason": "stop", "error": {"code": 429}}]},
+        {"choices": [{"message": {"content": ""}, "finish_reason": None}]},
+        {"choices": [{"message": None, "finish_reason": None}]},
+        {"choices": [{"message": None, "finish_reason": "stop"}]},
+        {"choices": [{"finish_reason": "stop"}]},
+        {"choices": [{"message": {"content": {"parts": [{"text": "a"}]}}, "finish_reason": "stop"}]},
+    ],
+)
+async def test_a_providers_failure_is_no_completion_and_is_asked_for_again(data: dict[str, Any]) -> None:
+    fault = said({**data, "usage": {"prompt_tokens": 7, "completion_tokens": 5}})
+    async with canned_server(completions("at last"), fault) as server:
         [result] = await engine(server, max_retries=1).generate([request()])
     assert result.completions[0].text == "at last"
 
 
-async def test_a_server_that_has_answered_loses_one_request_and_not_the_evaluation() -> None:
-    async with canned_server(said({"error": {"message": "filtered"}}), completions("first")) as server:
+@pytest.mark.parametrize("first", [completions("a"), completions("", tokens=0)])
+@pytest.mark.parametrize("fault", [said({"error": {"message": "no"}}), refusal(500), refusal(503), late])
+async def test_a_server_that_has_answered_loses_one_request_and_not_the_evaluation(
+    first: Answer, fault: Answer
+) -> None:
+    async with canned_server(fault, first) as server:
+        asking = engine(server, max_retries=0, timeout=1.0)
+        [answer] = await asking.generate([request()])
+        [none] = await asking.generate([request(1, 2)])
+    assert not answer.completions[0].is_missing
+    assert [each.is_missing for each in none.completions] == [True, True]
+
+
+async def test_too_many_requests_end_the_evaluation_even_of_a_server_that_has_answered() -> None:
+    async with canned_server(refusal(429, "out of credits"), completions("first")) as server:
         asking = engine(server, max_retries=0)
-        [first] = await asking.generate([request()])
-        [second] = await asking.generate([request(1, 2)])
-    assert not first.completions[0].is_missing
-    assert [each.is_missing for each in second.completions] == [True, True]
+        await asking.generate([request()])
+        with pytest.raises(RaybootError, match="429, tried once: out of credits"):
+            await asking.generate([request()])
 
 
-async def test_a_prompt_that_a_filter_refuses_costs_that_request_alone() -> None:
-    fault = refusal(400, "The prompt triggered our content management policy.")
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("The prompt triggered our content management policy.", None),
+        ("Invalid prompt: your prompt was flagged as potentially violating our usage policy.", None),
+        ("Invalid prompt.", "invalid_prompt"),
+        ("Content Exists Risk", "invalid_request_error"),
+        ("Input data may contain inappropriate content.", None),
+        ("no", "data_inspection_failed"),
+    ],
+)
+async def test_a_prompt_that_a_filter_refuses_costs_that_request_alone(
+    message: str, code: str | None
+) -> None:
+    fault = refusal(400, message, code)
     async with canned_server(completions("second"), fault) as server:
         first, second = await engine(server, max_concurrency=1).generate([request(), request()])
     assert [each.completions[0].is_missing for each in (first, second)] == [True, False]

@@ -108,10 +108,10 @@ def said(data: object) -> Answer:
     return lambda body: web.json_response(data)
 
 
-def refusal(status: int, message: str = "no", **headers: str) -> Answer:
+def refusal(status: int, message: str = "no", code: str | None = None, **headers: str) -> Answer:
     """An error as providers send it; `Retry_After="1"` is the header Retry-After."""
     return lambda body: web.json_response(
-        {"error": {"message": message, "type": "error", "code": None}},
+        {"error": {"message": message, "type": "error", "code": code}},
         status=status,
         headers={name.replace("_", "-"): value for name, value in headers.items()},
     )
