@@ -41,6 +41,8 @@ except ImportError as error:
     raise UserError("engine openai needs the openai package: pip install 'rayboot[openai]'") from error
 
 CONNECT_SECONDS = 10.0
+UNANSWERED_IN_ROW = 32
+"""So many requests without an answer, and no answer between them, are no fault of the prompts."""
 NO_KEY = "none"
 """Sent where there is no key: servers that need one refuse it, others do not look."""
 
@@ -72,7 +74,8 @@ class OpenAIEngine:
     def __init__(self, config: OpenAIConfig) -> None:
         self._config = config
         self._key = read_key(config.api_key_env)
-        self._has_answered = False
+        self._spare = 0
+        """Requests that may yet go unanswered: none before the first answer."""
         self._meter = Meter(config.input_price, config.output_price)
         self._rate = RateLimit(config.requests_per_minute)
         self._slots = asyncio.Semaphore(config.max_concurrency)
@@ -141,7 +144,8 @@ class OpenAIEngine:
         """One API request, repeated by the client as often as need be, and here where its answer makes no sense.
 
         A server that has answered before and does not answer this request costs that request alone, which then has
-        aborted completions of no tokens; one that has never answered is a wrong server.
+        aborted completions of no tokens. One that has never answered is a wrong server, and one that has left
+        `UNANSWERED_IN_ROW` requests without an answer is down.
         """
         body = request_body(self._config, request, seeds)
         for left in reversed(range(self._config.max_retries + 1)):
@@ -152,19 +156,24 @@ class OpenAIEngine:
                     answer = Answer.model_validate(json.loads(data) if isinstance(data, str) else data)
                     break
                 except OpenAIError as error:
-                    if is_filtered(error) or (self._has_answered and is_unanswered(error)):
+                    if is_filtered(error) or (is_unanswered(error) and self._is_borne()):
                         return _no_answer(seeds)
                     raise explain(error, self._config, self._key, request.tag) from None
                 except (ValueError, RecursionError) as error:  # no JSON, or none with an answer
                     said = error.doc if isinstance(error, json.JSONDecodeError) else data or error
             if not left:
-                if self._has_answered:
+                if self._is_borne():
                     return _no_answer(seeds)
                 raise self._senseless(said if isinstance(said, str) else json.dumps(said, default=str))
             await asyncio.sleep(min(0.5 * 2 ** (self._config.max_retries - left), 8.0))
-        self._has_answered = True
+        self._spare = UNANSWERED_IN_ROW
         self._meter.answered(answer.prompt_tokens, answer.completion_tokens)
         return answer
+
+    def _is_borne(self) -> bool:
+        """Whether a request may go unanswered."""
+        self._spare -= 1
+        return self._spare >= 0
 
     def _senseless(self, said: str) -> RaybootError:
         return RaybootError(

@@ -27,6 +27,7 @@ from support.canned_server import (
 from support.served import KEY, SOON, answered, config, engine, request
 
 from rayboot.errors import RaybootError, UserError
+from rayboot.generation.openai_engine import UNANSWERED_IN_ROW
 
 pytestmark = pytest.mark.usefixtures("teachers_key")
 
@@ -227,6 +228,16 @@ async def test_a_server_that_has_answered_loses_one_request_and_not_the_evaluati
         [none] = await asking.generate([request(1, 2)])
     assert not answer.completions[0].is_missing
     assert [each.is_missing for each in none.completions] == [True, True]
+
+
+async def test_a_server_that_has_gone_down_ends_the_evaluation() -> None:
+    async with canned_server(refusal(503, "down"), completions("first")) as server:
+        asking = engine(server, max_retries=0)
+        await asking.generate([request()])
+        for _ in range(UNANSWERED_IN_ROW):
+            await asking.generate([request()])
+        with pytest.raises(RaybootError, match="503, tried once: down"):
+            await asking.generate([request()])
 
 
 async def test_too_many_requests_end_the_evaluation_even_of_a_server_that_has_answered() -> None:
