@@ -48,7 +48,7 @@ NO_KEY = "none"
 
 
 class _HttpClient(DefaultAsyncHttpxClient):
-    """Sees each time that a request goes out, for the API's client repeats requests by itself.
+    """An HTTP client that tells of each try: the API's client, above it, repeats requests.
 
     A redirection is not followed: it may turn a POST into a GET, which is refused for no reason that one could see.
     """

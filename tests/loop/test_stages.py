@@ -26,10 +26,11 @@ def build(tmp_path: Path, ray_session: None) -> Build:
     recording = tmp_path / "recording.jsonl"
     recording.write_text('{"completions": ["pass"]}\n')
 
-    def build(section: str = "", **options: Any) -> Stages:
-        changes = {"generation": {"engine": "recorded", "recording": str(recording), "dtype": "auto"}}
-        changes[section] = {**changes.get(section, {}), **options}
-        recipe = small_recipe(tmp_path, **{name: options for name, options in changes.items() if name})
+    def build(**changes: Any) -> Stages:
+        engine = {"engine": "recorded", "recording": str(recording), "dtype": "auto"}
+        recipe = small_recipe(
+            tmp_path, **{**changes, "generation": {**engine, **changes.get("generation", {})}}
+        )
         run = RunDirectory.open(recipe, resume=True, facts={})
         return Stages(recipe, run, "none", load_splits(recipe), Silent())
 
@@ -42,7 +43,7 @@ def build(tmp_path: Path, ray_session: None) -> Build:
 def test_what_no_cluster_could_hold_is_refused_before_anything_starts(build: Build, option: str) -> None:
     section, name = option.split(", ")[-1].split(".")
     with pytest.raises(UserError, match=rf"ask for .*; ask for less with {option}"):
-        build(section, **{name: 10_000})
+        build(**{section: {name: 10_000}})
 
 
 def test_closing_ends_all_that_was_started_though_one_part_cannot_be_closed(

@@ -330,10 +330,8 @@ class _Names(dict[str, Any]):
     def _isinstance(self, value: Any, kinds: Any) -> bool:
         if type(value) is not Remote or type(kinds) is Remote:
             return isinstance(value, kinds)
-        if isinstance(kinds, UnionType):
-            kinds = kinds.__args__
-        if isinstance(kinds, tuple):
-            return any(self._isinstance(value, kind) for kind in kinds)
+        if (alternatives := _alternatives(kinds)) is not None:
+            return any(self._isinstance(value, kind) for kind in alternatives)
         if kinds in (int, float, str, bytes, tuple, bool, complex, list, dict, set, frozenset):
             return isinstance(value, kinds)
         return self._link.is_of("is_a", value, kinds)
@@ -341,14 +339,19 @@ class _Names(dict[str, Any]):
     def _issubclass(self, kind: Any, kinds: Any) -> bool:
         if type(kind) is not Remote:
             return issubclass(kind, kinds)
-        if isinstance(kinds, UnionType):
-            kinds = kinds.__args__
-        if isinstance(kinds, tuple):
-            return any(self._issubclass(kind, each) for each in kinds)
+        if (alternatives := _alternatives(kinds)) is not None:
+            return any(self._issubclass(kind, each) for each in alternatives)
         return self._link.is_of("issubclass", kind, kinds)
 
     def _callable(self, value: Any) -> bool:
         return bool(self._link.operate("callable", value)) if type(value) is Remote else callable(value)
+
+
+def _alternatives(kinds: Any) -> tuple[Any, ...] | None:
+    """What `A | B` or `(A, B)` consists of; None for one class."""
+    if isinstance(kinds, UnionType):
+        return kinds.__args__
+    return kinds if isinstance(kinds, tuple) else None
 
 
 def outcome_of_exception(description: Any) -> dict[str, Any]:

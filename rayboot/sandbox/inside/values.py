@@ -200,9 +200,8 @@ def decode(data: Any, tagged: Tagged | None = None, above: tuple[Any, ...] = ())
         ValueError: The data is not what `encode` writes.
     """
     if type(data) is float and data != data:
-        return float(
-            "nan"
-        )  # JSON's reader has one object for all, and a container that holds it would equal itself
+        # JSON's reader has one object for all, and a container that holds it would equal itself.
+        return float("nan")
     if data is None or isinstance(data, bool | int | float | str):
         return data
     if not isinstance(data, list) or not data:
