@@ -94,8 +94,10 @@ def _resolve(model: str) -> tuple[str, int, dict[str, Any]]:
     recipe = run.recipe()
     best = run.facts().get("best_iteration")
     if best is None:
+        refitted = run.summary(1, "checkpoint") is not None
+        instead = f", or name a checkpoint, such as {run.uri(1, 'checkpoint')}" if refitted else ""
         raise UserError(
-            f"run {model} is not finished, so it has no best iteration yet; finish it with rayboot run --resume, "
-            f"or name a checkpoint, such as {model}/iterations/01/checkpoint"
+            f"run {model} is not finished, so it has no best iteration yet; finish it with rayboot run --resume"
+            + instead
         )
     return (recipe["policy"]["model"] if best == 0 else run.uri(best, "checkpoint")), best, recipe

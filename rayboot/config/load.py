@@ -57,7 +57,7 @@ def read_mapping(path: Path, what: str, keys: str) -> dict[str, Any]:
         UserError: The file cannot be read, or is not a YAML mapping.
     """
     try:
-        data = yaml.safe_load(path.read_text())
+        data = yaml.load(path.read_text(), _KeysOnce)
     except OSError as error:
         raise UserError(f"{path}: the {what} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -65,6 +65,20 @@ def read_mapping(path: Path, what: str, keys: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise UserError(f"{path}: a YAML mapping was expected, with keys such as {keys}")
     return data
+
+
+class _KeysOnce(yaml.SafeLoader):
+    """Refuses a mapping that has a key twice: YAML does not allow it, and PyYAML would take the last value."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key {key.value} is there twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def _apply_override(data: dict[str, Any], override: str) -> None:

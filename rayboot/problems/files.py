@@ -41,7 +41,7 @@ def read_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     except IsADirectoryError:
         raise UserError(f"{path} is a folder: expected a JSON Lines file") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"{path} is truncated or damaged: {error}. Download it again") from None
+        raise UserError(f"{path} is truncated or damaged ({error}): download it again") from None
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
 
@@ -100,4 +100,4 @@ def _of_parquet(path: Path) -> Iterator[tuple[str, Any]]:
             rows = chain.from_iterable(batch.to_pylist() for batch in file.iter_batches(_BATCH))
             yield from ((f"{path} row {number}", row) for number, row in enumerate(rows, start=1))
     except ArrowException as error:
-        raise UserError(f"{path} is truncated or damaged: {error}. Download it again") from None
+        raise UserError(f"{path} is truncated or damaged ({error}): download it again") from None

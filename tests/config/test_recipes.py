@@ -71,6 +71,12 @@ def test_numbers_in_scientific_notation_are_numbers(write) -> None:
         ("rollout.num_beams=4 rollout.temperature=1", "num_beams > 1 needs temperature 0"),
         ("evaluation.num_beams=4 generation.engine=vllm", "engine vllm has no beam search: set it to 1"),
         ("iterations=0", "iterations: Input should be greater than or equal to 1"),
+        ("iterations=yes", "iterations: must not be true or false"),
+        ("training.lr=.inf", "training.lr: Input should be a finite number"),
+        (
+            "rollout.min_yield=.nan rollout.repair=adaptive",
+            "rollout.min_yield: Input should be a finite number",
+        ),
         ("name=a/b", "name: String should match pattern"),
     ],
 )
@@ -131,6 +137,11 @@ def test_modes_decide_repair_rounds_and_feedback(write) -> None:
 def test_a_file_that_is_no_mapping_is_refused(write, text: str) -> None:
     with pytest.raises(UserError, match=r"recipe\.yaml"):
         load_recipe(write(text))
+
+
+def test_a_key_that_is_there_twice_is_refused(write) -> None:
+    with pytest.raises(UserError, match=r"(?s)key training is there twice.*line 7"):
+        load_recipe(write(f"{MINIMAL}training: {{lr: 1.0}}\nrollout: {{}}\ntraining: {{epochs: 1}}\n"))
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

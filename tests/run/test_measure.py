@@ -64,5 +64,9 @@ def test_a_run_is_measured_by_its_recipe_and_asks_for_no_gpu_of_its_training(
 
 def test_an_unfinished_run_is_not_measured(run: Path, tmp_path: Path) -> None:
     (run / "run.json").write_text("{}")
-    with pytest.raises(UserError, match="is not finished, so it has no best iteration yet"):
+    with pytest.raises(UserError, match=r"no best iteration yet; finish it with rayboot run --resume$"):
+        measure(str(run), f"jsonl:{tmp_path}/test.jsonl", [], None, Silent())
+    (run / "iterations/01").mkdir(parents=True)
+    (run / "iterations/01/checkpoint.done").write_text('{"loss": 1.0}')
+    with pytest.raises(UserError, match=r"or name a checkpoint, such as .*/iterations/01/checkpoint$"):
         measure(str(run), f"jsonl:{tmp_path}/test.jsonl", [], None, Silent())

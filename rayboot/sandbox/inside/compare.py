@@ -42,7 +42,7 @@ def answers(question: Question, value: Any) -> bool:
 def same_result(value: Any, expected: Any) -> bool:
     """APPS' rule for call-based problems: tuples are lists, and the expected value may be wrapped in a list of one.
 
-    A number is right too where the expected one is a float and they are as close as printed ones may be.
+    A number is right too where the expected one is a float and they are as close as printed ones may be, or both NaN.
     """
     value = _tuples_to_lists(value)
     expected = _tuples_to_lists(expected)
@@ -65,7 +65,8 @@ def _close(value: Any, expected: Any) -> bool:
         same_keys = isinstance(value, dict) and value.keys() == expected.keys()
         return same_keys and all(_close(value[key], expected[key]) for key in expected)
     if type(expected) is float and type(value) in (int, float):
-        return bool(value == expected) or _near(value, expected)
+        both_nan = expected != expected and value != value
+        return both_nan or bool(value == expected) or _near(value, expected)
     return bool(value == expected)
 
 
