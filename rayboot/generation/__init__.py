@@ -67,7 +67,8 @@ def create_engine(config: GenerationConfig, model: str) -> Generator:
 
 
 def load_token_counter(config: GenerationConfig, model: str) -> TokenCounter:
-    """The count of prompt tokens that the engine itself will report, without loading the model's weights.
+    """The count of prompt tokens that the engine itself will report, without loading the model's weights; one more
+    where the tokenizer adds an end, which only encoders read.
 
     The `recorded` engine has no tokenizer: its tokens are words, separated by whitespace.
 
@@ -85,4 +86,4 @@ def load_token_counter(config: GenerationConfig, model: str) -> TokenCounter:
     from rayboot.generation.loading import encode, load_tokenizer
 
     tokenizer = load_tokenizer(model)
-    return lambda text: len(encode(tokenizer, text))
+    return lambda text: len(encode(tokenizer, text, continues=False))

@@ -42,11 +42,20 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, prompt: str) -> list[int]:
+def encode(tokenizer: PreTrainedTokenizerBase, prompt: str, *, continues: bool = True) -> list[int]:
     """Tokens of a prompt, with the special tokens that this tokenizer adds; a beginning-of-text token that
-    the prompt begins with, as chats may, is not added again."""
+    the prompt begins with, as chats may, is not added again.
+
+    Args:
+        continues: The completion goes on where the prompt ends, as that of a causal model does: an end that the
+            tokenizer adds (`add_eos_token`) is left out. An encoder reads it.
+    """
     ids: list[int] = tokenizer(prompt, verbose=False)["input_ids"]
-    return ids[1:] if ids[:2] == [tokenizer.bos_token_id] * 2 else ids
+    if ids[:2] == [tokenizer.bos_token_id] * 2:
+        ids = ids[1:]
+    end = tokenizer.eos_token_id
+    added = continues and len(ids) > 1 and ids[-1] == end and not prompt.endswith(str(tokenizer.eos_token))
+    return ids[:-1] if added else ids
 
 
 def load_model(model: str, dtype: torch.dtype | str, device: torch.device) -> PreTrainedModel:

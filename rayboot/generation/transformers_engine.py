@@ -52,7 +52,8 @@ class TransformersEngine:
                 this call's requests is then generated; other calls are not affected.
             UserError: So for a prompt with a token that the model has no embedding for.
         """
-        prompts = [encode(self._tokenizer, request.prompt) for request in requests]
+        continues = not self._model.config.is_encoder_decoder
+        prompts = [encode(self._tokenizer, request.prompt, continues=continues) for request in requests]
         for request, prompt in zip(requests, prompts, strict=True):
             self._limit.check(prompt, request.params.max_tokens, request.tag)
         loop = asyncio.get_running_loop()

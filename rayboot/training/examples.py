@@ -83,7 +83,7 @@ class Encoder:
         examples: list[Encoded] = []
         tokens = dropped = 0
         for prompt, completion in pairs:
-            prompt_ids = encode(self._tokenizer, prompt)
+            prompt_ids = encode(self._tokenizer, prompt, continues=not self._encoder_decoder)
             completion_ids = [*self._codec.encode(completion), self._ends.after(prompt)]
             check_ids(prompt_ids + completion_ids, self._size, self._tokenizer, "a training example")
             if self._fits(len(prompt_ids), len(completion_ids)):

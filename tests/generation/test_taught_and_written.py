@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.policies import taught
 from support.tiny_models import METASPACE, byte_level, metaspace, tiny_llama
+from tokenizers import processors
 from transformers import AutoModelForCausalLM, GenerationConfig, PreTrainedTokenizerFast
 
 from rayboot.config import GenerationConfig as EngineConfig
@@ -69,6 +70,22 @@ async def test_text_is_written_as_it_was_taught(tmp_path: Path, kind: str) -> No
     stopped = await written(model, [prompt for prompt, _ in PAIRS], stop)
     assert [each.text for each in stopped] == ["    return", "def add(a, b):", " [1,", ""]
     assert all(short.tokens < whole.tokens for short, whole in zip(stopped, completions, strict=True))
+
+
+async def test_an_end_that_the_tokenizer_adds_is_part_of_no_prompt(tmp_path: Path) -> None:
+    adding = metaspace("always")
+    adding._tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    usual, model = metaspace("always"), tiny_llama(tmp_path, tokenizer=adding)
+    assert adding("x =")["input_ids"] == [*usual("x =")["input_ids"], 2]
+    assert encode(adding, "x =") == encode(usual, "x =") == usual("x =")["input_ids"]
+    assert encode(adding, "x =", continues=False)[-1] == 2
+    taught(model, PAIRS)  # as prompts are trained
+    adding._tokenizer.post_processor = usual._tokenizer.post_processor
+    adding.save_pretrained(model)
+    completions = await written(model, [prompt for prompt, _ in PAIRS])
+    assert [each.text for each in completions] == [text for _, text in PAIRS]
 
 
 def chat_model(path: Path, eos: str, template: str = CHATML) -> str:

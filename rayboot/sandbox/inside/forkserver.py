@@ -108,6 +108,8 @@ class ForkServer:
         return usage
 
     def _ask(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        if self.error:  # it did not start
+            raise ForkServerDied(self.error)
         try:
             send_with_fds(self._control, request, fds)
             return self._answer(_ANSWER_SECONDS)

@@ -82,6 +82,14 @@ class ProgramStopped(BaseException):
         self.description = description
 
 
+def _environment() -> dict[Any, Any]:
+    """The variables as Python keeps them: each request compares them, and reading them all decodes each."""
+    found: dict[Any, Any] = vars(os.environ).get(
+        "_data", os.environ
+    )  # a test may have put a dictionary there
+    return found
+
+
 def _named(kind: Any) -> list[Any]:
     """A class by its name."""
     module, name = getattr(kind, "__module__", "__main__"), getattr(kind, "__qualname__", "")
@@ -108,7 +116,7 @@ class Link:
         self.is_busy = False
         """Whether the program may be at work while the test does nothing: coroutines, and threads that call back."""
         self._streams = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr")}
-        self._argv, self._environ = list(sys.argv), dict(os.environ)
+        self._argv, self._environ = list(sys.argv), _environment().copy()
         self._functions = {name: getattr(builtins, name) for name in ("input", "print")}
         self.named: set[str] = set()
         """Names in the tests that may be those of the program's own classes; a function's is none."""
@@ -266,7 +274,7 @@ class Link:
             name for name, function in self._functions.items() if getattr(builtins, name) is not function
         ]
         streams = [name for name, stream in self._streams.items() if getattr(sys, name) is not stream]
-        environ = dict(os.environ)
+        environ = _environment()
         if not changed and not streams and sys.argv == self._argv and environ == self._environ:
             return {}
         functions = {
@@ -274,13 +282,17 @@ class Link:
         }
         gone = dict.fromkeys(self._environ.keys() - environ.keys())
         differing = {key: value for key, value in environ.items() if self._environ.get(key) != value}
+        variables = {
+            os.fsdecode(key): None if value is None else os.fsdecode(value)
+            for key, value in (gone | differing).items()
+        }
         found: dict[str, Any] = {
             "printing": [name for name in streams if name != "stdin"],
             "functions": functions,
             "argv": None if sys.argv == self._argv else list(map(str, sys.argv)),
-            "environ": {**gone, **differing},
+            "environ": variables,
         }
-        self._argv, self._environ = list(sys.argv), environ
+        self._argv, self._environ = list(sys.argv), environ.copy()
         if "stdin" in streams:
             found["stdin"] = sys.stdin.read()
         return found

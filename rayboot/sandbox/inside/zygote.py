@@ -52,8 +52,9 @@ def main(control_fd: int, level: str, scratch: str, memory_fd: int, readable: li
         return
     sys.set_int_max_str_digits(0)  # programs are right or wrong, and have a time limit
     streams.name_descriptors()
-    # Programs print to pipes, and a stream sees when it is made what its descriptor is.
+    # Programs read a file and print to pipes, and a stream sees when it is made what its descriptor is.
     pipe, own_stderr = os.pipe()[1], os.dup(2)
+    os.dup2(os.memfd_create("stdin"), 0)
     os.dup2(pipe, 1)
     os.dup2(pipe, 2)
     streams.renew()
@@ -148,7 +149,6 @@ class _Zygote:
             elif request["role"] == "command":
                 command.run(socket.socket(fileno=3), request)
             elif request["role"] == "script":
-                streams.renew()
                 script.run(socket.socket(fileno=3), code or request["program"], request["prelude"])
             else:
                 code = code or request["program"]
