@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,8 @@ import pytest
 from rayboot.errors import UserError
 from rayboot.problems.types import AssertTest, CallTest, ScriptTest, StdioTest, Test
 from rayboot.sandbox import LANGUAGES, Job, Limits, Sandbox, Verdict, detect_tier, missing
+from rayboot.sandbox.inside import exits
+from rayboot.sandbox.inside.exits import ExitPipes
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(Path(__file__).parent / "hostile"))
@@ -219,6 +222,61 @@ def test_programs_of_other_languages_run(contained: Sandbox, language: str) -> N
         verdict = contained.run_job(job)
         assert verdict.passed == passes, verdict
     assert contained.run(script, STDIO, language=language, limits=limits).passed
+
+
+def test_a_fork_server_that_dies_in_the_container_is_replaced(
+    runsc: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with Sandbox(workers=1, runtime="runsc", limits=LIMITS) as sandbox:
+        assert sandbox.run("print(int(input()) + 1)", STDIO).passed
+        [bundle] = tmp_path.glob("rayboot-runsc-*")
+        fork_server = "2"  # the first that the first process has started
+        inside = ["runsc", f"--root={bundle}/state", "exec", bundle.name]
+        subprocess.run([*inside, "/bin/kill", "-KILL", fork_server], check=True)
+        assert sandbox.run("print(int(input()) + 1)", STDIO).passed
+        assert list(tmp_path.glob("rayboot-runsc-*")) == [bundle]
+
+
+@pytest.fixture
+def exit_pipes(monkeypatch: pytest.MonkeyPatch) -> Iterator[ExitPipes]:
+    """As in a container; the signals of children that end are ours to make."""
+    monkeypatch.setattr(exits, "PIDFDS", False)
+    handler = signal.getsignal(signal.SIGCHLD)
+    pipes = ExitPipes()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    yield pipes
+    signal.signal(signal.SIGCHLD, handler)
+
+
+def test_a_child_whose_end_is_seen_twice_is_told_once(
+    exit_pipes: ExitPipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = os.pipe()
+    with subprocess.Popen(["sleep", "60"]) as child:
+        exit_pipes.forked(child.pid, writer)
+        child.kill()
+        genuine = os.waitid
+        genuine(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+
+        def interrupted(*arguments: int) -> object:
+            monkeypatch.setattr(os, "waitid", genuine)
+            exit_pipes._close_of_dead()  # the signal of another child
+            return genuine(*arguments)
+
+        monkeypatch.setattr(os, "waitid", interrupted)
+        exit_pipes._close_of_dead()
+    assert os.read(reader, 1) == b""
+    os.close(reader)
+
+
+def test_a_child_that_is_reaped_before_its_signal_comes_is_told(exit_pipes: ExitPipes) -> None:
+    reader, writer = os.pipe()
+    with subprocess.Popen(["true"]) as child:
+        child.wait()
+        exit_pipes.forked(child.pid, writer)
+    assert os.read(reader, 1) == b""
+    os.close(reader)
 
 
 def test_a_preloaded_module_is_there(runsc: None) -> None:

@@ -8,6 +8,7 @@ import resource
 import select
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -80,6 +81,10 @@ class Isolation:
             os.chmod(scratch, 0o711)
             work = f"{scratch}/{_unguessable()}/work"
             os.mkdir(os.path.dirname(work), 0o711)
+        elif level == "runsc" and os.path.exists(work):  # that of an earlier fork server, which has died
+            with suppress(OSError):
+                kernel.unmount(work)
+            os.rmdir(work)
         _make_directory(level, work, uid)
         # At every level the rule is for the directory above, since that of the programs is replaced.
         rules = None if level in ("C", "runsc") else _rules(level, os.path.dirname(work), readable)

@@ -56,6 +56,14 @@ class ExitPipes:
         self._close_of_dead()
 
     def _close_of_dead(self) -> None:
+        """Another signal may interrupt this at any place, and do the same."""
         for pid in list(self._ends):
-            if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-                os.close(self._ends.pop(pid))
+            if _is_dead(pid) and (end := self._ends.pop(pid, None)) is not None:
+                os.close(end)
+
+
+def _is_dead(pid: int) -> bool:
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # it has been reaped
+        return True
