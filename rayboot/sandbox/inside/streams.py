@@ -1,4 +1,5 @@
-"""Standard streams of a child of the fork server, as a Python that was started with these descriptors has them."""
+"""Standard streams of the fork server's children, as a Python that was started with a file to read and pipes to print to
+has them."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ _DESCRIPTORS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2} | {
 
 
 def renew() -> None:
-    """Make the streams anew: those of the fork server take the descriptors for what they were at its start."""
+    """Make the streams anew, for what the descriptors are now."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         old = getattr(sys, name)
         raw: Any = io.FileIO(number, "w" if number else "r", closefd=False)
