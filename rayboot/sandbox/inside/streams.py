@@ -1,5 +1,4 @@
-"""Standard streams of the fork server's children, as a Python that was started with a file to read and pipes to print to
-has them."""
+"""Standard streams of the fork server's children, as Python has them that reads a file and prints to pipes."""
 
 from __future__ import annotations
 
