@@ -253,7 +253,9 @@ def readings(text: str, language: Language) -> Iterator[tuple[bool, list[str]]]:
     blocks = _fences(text)
     pieces = [("", piece) for piece in runs(_below(text, blocks), language)]
     for reading in ([*blocks, *pieces], _loose_fences(text))[:: -1 if _MID_LINE.search(text) else 1]:
-        yield True, [code for tag, code in reading if _may_be(tag, language)]
+        tagged = {tag for tag, _ in reading}
+        typed = {"typescript", "ts"} if tagged & {"javascript", "js"} else set()
+        yield True, [code for tag, code in reading if _may_be(tag, language) and tag not in typed]
     widest = re.search(r"^[ \t]*(`{3,}|~{3,}).*\n(?s:(.*))^[ \t]*\1[ \t]*$", text, re.MULTILINE)
     yield False, [widest[2]] if widest else []
     tokens = _markdown().parse(text)
@@ -348,7 +350,7 @@ _CHANGES: list[Callable[[str], str]] = [
     lambda code: re.sub(r"^>+ ?", "", code, flags=re.MULTILINE),
     _first_line_as_the_next,
     _without_numbers,
-    lambda code: code.expandtabs(4),
+    lambda code: code.expandtabs(4) if tree_of(code.expandtabs(4)) else code.expandtabs(8),
     lambda code: code.replace(r"\_", "_") if tree_of(code.replace(r"\_", "_")) else code,
     lambda code: code.replace(r"\n", "\n") if "\n" not in code.strip() else code,
     _without_its_end,
@@ -433,6 +435,8 @@ def _first_object(text: str) -> object:
 def _texts(data: object) -> Iterator[str]:
     if isinstance(data, str):
         yield data
+    elif isinstance(data, list) and data and all(isinstance(each, str) for each in data):
+        yield "\n".join(data)  # its lines
     elif isinstance(data, dict | list):
         for each in data.values() if isinstance(data, dict) else data:
             yield from _texts(each)

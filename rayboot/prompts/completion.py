@@ -20,6 +20,7 @@ from rayboot.prompts.source import (
     definition,
     header,
     hoisted,
+    is_abridged,
     needs,
     only_imports,
     parses,
@@ -27,6 +28,7 @@ from rayboot.prompts.source import (
     runs,
     unclosed,
     without_calls_above,
+    writes_output,
 )
 
 WHOLE, METHOD, BODY, BROKEN, OTHER, SCRAP = 6, 5, 4, 3, 2, 1
@@ -100,6 +102,7 @@ class _Extraction:
     def _of_blocks(self, blocks: Sequence[str]) -> Iterator[tuple[int, str]]:
         """Candidates of one reading, the last block's first."""
         parts = [mended(block, self._language) for block in blocks]
+        has_body = False
         for place in reversed(range(len(blocks))):
             code, block = parts[place], blocks[place]
             if self._is_quoted(block, [each for each in parts[:place] if each]):
@@ -112,9 +115,11 @@ class _Extraction:
                 program = hoisted("\n".join([*needed, code]), self._language) if needed else code
                 yield self._grade(code, program, needed), self._joined(program)
             if self._before and not self._defines(code):
-                yield from ((BODY, body) for body in self._bodies(code))
+                for body in self._bodies(code):
+                    has_body = True
+                    yield BODY, body
         together = "\n".join(blocks)
-        if self._entry_point and len(blocks) > 1 and parses(together, self._language):
+        if self._entry_point and len(blocks) > 1 and not has_body and parses(together, self._language):
             yield self._grade(together, together, []), self._joined(hoisted(together, self._language))
 
     def _is_quoted(self, block: str, earlier: Sequence[str]) -> bool:
@@ -136,6 +141,8 @@ class _Extraction:
             bound = binds(part, self._language)
             if self._language != "python" and (self._defines(part) or bound & binds(code, self._language)):
                 continue  # two definitions are one too many there
+            if self._language != "python" and self._entry_point and self._calls(part):
+                continue  # an example, whose variables have the names of the function's
             if not self._entry_point and reads_input(part) and reads_input(code):
                 continue  # and so are two programs
             if bound & missing or "*" in bound or only_imports(part):
@@ -145,13 +152,15 @@ class _Extraction:
 
     def _grade(self, code: str, program: str, needed: Sequence[str]) -> int:
         if self._entry_point:
+            if self._defines(code) and is_abridged(code, self._language):
+                return BROKEN
             if defines(code, self._entry_point, self._language, method=False):
                 return WHOLE
             return METHOD if self._defines(code) else OTHER
-        if reads_input(code) and acts(code, self._language):
-            return WHOLE
-        helped = reads_input(program) and acts(code, self._language)
-        return WHOLE if helped and not any(acts(each, self._language) for each in needed) else OTHER
+        if not (acts(code, self._language) and reads_input(program) and writes_output(program)):
+            return OTHER
+        helped_by_a_program = any(acts(each, self._language) for each in needed)
+        return WHOLE if reads_input(code) or not helped_by_a_program else OTHER
 
     def _bodies(self, code: str) -> Iterator[str]:
         """The code as the rest of what `before` begins."""
@@ -172,6 +181,9 @@ class _Extraction:
 
     def _defines(self, code: str) -> bool:
         return defines(code, self._entry_point, self._language)
+
+    def _calls(self, code: str) -> bool:
+        return re.search(rf"\b{re.escape(self._entry_point)}\s*\(", code) is not None
 
     def _defined(self, program: str) -> bool:
         return parses(program, self._language) and self._defines(program)

@@ -65,6 +65,11 @@ _READS = re.compile(
     r"\binput\s*\(|\bstdin\b|\b(?:open|readFileSync)\s*\(\s*0|fileinput|STDIN|<>|System\.in|os\.Stdin|readLine|"
     r"/dev/stdin|\bfmt\.Scan"
 )
+_WRITES = re.compile(r"\bprint|\bwrite|\bsay\b|\bconsole\.|\bSystem\.out\b|\bfmt\.F?[Pp]rint")
+_LEFT_OUT = re.compile(
+    r"^\s*(?:#|//)\s*(?:\.\.\.|\u2026)\s*(?:$|\(?(?:rest|existing|same|remaining|other|previous|unchanged|as above)\b)",
+    re.MULTILINE,
+)
 _FEIGNS = re.compile(r"\bstdin\s*=\s*(?:io\.)?StringIO\s*\(|\bpatch\(|\bsubprocess\b")
 _BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 
@@ -157,8 +162,22 @@ def reads_input(code: str) -> bool:
     return _READS.search(code) is not None and _FEIGNS.search(code) is None
 
 
+def writes_output(code: str) -> bool:
+    """Whether the code looks as if it printed: an example of how to read does not."""
+    return _WRITES.search(code) is not None
+
+
+def is_abridged(code: str, language: Language) -> bool:
+    """Whether the code leaves out what stands in another piece: by three dots among statements, or by a comment."""
+    bodies = [getattr(node, "body", []) for node in ast.walk(tree_of(code) or ast.Module([], []))]
+    dots = (isinstance(body, list) and len(body) > 1 and any(map(_is_dots, body[1:])) for body in bodies)
+    return (language == "python" and any(dots)) or _LEFT_OUT.search(code) is not None
+
+
 def acts(code: str, language: Language) -> bool:
     """Whether the code does something when it is run, and does not only define."""
+    if language in ("go", "java"):
+        return re.search(r"\bmain\s*\(", code) is not None
     tree = tree_of(code) if language == "python" else None
     idle = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign
     return tree is None or any(not isinstance(each, idle | ast.AnnAssign) for each in tree.body)
@@ -189,7 +208,9 @@ def only_imports(code: str) -> bool:
 def needs(code: str, language: Language) -> frozenset[str]:
     """Names that the code uses and does not bind; where there is no parser, all its words."""
     if language != "python":
-        return frozenset(re.findall(r"[\w$]+", code)) - binds(code, language)
+        said = "".join(text for kind, text in parts(code, language) if kind != "comment")
+        said = re.sub(r"^(?:package|import) .*", "", said, flags=re.MULTILINE)
+        return frozenset(re.findall(r"[\w$]+", said)) - binds(code, language)
     table = _table(code)
     if table is None:
         return frozenset()
@@ -356,6 +377,10 @@ def _is_stub(statement: ast.stmt) -> bool:
     """Whether it stands where a body would: nothing, a docstring, three dots, NotImplementedError."""
     raised = isinstance(statement, ast.Raise) and "NotImplemented" in ast.dump(statement)
     return isinstance(statement, ast.Pass) or _says_nothing(statement) or raised
+
+
+def _is_dots(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and getattr(statement.value, "value", None) is ...
 
 
 def _table(code: str) -> symtable.SymbolTable | None:

@@ -318,3 +318,88 @@ def test_entities_and_odd_spaces_are_mended_outside_strings(answer: str, right: 
         id="x/1", benchmark="own", language="javascript", statement="Half.", entry_point="half", tests=(ScriptTest(code=""),)
     )  # fmt: skip
     assert PromptBuilder(len, 10_000).program(problem, answer).strip() == right
+
+
+TIPS = {
+    "python": "import sys\nsys.setrecursionlimit(10**6)\ninput = sys.stdin.readline",
+    "go": "sc := bufio.NewScanner(os.Stdin)\nsc.Buffer(make([]byte, 1<<20), 1<<20)",
+    "perl": "my @lines = <STDIN>;",
+    "javascript": "const input = require('fs').readFileSync('/dev/stdin', 'utf8');",
+    "java": "BufferedReader in = new BufferedReader(new InputStreamReader(System.in));",
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "right"),
+    [
+        ("python", READS),
+        ("go", "package main\n\nimport \"fmt\"\n\nfunc main() {\n\tvar n float64\n\tfmt.Scan(&n)\n\tfmt.Println(n / 2)\n}"),
+        ("perl", "my $n = <STDIN>;\nprint $n / 2;"),
+        ("javascript", "console.log(require('fs').readFileSync(0, 'utf8') / 2)"),
+        ("java", "class Main {\n    public static void main(String[] a) {\n        System.out.println(new java.util.Scanner(System.in).nextInt() / 2.0);\n    }\n}"),
+    ],
+)  # fmt: skip
+def test_how_to_read_faster_is_no_program(language: str, right: str) -> None:
+    problem = Problem(id="x/1", benchmark="own", language=language, statement="Half.", tests=(StdioTest(stdin="3", stdout="1.5"),))  # fmt: skip
+    answer = f"{fenced(right, language)}\nFor large inputs:\n{fenced(TIPS[language], language)}"
+    assert PromptBuilder(len, 10_000).program(problem, answer) == right
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "for _ in range(int(input())):\n    n = int(input())",
+        "while True:\n    try:\n        line = input()\n    except EOFError:\n        break",
+        "n = int(input())\nassert 1 <= n <= 100",
+    ],
+)
+def test_a_piece_that_prints_nothing_is_no_program(below: str) -> None:
+    assert program(f"{fenced(READS)}\nThe input is read so:\n{fenced(below)}", reads=True) == READS
+
+
+@pytest.mark.parametrize("left_out", ["...", "# ...", "# ... (rest as above)", "# ... existing code"])
+def test_a_repetition_that_leaves_something_out_is_not_the_program(left_out: str) -> None:
+    short = f"def half(x):\n    if x < 0:\n        return 0\n    {left_out}\n    return x"
+    assert program(f"{fenced(RIGHT)}\nIn detail:\n{fenced(short)}") == RIGHT
+    assert program(fenced(short)) == short  # there is no other
+
+
+@pytest.mark.parametrize(
+    ("language", "right", "usage"),
+    [
+        ("javascript", "function half(x) {\n  const result = x / 2;\n  return result;\n}", "const x = 3;\nconst result = half(x);\nconsole.log(result);"),
+        ("javascript", "function half(x) {\n  return x / 2;\n}", "function other(x: number): number {\n  return x;\n}"),
+        ("go", "package main\n\nfunc half(x float64) float64 {\n\treturn x / 2\n}", "package main\n\nimport \"fmt\"\n\nfunc main() {\n\tfmt.Println(half(3))\n}"),
+    ],
+)  # fmt: skip
+def test_an_example_of_its_use_is_no_part_of_the_program(language: str, right: str, usage: str) -> None:
+    problem = Problem(id="x/1", benchmark="own", language=language, statement="Half.", entry_point="half", tests=(ScriptTest(code=""),))  # fmt: skip
+    assert PromptBuilder(len, 10_000).program(problem, f"{fenced(right, language)}\nUsage:\n{fenced(usage, language)}") == right  # fmt: skip
+
+
+def test_typescript_is_read_where_there_is_no_javascript() -> None:
+    problem = Problem(id="x/1", benchmark="own", language="javascript", statement="Half.", entry_point="half", tests=(ScriptTest(code=""),))  # fmt: skip
+    plain, typed = (
+        "function half(x) {\n  return x / 2;\n}",
+        "function half(x: number): number {\n  return x / 2;\n}",
+    )
+    built = PromptBuilder(len, 10_000)
+    assert built.program(problem, f"{fenced(plain, 'js')}\nWith types:\n{fenced(typed, 'ts')}") == plain
+    assert built.program(problem, fenced(plain, "typescript")) == plain
+
+
+def test_lines_in_json_are_one_text() -> None:
+    assert program(json.dumps({"language": "python", "code": RIGHT.split("\n")})) == RIGHT
+
+
+def test_tabs_may_be_eight_columns_wide() -> None:
+    found = program(fenced("def half(x):\n    for y in [x]:\n\tx = y / 2\n    return x"))
+    assert half_of_three(found) == 1.5
+
+
+def test_a_body_goes_on_from_the_prompt_and_not_from_a_stub() -> None:
+    stub = "def half(x):\n    raise NotImplementedError"
+    assert (
+        half_of_three(program(f"{fenced(stub)}\nSo:\n{fenced('    return x / 2')}", starter_code=STARTER))
+        == 1.5
+    )

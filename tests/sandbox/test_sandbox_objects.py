@@ -485,6 +485,7 @@ assert globals()['same'](1) == 1
 import os; home(); assert os.getcwd() == '/'
 import decimal; precise(); assert decimal.getcontext().prec == 5
 class Own: pass\nassert not isinstance(V(1), Own)
+match V(1):\n    case V(): pass\n    case _: assert False
 assert Celsius(1) == 1 and V(1) == V(1) and Folded('A') == Folded('a')
 """
 

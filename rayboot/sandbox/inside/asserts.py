@@ -263,7 +263,9 @@ def _reveals_nothing(node: ast.expr, entry_point: str) -> bool:
         return True
     return (
         function.id in _WRAPPERS
-        and len(node.args) in (1, 2)
+        and len(node.args) == 1
+        # What else a wrapper gets may be an answer: the program's own `max` would see it.
+        and all(function.id == "sorted" and keyword.arg == "reverse" for keyword in node.keywords)
         and _reveals_nothing(inputs[0], entry_point)
         and all(is_literal(value) for value in inputs[1:])
     )

@@ -263,6 +263,8 @@ class _Session:
         if isinstance(error, ImportError) or type(error).__name__ == "SkipTest":
             return {"status": "sandbox_error", "message": f"the test cannot be run here: {error}"}
         message = str(error)
+        if isinstance(error, TypeError) and message == "called match pattern must be a type":
+            return _limit("a class of the program's cannot be a pattern of a `match`")
         if NAME in message and not isinstance(error, AssertionError):
             # Data was due where the test knows no class: no limit of the sandbox's then, but what Python says.
             own_class = unnamed(self._link.given.values()) if isinstance(error, TypeError) else None
