@@ -17,8 +17,8 @@ class Section(BaseModel):
     @classmethod
     def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
         kind = cls.model_fields[str(info.field_name)].annotation
-        if isinstance(value, bool) and bool not in (kind, *get_args(kind)):
-            raise ValueError("must not be true or false, as yes, no, on and off are in YAML, too")
+        if isinstance(value, bool) and any(each in (int, float) for each in (kind, *get_args(kind))):
+            raise ValueError("must be a number, not true or false, as yes, no, on and off are in YAML, too")
         return value
 
 

@@ -71,7 +71,7 @@ def test_numbers_in_scientific_notation_are_numbers(write) -> None:
         ("rollout.num_beams=4 rollout.temperature=1", "num_beams > 1 needs temperature 0"),
         ("evaluation.num_beams=4 generation.engine=vllm", "engine vllm has no beam search: set it to 1"),
         ("iterations=0", "iterations: Input should be greater than or equal to 1"),
-        ("iterations=yes", "iterations: must not be true or false"),
+        ("iterations=yes", "iterations: must be a number, not true or false"),
         ("training.lr=.inf", "training.lr: Input should be a finite number"),
         (
             "rollout.min_yield=.nan rollout.repair=adaptive",
