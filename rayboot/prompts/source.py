@@ -169,9 +169,10 @@ def writes_output(code: str) -> bool:
 
 def is_abridged(code: str, language: Language) -> bool:
     """Whether the code leaves out what stands in another piece: by three dots among statements, or by a comment."""
-    bodies = [getattr(node, "body", []) for node in ast.walk(tree_of(code) or ast.Module([], []))]
-    dots = (isinstance(body, list) and len(body) > 1 and any(map(_is_dots, body[1:])) for body in bodies)
-    return (language == "python" and any(dots)) or _LEFT_OUT.search(code) is not None
+    tree = tree_of(code) if language == "python" else None
+    bodies = (getattr(node, "body", None) for node in (ast.walk(tree) if tree else ()))
+    dots = any(isinstance(body, list) and any(map(_is_dots, body[1:])) for body in bodies)
+    return dots or _LEFT_OUT.search(code) is not None
 
 
 def acts(code: str, language: Language) -> bool:

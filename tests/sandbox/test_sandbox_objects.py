@@ -375,6 +375,7 @@ from contextlib import redirect_stdout; import io\nwith redirect_stdout(io.Strin
 from contextlib import redirect_stderr; import io\nwith redirect_stderr(io.StringIO()) as out:\n    complain()\nassert out.getvalue() == 'no' + chr(10)
 import os, sys; sys.argv = ['p', 'x']; os.environ['TOLD'] = 'y'; assert told() == (['x'], 'y'); del os.environ['TOLD']; assert told() == (['x'], None)
 import os, sys; from unittest.mock import patch\nwith patch.dict(os.environ, {'TOLD': 'y'}), patch.object(sys, 'argv', ['p', 'x']):\n    assert told() == (['x'], 'y')\nassert told()[1] is None
+import os\nfrom unittest.mock import patch\nwith patch.object(os, 'environ', {'TOLD': 'y'}):\n    assert told()[1] == 'y'
 import io, sys\nold, sys.stdout = sys.stdout, io.StringIO()\nhello('a'); got = sys.stdout.getvalue(); sys.stdout = old\nassert got == 'hello a' + chr(10)
 from unittest.mock import patch\nwith patch('builtins.input', return_value='4'):\n    assert ask() == 5
 from unittest.mock import patch\nwith patch('builtins.input', side_effect=['1', '2']) as m:\n    assert ask() == 2 and ask() == 3\nassert m.call_count == 2

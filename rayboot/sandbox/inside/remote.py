@@ -84,10 +84,9 @@ class ProgramStopped(BaseException):
 
 def _environment() -> dict[Any, Any]:
     """The variables as Python keeps them: each request compares them, and reading them all decodes each."""
-    found: dict[Any, Any] = vars(os.environ).get(
-        "_data", os.environ
-    )  # a test may have put a dictionary there
-    return found
+    environ: Any = os.environ  # a test may have put a dictionary there
+    kept: dict[Any, Any] = getattr(environ, "_data", environ)
+    return kept
 
 
 def _named(kind: Any) -> list[Any]:
