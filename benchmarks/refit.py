@@ -24,11 +24,11 @@ from figures import machine, ratio
 from wide_model import widen
 
 from rayboot.config import GenerationConfig
-from rayboot.generation import load_token_counter
+from rayboot.curation import examples_table, reference_example
+from rayboot.engines import load_token_counter
 from rayboot.problems import load_problems
 from rayboot.prompts import PromptBuilder
 from rayboot.recipes import resolve_model
-from rayboot.replay import examples_table, reference_example
 
 MAX_PROMPT = 512
 
@@ -89,8 +89,8 @@ def in_own_process(way: str, model: str, folder: str, options: argparse.Namespac
 
 def by_rayboot(options: argparse.Namespace) -> float:
     """A refit on one Ray Train worker."""
-    from rayboot.cluster import connected
     from rayboot.config import TrainingConfig
+    from rayboot.pools.cluster import connected
     from rayboot.training import RefitJob, Refitter
 
     config = TrainingConfig(

@@ -26,23 +26,16 @@ import ray
 from figures import machine, ratio
 from wide_model import widen
 
-from rayboot.cluster import connected
+from rayboot.attempts import derive_seed
 from rayboot.config import GenerationConfig, RolloutConfig, SandboxConfig
-from rayboot.generation import GenerationRequest, SamplingParams
+from rayboot.engines import GenerationRequest, SamplingParams
+from rayboot.pools.cluster import connected
+from rayboot.pools.executor import start_execution_pool
+from rayboot.pools.replica import Weights, start_generation_pool
 from rayboot.problems import Problem, load_problems
 from rayboot.prompts import feedback_text
 from rayboot.recipes import resolve_model
-from rayboot.rollout import (
-    Plans,
-    PromptSource,
-    RolloutSettings,
-    Weights,
-    derive_seed,
-    read_attempts,
-    start_execution_pool,
-    start_generation_pool,
-    stream_rollout,
-)
+from rayboot.rollout import Plans, PromptSource, RolloutSettings, read_attempts, stream_rollout
 from rayboot.storage import Storage
 
 

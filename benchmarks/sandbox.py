@@ -21,8 +21,8 @@ from figures import machine, ratio
 from sandbox_peers import HARNESSES, HOW_TO_GET_THEM, missing
 from sandbox_programs import Program, humaneval, mbpp
 
-from rayboot.problems.types import CallTest, StdioTest, Test
-from rayboot.sandbox import Job, Sandbox
+from rayboot.problems import CallTest, StdioTest, Test
+from rayboot.sandbox.sandbox import Job, Sandbox
 
 _WARM_UP = 8
 _WORKERS = 2

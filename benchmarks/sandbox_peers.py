@@ -9,8 +9,9 @@ from importlib.util import find_spec
 
 from sandbox_programs import Program
 
-from rayboot.problems.types import AssertTest
-from rayboot.sandbox import Job, Limits, Sandbox
+from rayboot.problems import AssertTest
+from rayboot.sandbox.sandbox import Job, Sandbox
+from rayboot.sandbox.verdict import Limits
 
 SECONDS = 10.0
 Run = Callable[[Sequence[Program]], list[bool]]

@@ -29,22 +29,16 @@ from typing import Any
 import ray
 from figures import machine
 
-from rayboot.cluster import connected
 from rayboot.config import CurationConfig, GenerationConfig, RolloutConfig, SandboxConfig
-from rayboot.generation import SamplingParams
-from rayboot.pool import ActorPool
+from rayboot.curation import CurationJob, build_training_set
+from rayboot.engines import SamplingParams
+from rayboot.pools.actor_pool import ActorPool
+from rayboot.pools.cluster import connected
+from rayboot.pools.executor import start_execution_pool
+from rayboot.pools.replica import Weights, start_generation_pool
 from rayboot.problems import Problem, load_problems
-from rayboot.replay import CurationJob, build_training_set
-from rayboot.rollout import (
-    Plans,
-    PromptSource,
-    RolloutSettings,
-    Weights,
-    start_execution_pool,
-    start_generation_pool,
-    stream_rollout,
-)
-from rayboot.sandbox import Verdict
+from rayboot.rollout import Plans, PromptSource, RolloutSettings, stream_rollout
+from rayboot.sandbox.verdict import Verdict
 from rayboot.storage import Storage
 
 SAMPLED_EVERY = 0.5

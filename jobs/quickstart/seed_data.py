@@ -31,7 +31,7 @@ from family import (
 from make_problems import draw_pipelines, is_usable
 from primitives import PRIMITIVES
 
-from rayboot.problems.types import AssertTest, Problem
+from rayboot.problems import AssertTest, Problem
 from rayboot.prompts import PromptBuilder, feedback_text
 from rayboot.sandbox.verdict import Verdict
 

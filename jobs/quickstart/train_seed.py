@@ -20,8 +20,8 @@ from seed_data import PROMPT_LIMIT, Example, examples, packaged_behaviours
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from rayboot.problems import Problem
 from rayboot.problems.quickstart import packaged
-from rayboot.problems.types import Problem
 from rayboot.prompts import PromptBuilder
 
 SEED_MODEL = PROBLEMS.parent / "seed_model"

@@ -2,8 +2,8 @@
 
 from rayboot.config.experiment import Experiment, PlannedRun, load_experiment, plan_runs
 from rayboot.config.generation import GenerationConfig, OpenAIConfig, VllmConfig
-from rayboot.config.load import load_recipe, recipe_from, recipe_yaml
-from rayboot.config.recipe import Mode, Recipe
+from rayboot.config.load import load_recipe, recipe_from, recipe_yaml, upgraded
+from rayboot.config.recipe import Recipe
 from rayboot.config.sections import (
     CurationConfig,
     EvaluationConfig,
@@ -21,7 +21,6 @@ __all__ = [
     "Experiment",
     "GenerationConfig",
     "LoraConfig",
-    "Mode",
     "OpenAIConfig",
     "PlannedRun",
     "PolicyConfig",
@@ -37,4 +36,5 @@ __all__ = [
     "plan_runs",
     "recipe_from",
     "recipe_yaml",
+    "upgraded",
 ]

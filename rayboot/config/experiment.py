@@ -10,8 +10,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from rayboot.config.load import explain, load_recipe, read_mapping
 from rayboot.config.recipe import NAME_PATTERN, Recipe
-from rayboot.config.section import Section
 from rayboot.errors import UserError
+from rayboot.values import Section
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
@@ -24,7 +24,7 @@ class Experiment(Section):
     recipe: str
     """A recipe file, relative to this one, or the name of a packaged recipe."""
     arms: dict[Name, tuple[str, ...]] = Field(min_length=1)
-    """By name, the overrides of the recipe that make an arm, such as `training.from=previous`."""
+    """By name, the overrides of the recipe that make an arm, such as `algorithm.start=previous`."""
     seeds: tuple[int, ...] = Field(min_length=1)
     """Every arm runs with each of them, so that arms can be compared seed by seed."""
     baseline: str = ""

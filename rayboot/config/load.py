@@ -5,14 +5,39 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from rayboot.config.recipe import Recipe
-from rayboot.config.section import section_of
 from rayboot.errors import UserError
+
+MOVED = {
+    "mode": "unknown key; write algorithm: {type: drboot, feedback: full} or simple, or none for mode plain; or "
+    "algorithm: {type: finetune}",
+    "iterations": "unknown key; write algorithm.iterations",
+    "training.from": "unknown key; write algorithm.start",
+}
+"""Options of earlier versions: how they are written now."""
+
+
+def upgraded(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe that an earlier version has left in a run directory, with `mode` and the like in section `algorithm`."""
+    if "mode" not in recipe:
+        return recipe
+    training = dict(recipe.get("training", {}))
+    start = training.pop("from", "pretrained")
+    rest = {key: value for key, value in recipe.items() if key not in ("mode", "iterations", "training")}
+    drboot = {
+        "type": "drboot",
+        "iterations": recipe.get("iterations", 3),
+        "feedback": "none" if recipe["mode"] == "plain" else recipe["mode"],
+        "start": start,
+    }
+    algorithm = {"type": "finetune"} if recipe["mode"] == "finetune" else drboot
+    return {**rest, "algorithm": algorithm, **({"training": training} if training else {})}
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -102,10 +127,16 @@ def _apply_override(data: dict[str, Any], override: str) -> None:
 def explain(error: ValidationError, schema: type[BaseModel]) -> Iterator[str]:
     """What breaks the schema, a line each, that names the key."""
     for issue in error.errors(include_url=False):
-        key = ".".join(str(part) for part in issue["loc"])
+        location = issue["loc"]
+        if location[:1] == ("algorithm",):
+            location = (location[0], *location[2:])  # behind it stands the algorithm's type
+        key = ".".join(str(part) for part in location)
         if issue["type"] == "extra_forbidden":
-            near = _nearest(issue["loc"], schema)
-            yield f"{key}: unknown key" + (f"; did you mean {near}?" if near else "")
+            near = _nearest(location, schema)
+            yield f"{key}: " + (MOVED.get(key) or "unknown key" + (f"; did you mean {near}?" if near else ""))
+        elif issue["type"] == "union_tag_invalid":
+            context = issue["ctx"]
+            yield f"{key}.type: Input should be one of {context['expected_tags']} (given: {context['tag']!r})"
         elif issue["type"] == "missing":
             yield f"{key}: required, but not given"
         else:
@@ -134,5 +165,11 @@ def _valid_keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str,
     for name, field in model.model_fields.items():
         key = prefix + (field.alias or name)
         yield key, object
-        if section := section_of(field):
+        for section in sections_of(field):
             yield from _valid_keys(section, key + ".")
+
+
+def sections_of(field: FieldInfo) -> list[type[BaseModel]]:
+    """The sections of which a field holds one, or may."""
+    kinds = [getattr(kind, "__origin__", kind) for kind in (field.annotation, *get_args(field.annotation))]
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]

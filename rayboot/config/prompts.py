@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from rayboot.config.section import Section
+from rayboot.values import Section
 
 
 class PromptsConfig(Section):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, model_validator
 
+from rayboot.algorithms import AnyAlgorithm, DrBoot
 from rayboot.config.generation import GenerationConfig
 from rayboot.config.prompts import PromptsConfig
-from rayboot.config.section import Section
 from rayboot.config.sections import (
     CurationConfig,
     EvaluationConfig,
@@ -19,8 +17,7 @@ from rayboot.config.sections import (
 )
 from rayboot.config.training import TrainingConfig
 from rayboot.errors import UserError
-
-Mode = Literal["finetune", "plain", "simple", "full"]
+from rayboot.values import Section
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
@@ -33,11 +30,8 @@ class Recipe(Section):
     runs: str = "runs"
     """Folder, or URI such as `s3://bucket/runs`, that holds the run directories. On a cluster all nodes must see it."""
     seed: int = Field(default=0, ge=0)
-    iterations: int = Field(default=3, ge=1)
-    """Turns of the loop after the evaluation of the pretrained model (iteration 0)."""
-    mode: Mode = "full"
-    """`full`: repair with the interpreter's error or with call, got and expected. `simple`: repair with "The code
-    above is wrong." `plain`: no repair. `finetune`: no sampling either; train on the references (the baseline)."""
+    algorithm: AnyAlgorithm = DrBoot()
+    """The loop over stages, with its options."""
     problems: ProblemsConfig
     policy: PolicyConfig
     prompts: PromptsConfig = PromptsConfig()
@@ -50,25 +44,12 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _options_have_an_effect(self) -> Recipe:
-        if self.mode in ("plain", "finetune"):
-            without_effect = {
-                # The default, which a resolved recipe spells out, is no wish of anyone's.
-                "rollout.repair_rounds": self.rollout.repair_rounds > 1,
-                "curation.reinforce_first_prompt": self.curation.reinforce_first_prompt,
-            }
-            for option, given in without_effect.items():
-                if given:
-                    raise ValueError(f"{option} has no effect in mode {self.mode}: there are no repairs")
-        if self.mode == "finetune":
-            for option in ("replay", "max_per_problem", "max_reference_share"):
-                if getattr(self.curation, option) is not None:
-                    raise ValueError(
-                        f"curation.{option} has no effect in mode finetune: each problem teaches its reference"
-                    )
-            if not self.curation.reference_fallback:
-                raise ValueError(
-                    "mode finetune trains on references: curation.reference_fallback must be true"
-                )
+        for key, reason in self.algorithm.without_effect.items():
+            name, _, option = key.partition(".")
+            section = getattr(self, name)
+            # Resolved recipes write defaults out, so a default does not mean that the user asked for it.
+            if getattr(section, option) != type(section).model_fields[option].default:
+                raise ValueError(f"{key} has no effect with algorithm {self.algorithm.type}: {reason}")
         return self
 
     @model_validator(mode="after")
@@ -129,13 +110,3 @@ class Recipe(Section):
                 "generation.engine: openai cannot take the weights that a run trains: use transformers or vllm; "
                 "rayboot evaluate measures a policy that is served elsewhere"
             )
-
-    @property
-    def repair_rounds(self) -> int:
-        """Repair rounds of a training rollout."""
-        return self.rollout.repair_rounds if self.mode in ("simple", "full") else 0
-
-    @property
-    def feedback(self) -> Literal["simple", "full"]:
-        """What a repair prompt tells: modes without repair are still evaluated with a repair round."""
-        return "full" if self.mode == "full" else "simple"

@@ -9,8 +9,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from rayboot.config.load import sections_of
 from rayboot.config.recipe import Recipe
-from rayboot.config.section import section_of
 
 HEAD = """# Recipes
 
@@ -29,11 +29,13 @@ def reference() -> str:
 
 def _tables(model: type[BaseModel], prefix: str) -> Iterator[str]:
     """The model's own options, then those of the sections below it."""
-    sections = {name: found for name, field in model.model_fields.items() if (found := section_of(field))}
+    sections = {name: found for name, field in model.model_fields.items() if (found := sections_of(field))}
     yield from _table(model, skip=set(sections))
-    for name, section in sections.items():
-        yield from (f"\n## {prefix}{name}\n", f"{_one_line(section.__doc__)}\n")
-        yield from _tables(section, f"{prefix}{name}.")
+    for name, choices in sections.items():
+        for section in choices:
+            kind = f" (type: {section.model_fields['type'].default})" if len(choices) > 1 else ""
+            yield from (f"\n## {prefix}{name}{kind}\n", f"{_one_line(section.__doc__)}\n")
+            yield from _tables(section, f"{prefix}{name}.")
 
 
 def _table(model: type[BaseModel], skip: set[str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from rayboot.config.section import Section
+from rayboot.values import Section
 
 
 class ProblemsConfig(Section):
@@ -56,7 +56,8 @@ class RolloutConfig(Section):
     num_beams: int = Field(default=1, ge=1)
     """More than 1: beam search; needs temperature 0 and one sample."""
     repair_rounds: int = Field(default=1, ge=0)
-    """Repairs of a failing attempt; round r repairs the program of round r - 1. Mode `plain` does none."""
+    """Repairs of a failing attempt; round r repairs the program of round r - 1. With
+    `algorithm.feedback: none` there are none."""
     repair: Literal["fixed", "adaptive"] = "fixed"
     """`fixed`: all samples at once, and every failing one is repaired. `adaptive`: one attempt after another until one
     passes; a bandit that learns from the iteration before decides whether to sample again, to repair or to stop, and
@@ -165,7 +166,7 @@ class EvaluationConfig(Section):
     temperature: float = Field(default=0.0, ge=0.0)
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
     repair_rounds: int = Field(default=1, ge=0)
-    """Repairs of a failing attempt; with feedback as the mode says, `simple` in modes that have none."""
+    """Repairs of a failing attempt; told as much as in training, `simple` where nothing is repaired there."""
     k: tuple[int, ...] = Field(default=(1,), min_length=1)
     """pass@k and repair@k are reported for each k; none larger than `samples`."""
     num_beams: int = Field(default=1, ge=1)

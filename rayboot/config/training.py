@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from rayboot.config.section import Section
+from rayboot.values import Section
 
 
 class LoraConfig(Section):
@@ -25,8 +25,6 @@ class LoraConfig(Section):
 class TrainingConfig(Section):
     """The refit."""
 
-    start: Literal["pretrained", "previous"] = Field(default="pretrained", alias="from")
-    """Weights that each refit begins with: the pretrained ones (the paper), or the iteration's before."""
     lora: LoraConfig | None = None
     """Train and export an adapter instead of all weights; null: full fine-tuning."""
     workers: int = Field(default=1, ge=1)
@@ -65,8 +63,6 @@ class TrainingConfig(Section):
     """Evaluations without a better validation loss after which a refit stops; null never stops early."""
     max_failures: int = Field(default=1, ge=0)
     """Times that a refit whose worker died goes on from its last checkpoint."""
-
-    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     @model_validator(mode="after")
     def _batches_divide(self) -> TrainingConfig:

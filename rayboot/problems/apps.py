@@ -19,7 +19,8 @@ from rayboot.problems.apps_calls import cut_calls, named_examples, printed_calls
 from rayboot.problems.apps_examples import cut_examples
 from rayboot.problems.apps_tests import Published, publish
 from rayboot.problems.rows import Row, RowModel, whole_rows
-from rayboot.problems.types import CallTest, Frozen, Problem, StdioTest
+from rayboot.problems.types import CallTest, Problem, StdioTest
+from rayboot.values import Frozen
 
 SPLITS = ("train", "validation", "test")
 

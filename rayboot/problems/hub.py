@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from rayboot.errors import UserError
 from rayboot.problems.rows import HasId
-from rayboot.problems.types import Frozen
+from rayboot.values import Frozen
 
 Value = TypeVar("Value", bound=HasId)
 

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from rayboot.problems.types import Frozen, Problem
+from rayboot.problems.types import Problem
+from rayboot.values import Frozen
 
 Sameness = Literal["id", "statement and tests", "statement and solution"]
 

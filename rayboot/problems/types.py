@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from rayboot.values import Frozen
 
 Language = Literal["python", "javascript", "java", "perl", "go", "swift"]
 
@@ -15,12 +17,6 @@ def clean(text: str) -> str:
     Models write them; Arrow, JSON and compilers refuse them.
     """
     return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-class Frozen(BaseModel):
-    """A value that is never changed after it was made, and that knows no key but its own."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class AssertTest(Frozen):

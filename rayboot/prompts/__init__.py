@@ -3,9 +3,8 @@
 from rayboot.prompts.answer import is_fenced
 from rayboot.prompts.builder import PromptBuilder
 from rayboot.prompts.feedback import SIMPLE, FeedbackMode, feedback_text
-from rayboot.prompts.library import TemplateLibrary, template_name
 from rayboot.prompts.style import ChatStyle, Message, PlainStyle, Render, program_of
-from rayboot.prompts.template import ChatTemplate, PromptTemplate
+from rayboot.prompts.templates import ChatTemplate, PromptTemplate, TemplateLibrary, template_name
 
 __all__ = [
     "SIMPLE",

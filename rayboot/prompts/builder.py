@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from rayboot.errors import UserError
-from rayboot.problems.types import Problem
+from rayboot.problems import Problem
 from rayboot.prompts.feedback import cut_middle
-from rayboot.prompts.library import TemplateLibrary
 from rayboot.prompts.style import PlainStyle, Style, Wrong, program_of
-from rayboot.prompts.template import PromptTemplate
+from rayboot.prompts.templates import PromptTemplate, TemplateLibrary
 
 
 class PromptBuilder:

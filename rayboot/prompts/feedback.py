@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rayboot.problems.types import AssertTest, Problem, ScriptTest, StdioTest
+from rayboot.problems import AssertTest, Problem, ScriptTest, StdioTest
 from rayboot.prompts.show import show_test
 from rayboot.sandbox.verdict import Verdict
 

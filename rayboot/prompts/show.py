@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rayboot.problems.types import AssertTest, CallTest, Problem, ScriptTest, StdioTest, Test
+from rayboot.problems import AssertTest, CallTest, Problem, ScriptTest, StdioTest, Test
 
 
 def show_test(problem: Problem, test: Test) -> str:

@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import NamedTuple, Protocol
 
 from rayboot.errors import UserError
-from rayboot.problems.types import Problem
+from rayboot.problems import Problem
 from rayboot.prompts.completion import program_in
-from rayboot.prompts.library import TemplateLibrary
 from rayboot.prompts.show import task_fields
+from rayboot.prompts.templates import TemplateLibrary
 
 Message = dict[str, str]
 """`role` (`system`, `user` or `assistant`) and `content`."""

@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rayboot.problems.types import Frozen
 from rayboot.prompts.feedback import cut_middle
 from rayboot.report.outcomes import RunChain
 from rayboot.report.read import Row, RunRecord
 from rayboot.report.words import shared_start
+from rayboot.values import Frozen
 
 BUDGET = 3_000_000
 """Characters of JSON for all runs of a page, so that it stays well below 5 MB."""

@@ -9,10 +9,10 @@ from statistics import fmean
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rayboot.problems.types import Frozen
 from rayboot.report.outcomes import RunChain
 from rayboot.report.read import RunRecord
 from rayboot.report.words import shared_start
+from rayboot.values import Frozen
 
 SHOWN = 6
 """Problems that were never solved, and as many that were solved least."""

@@ -8,8 +8,9 @@ from itertools import groupby
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from rayboot.allocation import SKIPPED
-from rayboot.evaluation.intervals import DIFFERENCES, Interval, bootstrap_interval
+from rayboot.attempts import SKIPPED
+from rayboot.metrics import Interval, bootstrap_interval
+from rayboot.metrics.intervals import DIFFERENCES
 from rayboot.report.read import RunRecord
 
 COLUMNS = ("split", "problem_id", "sample", "round", "status", "error_type")

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from rayboot import __version__
+from rayboot.errors import UserError
 from rayboot.report.attempts import sample_attempts
 from rayboot.report.composition import composition_section
-from rayboot.report.cost import cost_section, throughput_section
+from rayboot.report.costs import cost_section, throughput_section
 from rayboot.report.figure import Table
 from rayboot.report.hardest import Hardest, hardest
 from rayboot.report.learning import learning_section, public_section
 from rayboot.report.outcomes import Measures, RunChain, measures, read_chains
-from rayboot.report.read import RunRecord
+from rayboot.report.read import RunRecord, read_runs
 from rayboot.report.repairs import repairs_section
 from rayboot.report.rows import comparison_table, iterations_table, rows_table
 from rayboot.report.summary import Story, Tile, story, tiles
+from rayboot.storage import Storage
 
 ROLES = {"Measured": ("test", "validation"), "Training": ("train",)}
 """Splits whose problems are ranked together."""
@@ -86,3 +89,37 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     return environment.get_template("page.html")
+
+
+NAME = "report.html"
+
+
+def write_report(storage: Storage) -> str:
+    """Write the report of the run in this folder as its `report.html`; its path or URI."""
+    storage.write_text(NAME, render(read_runs([storage.uri("")])))
+    return storage.uri(NAME)
+
+
+def report_runs(runs: Sequence[str], out: Path | None = None) -> str:
+    """Write one page on one run, or on several compared.
+
+    Args:
+        runs: Run directories, or their URIs.
+        out: The file to write; by default `report.html`, of one run in its own folder, of several in this one.
+
+    Returns:
+        The page's path or URI.
+
+    Raises:
+        UserError: One is no run directory or is named twice, or `out` is a folder or cannot be written.
+    """
+    records = read_runs(runs)
+    if out is None:
+        folder, name = Storage(runs[0] if len(runs) == 1 else "."), NAME
+    elif out.is_dir():
+        raise UserError(f"{out} is a folder: give the name of a file, such as {out / NAME}")
+    else:
+        folder, name = Storage(str(out.parent)), out.name
+    folder.require_writable()
+    folder.write_text(name, render(records))
+    return folder.uri(name)

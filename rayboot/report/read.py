@@ -9,14 +9,11 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.fs as pafs
-import yaml
 
 from rayboot.errors import UserError
-from rayboot.metric_rows import HEADLINE_SPLITS, headline_split
 from rayboot.rollout import read_attempts
-from rayboot.run import RunDirectory
-from rayboot.storage import Storage
+from rayboot.storage import RunDirectory, Storage
+from rayboot.storage.metric_rows import HEADLINE_SPLITS, headline_split
 
 Row = dict[str, Any]
 
@@ -64,7 +61,7 @@ class RunRecord:
     ) -> Iterator[tuple[int, pa.Table]]:
         """Iteration and attempts of every rollout and evaluation that is done and still there, in order."""
         run = self.directory
-        for iteration in _iterations(run.storage):
+        for iteration in run.iterations():
             for stage in WITH_ATTEMPTS:
                 folder = run.folder(iteration, stage)
                 if run.summary(iteration, stage) is not None and run.storage.exists(folder):
@@ -101,16 +98,9 @@ def read_run(storage: Storage, label: str) -> RunRecord:
     return RunRecord(
         label=label,
         directory=RunDirectory(storage),
-        recipe=yaml.safe_load(recipe),
+        recipe=RunDirectory(storage).recipe(),
         recipe_text=recipe,
         facts=json.loads(storage.read_text("run.json")),
         # The one row of `rayboot evaluate` says neither: there is one model, and one set of problems.
         rows=tuple({"iteration": 0, "split": "test", **json.loads(line)} for line in lines),
     )
-
-
-def _iterations(storage: Storage) -> list[int]:
-    if not storage.exists("iterations"):
-        return []
-    infos = storage.fs.get_file_info(pafs.FileSelector(storage.path("iterations")))
-    return sorted(int(info.base_name) for info in infos if info.base_name.isdigit())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rayboot.report.effort import total_seconds, total_tokens
+from rayboot.report.costs import total_seconds, total_tokens
 from rayboot.report.figure import Table
 from rayboot.report.outcomes import Measures, difference, interval
 from rayboot.report.read import Row, RunRecord
-from rayboot.report.summary import change_at_best, chosen_iteration
+from rayboot.report.summary import algorithm_of, change_at_best, chosen_iteration
 from rayboot.report.words import ABSENT, compact, count, duration, percent, percent_interval, plain, points
 
 REFIT = (
@@ -23,7 +23,7 @@ REFIT = (
 )
 COMPARED = (
     "run",
-    "mode",
+    "algorithm",
     "split",
     "iteration 0",
     "chosen",
@@ -87,11 +87,11 @@ def _against(first: dict[str, float], other: dict[str, float]) -> str:
 def _run_cells(run: RunRecord, measured: Measures) -> list[str]:
     split = run.headline_split
     if split is None:
-        return [run.label, str(run.recipe.get("mode", ABSENT)), *[ABSENT] * 8]
+        return [run.label, algorithm_of(run), *[ABSENT] * 8]
     chosen = chosen_iteration(run)
     return [
         run.label,
-        str(run.recipe.get("mode", ABSENT)),
+        algorithm_of(run),
         split,
         _share(run, measured, run.iterations[0], "pass@1"),
         f"{chosen}" + (" (unfinished)" if run.best is None else ""),

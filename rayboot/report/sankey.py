@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from rayboot.allocation import SKIPPED
+from rayboot.attempts import SKIPPED
 from rayboot.report.outcomes import RunChain
 from rayboot.report.svg import element, picture
 from rayboot.report.words import count, percent

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rayboot.problems.types import Frozen
 from rayboot.report.composition import in_order
-from rayboot.report.effort import total_seconds, total_tokens
+from rayboot.report.costs import total_seconds, total_tokens
 from rayboot.report.outcomes import Measures, RunChain, difference, interval
 from rayboot.report.read import Row, RunRecord
-from rayboot.report.words import compact, count, duration, listed, percent, percent_interval, plain, points
+from rayboot.report.words import (
+    ABSENT,
+    compact,
+    count,
+    duration,
+    listed,
+    percent,
+    percent_interval,
+    plain,
+    points,
+)
+from rayboot.values import Frozen
 
-MODES = {
+HOW = {
     "full": "a failing program goes back to the model, with the interpreter's error or with what its call returned and "
     "what was expected, and is repaired",
     "simple": "a failing program goes back to the model, with no more than that it is wrong, and is repaired",
-    "plain": "failing programs are not repaired in training rollouts",
+    "none": "failing programs are not repaired in training rollouts",
     "finetune": "nothing is sampled, and the model trains on the problems' references",
 }
+"""What an algorithm does, by its feedback or else its type."""
 
 
 class Story(Frozen):
@@ -92,19 +103,27 @@ def change_at_best(run: RunRecord, measured: Measures) -> str:
     return f"{100 * (last['pass@1'] - first['pass@1']):+.1f}" if first and last else ""
 
 
+def algorithm_of(run: RunRecord) -> str:
+    """The run's algorithm, with what tells its repairs apart."""
+    options = run.recipe.get("algorithm", {})
+    feedback = f", feedback {options['feedback']}" if "feedback" in options else ""
+    return f"{options.get('type', ABSENT)}{feedback}"
+
+
 def _what(run: RunRecord) -> str:
     model = run.recipe.get("policy", {}).get("model", "a model")
     if _is_evaluation(run):
         row = run.rows[0]
         return f"{run.label} measures the model {row['model']} on {row['dataset']}."
-    mode = run.recipe.get("mode", "full")
+    options = run.recipe.get("algorithm", {})
+    how = HOW.get(options.get("feedback", options.get("type")), "")
     sizes = {split: _problems(run, split) for split in ("train", "validation", "test")}
     measured = [f"{count(n)} {split}" for split, n in sizes.items() if n and split != "train"]
     on = f" on {count(sizes['train'], 'training problem')}" if sizes["train"] else ""
     against = f", and measures it on {listed(measured)} problems" if measured else ""
     return (
         f"{run.label} trains the model {model} for {_iterations(run)}{on}{against}. "
-        f"In its mode, {mode}, {MODES.get(mode, 'programs are repaired')}."
+        f"Its algorithm is {algorithm_of(run)}{': ' if how else ''}{how}."
     )
 
 
@@ -193,7 +212,8 @@ def _problems(run: RunRecord, split: str) -> int:
 
 
 def _iterations(run: RunRecord) -> str:
-    return count(run.recipe.get("iterations", run.iterations[-1] if run.iterations else 0), "iteration")
+    planned = run.recipe.get("algorithm", {}).get("iterations", run.iterations[-1] if run.iterations else 0)
+    return count(planned, "iteration")
 
 
 def _is_evaluation(run: RunRecord) -> bool:

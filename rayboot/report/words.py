@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rayboot.evaluation.intervals import Interval
+from rayboot.metrics import Interval
 
 ABSENT = "\N{EN DASH}"
 """In a table, for a number that there is not."""

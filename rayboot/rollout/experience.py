@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from rayboot.allocation import Arms, Step
+from rayboot.attempts import Step
+from rayboot.rollout.allocation import Arms
 from rayboot.rollout.stream import read_attempts
 from rayboot.storage import Storage
 

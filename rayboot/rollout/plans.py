@@ -15,9 +15,9 @@ from typing import Any
 import ray
 from ray.exceptions import RayActorError
 
-from rayboot.cluster import start_beside_driver
 from rayboot.errors import RaybootError
-from rayboot.failures import named
+from rayboot.pools.cluster import start_beside_driver
+from rayboot.pools.failures import named
 
 TRIES = 3
 """Times that a plan may lose its helper."""

@@ -18,14 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from rayboot.allocation import SKIPPED
+from rayboot.attempts import SCHEMA, SKIPPED, Attempt, attempts_table, require_verdicts
 from rayboot.config import RolloutConfig
 from rayboot.errors import RaybootError
-from rayboot.pool import ActorPool
-from rayboot.rollout.attempt import SCHEMA, Attempt, attempts_table
+from rayboot.pools.actor_pool import ActorPool
 from rayboot.rollout.plans import Progress
 from rayboot.rollout.prompting import PromptSource
-from rayboot.rollout.verdicts import require_verdicts
 from rayboot.rollout.worker import RolloutSettings, RolloutWorker
 from rayboot.storage import Storage
 

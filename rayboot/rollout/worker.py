@@ -11,16 +11,16 @@ import numpy as np
 import pyarrow as pa
 import ray
 
-from rayboot.allocation import AdaptiveAllocation, Arm
-from rayboot.generation import Completion, GenerationRequest, GenerationResult, SamplingParams
-from rayboot.pool import ActorPool, ReplicaFailure
-from rayboot.problems.types import Frozen, Problem
+from rayboot.attempts import Attempt, derive_seed, require_verdicts
+from rayboot.engines import Completion, GenerationRequest, GenerationResult, SamplingParams
+from rayboot.pools.actor_pool import ActorPool, ReplicaFailure
+from rayboot.pools.replica import Weights
+from rayboot.problems import Problem
 from rayboot.prompts import feedback_text
-from rayboot.rollout.attempt import Attempt, derive_seed
+from rayboot.rollout.allocation import AdaptiveAllocation, Arm
 from rayboot.rollout.prompting import PromptSource
-from rayboot.rollout.replica import Weights
-from rayboot.rollout.verdicts import require_verdicts
-from rayboot.sandbox import Verdict
+from rayboot.sandbox.verdict import Verdict
+from rayboot.values import Frozen
 
 NO_ANSWER = Verdict(status="sandbox_error", message="the engine gave no answer to this request")
 

@@ -14,12 +14,14 @@ from types import TracebackType
 from typing import get_args
 
 from rayboot.errors import RaybootError, UserError
-from rayboot.problems.types import Frozen, Language, Problem, Test
+from rayboot.problems import Problem, Test
+from rayboot.problems.types import Language
 from rayboot.sandbox.container import start_server
 from rayboot.sandbox.inside.languages import LANGUAGES, library, missing
 from rayboot.sandbox.inside.preload import environment as preload_environment
 from rayboot.sandbox.server import Server
 from rayboot.sandbox.verdict import Limits, Runtime, Tier, Verdict
+from rayboot.values import Frozen
 
 WORKERS_PER_CPU = 32
 """More would do nothing but fill the memory: each has two processes of its own."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rayboot.problems.types import Frozen
 from rayboot.sandbox.container import start_server
 from rayboot.sandbox.verdict import Runtime, Tier
+from rayboot.values import Frozen
 
 MEANING: dict[Tier, str] = {
     "runsc": "a gVisor container, with seccomp inside: programs see a kernel of its own, and not the machine's",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from rayboot.problems.types import Frozen
+from rayboot.values import Frozen
 
 Status = Literal[
     "passed",

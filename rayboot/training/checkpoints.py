@@ -1,4 +1,4 @@
-"""Checkpoints of an unfinished refit, in Ray Train's storage: everything that a restarted worker needs."""
+"""Checkpoints of an unfinished refit: everything that a restarted worker needs, and where it is kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,30 @@ from pathlib import Path
 import ray.train
 import torch
 
-from rayboot.training.workspace import Workspace
+from rayboot.training.job import RefitJob
+
+
+class Workspace:
+    """A folder beside Ray Train's own state: scratch space of each worker, and the best weights so far.
+
+    Nothing in it outlives an interruption: what a resumed refit needs is in Ray Train's checkpoints.
+    """
+
+    def __init__(self, job: RefitJob) -> None:
+        self.root = Path(job.storage) / f"{job.name}.work"
+
+    @property
+    def best(self) -> Path:
+        """Hugging Face directory of the best weights so far."""
+        return self.root / "best"
+
+    def scratch(self, rank: int) -> Path:
+        """What one worker writes on its own."""
+        return self.root / f"worker-{rank}"
+
+    def remove(self) -> None:
+        shutil.rmtree(self.root, ignore_errors=True)
+
 
 STATE = "state"
 """The Trainer's checkpoint: weights, optimizer, scheduler, random states, history."""

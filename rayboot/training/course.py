@@ -11,11 +11,10 @@ import torch
 from transformers import TrainerCallback
 
 from rayboot.errors import RaybootError
-from rayboot.training.checkpoints import CheckpointCadence, report_checkpoint
+from rayboot.training.checkpoints import CheckpointCadence, Workspace, report_checkpoint
 from rayboot.training.export import save_weights
 from rayboot.training.job import ProgressListener
 from rayboot.training.schedule import Schedule
-from rayboot.training.workspace import Workspace
 
 Curve = list[tuple[int, float]]
 """Step and validation loss of each evaluation."""

@@ -14,12 +14,12 @@ from pydantic import ConfigDict
 from ray.exceptions import RayActorError
 from ray.util.placement_group import PlacementGroup
 
-from rayboot.config.training import TrainingConfig
+from rayboot.config import TrainingConfig
 from rayboot.errors import RaybootError
-from rayboot.failures import explain
-from rayboot.problems.types import Frozen
+from rayboot.pools.failures import explain
 from rayboot.training.fit import fit
 from rayboot.training.job import RefitJob
+from rayboot.values import Frozen
 
 
 class Assignment(Frozen):

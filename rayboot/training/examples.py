@@ -8,9 +8,9 @@ from typing import Any, TypedDict
 from transformers import GenerationConfig
 
 from rayboot.errors import UserError
-from rayboot.generation.codec import CompletionCodec
-from rayboot.generation.loading import encode
-from rayboot.generation.special_tokens import Ends, check_ids
+from rayboot.models.codec import CompletionCodec
+from rayboot.models.loading import encode
+from rayboot.models.special_tokens import Ends, check_ids
 
 IGNORED = -100
 """Label of a position that nothing is learned from, as torch's cross entropy has it."""

@@ -15,7 +15,7 @@ from ray.util.placement_group import (
     remove_placement_group,
 )
 
-from rayboot.config.training import TrainingConfig
+from rayboot.config import TrainingConfig
 from rayboot.storage import Storage
 
 ROOM_SECONDS = 3.0

@@ -1,14 +1,17 @@
-"""What a refit is asked to do, and what it answers."""
+"""What a refit is asked to do, what it answers, and the checkpoint that it leaves."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from rayboot.problems.types import Frozen
-from rayboot.storage import localize
+from rayboot.storage import Storage, is_remote, localize
+from rayboot.values import Frozen
 
 ProgressListener = Callable[[int, int, float], None]
 """Called with the steps done, the steps in all, and the latest training loss."""
@@ -69,3 +72,46 @@ class RefitResult(Frozen):
     """Time of the training alone, without start-up; of a resumed refit, since it was resumed."""
     curve: tuple[tuple[int, float], ...]
     """Step and validation loss of every evaluation."""
+
+
+RESULT_FILE = "refit.json"
+"""File in a checkpoint that says of which job it is the output, and what came of it."""
+
+
+def publish(directory: Path, job: RefitJob, result: RefitResult) -> None:
+    """Move `directory` to the job's output, with the result, by which `finished_refit` knows it.
+
+    It appears in one piece; in a store, which cannot do that, the result comes last.
+    """
+    kept = json.dumps({"job": job.identity(), "result": result.model_dump(mode="json")})
+    if is_remote(job.output):
+        store = Storage(job.output)
+        store.remove("")
+        store.upload(str(directory), "")
+        store.write_text(RESULT_FILE, kept)
+    else:
+        (directory / RESULT_FILE).write_text(kept)
+        _move(directory, Path(job.output))
+
+
+def finished_refit(job: RefitJob) -> RefitResult | None:
+    """The result of this very job if it was finished before: whoever asked for it may have died just then."""
+    output = Storage(job.output)
+    if not output.exists(RESULT_FILE):
+        return None
+    kept = json.loads(output.read_text(RESULT_FILE))
+    return RefitResult.model_validate(kept["result"]) if kept["job"] == job.identity() else None
+
+
+def _move(directory: Path, output: Path) -> None:
+    aside = output.with_name(output.name + ".partial")
+    shutil.rmtree(aside, ignore_errors=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        shutil.move(directory, aside)
+    except OSError:
+        # On another file system the move is a copy, and may be half of one.
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    shutil.rmtree(output, ignore_errors=True)
+    Storage(str(output.parent)).rename(aside.name, output.name)

@@ -1,13 +1,16 @@
-"""The model that a refit trains, with its tokenizer."""
+"""The model that a refit trains, with its tokenizer and, if asked for, its low-rank adapter (LoRA, by PEFT)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
+from peft import LoraConfig as PeftLora
+from peft import PeftModel, TaskType, get_peft_model
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -17,12 +20,52 @@ from transformers import (
 )
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
-from rayboot.config.training import LoraConfig
+from rayboot.config import LoraConfig
 from rayboot.errors import UserError
-from rayboot.generation.adapters import merged
-from rayboot.generation.model_directory import base_of
-from rayboot.generation.special_tokens import Ends, load_defaults, pad_within, table_size, with_sound_pad
-from rayboot.training import adapter
+from rayboot.models.adapters import merged
+from rayboot.models.directory import base_of
+from rayboot.models.special_tokens import Ends, load_defaults, pad_within, table_size, with_sound_pad
+from rayboot.training import policy as adapter
+
+
+def fresh(model: Any, lora: LoraConfig, base: str) -> Any:
+    """`model` with a new adapter, which changes nothing yet. `base`: where it comes from, for who loads the adapter.
+
+    Raises:
+        UserError: The model has no layer of the names that the recipe gives.
+    """
+    config = PeftLora(
+        r=lora.rank,
+        lora_alpha=lora.alpha,  # type: ignore[arg-type]
+        lora_dropout=lora.dropout,
+        target_modules="all-linear" if lora.target_modules is None else list(lora.target_modules),
+        task_type=TaskType.SEQ_2_SEQ_LM if model.config.is_encoder_decoder else TaskType.CAUSAL_LM,
+    )
+    try:
+        adapted = get_peft_model(model, config)
+    except ValueError as error:
+        raise UserError(f"training.lora.target_modules: {error}") from error
+    config.base_model_name_or_path = str(Path(base).absolute()) if Path(base).is_dir() else base
+    return adapted
+
+
+def continued(model: Any, lora: LoraConfig, adapter: str) -> Any:
+    """`model` with the adapter of a directory, to be trained further.
+
+    Raises:
+        UserError: It cannot be read, or is not of the shape that the recipe says.
+    """
+    try:
+        config = PeftLora.from_pretrained(adapter)
+        if (config.r, config.lora_alpha) != (lora.rank, lora.alpha):
+            raise ValueError(
+                f"its rank is {config.r} and its alpha {config.lora_alpha:g}: "
+                "set training.lora.rank and training.lora.alpha to that"
+            )
+        config.lora_dropout, config.inference_mode = lora.dropout, False
+        return PeftModel.from_pretrained(model, adapter, config=config, is_trainable=True)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise UserError(f"{adapter}: training cannot go on with this adapter: {error}") from error
 
 
 class Policy:

@@ -15,17 +15,16 @@ import ray
 from ray.exceptions import GetTimeoutError, RayActorError
 from ray.util.placement_group import PlacementGroup, placement_group_table, remove_placement_group
 
-from rayboot.cluster import start_beside_driver
-from rayboot.config.training import TrainingConfig
+from rayboot.config import TrainingConfig
 from rayboot.errors import RaybootError, UserError
-from rayboot.generation.model_directory import base_of
-from rayboot.resources import why_pending
+from rayboot.models.directory import base_of
+from rayboot.pools.cluster import start_beside_driver
+from rayboot.pools.resources import why_pending
+from rayboot.training.checkpoints import Workspace
 from rayboot.training.desk import RefitDesk, Standing
 from rayboot.training.fit import room_for_workers, wait_until_removed, worker_resources
-from rayboot.training.job import ProgressListener, RefitJob, RefitResult
-from rayboot.training.output import finished_refit
+from rayboot.training.job import ProgressListener, RefitJob, RefitResult, finished_refit
 from rayboot.training.training_set import count_rows, parquet_files
-from rayboot.training.workspace import Workspace
 from rayboot.training.zero import deepspeed_options
 
 CLOSE_SECONDS = 10.0

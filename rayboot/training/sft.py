@@ -8,19 +8,17 @@ from typing import Any
 import ray.train
 from transformers import set_seed
 
-from rayboot.config.training import TrainingConfig
+from rayboot.config import TrainingConfig
 from rayboot.errors import UserError
-from rayboot.training.checkpoints import CheckpointCadence, restored_checkpoint
+from rayboot.training.checkpoints import CheckpointCadence, Workspace, restored_checkpoint
 from rayboot.training.course import RefitCourse, best_of, diverged, validation_curve
 from rayboot.training.examples import EncodedSet, Encoder
 from rayboot.training.export import NotFinite, save_weights
 from rayboot.training.job import ProgressListener, RefitJob
-from rayboot.training.order import TrainingOrder
 from rayboot.training.policy import Policy
-from rayboot.training.schedule import Schedule
+from rayboot.training.schedule import Schedule, TrainingOrder
 from rayboot.training.trainer import CompletionTrainer, training_arguments
 from rayboot.training.training_set import parquet_files, read_pairs
-from rayboot.training.workspace import Workspace
 from rayboot.training.zero import deepspeed_options, deepspeed_process
 
 

@@ -10,11 +10,10 @@ from importlib import import_module
 from typing import Any
 
 from rayboot.errors import RaybootError
-from rayboot.failures import explain, is_disk_full
+from rayboot.pools.failures import explain, is_disk_full
+from rayboot.training.checkpoints import Workspace
 from rayboot.training.desk import Assignment, ProgressNotes
-from rayboot.training.job import RefitResult
-from rayboot.training.output import publish
-from rayboot.training.workspace import Workspace
+from rayboot.training.job import RefitResult, publish
 
 LOOPS = {"sft": "rayboot.training.sft"}
 """Module of each kind of refit: every worker runs its `train(job, config, progress)`, which leaves the checkpoint in

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from rayboot.config.training import TrainingConfig
+from rayboot.config import TrainingConfig
 from rayboot.errors import UserError
 
 STAGES = {"zero2": 2, "zero3": 3}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from rayboot.cli import app
+from rayboot.cli.app import app
 from rayboot.errors import UserError
 
 PROBLEM = {

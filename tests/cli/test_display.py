@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from rayboot import display
-from rayboot.doctor import Finding
+from rayboot.cli import display
+from rayboot.cli.doctor import Finding
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ import pytest
 from support.own_attempts import own_attempt
 from support.small_runs import problem
 
-from rayboot.cli import app
+from rayboot.attempts import Attempt, attempts_table
+from rayboot.cli.app import app
 from rayboot.config import Recipe
 from rayboot.errors import UserError
-from rayboot.rollout import Attempt, attempts_table
-from rayboot.run import RunDirectory
+from rayboot.storage import RunDirectory
 
 PROGRAM = "def f(x):\n    return 3 * x"
 

@@ -11,7 +11,7 @@ import pytest
 
 COMMAND = """
 import signal, sys
-from rayboot.signals import ended_by_signals
+from rayboot.cli.signals import ended_by_signals
 
 with ended_by_signals():
     signal.raise_signal(int(sys.argv[1]))
@@ -37,7 +37,7 @@ def test_a_signal_ends_a_command_though_nobody_reads_what_it_says(stop: signal.S
 
 IN_A_DESTRUCTOR = """
 import signal, time
-from rayboot.signals import ended_by_signals
+from rayboot.cli.signals import ended_by_signals
 
 class Thing:
     def __del__(self):

@@ -14,7 +14,7 @@ QUICKSTART = resolve_recipe("quickstart")
 GRID = Experiment(
     name="grid",
     recipe="quickstart",
-    arms={"restart": ("training.from=pretrained",), "continue": ("training.from=previous",)},
+    arms={"restart": ("algorithm.start=pretrained",), "continue": ("algorithm.start=previous",)},
     seeds=(3, 5),
 )
 
@@ -34,14 +34,14 @@ def test_every_arm_runs_with_every_seed_and_the_arms_of_a_seed_come_together() -
         ("elsewhere/grid", "restart-5", 5),
         ("elsewhere/grid", "continue-5", 5),
     ]
-    assert [run.recipe.training.start for run in runs] == ["pretrained", "previous"] * 2
+    assert [run.recipe.algorithm.start for run in runs] == ["pretrained", "previous"] * 2
 
 
 def test_an_arms_own_overrides_win_over_those_for_all() -> None:
-    runs = plan_runs(GRID, QUICKSTART, ["training.from=previous", "iterations=7"])
+    runs = plan_runs(GRID, QUICKSTART, ["algorithm.start=previous", "algorithm.iterations=7"])
 
-    assert runs[0].recipe.training.start == "pretrained"
-    assert {run.recipe.iterations for run in runs} == {7}
+    assert runs[0].recipe.algorithm.start == "pretrained"
+    assert {run.recipe.algorithm.iterations for run in runs} == {7}
 
 
 @pytest.mark.parametrize("override", ["seed=4", "name=mine"])

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
-from rayboot.config import Recipe, load_recipe, recipe_yaml
+from rayboot.algorithms import Algorithm, DrBoot, Finetune
+from rayboot.config import Recipe, load_recipe, recipe_yaml, upgraded
 from rayboot.errors import UserError
 
 JOBS = Path(__file__).parents[2] / "jobs"
@@ -32,10 +34,10 @@ def write(tmp_path: Path):
 
 def test_a_resolved_recipe_reads_back_as_itself(write) -> None:
     recipe = load_recipe(
-        write(MINIMAL), ["training.from=previous", "rollout.samples=4", "rollout.temperature=0.8"]
+        write(MINIMAL), ["algorithm.start=previous", "rollout.samples=4", "rollout.temperature=0.8"]
     )
     assert load_recipe(write(recipe_yaml(recipe))) == recipe
-    assert (recipe.training.start, recipe.rollout.samples) == ("previous", 4)
+    assert (recipe.algorithm, recipe.rollout.samples) == (DrBoot(start="previous"), 4)
 
 
 @pytest.mark.parametrize("path", sorted(JOBS.glob("*.yaml")), ids=lambda path: path.stem)
@@ -43,9 +45,9 @@ def test_the_recipes_to_start_from_are_sound(path: Path) -> None:
     assert load_recipe(path, []).name == path.stem.replace("_", "-")
 
 
-@pytest.mark.parametrize("mode", ["finetune", "plain", "simple", "full"])
-def test_the_resolved_recipe_of_every_mode_reads_back(write, mode: str) -> None:
-    recipe = load_recipe(write(MINIMAL), [f"mode={mode}"])
+@pytest.mark.parametrize("algorithm", ["{type: finetune}", "{type: drboot, feedback: none, iterations: 7}"])
+def test_the_resolved_recipe_of_every_algorithm_reads_back(write, algorithm: str) -> None:
+    recipe = load_recipe(write(MINIMAL), [f"algorithm={algorithm}"])
     assert load_recipe(write(recipe_yaml(recipe))) == recipe
 
 
@@ -61,7 +63,16 @@ def test_numbers_in_scientific_notation_are_numbers(write) -> None:
         ("policy.lr=1", "did you mean training.lr?"),
         ("problems.trian=mbpp:x", "did you mean problems.train?"),
         ("training.lr=fast", "training.lr: Input should be a valid number"),
-        ("mode=fulll", "mode: Input should be 'finetune', 'plain', 'simple' or 'full'"),
+        ("algorithm.feedback=fulll", "algorithm.feedback: Input should be 'none', 'simple' or 'full'"),
+        (
+            "algorithm.type=drbot",
+            "algorithm.type: Input should be one of 'drboot', 'finetune' (given: 'drbot')",
+        ),
+        ("algorithm.feedbak=none", "algorithm.feedbak: unknown key; did you mean algorithm.feedback?"),
+        ("algorithm.type=finetune algorithm.start=previous", "algorithm.start: unknown key"),
+        ("mode=plain", "mode: unknown key; write algorithm: {type: drboot, feedback: full} or simple"),
+        ("iterations=4", "iterations: unknown key; write algorithm.iterations"),
+        ("training.from=previous", "training.from: unknown key; write algorithm.start"),
         ("rollout.samples=4", "needs a temperature above 0"),
         ("evaluation.k=[1,10]", "k must hold 1 and nothing outside 1..samples = 1"),
         ("generation.engine=recorded", "recording goes with engine: recorded"),
@@ -70,8 +81,8 @@ def test_numbers_in_scientific_notation_are_numbers(write) -> None:
         ("problems.shots=2", "shots needs few_shot"),
         ("rollout.num_beams=4 rollout.temperature=1", "num_beams > 1 needs temperature 0"),
         ("evaluation.num_beams=4 generation.engine=vllm", "engine vllm has no beam search: set it to 1"),
-        ("iterations=0", "iterations: Input should be greater than or equal to 1"),
-        ("iterations=yes", "iterations: must be a number, not true or false"),
+        ("algorithm.iterations=0", "algorithm.iterations: Input should be greater than or equal to 1"),
+        ("algorithm.iterations=yes", "algorithm.iterations: must be a number, not true or false"),
         ("training.lr=.inf", "training.lr: Input should be a finite number"),
         (
             "rollout.min_yield=.nan rollout.repair=adaptive",
@@ -89,10 +100,26 @@ def test_a_mistake_is_named_with_file_and_key(write, override: str, told: str) -
 
 
 @pytest.mark.parametrize("override", ["rollout.repair_rounds=2", "curation.reinforce_first_prompt=true"])
-def test_an_option_that_would_have_no_effect_is_refused(write, override: str) -> None:
-    assert load_recipe(write(MINIMAL), [override]).mode == "full"
-    with pytest.raises(UserError, match="has no effect in mode plain"):
-        load_recipe(write(MINIMAL), [override, "mode=plain"])
+@pytest.mark.parametrize("algorithm", ["algorithm.feedback=none", "algorithm.type=finetune"])
+def test_an_option_that_would_have_no_effect_is_refused(write, override: str, algorithm: str) -> None:
+    assert load_recipe(write(MINIMAL), [override])
+    with pytest.raises(UserError, match=r"has no effect with algorithm (drboot|finetune): "):
+        load_recipe(write(MINIMAL), [override, algorithm])
+
+
+@pytest.mark.parametrize(
+    ("mode", "algorithm"),
+    [
+        ("full", DrBoot(iterations=4, feedback="full", start="previous")),
+        ("plain", DrBoot(iterations=4, feedback="none", start="previous")),
+        ("finetune", Finetune()),
+    ],
+)
+def test_a_recipe_that_an_earlier_version_has_resolved_is_understood(mode: str, algorithm: Algorithm) -> None:
+    now = Recipe.model_validate({**yaml.safe_load(MINIMAL), "algorithm": algorithm})
+    then = {key: value for key, value in yaml.safe_load(recipe_yaml(now)).items() if key != "algorithm"}
+    then |= {"mode": mode, "iterations": 4, "training": {**then["training"], "from": "previous"}}
+    assert Recipe.model_validate(upgraded(then)) == now
 
 
 SERVED = "generation.engine=openai generation.openai.base_url=http://here/v1 generation.openai.model=m"
@@ -117,20 +144,6 @@ def test_a_key_in_a_recipe_is_refused_and_not_repeated(write, override: str, tol
         load_recipe(write(MINIMAL), [*SERVED.split(), override])
     assert told in str(error.value)
     assert "sk-4f9a" not in str(error.value)
-
-
-def test_modes_decide_repair_rounds_and_feedback(write) -> None:
-    seen = {
-        mode: (recipe.repair_rounds, recipe.feedback)
-        for mode in ("finetune", "plain", "simple", "full")
-        for recipe in [load_recipe(write(MINIMAL), [f"mode={mode}"])]
-    }
-    assert seen == {
-        "finetune": (0, "simple"),
-        "plain": (0, "simple"),
-        "simple": (1, "simple"),
-        "full": (1, "full"),
-    }
 
 
 @pytest.mark.parametrize("text", ["- a list", "name: [", "\x00"])

@@ -11,7 +11,8 @@ import pytest
 
 from rayboot.errors import UserError
 from rayboot.problems import CallTest, Problem, StdioTest, apps, load_problems
-from rayboot.sandbox import Job, Limits, Sandbox
+from rayboot.sandbox.sandbox import Job, Sandbox
+from rayboot.sandbox.verdict import Limits
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 TRAIN = DATA / "apps" / "train"

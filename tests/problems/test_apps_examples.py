@@ -13,7 +13,8 @@ from rayboot.problems import CallTest, Problem, StdioTest, apps, load_problems
 from rayboot.problems.apps_calls import cut_calls, printed_calls
 from rayboot.problems.apps_examples import cut_examples
 from rayboot.prompts import PromptBuilder
-from rayboot.sandbox import Job, Limits, Sandbox
+from rayboot.sandbox.sandbox import Job, Sandbox
+from rayboot.sandbox.verdict import Limits
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 SPLITS = {"train": DATA / "apps" / "train", "test": DATA / "apps" / "test" / "apps_10.jsonl"}

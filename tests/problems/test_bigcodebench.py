@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from rayboot.problems import AssertTest, Problem, load_problems
-from rayboot.sandbox import Job, Limits, Sandbox
+from rayboot.sandbox.sandbox import Job, Sandbox
+from rayboot.sandbox.verdict import Limits
 
 PROMPT = 'import re\n\ndef task_func(text):\n    """\n    The words of a text.\n    """\n'
 ROW = {

@@ -13,7 +13,8 @@ from pyarrow import parquet
 
 from rayboot.errors import UserError
 from rayboot.problems import AssertTest, Problem, load_problems
-from rayboot.sandbox import Job, Limits, Sandbox
+from rayboot.sandbox.sandbox import Job, Sandbox
+from rayboot.sandbox.verdict import Limits
 
 MBPP = {
     "task_id": 2,

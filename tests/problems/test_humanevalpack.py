@@ -11,7 +11,9 @@ import pytest
 from rayboot.errors import UserError
 from rayboot.problems import AssertTest, Problem, load_problems
 from rayboot.problems.humanevalpack import PRELUDE
-from rayboot.sandbox import LANGUAGES, Job, Limits, Sandbox, missing
+from rayboot.sandbox.inside.languages import LANGUAGES, missing
+from rayboot.sandbox.sandbox import Job, Sandbox
+from rayboot.sandbox.verdict import Limits
 
 PYTHON = {
     "task_id": "Python/0",

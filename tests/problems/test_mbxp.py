@@ -10,7 +10,9 @@ import pytest
 
 from rayboot.errors import UserError
 from rayboot.problems import AssertTest, Problem, ScriptTest, load_problems
-from rayboot.sandbox import LANGUAGES, Job, Limits, Sandbox, missing
+from rayboot.sandbox.inside.languages import LANGUAGES, missing
+from rayboot.sandbox.sandbox import Job, Sandbox
+from rayboot.sandbox.verdict import Limits
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 MBXP = DATA / "mbxp"

@@ -9,8 +9,8 @@ import pytest
 from support.small_runs import small_recipe
 
 from rayboot.errors import UserError
-from rayboot.launch import load_splits
 from rayboot.problems import AssertTest, Overlap, Problem, shared
+from rayboot.runs.launch import load_splits
 
 
 def problem(number: int, statement: str, solution: str, *tests: str) -> Problem:

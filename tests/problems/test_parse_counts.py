@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from rayboot.problems import load_problems
-from rayboot.problems.repository import extract_patch, load_tasks
+from rayboot.problems.repository.load import load_tasks
+from rayboot.problems.repository.patch import extract_patch
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 MBPP_SPLITS = {"prompt": 10, "test": 500, "validation": 90, "train": 374}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rayboot.problems.repository import changed_files, extract_patch, reversed_patch
+from rayboot.problems.repository.patch import changed_files, extract_patch, reversed_patch
 
 PATCH = """diff --git a/pkg/a.py b/pkg/a.py
 index 83db48f..bf269f4 100644

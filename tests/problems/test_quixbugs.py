@@ -8,7 +8,8 @@ import pytest
 
 from rayboot.errors import UserError
 from rayboot.problems import AssertTest, Problem, load_problems
-from rayboot.sandbox import Job, Limits, Sandbox
+from rayboot.sandbox.sandbox import Job, Sandbox
+from rayboot.sandbox.verdict import Limits
 
 FILES = {
     "python_programs/node.py": "class Node: ...\n",

@@ -8,7 +8,8 @@ import pytest
 
 from rayboot.problems import AssertTest, CallTest, Problem, StdioTest, Test
 from rayboot.prompts import SIMPLE, feedback_text
-from rayboot.sandbox import Limits, Sandbox
+from rayboot.sandbox.sandbox import Sandbox
+from rayboot.sandbox.verdict import Limits
 
 
 @pytest.fixture(scope="module")

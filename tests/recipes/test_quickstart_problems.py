@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from make_problems import PROBLEMS, SPLITS, draw_rows
 
+from rayboot.problems import Problem
 from rayboot.problems.quickstart import packaged
-from rayboot.problems.types import Problem
-from rayboot.sandbox import Job, Sandbox
+from rayboot.sandbox.sandbox import Job, Sandbox
 
 MBPP_FIELDS = {"text", "code", "task_id", "test_setup_code", "test_list", "challenge_test_list"}
 

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from rayboot.problems.quickstart import packaged
 from rayboot.prompts import PromptBuilder, feedback_text
-from rayboot.sandbox import Sandbox
+from rayboot.sandbox.sandbox import Sandbox
 
 SEED_MODEL = PROBLEMS.parent / "seed_model"
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from rayboot.evaluation import attempt_metrics
-from rayboot.rollout import Attempt, attempts_table
+from rayboot.attempts import Attempt, attempts_table
+from rayboot.metrics import attempt_metrics
 
 SIZES = {"train": 12, "validation": 6, "test": 8}
 MODEL = "models/tiny"
@@ -20,7 +20,8 @@ MODEL = "models/tiny"
 def make_run(
     runs: Path,
     name: str = "small",
-    mode: str = "full",
+    algorithm: str = "drboot",
+    feedback: str = "full",
     iterations: int = 2,
     planned: int | None = None,
     statement: str = "Multiply",
@@ -39,10 +40,10 @@ def make_run(
     rows: list[dict[str, Any]] = []
     for iteration in range(iterations + 1):
         splits = {"evaluation": ("validation", "test")}
-        if iteration and mode != "finetune":
+        if iteration and algorithm != "finetune":
             splits = {"rollout": ("train",), **splits}
         for stage, measured in splits.items():
-            repairs = stage == "evaluation" or mode != "plain"
+            repairs = stage == "evaluation" or feedback != "none"
             solved = 2 + better * (iteration - (stage == "rollout"))
             attempts = [
                 attempt
@@ -52,10 +53,11 @@ def make_run(
             _write_stage(run, iteration, stage, attempts)
             for split in measured:
                 own = [attempt.model_dump() for attempt in attempts if attempt.split == split]
-                rows.append(_row(iteration, split, attempt_metrics(own), mode))
+                rows.append(_row(iteration, split, attempt_metrics(own), algorithm))
     if best is None and planned in (None, iterations):
         best = iterations
-    recipe = {"name": name, "iterations": planned or iterations, "mode": mode, "policy": {"model": MODEL}}
+    options = {"iterations": planned or iterations, "feedback": feedback} if algorithm == "drboot" else {}
+    recipe = {"name": name, "algorithm": {"type": algorithm, **options}, "policy": {"model": MODEL}}
     facts = {"name": name, "rayboot": "0.1.0", **({} if best is None else {"best_iteration": best})}
     (run / "recipe.yaml").write_text(
         "".join(f"{key}: {json.dumps(value)}\n" for key, value in recipe.items())
@@ -113,8 +115,8 @@ def _write_stage(run: Path, iteration: int, stage: str, attempts: list[Attempt])
     folder.with_suffix(".done").write_text("{}")
 
 
-def _row(iteration: int, split: str, metrics: dict[str, float], mode: str) -> dict[str, Any]:
-    kinds = {"reference": 12} if mode == "finetune" else {"reference": 5, "repair": 3, "solution": 4}
+def _row(iteration: int, split: str, metrics: dict[str, float], algorithm: str) -> dict[str, Any]:
+    kinds = {"reference": 12} if algorithm == "finetune" else {"reference": 5, "repair": 3, "solution": 4}
     refit = (
         {"training/steps": 7, "training/train_loss": 0.5 / iteration, "training/tokens": 90}
         if iteration

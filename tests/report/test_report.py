@@ -1,4 +1,4 @@
-"""The report of a run says what happened, whatever the run's mode and however far it came."""
+"""The report of a run says what happened, whatever its algorithm and however far it came."""
 
 from __future__ import annotations
 
@@ -96,10 +96,10 @@ def test_a_run_that_only_measured_the_pretrained_model_claims_no_change(tmp_path
 
 
 def test_finetuning_has_no_rollouts_and_plain_has_no_repairs(tmp_path: Path) -> None:
-    page = page_of(make_run(tmp_path, "baseline", mode="finetune"))
+    page = page_of(make_run(tmp_path, "baseline", algorithm="finetune"))
     assert "nothing is sampled" in page.text
     assert not any("training rollout" in chart for chart in page.charts)
-    page = page_of(make_run(tmp_path, "plain", mode="plain"))
+    page = page_of(make_run(tmp_path, "plain", feedback="none"))
     assert any(
         re.search(r"training rollout, iteration 1: .*to no repair tried", chart) for chart in page.charts
     )
@@ -139,7 +139,7 @@ def test_a_measurement_by_itself_has_a_report_too(tmp_path: Path) -> None:
 
 
 def test_several_runs_are_compared_side_by_side(tmp_path: Path) -> None:
-    runs = [make_run(tmp_path, "one"), make_run(tmp_path, "two", mode="simple", better=1)]
+    runs = [make_run(tmp_path, "one"), make_run(tmp_path, "two", feedback="simple", better=1)]
     page = page_of(*runs)
     assert "pass@1, test problems: one from 25.0%" in page.charts[0]
     assert "; two from 25.0% at iteration 0 to 50.0% at iteration 2" in page.charts[0]

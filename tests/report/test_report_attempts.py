@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from made_runs import Page, make_run
 
-from rayboot.problems.types import AssertTest, Problem
+from rayboot.problems import AssertTest, Problem
 from rayboot.prompts import PromptBuilder
 from rayboot.report import report_runs
 from rayboot.report.attempts import sample_attempts, told

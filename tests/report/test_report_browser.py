@@ -23,7 +23,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pair")
-    runs = [make_run(folder, "full"), make_run(folder, "baseline", mode="finetune", better=1)]
+    runs = [make_run(folder, "full"), make_run(folder, "baseline", algorithm="finetune", better=1)]
     return Path(report_runs([str(run) for run in runs], folder / "report.html"))
 
 

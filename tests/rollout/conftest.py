@@ -10,20 +10,19 @@ from typing import Any
 
 import pytest
 
-from rayboot.allocation import AdaptiveAllocation
+from rayboot.attempts import Attempt
 from rayboot.config import GenerationConfig, RolloutConfig, SandboxConfig
-from rayboot.generation import SamplingParams
-from rayboot.pool import ActorPool
+from rayboot.engines import SamplingParams
+from rayboot.pools.actor_pool import ActorPool
+from rayboot.pools.executor import start_execution_pool
+from rayboot.pools.replica import Weights, start_generation_pool
 from rayboot.problems import Problem
 from rayboot.rollout import (
-    Attempt,
+    AdaptiveAllocation,
     Plans,
     PromptSource,
     RolloutSettings,
-    Weights,
     read_attempts,
-    start_execution_pool,
-    start_generation_pool,
     stream_rollout,
 )
 from rayboot.storage import Storage

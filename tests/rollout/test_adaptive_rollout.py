@@ -9,13 +9,13 @@ from pydantic import ValidationError
 from support.own_problems import RIGHT, WRONG, make_problem
 from support.small_runs import small_recipe
 
-from rayboot.allocation import AdaptiveAllocation, Arms, Step
+from rayboot.attempts import Step
 from rayboot.config import RolloutConfig
-from rayboot.observer import Silent
 from rayboot.problems import load_problems
-from rayboot.rollout import learned_arms, read_attempts
-from rayboot.run import RunDirectory
-from rayboot.stages import Stages
+from rayboot.rollout import AdaptiveAllocation, Arms, learned_arms, read_attempts
+from rayboot.stages.lab import Lab
+from rayboot.stages.observer import Silent
+from rayboot.storage import RunDirectory
 
 SYNTAX = "def f(x) return x"
 
@@ -87,12 +87,12 @@ def test_a_recipe_makes_its_rollouts_adaptive(tmp_path: Path, ray_session: None)
     run = RunDirectory.open(recipe, resume=False, facts={})
     train = load_problems(recipe.problems.train)
     problems = {"train": train, "validation": [], "test": [], "few_shot": []}
-    stages = Stages(recipe, run, recipe.policy.model, problems, Silent())
+    lab = Lab(recipe, run, recipe.policy.model, problems, Silent())
     try:
-        for iteration in (1, 2):
-            stages.rollout(iteration, stages.pretrained)
+        for _ in lab.iterations(2):
+            lab.rollout(lab.pretrained, "full")
     finally:
-        stages.close()
+        lab.close()
     for iteration in (1, 2):
         rows = read_attempts(run.storage, run.folder(iteration, "rollout")).to_pylist()
         costs = {problem.id: 0 for problem in train}

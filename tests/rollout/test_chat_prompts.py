@@ -109,7 +109,7 @@ def test_prompts_travel_with_their_templates(model: str, tmp_path: Path) -> None
 def test_a_chat_keeps_the_whole_statement_and_the_budget_of_what_is_rendered(
     model: str, statement: str, program: str, feedback: str, budget: int, shots: int
 ) -> None:
-    from rayboot.generation import load_token_counter
+    from rayboot.engines import load_token_counter
 
     prompts, problem = source(model, CHAT, budget, shots).builder, double(statement=statement)
     count = load_token_counter(GenerationConfig(), model)

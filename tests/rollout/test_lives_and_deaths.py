@@ -22,16 +22,18 @@ from ray import cloudpickle
 from support.own_problems import RIGHT, make_problem
 from support.ray_cluster import ray_processes
 
-from rayboot import pool as pools
+from rayboot.attempts import require_verdicts
 from rayboot.config import GenerationConfig, SandboxConfig
+from rayboot.engines import EngineDied
 from rayboot.errors import RaybootError, UserError
-from rayboot.failures import named
-from rayboot.generation import EngineDied
-from rayboot.pool import ActorPool, ReplicaFailure
-from rayboot.resources import check_fits
-from rayboot.rollout import Plans, Weights, start_execution_pool, start_generation_pool
-from rayboot.rollout.verdicts import require_verdicts
-from rayboot.sandbox import Verdict
+from rayboot.pools import actor_pool as pools
+from rayboot.pools.actor_pool import ActorPool, ReplicaFailure
+from rayboot.pools.executor import start_execution_pool
+from rayboot.pools.failures import named
+from rayboot.pools.replica import Weights, start_generation_pool
+from rayboot.pools.resources import check_fits
+from rayboot.rollout import Plans
+from rayboot.sandbox.verdict import Verdict
 
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # Ray's processes cannot import it
 
@@ -214,7 +216,7 @@ def test_what_no_node_could_hold_is_refused_at_once(
 async def test_a_replica_whose_engine_dies_in_a_publish_ends_with_it(
     monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
-    from rayboot.rollout import replica
+    from rayboot.pools import replica
 
     class DeadEngine:
         version = 0

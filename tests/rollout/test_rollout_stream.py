@@ -10,7 +10,8 @@ import pytest
 from support.own_attempts import own_attempt
 from support.own_problems import RIGHT, WRONG, make_problem
 
-from rayboot.rollout import attempts_table, finished_problems
+from rayboot.attempts import attempts_table
+from rayboot.rollout import finished_problems
 from rayboot.storage import Storage
 
 

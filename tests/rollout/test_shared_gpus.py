@@ -9,7 +9,7 @@ from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from rayboot.config import GenerationConfig, load_recipe
-from rayboot.rollout import start_generation_pool
+from rayboot.pools.replica import start_generation_pool
 from rayboot.training.fit import worker_resources
 
 RECIPE = Path(__file__).parents[2] / "jobs/drboot_7b.yaml"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from rayboot.config import GenerationConfig
-from rayboot.generation import GenerationRequest, SamplingParams
-from rayboot.rollout.replica import GenerationReplica, Weights
+from rayboot.engines import GenerationRequest, SamplingParams
+from rayboot.pools.replica import GenerationReplica, Weights
 
 
 async def test_a_replica_tells_how_long_samples_were_under_way_and_waited(tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ import pytest
 from support.policies import nudged
 from support.ray_cluster import ray_processes
 
-from rayboot.config.generation import GenerationConfig, VllmConfig
-from rayboot.generation import GenerationRequest, SamplingParams, create_engine
-from rayboot.pool import ActorPool
+from rayboot.config import GenerationConfig, VllmConfig
+from rayboot.engines import GenerationRequest, SamplingParams, create_engine
+from rayboot.pools.actor_pool import ActorPool
+from rayboot.pools.replica import Weights, start_generation_pool
 from rayboot.recipes import resolve_model
-from rayboot.rollout import Weights, start_generation_pool
 
 pytest.importorskip("vllm", reason="vLLM is not installed")
 pytestmark = pytest.mark.slow

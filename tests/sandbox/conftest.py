@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from rayboot.problems.types import AssertTest, StdioTest
-from rayboot.sandbox import Limits, Sandbox, Verdict, server
+from rayboot.problems import AssertTest, StdioTest
+from rayboot.sandbox import server
+from rayboot.sandbox.sandbox import Sandbox
+from rayboot.sandbox.verdict import Limits, Verdict
 
 PATIENT = Limits(timeout=20.0)
 """For programs that are to end by themselves, on a slow machine too."""

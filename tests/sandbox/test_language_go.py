@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from support.foreign import Outcome, by_itself, under_test
 
-from rayboot.problems.types import ScriptTest
-from rayboot.sandbox import LANGUAGES, Sandbox, Verdict, missing
+from rayboot.problems import ScriptTest
+from rayboot.sandbox.inside.languages import LANGUAGES, missing
+from rayboot.sandbox.sandbox import Sandbox
+from rayboot.sandbox.verdict import Verdict
 
 pytestmark = pytest.mark.skipif(bool(missing(LANGUAGES["go"])), reason="no Go toolchain here")
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from support.foreign import Outcome, by_itself, under_test
 
-from rayboot.problems.types import ScriptTest
-from rayboot.sandbox import Sandbox, Verdict
+from rayboot.problems import ScriptTest
 from rayboot.sandbox.inside.languages.java import Java
+from rayboot.sandbox.sandbox import Sandbox
+from rayboot.sandbox.verdict import Verdict
 
 pytestmark = pytest.mark.skipif(shutil.which("javac") is None, reason="no JDK here")
 

@@ -8,8 +8,9 @@ import shutil
 
 import pytest
 
-from rayboot.problems.types import ScriptTest, StdioTest
-from rayboot.sandbox import Limits, Sandbox, Verdict
+from rayboot.problems import ScriptTest, StdioTest
+from rayboot.sandbox.sandbox import Sandbox
+from rayboot.sandbox.verdict import Limits, Verdict
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 

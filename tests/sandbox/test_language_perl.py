@@ -9,8 +9,9 @@ import subprocess
 
 import pytest
 
-from rayboot.problems.types import ScriptTest, StdioTest
-from rayboot.sandbox import Limits, Sandbox, Verdict
+from rayboot.problems import ScriptTest, StdioTest
+from rayboot.sandbox.sandbox import Sandbox
+from rayboot.sandbox.verdict import Limits, Verdict
 
 HAS_PERL = (
     shutil.which("perl")

@@ -7,9 +7,9 @@ import shutil
 import pytest
 from support.foreign import by_itself
 
-from rayboot.problems.types import ScriptTest
-from rayboot.sandbox import Sandbox
+from rayboot.problems import ScriptTest
 from rayboot.sandbox.inside.languages.swift import Swift
+from rayboot.sandbox.sandbox import Sandbox
 
 TEST = """
 

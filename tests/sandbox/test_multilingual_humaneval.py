@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from rayboot.problems import Problem, load_problems
-from rayboot.sandbox import LANGUAGES, Job, Sandbox, missing
+from rayboot.sandbox.inside.languages import LANGUAGES, missing
+from rayboot.sandbox.sandbox import Job, Sandbox
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "multilingual_humaneval"
 FILES = {

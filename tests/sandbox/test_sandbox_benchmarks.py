@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from rayboot.problems.types import AssertTest, StdioTest
-from rayboot.sandbox import Job, Limits, Sandbox
+from rayboot.problems import AssertTest, StdioTest
+from rayboot.sandbox.sandbox import Job, Sandbox
+from rayboot.sandbox.verdict import Limits
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="needs the benchmark files")

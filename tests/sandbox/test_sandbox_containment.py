@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from rayboot.problems.types import AssertTest, ScriptTest
-from rayboot.sandbox import Job, Limits, Sandbox, Verdict, server
+from rayboot.problems import AssertTest, ScriptTest
+from rayboot.sandbox import server
+from rayboot.sandbox.sandbox import Job, Sandbox
+from rayboot.sandbox.verdict import Limits, Verdict
 
 RunAsserts = Callable[..., Verdict]
 

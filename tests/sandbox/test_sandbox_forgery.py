@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rayboot.sandbox import Verdict
+from rayboot.sandbox.verdict import Verdict
 
 RunAsserts = Callable[..., Verdict]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rayboot.sandbox import Limits, Verdict
+from rayboot.sandbox.verdict import Limits, Verdict
 
 RunAsserts = Callable[..., Verdict]
 

@@ -13,11 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from rayboot.problems.types import AssertTest, StdioTest
-from rayboot.sandbox import LANGUAGES, Limits, Sandbox, Verdict, folders, missing
+from rayboot.problems import AssertTest, StdioTest
+from rayboot.sandbox import folders
 from rayboot.sandbox.inside import leftovers
+from rayboot.sandbox.inside.languages import LANGUAGES, missing
 from rayboot.sandbox.inside.pump import Pump
 from rayboot.sandbox.inside.stops import TooMuchMemory
+from rayboot.sandbox.sandbox import Sandbox
+from rayboot.sandbox.verdict import Limits, Verdict
 
 RunAsserts = Callable[..., Verdict]
 ONE = "assert f(1) == 1"

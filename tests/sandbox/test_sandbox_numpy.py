@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from rayboot.errors import UserError
-from rayboot.problems.types import AssertTest, CallTest, StdioTest
-from rayboot.sandbox import Sandbox, Verdict
+from rayboot.problems import AssertTest, CallTest, StdioTest
+from rayboot.sandbox.sandbox import Sandbox
+from rayboot.sandbox.verdict import Verdict
 
 pytest.importorskip("numpy")
 

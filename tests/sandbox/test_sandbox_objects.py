@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from rayboot.sandbox import Verdict
+from rayboot.sandbox.verdict import Verdict
 
 RunAsserts = Callable[..., Verdict]
 

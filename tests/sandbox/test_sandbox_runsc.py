@@ -18,10 +18,13 @@ from pathlib import Path
 import pytest
 
 from rayboot.errors import UserError
-from rayboot.problems.types import AssertTest, CallTest, ScriptTest, StdioTest, Test
-from rayboot.sandbox import LANGUAGES, Job, Limits, Sandbox, Verdict, detect_tier, missing
+from rayboot.problems import AssertTest, CallTest, ScriptTest, StdioTest, Test
 from rayboot.sandbox.inside import exits
 from rayboot.sandbox.inside.exits import ExitPipes
+from rayboot.sandbox.inside.languages import LANGUAGES, missing
+from rayboot.sandbox.sandbox import Job, Sandbox
+from rayboot.sandbox.tiers import detect_tier
+from rayboot.sandbox.verdict import Limits, Verdict
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(Path(__file__).parent / "hostile"))

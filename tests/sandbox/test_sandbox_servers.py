@@ -14,8 +14,11 @@ from pathlib import Path
 import pytest
 
 from rayboot.errors import RaybootError
-from rayboot.problems.types import AssertTest, StdioTest
-from rayboot.sandbox import Job, Limits, Sandbox, detect_tier, server
+from rayboot.problems import AssertTest, StdioTest
+from rayboot.sandbox import server
+from rayboot.sandbox.sandbox import Job, Sandbox
+from rayboot.sandbox.tiers import detect_tier
+from rayboot.sandbox.verdict import Limits
 
 RIGHT = Job(program="def f(x): return x", tests=(AssertTest(code="assert f(1) == 1"),))
 

@@ -13,8 +13,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from rayboot.problems.types import AssertTest, StdioTest
-from rayboot.sandbox import Job, Limits, Sandbox, Status
+from rayboot.problems import AssertTest, StdioTest
+from rayboot.sandbox.sandbox import Job, Sandbox
+from rayboot.sandbox.verdict import Limits, Status
 
 PROGRAMS = int(os.environ.get("RAYBOOT_SOAK", "600"))
 BATCH = 100

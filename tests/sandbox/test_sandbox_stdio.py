@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from rayboot.problems.types import AssertTest, StdioTest
-from rayboot.sandbox import Limits, Sandbox, Verdict
+from rayboot.problems import AssertTest, StdioTest
+from rayboot.sandbox.sandbox import Sandbox
+from rayboot.sandbox.verdict import Limits, Verdict
 
 RunAsserts = Callable[..., Verdict]
 

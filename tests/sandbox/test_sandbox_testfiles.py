@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rayboot.sandbox import Verdict
+from rayboot.sandbox.verdict import Verdict
 
 RunAsserts = Callable[..., Verdict]
 

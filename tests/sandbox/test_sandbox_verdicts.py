@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from rayboot.errors import UserError
-from rayboot.problems.types import AssertTest, CallTest, ScriptTest
-from rayboot.sandbox import Job, Limits, Sandbox, Verdict
+from rayboot.problems import AssertTest, CallTest, ScriptTest
+from rayboot.sandbox.sandbox import Job, Sandbox
+from rayboot.sandbox.verdict import Limits, Verdict
 
 RunAsserts = Callable[..., Verdict]
 

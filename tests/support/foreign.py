@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rayboot.problems.types import Language, ScriptTest, StdioTest, Test
-from rayboot.sandbox import Limits, Sandbox
+from rayboot.problems import ScriptTest, StdioTest, Test
+from rayboot.problems.types import Language
 from rayboot.sandbox.inside.languages.base import Complaint
+from rayboot.sandbox.sandbox import Sandbox
+from rayboot.sandbox.verdict import Limits
 
 
 @dataclass(frozen=True)

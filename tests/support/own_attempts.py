@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rayboot.rollout import Attempt
+from rayboot.attempts import Attempt
 
 
 def own_attempt(

@@ -9,8 +9,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from rayboot.training.batches import Collator
 from rayboot.training.examples import Encoder
+from rayboot.training.trainer import Collator
 
 
 def nudged(model: str, path: Path, *, seed: int = 0) -> str:

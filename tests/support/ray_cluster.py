@@ -25,7 +25,7 @@ def start_ray() -> None:
     """Start a local Ray of the tests' own, unless there is one."""
     import ray
 
-    from rayboot.cluster import start_local
+    from rayboot.pools.cluster import start_local
 
     if not ray.is_initialized():
         # CPUs for pools that stay for a whole module, and the next test's; GPUs that need not exist, since Ray counts

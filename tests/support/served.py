@@ -6,9 +6,9 @@ from typing import Any
 
 from support.canned_server import CannedServer
 
-from rayboot.config.generation import GenerationConfig, OpenAIConfig
-from rayboot.generation import GenerationRequest, GenerationResult, SamplingParams, create_engine
-from rayboot.generation.openai_engine import OpenAIEngine
+from rayboot.config import GenerationConfig, OpenAIConfig
+from rayboot.engines import GenerationRequest, GenerationResult, SamplingParams, create_engine
+from rayboot.engines.openai.engine import OpenAIEngine
 
 KEY = "sk-test-8f2d71c9"
 VARIABLE = "A_TEACHERS_KEY"

@@ -12,7 +12,7 @@ from rayboot.config import Recipe
 
 
 def small_recipe(folder: Path, **changes: Any) -> Recipe:
-    """A recipe with the tiny model and 12 problems of its own; sections in `changes` are merged."""
+    """A recipe with the tiny model and 12 problems of its own; `changes` are merged into its sections."""
     model = folder / "model"
     if not model.exists():
         tiny_llama(model)
@@ -24,7 +24,7 @@ def small_recipe(folder: Path, **changes: Any) -> Recipe:
     data: dict[str, Any] = {
         "name": "small",
         "runs": str(folder / "runs"),
-        "iterations": 1,
+        "algorithm": {"iterations": 1},
         "problems": problems,
         "policy": {"model": str(model), "max_prompt_tokens": 200, "max_completion_tokens": 40},
         "generation": {"dtype": "float64", "cpus": 0.5},
@@ -32,7 +32,9 @@ def small_recipe(folder: Path, **changes: Any) -> Recipe:
         "training": {"epochs": 2, "batch_size": 4, "lr": 1e-3},
     }
     for key, value in changes.items():
-        data[key] = {**data.get(key, {}), **value} if isinstance(value, dict) else value
+        data[key] = (
+            {**data.get(key, {}), **value} if isinstance(value, dict) and key != "algorithm" else value
+        )
     return Recipe.model_validate(data)
 
 

@@ -12,7 +12,7 @@ from refit_helpers import MakeJob
 from support.ray_cluster import start_ray
 from support.tiny_models import tiny_llama, tiny_t5
 
-from rayboot.config.training import TrainingConfig
+from rayboot.config import TrainingConfig
 from rayboot.training import RefitJob, Refitter
 
 

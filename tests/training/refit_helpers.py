@@ -11,8 +11,8 @@ from support.ray_cluster import ray_processes
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from rayboot.training import RefitJob, RefitResult
-from rayboot.training.batches import Collator, CompletionLoss
 from rayboot.training.examples import Encoder
+from rayboot.training.trainer import Collator, CompletionLoss
 from rayboot.training.training_set import parquet_files, read_pairs
 
 MakeJob = Callable[..., RefitJob]

@@ -12,7 +12,7 @@ import pytest
 import ray
 from refit_helpers import MakeJob
 
-from rayboot.config.training import TrainingConfig
+from rayboot.config import TrainingConfig
 from rayboot.training import Refitter
 from rayboot.training.fit import room_for_workers
 

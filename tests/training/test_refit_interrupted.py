@@ -17,7 +17,7 @@ from ray.util.placement_group import placement_group_table
 from refit_helpers import Killer, MakeJob, same, weights, without_time
 from support.ray_cluster import ray_processes
 
-from rayboot.config.training import TrainingConfig
+from rayboot.config import TrainingConfig
 from rayboot.errors import RaybootError
 from rayboot.training import RefitResult, Refitter, refit
 

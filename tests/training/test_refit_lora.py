@@ -9,7 +9,7 @@ import pytest
 from refit_helpers import MakeJob, loss_of, same, weights, without_time
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
-from rayboot.config.training import LoraConfig, TrainingConfig
+from rayboot.config import LoraConfig, TrainingConfig
 from rayboot.errors import UserError
 from rayboot.training import RefitResult, Refitter
 

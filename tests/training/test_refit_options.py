@@ -11,7 +11,7 @@ import torch
 from refit_helpers import MakeJob, same, weights
 from transformers import AutoModelForCausalLM
 
-from rayboot.config.training import TrainingConfig
+from rayboot.config import TrainingConfig
 from rayboot.errors import RaybootError
 from rayboot.training import RefitResult, Refitter
 from rayboot.training.export import NotFinite, save_weights

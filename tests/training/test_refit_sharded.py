@@ -11,7 +11,7 @@ import pytest
 import torch
 from refit_helpers import Killer, MakeJob, loss_of, same, weights
 
-from rayboot.config.training import LoraConfig, TrainingConfig
+from rayboot.config import LoraConfig, TrainingConfig
 from rayboot.errors import UserError
 from rayboot.training import RefitResult, Refitter, refit
 

@@ -11,9 +11,9 @@ from support.small_runs import metrics, small_recipe
 from support.tiny_models import tiny_t5
 from transformers import AutoModelForSeq2SeqLM
 
-from rayboot.launch import run_recipe
-from rayboot.measure import measure
-from rayboot.observer import Silent
+from rayboot.runs.evaluate import measure
+from rayboot.runs.launch import run_recipe
+from rayboot.stages.observer import Silent
 
 pytestmark = pytest.mark.slow
 
@@ -46,8 +46,10 @@ def test_an_encoder_decoder_goes_through_the_whole_loop(ray_session: None, tmp_p
 def test_adapters_go_through_the_whole_loop_one_iterations_to_the_next(
     ray_session: None, tmp_path: Path
 ) -> None:
-    training = {"lora": {"rank": 4, "alpha": 8}, "from": "previous", "epochs": 20, "lr": 2e-2}
-    run_recipe(small_recipe(tmp_path, iterations=2, training=training), Silent())
+    training = {"lora": {"rank": 4, "alpha": 8}, "epochs": 20, "lr": 2e-2}
+    run_recipe(
+        small_recipe(tmp_path, algorithm={"iterations": 2, "start": "previous"}, training=training), Silent()
+    )
 
     checkpoints = [tmp_path / f"runs/small/iterations/0{iteration}/checkpoint" for iteration in (1, 2)]
     for checkpoint in checkpoints:

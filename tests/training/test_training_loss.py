@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from rayboot.config.training import LoraConfig
-from rayboot.training.batches import Collator, CompletionLoss, can_limit_logits
+from rayboot.config import LoraConfig
 from rayboot.training.examples import IGNORED, Encoded, Encoder
 from rayboot.training.policy import Policy
+from rayboot.training.trainer import Collator, CompletionLoss, can_limit_logits
 
 PAIRS = [("def f(a):\n", "return a\n"), ("x", "y = 1 # and more than the other\n"), ("print", "(1)")]
 

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from rayboot.config.training import TrainingConfig
+from rayboot.config import TrainingConfig
 from rayboot.training.examples import IGNORED, Encoded
-from rayboot.training.order import TrainingOrder
-from rayboot.training.schedule import Schedule
+from rayboot.training.schedule import Schedule, TrainingOrder
 
 EXAMPLES = [Encoded(input_ids=[n] * (1 + n % 3), labels=[n] * (1 + n % 3)) for n in range(1, 11)]
 

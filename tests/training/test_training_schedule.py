@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import Trainer
 
-from rayboot.config.training import TrainingConfig
+from rayboot.config import TrainingConfig
 from rayboot.training.course import best_of, out_of_patience
 from rayboot.training.schedule import Schedule
 from rayboot.training.trainer import training_arguments

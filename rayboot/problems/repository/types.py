@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from rayboot.problems.types import Frozen
+from rayboot.values import Frozen
 
 Status = Literal["resolved", "unresolved", "empty_patch", "error", "not_run"]
 """`error`: the harness has no result, as of a patch that does not apply."""

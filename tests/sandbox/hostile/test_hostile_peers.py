@@ -6,8 +6,8 @@ import pytest
 from hostile_attack import QUESTION, SECRET
 from hostile_lies import LIES
 
-from rayboot.problems.types import AssertTest
-from rayboot.sandbox import Sandbox
+from rayboot.problems import AssertTest
+from rayboot.sandbox.sandbox import Sandbox
 
 BELIEVED = (
     "an object that equals everything",

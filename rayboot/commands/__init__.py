@@ -1,1 +1,0 @@
-"""Groups of commands, and the options that commands share."""

@@ -1,0 +1,1 @@
+"""The `openai` engine: any server or provider with the OpenAI API."""

@@ -1,0 +1,140 @@
+"""The `recorded` engine: completions from a file, for tests and for benchmarks of the pipeline.
+
+The recording is a JSONL file. Each row names a request by its tag (the attempt's id without its sample) or by its
+whole prompt, or no request at all, and lists completions:
+
+    {"tag": "MBPP/11/0", "completions": ["def f(x): ...", "def f(x): ..."]}
+    {"prompt": "Write a function ...", "completions": ["def f(x): ..."]}
+    {"completions": ["def f(x): ...", "def g(x): ..."]}
+
+Sample i of a request that is named gets completion i modulo their number. Any other request gets those of the row
+without a name, drawn by its seeds. A row for the tag wins over one for the prompt. Tokens are words, separated by
+whitespace; sampling and stop strings have no effect on a recording.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from math import exp
+from pathlib import Path
+
+from pydantic import Field, ValidationError, model_validator
+
+from rayboot.config import GenerationConfig
+from rayboot.engines.base import Completion, GenerationRequest, GenerationResult
+from rayboot.errors import UserError
+from rayboot.values import Frozen
+
+
+class RecordedRow(Frozen):
+    """One line of a recording: the completions of one request."""
+
+    tag: str | None = None
+    prompt: str | None = None
+    completions: tuple[str, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _has_one_key(self) -> RecordedRow:
+        if self.tag is not None and self.prompt is not None:
+            raise ValueError("give either tag or prompt, or neither for all other requests")
+        return self
+
+
+def count_words(text: str) -> int:
+    """Tokens of a recording are words, separated by whitespace."""
+    return len(text.split())
+
+
+class RecordedEngine:
+    """A `Generator` that takes its time as a model does: `batch_size` completions at once, each for its own seconds."""
+
+    def __init__(self, config: GenerationConfig) -> None:
+        self._recording = str(config.recording)
+        rows = read_recording(self._recording)
+        self._by_tag = {row.tag: row.completions for row in rows if row.tag is not None}
+        self._by_prompt = {row.prompt: row.completions for row in rows if row.prompt is not None}
+        unnamed = [row.completions for row in rows if row.tag is None and row.prompt is None]
+        self._others = tuple(text for completions in unnamed for text in completions)
+        self._latency, self._spread = config.latency, config.latency_spread
+        self._slots = asyncio.Semaphore(config.batch_size)
+        self._version = 0
+
+    @property
+    def version(self) -> int:
+        return self._version
+
+    async def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
+        """Replay the requests.
+
+        Raises:
+            UserError: The recording has neither a request's tag nor its prompt.
+        """
+        results = [self._replay(request) for request in requests]
+        if self._latency:
+            await asyncio.gather(*(self._take_time(seed) for request in requests for seed in request.seeds))
+        return results
+
+    async def publish(self, checkpoint: str, version: int) -> None:
+        """Take the version; a recording has no weights."""
+        self._version = version
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+    async def _take_time(self, seed: int) -> None:
+        """Occupy a place of the batch for the completion's time."""
+        async with self._slots:
+            await asyncio.sleep(completion_seconds(seed, self._latency, self._spread))
+
+    def _replay(self, request: GenerationRequest) -> GenerationResult:
+        samples = self._texts(request)
+        return GenerationResult(
+            completions=tuple(
+                Completion(text=text, tokens=count_words(text), finish_reason="stop") for text in samples
+            ),
+            prompt_tokens=count_words(request.prompt),
+            version=self._version,
+        )
+
+    def _texts(self, request: GenerationRequest) -> list[str]:
+        named = self._by_tag.get(request.tag) or self._by_prompt.get(request.prompt)
+        if named is not None:
+            return [named[sample % len(named)] for sample in range(len(request.seeds))]
+        if self._others:
+            return [self._others[seed % len(self._others)] for seed in request.seeds]
+        raise UserError(
+            f"recording {self._recording} has no completions for the tag {request.tag!r}, nor for its prompt"
+        )
+
+
+def completion_seconds(seed: int, latency: float, spread: float) -> float:
+    """What the completion with this seed takes: drawn from a lognormal distribution with the mean `latency`."""
+    return latency * exp(random.Random(seed).gauss(-(spread**2) / 2, spread))
+
+
+def read_recording(path: str) -> list[RecordedRow]:
+    """Read a recording.
+
+    Raises:
+        UserError: There is no such file, or a line is not as the module's docstring says.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"recording {path} cannot be read: {error}") from error
+    return [_read_row(path, number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+
+
+def _read_row(path: str, number: int, line: str) -> RecordedRow:
+    try:
+        return RecordedRow.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(
+            f"recording {path}, line {number}: {where + ': ' if where else ''}{first['msg']}; "
+            'right is {"tag": ..., "completions": [...]}, {"prompt": ..., "completions": [...]} or, for all other '
+            'requests, {"completions": [...]}'
+        ) from error

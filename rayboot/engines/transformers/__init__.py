@@ -1,0 +1,1 @@
+"""The `transformers` engine: static batches with `model.generate` semantics."""

@@ -1,0 +1,123 @@
+"""Batches from requests that come one by one: a queue of sequences, and the one worker that empties it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from rayboot.engines.base import Completion, SamplingParams
+
+_LINGER_STEP = 0.005
+_LINGER_LIMIT = 0.05
+
+
+@dataclass(eq=False)
+class PendingSequence:
+    """One completion that is wanted: a prompt with one seed."""
+
+    prompt_ids: list[int]
+    seed: int
+    params: SamplingParams
+    future: asyncio.Future[Completion]
+
+    @property
+    def group(self) -> tuple[object, ...]:
+        """Sequences of one group may share a batch. Temperature, top_p and max_tokens differ by row, except that a
+        beam search needs one max_tokens: its ranking looks at it."""
+        params = self.params
+        beams = (params.num_beams, params.max_tokens) if params.num_beams > 1 else (1, 0)
+        return (*beams, params.temperature > 0, params.stop)
+
+
+class BatchQueue:
+    """Sequences that wait. The oldest decides what a batch is, so that nothing starves."""
+
+    def __init__(self, batch_size: int) -> None:
+        self._batch_size = batch_size
+        self._waiting: list[PendingSequence] = []
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def fills_a_batch(self) -> bool:
+        return len(self._waiting) >= self._batch_size
+
+    def add(self, sequences: Sequence[PendingSequence]) -> None:
+        self._waiting.extend(sequences)
+
+    def take(self) -> list[PendingSequence]:
+        """Remove and return the next batch: the oldest sequence, and those of its group nearest to it in length.
+
+        A beam counts as a sequence: a beam search takes `batch_size // num_beams` prompts, at least one.
+        """
+        oldest = self._waiting[0]
+        rows = max(1, self._batch_size // oldest.params.num_beams)
+        group = [sequence for sequence in self._waiting if sequence.group == oldest.group]
+        length = len(oldest.prompt_ids)
+        # The sort is stable: among equals in length, first come, first served.
+        batch = sorted(group, key=lambda sequence: abs(len(sequence.prompt_ids) - length))[:rows]
+        taken = set(map(id, batch))
+        self._waiting = [sequence for sequence in self._waiting if id(sequence) not in taken]
+        return batch
+
+
+class BatchRunner:
+    """Runs `generate_batch` on what is in flight, one batch at a time, in a thread of its own.
+
+    The event loop stays free while the model computes; calls that come meanwhile make up the next batch.
+    """
+
+    def __init__(
+        self,
+        generate_batch: Callable[[list[PendingSequence]], list[Completion]],
+        batch_size: int,
+        thread: ThreadPoolExecutor,
+    ) -> None:
+        self._generate_batch = generate_batch
+        self._queue = BatchQueue(batch_size)
+        self._thread = thread
+        self._task: asyncio.Task[None] | None = None
+
+    def submit(self, sequences: Sequence[PendingSequence]) -> None:
+        """Queue sequences; their futures get the completions, or the batch's exception."""
+        self._queue.add(sequences)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._empty_the_queue())
+
+    async def drained(self) -> None:
+        """Wait until nothing is queued and nothing runs."""
+        if self._task is not None:
+            await self._task
+
+    async def _empty_the_queue(self) -> None:
+        while len(self._queue):
+            await self._linger()
+            batch = [sequence for sequence in self._queue.take() if not sequence.future.done()]
+            if batch:
+                await self._run(batch)
+
+    async def _linger(self) -> None:
+        """Give requests that are on their way a moment: a batch costs hundreds of milliseconds, however small."""
+        waited = 0.0
+        before = 0
+        while before < len(self._queue) and not self._queue.fills_a_batch and waited < _LINGER_LIMIT:
+            before = len(self._queue)
+            await asyncio.sleep(_LINGER_STEP)
+            waited += _LINGER_STEP
+
+    async def _run(self, batch: list[PendingSequence]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            completions = await loop.run_in_executor(self._thread, self._generate_batch, batch)
+        except Exception as error:
+            # Whatever it is belongs to the callers; the worker goes on with the next batch.
+            for sequence in batch:
+                if not sequence.future.done():
+                    sequence.future.set_exception(error)
+            return
+        for sequence, completion in zip(batch, completions, strict=True):
+            if not sequence.future.done():
+                sequence.future.set_result(completion)

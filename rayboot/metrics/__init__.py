@@ -1,0 +1,39 @@
+"""Estimates, intervals and paired tests of what a model can do."""
+
+from rayboot.metrics.bleu import bleu_values
+from rayboot.metrics.breakdown import (
+    Transition,
+    compilation_rate,
+    error_transitions,
+    partial_success,
+    pass_values,
+    public_only_rate,
+    rounds_curve,
+)
+from rayboot.metrics.intervals import Interval, bootstrap_interval, ratio_interval, ratio_values
+from rayboot.metrics.paired import Paired, paired, paired_by_problem
+from rayboot.metrics.pass_at_k import fractional_pass_at_k, pass_at_k
+from rayboot.metrics.summary import attempt_metrics, metric_intervals, pass_at_k_interval
+
+__all__ = [
+    "Interval",
+    "Paired",
+    "Transition",
+    "attempt_metrics",
+    "bleu_values",
+    "bootstrap_interval",
+    "compilation_rate",
+    "error_transitions",
+    "fractional_pass_at_k",
+    "metric_intervals",
+    "paired",
+    "paired_by_problem",
+    "partial_success",
+    "pass_at_k",
+    "pass_at_k_interval",
+    "pass_values",
+    "public_only_rate",
+    "ratio_interval",
+    "ratio_values",
+    "rounds_curve",
+]

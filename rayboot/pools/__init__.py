@@ -1,0 +1,1 @@
+"""Ray: the connection, resources, pools of actors, and the actors that hold engines and sandboxes."""

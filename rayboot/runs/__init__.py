@@ -1,0 +1,1 @@
+"""A run and its life: launch, experiments, evaluation of one model, verification of files."""

@@ -1,0 +1,161 @@
+"""From a recipe to a finished run: check the inputs, connect to Ray, run the loop, leave what a run leaves."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import ray
+
+from rayboot import __version__
+from rayboot.config import Recipe
+from rayboot.errors import UserError
+from rayboot.models import check_model, check_tokenizer
+from rayboot.pools.cluster import connected, required_resources
+from rayboot.problems import Problem, load_problems, shared
+from rayboot.recipes import resolve_model
+from rayboot.report import write_report
+from rayboot.rollout import PromptSource
+from rayboot.stages.lab import Lab
+from rayboot.stages.observer import Observer
+from rayboot.storage import RunDirectory, is_remote
+from rayboot.storage.lease import leased
+from rayboot.training.zero import deepspeed_options
+from rayboot.values import Frozen
+
+log = logging.getLogger("rayboot")
+
+TOKENIZER_FILES = ["*.json", "*.model", "*.txt", "*.jinja"]
+PACKAGES = ("ray", "torch", "transformers", "pyarrow", "pydantic")
+
+
+class Outcome(Frozen):
+    """Where a finished run's results lie."""
+
+    best_iteration: int
+    """Chosen by validation; 0 when no refit was better than the pretrained model."""
+    checkpoint: str
+    """Hugging Face directory of the best iteration."""
+    metrics: str
+    report: str
+    rows: tuple[dict[str, Any], ...]
+    """The rows of metrics.jsonl."""
+
+
+def run_recipe(recipe: Recipe, observer: Observer, resume: bool = False) -> Outcome:
+    """Run the whole loop.
+
+    Raises:
+        UserError: Something in the recipe, the problems or the model is wrong; found before any actor starts.
+        RaybootError: A stage failed. What is finished is kept, and `resume` goes on from there.
+    """
+    recipe.require_weights()
+    deepspeed_options(recipe.training)
+    problems = load_splits(recipe)
+    pretrained = pretrained_directory(recipe.policy.model)
+    PromptSource.of(recipe, pretrained, problems["few_shot"])  # refuses templates before anything is started
+    with leased(RunDirectory.of(recipe).storage):
+        run = RunDirectory.open(recipe, resume)
+        with connected(required_resources(recipe)):
+            run.describe(facts(recipe))
+            lab = Lab(recipe, run, pretrained, problems, observer)
+            try:
+                best = recipe.algorithm.run(lab)
+            finally:
+                lab.close()
+        run.finish(lab.iteration_of(best))
+        write_report(run.storage)
+    return Outcome(
+        best_iteration=lab.iteration_of(best),
+        checkpoint=best.checkpoint,
+        metrics=run.storage.uri("metrics.jsonl"),
+        report=run.storage.uri("report.html"),
+        rows=tuple(lab.history.rows),
+    )
+
+
+def load_splits(recipe: Recipe) -> Mapping[str, Sequence[Problem]]:
+    """The recipe's problems by what they are for: `train`, `validation`, `test` and `few_shot`.
+
+    Raises:
+        UserError: A SPEC is wrong, a set is empty, or a problem is in two of the measured or trained sets.
+    """
+    specs = recipe.problems
+    named = {
+        "train": specs.train,
+        "validation": specs.validation,
+        "test": specs.test,
+        "few_shot": specs.few_shot,
+    }
+    problems = {role: load_problems(spec)[: specs.limit] if spec else [] for role, spec in named.items()}
+    for trained, measured in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        found = shared(problems[trained], problems[measured])
+        if same := [pair for pair in found if pair.same == "id"]:
+            raise UserError(
+                f"problems.{trained} ({named[trained]}) and problems.{measured} ({named[measured]}) share "
+                f"{len(same)} problems, such as {same[0].train_id}: give each its own split, as in SPEC/train"
+            )
+        if found:
+            log.warning(
+                f"{len({pair.train_id for pair in found})} problems of problems.{trained} are those of "
+                f"problems.{measured} under another id, such as {found[0].train_id} and {found[0].test_id} (the same "
+                f"{found[0].same}); with curation.decontaminate they are not learned from"
+            )
+    if recipe.algorithm.learns_references and not any(each.references for each in problems["train"]):
+        raise UserError(
+            f"algorithm {recipe.algorithm.type} trains on references, and problems.train ({specs.train}) has none"
+        )
+    return problems
+
+
+def pretrained_directory(model: str) -> str:
+    """A local directory, or a URI, of the model with its tokenizer; a hub name is downloaded.
+
+    Raises:
+        UserError: There is no such model.
+    """
+    return _directory(model, check_model)
+
+
+def tokenizer_directory(model: str) -> str:
+    """As `pretrained_directory`, for an engine that asks a server: only the tokenizer is used, to budget prompts."""
+    return _directory(model, check_tokenizer, TOKENIZER_FILES)
+
+
+def _directory(model: str, check: Callable[[str], None], files: list[str] | None = None) -> str:
+    model = resolve_model(model)
+    if is_remote(model):
+        return model
+    check(model)
+    return os.path.abspath(model) if os.path.isdir(model) else _download(model, files)
+
+
+def _download(name: str, files: list[str] | None) -> str:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return str(snapshot_download(name, allow_patterns=files))
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"model {name} is no directory here and cannot be downloaded from the hub ({reason}); "
+            "give the path of a Hugging Face model directory"
+        ) from None
+
+
+def facts(recipe: Recipe) -> dict[str, Any]:
+    """Versions, seed and hardware: what `run.json` tells."""
+    there = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return {
+        "name": recipe.name,
+        "seed": recipe.seed,
+        "rayboot": __version__,
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in PACKAGES},
+        "platform": platform.platform(),
+        "resources": {kind: amount for kind, amount in there.items() if ":" not in kind},
+    }

@@ -1,0 +1,1 @@
+"""The lab, which owns what stages need, and the stages: each typed in, typed out, done once."""

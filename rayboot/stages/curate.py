@@ -1,0 +1,64 @@
+"""Curation: the stage that makes a training set, and the references that validate a refit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rayboot.curation import CurationJob, build_reference_set, build_training_set, contaminated
+from rayboot.pools.failures import named
+from rayboot.storage import Summary
+
+if TYPE_CHECKING:
+    from rayboot.stages.lab import Lab
+
+
+def curate(lab: Lab, name: str, rollouts: Sequence[str]) -> Summary:
+    """Make the training set of all training problems from rollout folders; without any, of references.
+
+    Returns:
+        The fields of `Counts`.
+    """
+
+    def work(folder: str) -> Summary:
+        with named("curation"), lab.observer.stage(lab.iteration, "curate") as progress:
+            job = CurationJob(
+                iteration=lab.iteration,
+                seed=lab.recipe.seed,
+                options=lab.recipe.curation,
+                prompts=lab.prompts,
+                problems=lab.known,
+                storage=lab.run.storage,
+                folder=folder,
+                rollouts=rollouts,
+                contaminated=_contaminated(lab),
+            )
+            ids = [problem.id for problem in lab.problems["train"]]
+            counts = lab.plans.run("curation", build_training_set, ids, job, progress=progress)
+            return dict(counts.summary())
+
+    return lab.run.once(lab.iteration, name, work)
+
+
+def validation_set(lab: Lab) -> str | None:
+    """References of the validation problems on their first prompts, by whose loss a refit stops early: their URI."""
+    ids = [problem.id for problem in lab.problems["validation"] if problem.references]
+    if not ids:
+        return None
+
+    def work(folder: str) -> Summary:
+        lab.plans.run(
+            "curation", build_reference_set, ids, 0, lab.known, lab.prompts, lab.run.storage, folder
+        )
+        return {}
+
+    lab.run.once(0, "validation_set", work)
+    return lab.run.uri(0, "validation_set")
+
+
+def _contaminated(lab: Lab) -> frozenset[str]:
+    """Training problems too much like those that are measured, if the recipe asks."""
+    words = lab.recipe.curation.decontaminate
+    if words is None:
+        return frozenset()
+    return contaminated(lab.problems["train"], [*lab.problems["validation"], *lab.problems["test"]], words)

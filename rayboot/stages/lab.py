@@ -1,0 +1,246 @@
+"""The lab: what an algorithm works with. It owns the run, the models and the pools that its stages share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import ray
+
+from rayboot.algorithms import Feedback
+from rayboot.config import Recipe
+from rayboot.curation import Counts
+from rayboot.pools.actor_pool import ActorPool
+from rayboot.pools.cluster import on_every_node
+from rayboot.pools.executor import start_execution_pool
+from rayboot.pools.replica import Weights, start_generation_pool
+from rayboot.pools.resources import check_fits, restarts_of
+from rayboot.problems import Problem
+from rayboot.rollout import Plans, PromptSource, RolloutWorker
+from rayboot.stages.curate import curate
+from rayboot.stages.history import History
+from rayboot.stages.observer import Observer
+from rayboot.stages.refit import refit
+from rayboot.stages.sample import sample
+from rayboot.storage import RunDirectory, Summary, forget_copies, is_remote
+from rayboot.training import Refitter
+from rayboot.training.fit import worker_resources
+
+log = logging.getLogger("rayboot")
+
+FOLDERS = {
+    "rollout": "rollout",
+    "curate": "training_set",
+    "refit": "checkpoint",
+    "evaluation": "evaluation",
+}
+"""By stage, the name of the folder that it fills if an algorithm gives it no other."""
+
+Splits = dict[str, dict[str, Any]]
+"""Metrics by split."""
+
+
+class Attempts(NamedTuple):
+    """What a rollout has made."""
+
+    folder: str
+    """Below the run directory."""
+    splits: Splits
+
+
+class TrainingSet(NamedTuple):
+    """Examples for a refit."""
+
+    uri: str
+    """Folder of Parquet files."""
+    counts: Counts
+
+
+class Lab:
+    """The stages that an algorithm asks for, each done once however often a run is resumed, and what they share.
+
+    A stage's result is found again by its iteration and its `name`; an algorithm that asks for a stage twice in an
+    iteration gives each its own name. Nothing is started before a stage has work to do: resuming a run that is finished
+    starts no engine. Pools and training workers stay from one iteration to the next.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        run: RunDirectory,
+        pretrained: str,
+        problems: Mapping[str, Sequence[Problem]],
+        observer: Observer,
+        iteration: int = 0,
+    ) -> None:
+        """Args:
+        pretrained: Directory of the pretrained model.
+        problems: By split: `train`, `validation`, `test` (may be empty), and `few_shot` (likewise).
+        iteration: The one to begin with; seeds depend on it.
+        """
+        self.recipe, self.run, self.problems, self.observer = recipe, run, problems, observer
+        self.iteration = iteration
+        self.pretrained = Weights(checkpoint=pretrained, version=0)
+        self.prompts = PromptSource.of(recipe, pretrained, problems["few_shot"])
+        self.plans = Plans()
+        self.history = History(run, observer)
+        self.rollouts: list[str] = []
+        """Folders of the rollouts so far, the latest last."""
+        self._last_iteration = iteration
+        self._done: dict[str, Summary] = {}
+        self._refits = 0
+        self._evaluated: dict[int, Weights] = {}
+        self._workers_lost = 0
+        self._check_places()
+
+    def iterations(self, count: int) -> Iterator[int]:
+        """Number the turns of a loop from 1, and record what each has measured; what came before it is iteration 0."""
+        self._last_iteration = count
+        self._record()
+        for self.iteration in range(1, count + 1):
+            self._expect_refit()
+            yield self.iteration
+            self._record()
+
+    def evaluate(self, policy: Weights, name: str = "evaluation") -> Splits:
+        """Measure the policy on validation and test problems. The metrics of each split."""
+        splits = [split for split in ("validation", "test") if self.problems[split]]
+        options, feedback = self.recipe.evaluation, self.recipe.algorithm.feedback_in_evaluation
+        self._evaluated[self.iteration] = policy
+        summary = self._once(
+            "evaluation", name, lambda: sample(self, "evaluation", name, splits, policy, options, feedback)
+        )
+        return dict(summary["splits"])
+
+    def rollout(self, policy: Weights, feedback: Feedback, name: str = "rollout") -> Attempts:
+        """Sample, verify and repair every training problem with the policy."""
+        options, folder = self.recipe.rollout, self.run.folder(self.iteration, name)
+        summary = self._once(
+            "rollout", name, lambda: sample(self, "rollout", name, ["train"], policy, options, feedback)
+        )
+        self.rollouts.append(folder)
+        return Attempts(folder, summary["splits"])
+
+    def curate(self, attempts: Attempts, name: str = "training_set") -> TrainingSet:
+        """Make a training set of the attempts, and of the verified ones of earlier rollouts if the recipe replays."""
+        return self._curated(name, self.rollouts if self.recipe.curation.replay else [attempts.folder])
+
+    def references(self, name: str = "training_set") -> TrainingSet:
+        """Make a training set of the training problems' references, each on its first prompt."""
+        return self._curated(name, [])
+
+    def refit(self, training_set: TrainingSet, start: Weights, name: str = "checkpoint") -> Weights:
+        """Train from `start` on the training set. The new weights."""
+        self._once("refit", name, lambda: refit(self, name, training_set.uri, start))
+        self._refits += 1
+        if self.iteration == self._last_iteration:  # no refit comes after it
+            self._close_refitter()
+            self.run.forget("training")
+        return Weights(checkpoint=self.run.uri(self.iteration, name), version=self._refits)
+
+    def best(self) -> Weights:
+        """The weights with the highest pass@1 on validation; of equals by repair@1, then the earliest."""
+        return self._evaluated[self.history.best_iteration()]
+
+    def iteration_of(self, weights: Weights) -> int:
+        """The iteration in which the weights were measured."""
+        return next(number for number, measured in self._evaluated.items() if measured == weights)
+
+    def close(self) -> None:
+        """End the actors that were started, whichever of them are still there."""
+        with ExitStack() as closing:
+            if is_remote(self.run.storage.uri("")) or is_remote(self.pretrained.checkpoint):
+                closing.callback(on_every_node, forget_copies)  # at last
+            for name in ("generation", "execution"):
+                if name in self.__dict__:
+                    closing.callback(self.__dict__.pop(name).shutdown)
+            closing.callback(self._close_refitter)
+            closing.callback(self.plans.close)
+
+    # What the stages work with.
+
+    @cached_property
+    def known(self) -> Any:
+        """ObjectRef of all problems by id."""
+        return ray.put({problem.id: problem for problems in self.problems.values() for problem in problems})
+
+    @cached_property
+    def generation(self) -> ActorPool:
+        """The policy's engines."""
+        return start_generation_pool(self.recipe.generation, self.pretrained.checkpoint)
+
+    @cached_property
+    def execution(self) -> ActorPool:
+        """The sandboxes."""
+        return start_execution_pool(self.recipe.sandbox)
+
+    @cached_property
+    def refitter(self) -> Refitter:
+        """The training workers."""
+        return Refitter(self.recipe.training, self.run.state("training"))
+
+    @property
+    def shares_gpus(self) -> bool:
+        """Whether engines and training workers take turns on the same GPUs."""
+        return self.recipe.generation.vllm.sleep
+
+    def look(self) -> None:
+        """Report what was lost, and what waits for its place."""
+        for pool in (self.generation, self.execution):
+            pool.look()
+        if (lost := restarts_of(RolloutWorker.__name__)) > self._workers_lost:
+            self._workers_lost = lost
+            log.warning("a rollout worker was lost and is replaced; its problems in flight are done again")
+
+    def restarts(self) -> dict[str, int]:
+        """Actors replaced so far, by kind."""
+        self.look()
+        pools = (self.generation, self.execution)
+        return {**{pool.kind: pool.restarts for pool in pools}, "rollout worker": self._workers_lost}
+
+    def _once(self, stage: str, name: str, work: Callable[[], Summary]) -> Summary:
+        """Do a stage, and keep its summary for the metrics under its kind or, if it has one, its own name."""
+        key = stage if name == FOLDERS[stage] else name
+        if key in self._done:
+            raise ValueError(f"iteration {self.iteration} has a stage {name} already: give each its own name")
+        self._done[key] = summary = work()
+        return summary
+
+    def _curated(self, name: str, rollouts: Sequence[str]) -> TrainingSet:
+        summary = self._once("curate", name, lambda: curate(self, name, rollouts))
+        counts = Counts.model_validate({field: summary[field] for field in Counts.model_fields})
+        return TrainingSet(self.run.uri(self.iteration, name), counts)
+
+    def _record(self) -> None:
+        if self._done:
+            self.history.record(self.iteration, self._done)
+        self._done = {}
+
+    def _expect_refit(self) -> None:
+        """Have the training workers start, if the iteration's refit is still to come, and do not wait for them.
+
+        Not where others must come first: engines on the same GPUs, or all those that elastic workers leave room for.
+        """
+        first = self.shares_gpus or self.recipe.training.min_workers is not None
+        if not first and self.run.summary(self.iteration, FOLDERS["refit"]) is None:
+            self.refitter.start()
+
+    def _close_refitter(self) -> None:
+        if "refitter" in self.__dict__:
+            self.refitter.close()
+
+    def _check_places(self) -> None:
+        """Refuse what no node could ever hold, before hours of work end in waiting for it."""
+        generation, sandbox, training = self.recipe.generation, self.recipe.sandbox, self.recipe.training
+        engine = {"CPU": generation.cpus, "GPU": generation.gpus}
+        options = "generation.replicas, generation.cpus, generation.gpus"
+        check_fits("generation replicas", generation.replicas, engine, options)
+        executor = {"CPU": sandbox.cpus}
+        check_fits("sandbox executors", sandbox.executors, executor, "sandbox.executors, sandbox.cpus")
+        if self.problems["train"]:
+            workers = training.min_workers or training.workers
+            options = "training.workers, training.cpus_per_worker, training.gpus_per_worker"
+            check_fits("training workers", workers, worker_resources(training), options)

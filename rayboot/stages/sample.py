@@ -1,0 +1,157 @@
+"""The stages that sample from the policy: rollout on training problems, evaluation on the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rayboot.algorithms import Feedback
+from rayboot.attempts import CHAIN_COLUMNS, chains_by_problem, derive_seed, require_verdicts
+from rayboot.config import EvaluationConfig, RolloutConfig
+from rayboot.engines import SamplingParams
+from rayboot.errors import RaybootError
+from rayboot.metrics import attempt_metrics, metric_intervals, public_only_rate
+from rayboot.pools.failures import named
+from rayboot.pools.replica import Weights
+from rayboot.pools.throughput import Throughput, ThroughputLedger
+from rayboot.rollout import (
+    AdaptiveAllocation,
+    Arms,
+    RolloutSettings,
+    learned_arms,
+    read_attempts,
+    stream_rollout,
+    unjudged_programs,
+)
+from rayboot.storage import Summary
+
+if TYPE_CHECKING:
+    from rayboot.stages.lab import Lab
+
+METRIC_COLUMNS = ["split", *CHAIN_COLUMNS]
+
+
+def sample(
+    lab: Lab,
+    stage: str,
+    name: str,
+    splits: Sequence[str],
+    policy: Weights,
+    options: RolloutConfig | EvaluationConfig,
+    feedback: Feedback,
+) -> Summary:
+    """Sample, verify and repair the problems of these splits.
+
+    Returns:
+        `splits`: the metrics of each; `restarts`: actors lost, by kind; `publish_seconds`; `generation`: throughput.
+    """
+    recipe, run, iteration = lab.recipe, lab.run, lab.iteration
+    settings = RolloutSettings(
+        seed=recipe.seed if name == stage else derive_seed(recipe.seed, name),
+        iteration=iteration,
+        samples=options.samples,
+        repair_rounds=0 if feedback == "none" else options.repair_rounds,
+        feedback="simple" if feedback == "none" else feedback,
+        params=SamplingParams(
+            temperature=options.temperature,
+            top_p=options.top_p,
+            num_beams=options.num_beams,
+            max_tokens=recipe.policy.max_completion_tokens,
+        ),
+        weights=policy,
+        allocation=_allocation(lab) if stage == "rollout" else None,
+    )
+
+    spent = run.spent(iteration, name)
+    publishing: float = spent.get("publish_seconds", 0.0)
+    ledger = ThroughputLedger(Throughput(**spent.get("generation", {})))
+
+    def work(folder: str) -> Summary:
+        nonlocal publishing
+        lab.plans.start()
+        pools = (lab.generation, lab.execution)
+        restarts = lab.restarts()
+        wanted = [(problem.id, split) for split in splits for problem in lab.problems[split]]
+        with named(stage), lab.observer.stage(iteration, stage) as progress:
+            progress(0, len(wanted))
+            lab.execution.broadcast("ping")
+            publishing += _publish(lab, policy)
+            ledger.follow(lab.generation)
+
+            def meanwhile() -> None:
+                lab.look()
+                ledger.update()
+
+            lab.plans.run(
+                stage,
+                stream_rollout,
+                wanted,
+                settings,
+                prompts=lab.prompts,
+                known=lab.known,
+                streaming=recipe.rollout,
+                pools=pools,
+                storage=run.storage,
+                folder=folder,
+                progress=progress,
+                meanwhile=meanwhile,
+            )
+        ledger.update(now=True)
+        require_verdicts(*unjudged_programs(run.storage, folder))
+        table = read_attempts(run.storage, folder, METRIC_COLUMNS)
+        ks = recipe.evaluation.k if stage == "evaluation" else (1,)
+        by_split = {split: table.filter(pc.field("split") == split) for split in splits}
+        return {
+            "splits": {split: _metrics(lab, rows, ks) for split, rows in by_split.items()},
+            "restarts": {kind: now - restarts[kind] for kind, now in lab.restarts().items()},
+            **figures(),
+        }
+
+    def figures() -> Summary:
+        return {"publish_seconds": round(publishing, 3), "generation": ledger.total.model_dump()}
+
+    return run.once(iteration, name, work, figures)
+
+
+def _allocation(lab: Lab) -> AdaptiveAllocation | None:
+    """The adaptive policy of a rollout, with what the one before has taught; None where repair is fixed."""
+    options = lab.recipe.rollout
+    if options.repair == "fixed":
+        return None
+    arms = learned_arms(lab.run.storage, lab.rollouts[-1]) if lab.rollouts else Arms()
+    return AdaptiveAllocation(arms, options.min_yield or 0.0, options.max_problem_tokens)
+
+
+def _publish(lab: Lab, policy: Weights) -> float:
+    """Have every replica take the weights, and make sure that it did; the seconds that it took."""
+    started = time.monotonic()
+    versions = lab.generation.broadcast("publish", policy)
+    if set(versions) != {policy.version}:
+        raise RaybootError(f"replicas have weights {versions} after weights {policy.version} were published")
+    return round(time.monotonic() - started, 3)
+
+
+def _metrics(lab: Lab, attempts: pa.Table, ks: Sequence[int]) -> Summary:
+    """The metrics of a split, and the intervals of the rates among them."""
+    chains = chains_by_problem(attempts)
+    intervals = metric_intervals(chains, ks)
+    metrics = attempt_metrics(chains, ks)
+    if (alone := public_only_rate(chains, _public_tests(lab))) is not None:
+        metrics["public_only"] = alone.mean
+        intervals["public_only"] = alone
+    bounds = {name: [interval.low, interval.high] for name, interval in intervals.items()}
+    return {**metrics, "intervals": bounds}
+
+
+def _public_tests(lab: Lab) -> dict[str, int]:
+    """Number of public tests of each problem that has hidden ones too."""
+    return {
+        problem.id: shown
+        for problems in lab.problems.values()
+        for problem in problems
+        if 0 < (shown := len(problem.public_tests)) < len(problem.tests)
+    }

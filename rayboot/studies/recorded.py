@@ -1,0 +1,224 @@
+"""Recorded attempts as the pool that sampling and repair are compared on, and what an attempt costs."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from rayboot.attempts import CHAIN_COLUMNS, Chain, Step, chains_by_problem
+from rayboot.attempts.chains import Attempts
+from rayboot.errors import UserError
+from rayboot.storage import Storage
+from rayboot.values import Frozen
+
+Cost = Callable[[Step], float]
+Equal = Literal["tokens", "completion-tokens", "attempts", "dollars"]
+
+
+class Prices(Frozen):
+    """Of a million tokens, in dollars or any currency."""
+
+    input: float = 0.0
+    output: float = 0.0
+
+    def of(self, prompt_tokens: float, completion_tokens: float) -> float:
+        return (self.input * prompt_tokens + self.output * completion_tokens) / 1e6
+
+
+class Unit(NamedTuple):
+    """What rates are given for."""
+
+    size: float
+    name: str
+
+
+UNITS: dict[Equal, Unit] = {
+    "tokens": Unit(1000, "1,000 tokens"),
+    "completion-tokens": Unit(1000, "1,000 completion tokens"),
+    "attempts": Unit(1, "attempt"),
+    "dollars": Unit(1, "dollar"),
+}
+
+
+def cost_of(equal: Equal, prices: Prices) -> Cost:
+    """The cost of an attempt, never 0: an empty completion counts as one token. `dollars` needs a price above 0."""
+    costs: dict[Equal, Cost] = {
+        "tokens": lambda step: step.tokens,
+        "completion-tokens": lambda step: max(1, step.completion_tokens),
+        "attempts": lambda step: 1.0,
+        "dollars": lambda step: prices.of(step.prompt_tokens, max(1, step.completion_tokens)),
+    }
+    return costs[equal]
+
+
+class ProblemPool(Frozen):
+    """Independent draws for one problem."""
+
+    problem_id: str
+    difficulty: str = ""
+    chains: tuple[Chain, ...]
+    """First attempts with all their repairs. Empty where no prompt fitted: the problem is then never solved."""
+    samples: tuple[Step, ...] = ()
+    """More first attempts, whose repairs were not recorded."""
+
+    @property
+    def firsts(self) -> tuple[Step, ...]:
+        """All first attempts."""
+        return (*(chain[0] for chain in self.chains), *self.samples)
+
+
+class Pool(Frozen):
+    """All problems."""
+
+    problems: tuple[ProblemPool, ...]
+    rounds: int
+    """Repairs that a failing chain has."""
+
+    @property
+    def samples(self) -> int:
+        """Chains that every problem has, but for those whose prompts did not fit."""
+        return min((len(problem.chains) for problem in self.problems if problem.chains), default=0)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Attempts of one rollout or evaluation."""
+
+    name: str
+    """For messages, such as its folder."""
+    attempts: Attempts
+    seconds: float | None = None
+    """That the rollout took, without the engines' start, where it is known."""
+
+    @cached_property
+    def chains(self) -> dict[str, list[Chain]]:
+        """By problem, without chains that never began."""
+        return {
+            problem: [chain for chain in chains if chain[0].made]
+            for problem, chains in chains_by_problem(self.attempts).items()
+        }
+
+    @cached_property
+    def rounds(self) -> int:
+        """Repairs of a chain that never passes."""
+        return max((chain[-1].round for chains in self.chains.values() for chain in chains), default=0)
+
+
+def make_pool(sources: Sequence[Source], difficulties: Mapping[str, str] | None = None) -> Pool:
+    """Put attempts of one model together.
+
+    Args:
+        sources: Those without repairs add first attempts to the problems of the others.
+        difficulties: By problem id; where given, other problems are left out.
+
+    Raises:
+        UserError: No source has repairs, some repairs are missing, or no problem is left.
+    """
+    repaired = [source for source in sources if source.rounds]
+    if not repaired:
+        names = ", ".join(source.name for source in sources)
+        raise UserError(f"{names}: no repairs are recorded; evaluate with --repair-rounds 1 or more")
+    for source in repaired:
+        _check_complete(source)
+    ids = dict.fromkeys(problem for source in repaired for problem in source.chains)
+    kept = [id for id in ids if difficulties is None or id in difficulties]
+    if not kept:
+        raise UserError(
+            f"{repaired[0].name}: none of its problems, such as {next(iter(ids))}, is in the dataset; "
+            "give the one that was evaluated"
+        )
+    return Pool(
+        problems=tuple(
+            ProblemPool(
+                problem_id=id,
+                difficulty=(difficulties or {}).get(id, ""),
+                chains=_all(repaired, id),
+                samples=tuple(chain[0] for chain in _all([s for s in sources if not s.rounds], id)),
+            )
+            for id in kept
+        ),
+        rounds=min(source.rounds for source in repaired),
+    )
+
+
+def _all(sources: Iterable[Source], problem: str) -> tuple[Chain, ...]:
+    return tuple(chain for source in sources for chain in source.chains.get(problem, []))
+
+
+def _check_complete(source: Source) -> None:
+    """Chains that were given up early for a reason of their own would make repair look better than it is."""
+    for problem, chains in source.chains.items():
+        for chain in chains:
+            if chain[-1].made and not chain[-1].passed and chain[-1].round < source.rounds:
+                raise UserError(
+                    f"{source.name}: a chain of {problem} ends failing after round {chain[-1].round}, others go on to "
+                    f"{source.rounds}; a comparison needs all failing attempts repaired alike"
+                )
+
+
+READ = [*CHAIN_COLUMNS, "split", "weights_version"]
+
+
+def recorded_sources(folder: str) -> list[Source]:
+    """The attempts of every rollout and evaluation below a folder, or a URI, each split by itself.
+
+    Raises:
+        UserError: There are none, or they are of several models.
+    """
+    storage = Storage(folder)
+    tables = _tables(storage)
+    if not tables:
+        raise UserError(
+            f"{folder} holds no Parquet files of attempts: give a folder that rayboot evaluate --out, rayboot run or "
+            "rayboot bench --out has written"
+        )
+    versions = sorted(
+        {version for table in tables.values() for version in table["weights_version"].to_pylist()}
+    )
+    if len(versions) > 1:
+        raise UserError(
+            f"{folder} holds attempts of several models, with weights {', '.join(map(str, versions))}: give the "
+            f"folder of one, such as {sorted(tables)[-1]}"
+        )
+    return [source for where, table in sorted(tables.items()) for source in _by_split(storage, where, table)]
+
+
+def _tables(storage: Storage) -> dict[str, pa.Table]:
+    """By the path of their folder; files that hold something else are passed over."""
+    parts: dict[str, list[pa.Table]] = defaultdict(list)
+    selector = pafs.FileSelector(storage.root, recursive=True, allow_not_found=True)
+    for info in sorted(storage.fs.get_file_info(selector), key=lambda info: str(info.path)):
+        if info.path.endswith(".parquet") and _holds_attempts(storage, info.path):
+            table = pq.read_table(info.path, filesystem=storage.fs, columns=READ, partitioning=None)
+            parts[info.path.rpartition("/")[0]].append(table)
+    return {where: pa.concat_tables(tables) for where, tables in parts.items()}
+
+
+def _holds_attempts(storage: Storage, path: str) -> bool:
+    return set(READ) <= set(pq.read_schema(path, filesystem=storage.fs).names)
+
+
+def _by_split(storage: Storage, where: str, table: pa.Table) -> list[Source]:
+    splits = sorted(set(table["split"].to_pylist()))
+    if len(splits) == 1:
+        return [Source(where, table, _seconds(storage, where))]
+    return [Source(f"{where} ({split})", table.filter(pc.field("split") == split)) for split in splits]
+
+
+def _seconds(storage: Storage, where: str) -> float | None:
+    """What the stage took, by its marker, less the time until the engines had started."""
+    marker = f"{where}.done"
+    if storage.fs.get_file_info(marker).type == pafs.FileType.NotFound:
+        return None
+    with storage.fs.open_input_stream(marker) as stream:
+        summary = json.loads(stream.read())
+    return float(summary["seconds"]) - float(summary["publish_seconds"])

@@ -1,0 +1,229 @@
+"""Which attempts become training examples: Dr. Boot's rules and their options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.own_attempts import own_attempt
+
+from rayboot.attempts import Attempt
+from rayboot.config import CurationConfig
+from rayboot.curation import Curated, TrainingExample, curate_problem, normalised, reference_example
+from rayboot.problems import AssertTest, Problem
+from rayboot.problems.types import Language
+from rayboot.prompts import PromptBuilder
+
+PROBLEM = Problem(
+    id="own/1",
+    benchmark="own",
+    statement="Write a function to double a number.",
+    entry_point="double",
+    tests=(AssertTest(code="assert double(2) == 4", public=True),),
+    references=("def double(x):\n    return 2 * x",),
+)
+PROMPTS = PromptBuilder(lambda text: len(text.split()), max_tokens=500)
+FIRST = PROMPTS.first(PROBLEM)
+REPAIR = PROMPTS.repair(PROBLEM, "def double(x):\n    return x", "wrong")
+
+
+def attempt(
+    status: str, round: int = 0, program: str = "def double(x): return x + x", **changes: Any
+) -> Attempt:
+    fields = {"prompt": FIRST if round == 0 else REPAIR, "program": program, "completion": program, **changes}
+    return own_attempt(1, fields.pop("iteration", 2), status, round, fields.pop("sample", 0), **fields)
+
+
+def curate(*attempts: Attempt, **options: object) -> list[TrainingExample]:
+    return curated(*attempts, **options).examples
+
+
+def curated(*attempts: Attempt, **options: object) -> Curated:
+    return curate_problem(PROBLEM, attempts, 2, CurationConfig.model_validate(options), PROMPTS)
+
+
+def kinds(examples: list[TrainingExample]) -> list[tuple[str, str]]:
+    names = {FIRST: "first", REPAIR: "repair"}
+    return [(example.kind, names[example.prompt]) for example in examples]
+
+
+def test_a_passing_solution_is_learned_on_the_first_prompt() -> None:
+    examples = curate(attempt("passed"))
+    assert kinds(examples) == [("solution", "first")]
+    assert examples[0].completion == "def double(x): return x + x"
+
+
+def test_a_passing_repair_is_learned_on_the_repair_prompt() -> None:
+    assert kinds(curate(attempt("failed"), attempt("passed", 1))) == [("repair", "repair")]
+
+
+def test_a_passing_repair_is_learned_on_the_first_prompt_too_when_asked() -> None:
+    examples = curate(attempt("failed"), attempt("passed", 1), reinforce_first_prompt=True)
+    assert kinds(examples) == [("repair", "repair"), ("repair_on_first_prompt", "first")]
+
+
+def test_a_problem_never_solved_teaches_its_reference_on_the_last_prompt() -> None:
+    examples = curate(attempt("failed"), attempt("error", 1))
+    assert kinds(examples) == [("reference", "repair")]
+    assert examples[0].completion == PROBLEM.references[0]
+
+
+def test_without_repair_the_reference_is_taught_on_the_first_prompt() -> None:
+    assert kinds(curate(attempt("failed"))) == [("reference", "first")]
+
+
+def test_the_reference_can_be_switched_off() -> None:
+    assert curate(attempt("failed"), reference_fallback=False) == []
+
+
+def test_a_problem_whose_prompt_did_not_fit_teaches_nothing() -> None:
+    assert curate(attempt("skipped", prompt="")) == []
+
+
+def test_a_repair_whose_prompt_did_not_fit_leaves_the_first_prompt_as_the_last() -> None:
+    assert kinds(curate(attempt("failed"), attempt("skipped", 1, prompt=""))) == [("reference", "first")]
+
+
+def test_one_solved_sample_is_enough_to_need_no_reference() -> None:
+    assert kinds(curate(attempt("failed"), attempt("passed", sample=1))) == [("solution", "first")]
+
+
+def test_the_same_program_on_the_same_prompt_is_learned_once() -> None:
+    reworded = "def double(x):   # twice\n    return x+x\n"
+    same = "def double(x):\n    return x + x"
+    examples = curate(
+        attempt("passed", program=same),
+        attempt("passed", program=reworded, sample=1),
+        attempt("passed", program="def double(x):\n    return x * 2", sample=2),
+    )
+    assert [example.sample for example in examples] == [0, 2]
+
+
+def test_replayed_programs_come_after_the_fresh_ones_and_do_not_stand_for_a_solution() -> None:
+    old = attempt("passed", program="def double(x): return sum([x, x])", iteration=1)
+    assert kinds(curate(old, attempt("failed"), replay={})) == [("reference", "first"), ("solution", "first")]
+    assert [example.iteration for example in curate(old, attempt("passed"), replay={})] == [2, 1]
+
+
+def test_without_replay_earlier_programs_are_not_learned() -> None:
+    assert curate(attempt("passed", iteration=1), attempt("failed"), reference_fallback=False) == []
+
+
+def test_a_program_is_replayed_once_whatever_prompts_it_answered() -> None:
+    first = attempt("passed", iteration=0)
+    reworded = attempt("passed", 1, program="def double(x): return x+x  # twice\n", iteration=1)
+    [example] = curate(first, reworded, replay={}, reference_fallback=False)
+    assert (example.iteration, example.kind) == (1, "repair")
+    assert curated(first, reworded, replay={}).dropped["replay_duplicate"] == 1
+
+
+def test_a_program_that_this_iteration_wrote_is_not_replayed() -> None:
+    old = attempt("passed", 1, iteration=1)
+    examples, dropped = curated(old, attempt("passed"), replay={})
+    assert kinds(examples) == [("solution", "first")]
+    assert dropped["replay_duplicate"] == 1
+
+
+def test_the_newest_of_a_problems_earlier_programs_are_replayed_up_to_the_cap() -> None:
+    old = [attempt("passed", program=f"def double(x): return {i} + x * 2 - {i}", iteration=i) for i in (0, 1)]
+    examples, dropped = curated(*old, attempt("passed"), replay={"max_per_problem": 1})
+    assert [example.iteration for example in examples] == [2, 1]
+    assert dropped["replay_max_per_problem"] == 1
+
+
+def test_both_examples_of_a_reinforced_repair_are_replayed() -> None:
+    old = attempt("passed", 1, iteration=1)
+    examples = curate(
+        old, attempt("failed"), replay={}, reinforce_first_prompt=True, reference_fallback=False
+    )
+    assert kinds(examples) == [("repair", "repair"), ("repair_on_first_prompt", "first")]
+
+
+def test_what_is_left_out_is_counted() -> None:
+    same = [attempt("passed", sample=sample) for sample in range(3)]
+    other = attempt("passed", program="def double(x):\n    return x * 2", sample=3)
+    examples, dropped = curated(*same, other, max_per_problem=1)
+    assert len(examples) == 1
+    assert +dropped == {"duplicate": 2, "max_per_problem": 1}
+
+
+def test_failing_attempts_are_never_learned() -> None:
+    for status in ("failed", "error", "syntax_error", "timeout", "memory_limit", "crashed", "sandbox_error"):
+        assert all(example.kind == "reference" for example in curate(attempt(status)))
+
+
+@pytest.mark.parametrize("cap", [1, 2])
+def test_the_newest_are_kept_when_a_problem_has_too_many(cap: int) -> None:
+    old = [
+        attempt("passed", program=f"def double(x): return x * 2 + {i} - {i}", sample=i, iteration=1)
+        for i in range(3)
+    ]
+    examples = curate(*old, attempt("passed"), max_per_problem=cap, replay={})
+    assert len(examples) == cap
+    assert examples[0].iteration == 2
+
+
+def test_layout_and_comments_do_not_tell_programs_apart_but_structure_does() -> None:
+    assert normalised("x = 1  # one", "python") == normalised("x=1", "python")
+    assert normalised("if a:\n    b()\n\n", "python") == normalised("if a:\n    b()", "python")
+    assert normalised("if a:\n    b()\nc()", "python") != normalised("if a:\n    b()\n    c()", "python")
+    assert normalised("print('a  b') (((", "python") != normalised("print('a b') (((", "python")
+
+
+COMMENTED = {
+    "javascript": ("// one\nf = x => {\n  return x; }\n\n", "f = x => {\nreturn x; }"),
+    "perl": ("# one\nmy $n = $#{$x};\n\n  # two\n  print $n;", "my $n = $#{$x};\nprint $n;"),
+    "java": ("/* one\n two */\n\n  int x = 1; // three", "int x = 1;"),
+    "go": ("// one\nfunc f() int {\n\treturn 1 /* two */\n}", "func f() int {\nreturn 1\n}"),
+    "swift": ("func f() -> Int { 1 } // one\n", "func f() -> Int { 1 }"),
+}
+
+
+@pytest.mark.parametrize("language", COMMENTED)
+def test_comments_and_layout_are_those_of_the_language(language: Language) -> None:
+    commented, plain = COMMENTED[language]
+    assert normalised(commented, language) == normalised(plain, language)
+
+
+OTHERS = [
+    ("perl", "print $#{$x};", "print $#{$y};"),
+    ("perl", "$s =~ s#a#b#;", "$s =~ s#a#c#;"),
+    ("perl", "print <<X;\n# a\nX\n", "print <<X;\n# b\nX\n"),
+    ("perl", "print <<X . 'y';\n# a\nX\n", "print <<X . 'y';\n# b\nX\n"),
+    ("perl", "@w = qw(\n# a\n);", "@w = qw(\n# b\n);"),
+    ("perl", "print 'a\n# b\n';", "print 'a\n# c\n';"),
+    ("perl", "print <DATA>;\n__END__\n# a", "print <DATA>;\n__END__\n# b"),
+    ("perl", "print 'a  b';", "print 'a b';"),
+    ("javascript", "r = /[/]/; s = '//a'", "r = /[/]/; s = '//b'"),
+    ("javascript", "f(1) / 2 / g('// a')", "f(1) / 2 / g('// b')"),
+    ("javascript", "t = `\n// a\n`", "t = `\n// b\n`"),
+    ("javascript", "return\nx", "return x"),
+    ("javascript", "s = '# a'", "s = '# b'"),
+    ("go", "s := `\n  // a`", "s := `\n // a`"),
+    ("go", 's := "// a"', 's := "// b"'),
+    ("java", 'String s = "// a";', 'String s = "// b";'),
+    ("java", 'String s = """\n  a""";', 'String s = """\n a""";'),
+    ("java", "int x = a/b;", "int x = a/c;"),
+]
+
+
+@pytest.mark.parametrize(("language", "one", "other"), OTHERS)
+def test_what_looks_like_a_comment_in_another_language_tells_programs_apart(
+    language: Language, one: str, other: str
+) -> None:
+    assert normalised(one, language) != normalised(other, language)
+
+
+def test_verified_perl_programs_that_differ_behind_a_number_sign_are_both_learned() -> None:
+    perl = PROBLEM.model_copy(update={"language": "perl"})
+    programs = [f"sub f {{ my @x = @_; return $#{{[@x]}} {sign} 1; }}" for sign in "+-"]
+    solved = [attempt("passed", program=program, sample=number) for number, program in enumerate(programs)]
+    curated = curate_problem(perl, solved, 2, CurationConfig(), PROMPTS)
+    assert len(curated.examples) == 2
+
+
+def test_a_reference_example_pairs_the_first_prompt_with_the_reference() -> None:
+    example = reference_example(PROBLEM, 0, PROMPTS)
+    assert example is not None
+    assert (example.prompt, example.completion) == (FIRST, PROBLEM.references[0])
+    assert reference_example(PROBLEM.model_copy(update={"references": ()}), 0, PROMPTS) is None

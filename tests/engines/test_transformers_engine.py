@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import pairwise
+
+import pytest
+import torch
+from support.tiny_models import tiny_llama
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+
+from rayboot.config import GenerationConfig
+from rayboot.engines import Completion, GenerationRequest, SamplingParams, create_engine, load_token_counter
+from rayboot.engines.transformers.engine import TransformersEngine, resolve_dtype
+
+PROMPTS = (
+    "def add(",
+    "Write a function to find the largest number in a list. # naïve",
+    "x",
+    "assert first([4, 5]) == 4\n" * 3,
+    "def first(items):\n    for item in items:\n",
+)
+GREEDY = SamplingParams(max_tokens=30)
+SAMPLED = SamplingParams(max_tokens=30, temperature=0.8, top_p=0.9)
+
+
+def engine_on(model: str, **options: object) -> TransformersEngine:
+    engine = create_engine(GenerationConfig(**{"dtype": "float64", **options}), model)
+    assert isinstance(engine, TransformersEngine)
+    return engine
+
+
+@pytest.fixture(params=["llama", "t5"])
+def model(request: pytest.FixtureRequest) -> str:
+    """Each test runs on a causal model and on an encoder-decoder."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+async def engine(model: str) -> AsyncIterator[TransformersEngine]:
+    engine = engine_on(model)
+    yield engine
+    await engine.close()
+
+
+def ask(prompt: str, params: SamplingParams = GREEDY, seeds: tuple[int, ...] = (1,)) -> GenerationRequest:
+    return GenerationRequest(prompt=prompt, seeds=seeds, params=params)
+
+
+async def completions(engine: TransformersEngine, *requests: GenerationRequest) -> list[Completion]:
+    return [completion for result in await engine.generate(requests) for completion in result.completions]
+
+
+def reference(model: str, prompt: str, **options: object) -> tuple[str, int]:
+    """Text and number of tokens that transformers itself writes for one prompt."""
+    auto = AutoModelForSeq2SeqLM if "t5" in model else AutoModelForCausalLM
+    own, tokenizer = auto.from_pretrained(model, dtype=torch.float64), AutoTokenizer.from_pretrained(model)
+    inputs = tokenizer(prompt, return_tensors="pt")
+    output = own.generate(**inputs, do_sample=False, **options)[0]
+    written = output[1 if "t5" in model else inputs["input_ids"].shape[1] :]
+    return tokenizer.decode(written, skip_special_tokens=True), len(written)
+
+
+async def test_greedy_text_is_that_of_transformers(engine: TransformersEngine, model: str) -> None:
+    written = await completions(engine, *map(ask, PROMPTS))
+    expected = [reference(model, prompt, max_new_tokens=30) for prompt in PROMPTS]
+    assert [(each.text, each.tokens) for each in written] == expected
+
+
+async def test_beam_search_is_that_of_transformers(engine: TransformersEngine, model: str) -> None:
+    params = SamplingParams(max_tokens=20, num_beams=3)
+    written = await completions(engine, *(ask(prompt, params) for prompt in PROMPTS))
+    expected = [reference(model, prompt, max_new_tokens=20, num_beams=3)[0] for prompt in PROMPTS]
+    assert [each.text for each in written] == expected
+
+
+@pytest.mark.parametrize("params", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+async def test_a_completion_does_not_depend_on_its_batch(
+    engine: TransformersEngine, params: SamplingParams
+) -> None:
+    requests = [
+        ask(prompt, params, seeds=(2 * number, 2 * number + 1)) for number, prompt in enumerate(PROMPTS)
+    ]
+    together = await engine.generate(requests)
+    assert [(await engine.generate([each]))[0] for each in requests] == together
+    pairs = [await engine.generate([requests[0], each]) for each in requests[1:]]
+    assert [pair[1] for pair in pairs] == together[1:]
+    single = ask(PROMPTS[0], params, seeds=(1,))
+    assert (await completions(engine, single))[0] == together[0].completions[1]
+
+
+async def test_seeds_make_samples_differ(engine: TransformersEngine) -> None:
+    params = SamplingParams(max_tokens=30, temperature=1.5)
+    texts = {each.text for each in await completions(engine, ask(PROMPTS[1], params, seeds=tuple(range(8))))}
+    assert len(texts) > 4
+
+
+async def test_tokens_are_counted_exactly(engine: TransformersEngine, model: str) -> None:
+    count = load_token_counter(GenerationConfig(), model)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    for prompt, result in zip(PROMPTS, await engine.generate([*map(ask, PROMPTS)]), strict=True):
+        assert result.prompt_tokens == count(prompt) == len(tokenizer(prompt)["input_ids"])
+
+
+async def test_rows_of_a_batch_have_limits_of_their_own(engine: TransformersEngine) -> None:
+    limits = (3, 30, 1, 12)
+    requests = [ask("def add(", GREEDY.model_copy(update={"max_tokens": limit})) for limit in limits]
+    written = await completions(engine, *requests)
+    longest = written[1].text
+    assert [each.tokens for each in written] == list(limits)
+    assert all(longest.startswith(each.text.rstrip("\ufffd")) for each in written)
+    assert {each.finish_reason for each in written} == {"length"}
+
+
+async def test_a_stop_string_ends_a_row_and_only_that_row(engine: TransformersEngine, model: str) -> None:
+    free = await completions(engine, *map(ask, PROMPTS))
+    stop = free[1].text[4:6]
+    params = GREEDY.model_copy(update={"stop": (stop,)})
+    stopped = await completions(engine, *(ask(prompt, params) for prompt in PROMPTS))
+    assert stopped[1].finish_reason == "stop"
+    assert stopped[1].tokens < free[1].tokens
+    for before, after in zip(free, stopped, strict=True):
+        assert after.text == before.text.split(stop)[0]
+
+
+async def test_a_stop_string_in_the_prompt_stops_nothing(engine: TransformersEngine) -> None:
+    params = GREEDY.model_copy(update={"stop": ("def add(",)})
+    assert await completions(engine, ask("def add(", params)) == await completions(engine, ask("def add("))
+
+
+def count_rows(engine: TransformersEngine) -> list[tuple[int, int]]:
+    """A list that gets (rows, columns) of each forward pass from now on."""
+    passes: list[tuple[int, int]] = []
+
+    def count(module: object, args: object, kwargs: dict[str, torch.Tensor]) -> None:
+        passes.append(tuple(kwargs["input_ids"].shape))
+
+    engine._model.register_forward_pre_hook(count, with_kwargs=True)
+    return passes
+
+
+async def test_overlapping_calls_share_batches(llama: str) -> None:
+    engine = engine_on(llama, batch_size=8)
+    passes = count_rows(engine)
+    requests = [ask(PROMPTS[4], SAMPLED, seeds=(number,)) for number in range(20)]
+    results = await asyncio.gather(*(engine.generate([request]) for request in requests))
+    assert sum(columns > 1 for _, columns in passes) == 3  # readings of a prompt: one a batch
+    assert [rows for (_, before), (rows, _) in pairwise(passes) if before > 1] == [8, 8, 4]
+    assert [result for [result] in results] == await engine.generate(requests)
+
+
+async def test_samples_share_the_reading_of_their_prompt(llama: str) -> None:
+    engine = engine_on(llama)
+    passes = count_rows(engine)
+    await engine.generate([ask(prompt, SAMPLED, seeds=(1, 2, 3)) for prompt in PROMPTS])
+    assert [rows for rows, _ in passes[:2]] == [len(PROMPTS), 3 * len(PROMPTS)]
+
+
+async def test_rows_that_are_done_leave_the_batch(llama: str) -> None:
+    engine = engine_on(llama)
+    limits = (2, 2, 2, 10, 10, 20)
+    passes = count_rows(engine)
+    requests = [
+        ask(prompt, GREEDY.model_copy(update={"max_tokens": limit}))
+        for prompt, limit in zip("abcdef", limits, strict=True)
+    ]
+    written = await completions(engine, *requests)
+    assert [each.tokens for each in written] == list(limits)
+    assert [rows for rows, _ in passes] == [6] * 2 + [3] * 8 + [1] * 10
+
+
+async def test_generation_ends_with_the_stop_string(llama: str) -> None:
+    engine = engine_on(llama)
+    [free] = await completions(engine, ask(PROMPTS[1]))
+    passes = count_rows(engine)
+    [stopped] = await completions(
+        engine, ask(PROMPTS[1], GREEDY.model_copy(update={"stop": (free.text[4:6],)}))
+    )
+    assert len(passes) == stopped.tokens < free.tokens
+
+
+async def test_more_samples_than_a_batch_holds_take_several(llama: str) -> None:
+    few, many = engine_on(llama, batch_size=3), engine_on(llama, batch_size=64)
+    request = ask(PROMPTS[1], SAMPLED, seeds=tuple(range(10)))
+    assert await few.generate([request]) == await many.generate([request])
+
+
+async def test_a_request_beyond_the_context_fails_alone(llama: str) -> None:
+    engine = engine_on(llama)
+    fits, too_long = ask("def add("), ask("def add(", SamplingParams(max_tokens=254))
+    answers = await asyncio.gather(
+        engine.generate([fits]), engine.generate([too_long]), engine.generate([fits]), return_exceptions=True
+    )
+    assert isinstance(answers[1], ValueError)
+    assert str(answers[1]) == (
+        "a request: 3 prompt tokens and max_tokens 254 do not fit the model's context of 256 tokens"
+    )
+    assert answers[0] == answers[2] != []
+    with pytest.raises(ValueError, match="no token"):
+        await engine.generate([ask("")])
+
+
+async def test_the_whole_context_can_be_used(llama: str) -> None:
+    [completion] = await completions(engine_on(llama), ask("def add(", SamplingParams(max_tokens=253)))
+    assert completion.tokens == 253 or completion.finish_reason == "stop"
+
+
+async def test_a_model_without_pad_token_generates_the_same(tmp_path_factory: pytest.TempPathFactory) -> None:
+    engine = engine_on(tiny_llama(tmp_path_factory.mktemp("unpadded"), pad_token=None))
+    requests = [*map(ask, PROMPTS)]
+    assert await engine.generate(requests) == [(await engine.generate([each]))[0] for each in requests]
+
+
+async def test_sampling_defaults_of_the_checkpoint_are_ignored(
+    llama: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("opinionated")
+    own = AutoModelForCausalLM.from_pretrained(llama)
+    own.generation_config.update(repetition_penalty=5.0, do_sample=True, temperature=3.0, min_new_tokens=25)
+    own.save_pretrained(path)
+    AutoTokenizer.from_pretrained(llama).save_pretrained(path)
+    opinionated, plain = engine_on(str(path)), engine_on(llama)
+    for params in (GREEDY, SamplingParams(max_tokens=20, num_beams=2)):
+        requests = [ask(prompt, params) for prompt in PROMPTS]
+        assert await opinionated.generate(requests) == await plain.generate(requests)
+
+
+async def test_other_dtypes_generate_too(llama: str) -> None:
+    for dtype in ("auto", "bfloat16"):
+        [completion] = await completions(engine_on(llama, dtype=dtype), ask("def add("))
+        assert completion.tokens == 30 or completion.finish_reason == "stop"
+
+
+def test_auto_is_float32_on_a_cpu_and_the_checkpoints_own_on_a_gpu() -> None:
+    assert resolve_dtype("auto", torch.device("cpu")) is torch.float32
+    assert resolve_dtype("auto", torch.device("cuda")) == "auto"
+    assert resolve_dtype("float64", torch.device("cuda")) is torch.float64
