@@ -61,7 +61,7 @@ class Bench:
             params=SamplingParams(temperature=options.temperature, max_tokens=options.max_tokens),
             weights=Weights(checkpoint=model, version=0),
         )
-        self._known = ray.put({problem.id: problem for problem in self._problems})
+        self._problem_table = ray.put({problem.id: problem for problem in self._problems})
         self._plans = Plans()
         self._generation = start_generation_pool(generation, model)
         self._execution = start_execution_pool(
@@ -91,7 +91,7 @@ class Bench:
                 self._settings,
                 streaming=RolloutConfig(problems_in_flight=self._options.in_flight),
                 prompts=self._prompts,
-                known=self._known,
+                problem_table=self._problem_table,
                 pools=(self._generation, self._execution),
                 storage=storage,
                 folder="rollout",
@@ -160,7 +160,7 @@ class Bench:
         return result
 
     async def _verify(self, problem: Problem, program: str) -> Any:
-        [verdict] = await self._execution.call("verify", [self._known], problem.id, [program])
+        [verdict] = await self._execution.call("verify", [self._problem_table], problem.id, [program])
         return verdict
 
     @property

@@ -67,7 +67,7 @@ class Bench:
         )
         self.ids = [problem.id for problem in copies]
         self.prompts = PromptSource(generation, "", 512)
-        self.known = ray.put({problem.id: problem for problem in copies})
+        self.problem_table = ray.put({problem.id: problem for problem in copies})
         self.storage = Storage(folder)
         self._in_flight = max(64, 2 * replicas * options.batch_size // options.samples)
         self._settings = RolloutSettings(
@@ -98,7 +98,7 @@ class Bench:
             self._settings,
             streaming=RolloutConfig(problems_in_flight=self._in_flight),
             prompts=self.prompts,
-            known=self.known,
+            problem_table=self.problem_table,
             pools=self._pools,
             storage=self.storage,
             folder=folder,
@@ -112,7 +112,7 @@ class Bench:
             seed=0,
             options=CurationConfig(),
             prompts=self.prompts,
-            problems=self.known,
+            problem_table=self.problem_table,
             storage=self.storage,
             folder=folder,
             rollouts=[rollout],

@@ -57,6 +57,20 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     item.config.stash[FOLLOWING] = nextitem
 
 
+@pytest.fixture(scope="session")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> str:
+    from support.tiny_models import tiny_llama  # here, because it imports torch
+
+    return tiny_llama(tmp_path_factory.mktemp("llama"))
+
+
+@pytest.fixture(scope="session")
+def t5(tmp_path_factory: pytest.TempPathFactory) -> str:
+    from support.tiny_models import tiny_t5
+
+    return tiny_t5(tmp_path_factory.mktemp("t5"))
+
+
 @pytest.fixture(scope="module")
 def ray_session(request: pytest.FixtureRequest) -> Iterator[None]:
     """A local Ray of the tests' own. It ends when tests follow that need none: idle, it takes a sixth of a core."""

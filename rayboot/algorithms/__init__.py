@@ -1,4 +1,4 @@
-"""Algorithms: each a loop over stages, with its options, in one file. Here they are listed."""
+"""Algorithms: loops over stages, with their options, one per file. This module registers them."""
 
 from typing import Annotated
 
@@ -12,6 +12,6 @@ AnyAlgorithm = Annotated[
     Annotated[DrBoot, Tag("drboot")] | Annotated[Finetune, Tag("finetune")],
     Discriminator(type_of),
 ]
-"""The section `algorithm` of a recipe: its `type` says which one."""
+"""Recipe section `algorithm`; `type` selects the algorithm."""
 
 __all__ = ["Algorithm", "AnyAlgorithm", "DrBoot", "Feedback", "Finetune"]

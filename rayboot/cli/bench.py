@@ -24,12 +24,12 @@ from rayboot.studies.recorded import UNITS
 Equal = Literal["tokens", "completion-tokens", "attempts", "dollars"]
 """As in `rayboot.studies`, which is not imported before it is needed: every command would wait for it."""
 
-bench_app = typer.Typer(no_args_is_help=True, help="Compare ways of spending tokens.")
+bench_app = typer.Typer(no_args_is_help=True, help="Compare strategies at equal cost.")
 
 
 @bench_app.callback()
 def _bench() -> None:
-    """Compare ways of spending tokens."""
+    """Compare strategies at equal cost."""
 
 
 @bench_app.command("sampling-vs-repair")
@@ -37,26 +37,28 @@ def bench_sampling_vs_repair(
     overrides: Annotated[
         list[str] | None, typer.Argument(help="Recipe options, such as generation.batch_size=64.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="As for rayboot evaluate.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model to measure, as for rayboot evaluate.")] = None,
     dataset: Annotated[
         str | None, typer.Option(help="SPEC of the problems, as for rayboot evaluate.")
     ] = None,
     attempts: Annotated[
-        str | None, typer.Option(help="Folder of recorded attempts to compare on, in place of a model.")
+        str | None, typer.Option(help="Folder of recorded attempts to compare, in place of a model.")
     ] = None,
-    samples: Annotated[int | None, typer.Option(help="First attempts with repairs. [default: 8]")] = None,
+    samples: Annotated[
+        int | None, typer.Option(help="First attempts per problem, with repairs. Default: 8.")
+    ] = None,
     repair_rounds: Annotated[
-        int | None, typer.Option(help="Repairs of a failing attempt. [default: 2]")
+        int | None, typer.Option(help="Maximum number of repairs after a failing first attempt. Default: 2.")
     ] = None,
-    temperature: Annotated[float | None, typer.Option(help="Of sampling and repair. [default: 0.8]")] = None,
-    equal: Annotated[Equal, typer.Option(help="What both ways spend the same of.")] = "tokens",
-    input_price: Annotated[float, typer.Option(min=0, help="Dollars for a million prompt tokens.")] = 0.0,
-    output_price: Annotated[
-        float, typer.Option(min=0, help="Dollars for a million completion tokens.")
-    ] = 0.0,
+    temperature: Annotated[
+        float | None, typer.Option(help="Temperature of sampling and repair. Default: 0.8.")
+    ] = None,
+    equal: Annotated[Equal, typer.Option(help="Unit of cost in which both sides are equal.")] = "tokens",
+    input_price: Annotated[float, typer.Option(min=0, help="Dollars per million prompt tokens.")] = 0.0,
+    output_price: Annotated[float, typer.Option(min=0, help="Dollars per million completion tokens.")] = 0.0,
     out: Annotated[Path | None, typer.Option(help="New folder for the attempts and comparison.json.")] = None,
 ) -> None:
-    """Is it better to repair, or to sample again? Spend the same both ways, and say which solves more."""
+    """Compare repair with sampling at equal cost, and report which solves more problems."""
     from rayboot.cli import display
     from rayboot.studies import Prices
     from rayboot.studies.sampling_vs_repair import Draws, Terms, compare_recorded, sampling_vs_repair

@@ -17,9 +17,9 @@ from rich.table import Table
 
 from rayboot.cli.doctor import Finding
 from rayboot.config import PlannedRun
+from rayboot.metrics import MetricsRow, headline_split
 from rayboot.pools.cluster import local_ray_folder, required_resources
 from rayboot.stages.observer import Progress as Report
-from rayboot.storage.metric_rows import engine_tokens, headline_split
 
 console = Console(file=sys.stdout, highlight=False)
 
@@ -33,22 +33,20 @@ class Terminal:
         with bar(f"iteration {iteration}  {name}") as report:
             yield report
 
-    def iteration(self, rows: Sequence[dict[str, Any]]) -> None:
+    def iteration(self, rows: Sequence[MetricsRow]) -> None:
         """A table of an iteration that ended."""
-        table = Table(title=f"iteration {rows[0]['iteration']}", title_justify="left")
+        table = Table(title=f"iteration {rows[0].iteration}", title_justify="left")
         for name in ("split", "problems", "pass@1", "repair@1", "attempts", "tokens"):
             table.add_column(name, justify="left" if name == "split" else "right")
         for row in rows:
             shares = (_share(row, name) for name in ("pass@1", "repair@1"))
-            table.add_row(
-                row["split"], str(row["problems"]), *shares, str(row["attempts"]), f"{engine_tokens(row):,}"
-            )
+            table.add_row(row.split, str(row.problems), *shares, str(row.attempts), f"{row.tokens:,}")
         console.print(table)
-        alone = {row["split"]: f"{row['public_only']:.1%}" for row in rows if "public_only" in row}
+        alone = {row.split: f"{row.public_only:.1%}" for row in rows if row.public_only is not None}
         _phrases("public tests passed, hidden failed", alone)
-        for name in ("training_examples", "dropped_examples"):
-            _phrases(name.replace("_", " "), rows[0][name])
-        _phrases("seconds", {name: f"{value:.1f}" for name, value in rows[0]["seconds"].items()})
+        _phrases("training examples", rows[0].training_examples)
+        _phrases("dropped examples", rows[0].dropped_examples)
+        _phrases("seconds", {name: f"{value:.1f}" for name, value in rows[0].seconds.items()})
         console.print()
 
 
@@ -65,10 +63,10 @@ def _phrases(title: str, counts: Mapping[str, Any]) -> None:
         console.print(line.rstrip(","), soft_wrap=True)
 
 
-def _share(row: Mapping[str, Any], name: str) -> str:
+def _share(row: MetricsRow, name: str) -> str:
     """A rate in percent, with its interval: short, for terminals of 80 columns."""
-    low, high = row["intervals"][name]
-    return rf"{row[name]:.1%} \[{100 * low:.0f}, {100 * high:.0f}]"
+    low, high = row.intervals[name]
+    return rf"{row.rates[name]:.1%} \[{100 * low:.0f}, {100 * high:.0f}]"
 
 
 class _Notes(logging.Handler):
@@ -111,15 +109,15 @@ def bar(title: str) -> Iterator[Report]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def curve(rows: Sequence[dict[str, Any]], best: int) -> None:
+def curve(rows: Sequence[MetricsRow], best: int) -> None:
     """Greedy pass@1 of every iteration as bars, on test where there is one."""
     split = headline_split(rows)
     table = Table(box=None, show_header=False, title=f"pass@1 on {split}", title_justify="left")
     for row in rows:
-        if row["split"] == split:
-            mark = "  best by validation" if row["iteration"] == best else ""
-            drawn = Bar(1.0, 0.0, row["pass@1"], width=28)
-            table.add_row(f"iteration {row['iteration']}", drawn, _share(row, "pass@1") + mark)
+        if row.split == split:
+            mark = "  best by validation" if row.iteration == best else ""
+            drawn = Bar(1.0, 0.0, row.rates["pass@1"], width=28)
+            table.add_row(f"iteration {row.iteration}", drawn, _share(row, "pass@1") + mark)
     console.print(table)
 
 
@@ -138,6 +136,14 @@ def begin_run(number: int, total: int, run: PlannedRun) -> None:
 def markdown(text: str) -> None:
     """Markdown, drawn."""
     console.print(Markdown(text))
+
+
+def figures(row: MetricsRow) -> dict[str, Any]:
+    """What a row has measured, for `metrics_table`."""
+    nothing = {name for name, value in row if value in ({}, None)}
+    return row.model_dump(
+        exclude={"iteration", "split", "model", "dataset", *nothing} - {"rates", "training"}
+    )
 
 
 def metrics_table(title: str, metrics: Mapping[str, Any]) -> None:

@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from rayboot.sandbox.sandbox import Sandbox
 
 SPEC_HELP = (
-    "NAME:PATH, NAME:hub or NAME:hub:OWNER/NAME[:CONFIG], with /SPLIT at the end; or quickstart. NAME is mbpp, "
-    "humaneval, mbxp, apps, humanevalpack, quixbugs, bigcodebench or jsonl (docs/benchmarks-data.md)."
+    "NAME:PATH, NAME:hub, NAME:hub:OWNER/NAME[:CONFIG] or quickstart, optionally followed by /SPLIT. NAME is "
+    "mbpp, humaneval, mbxp, apps, humanevalpack, quixbugs, bigcodebench or jsonl (docs/benchmarks-data.md)."
 )
 Spec = Annotated[str, typer.Argument(help=SPEC_HELP)]
 SpecOption = Annotated[str, typer.Option(help=SPEC_HELP)]
 Overrides = Annotated[list[str] | None, typer.Argument(help="Recipe options, such as training.lr=1e-5.")]
 Timeout = Annotated[
-    float, typer.Option(help="Seconds for one program; waiting for busy processors does not count.")
+    float, typer.Option(help="Seconds for one program; time spent waiting for a busy CPU does not count.")
 ]
-Workers = Annotated[int, typer.Option(help="Programs that run at once; 0: one for each CPU.")]
-Weak = Annotated[bool, typer.Option("--allow-weak", help="Run even where the sandbox is weak (tier C).")]
+Workers = Annotated[int, typer.Option(help="Number of programs that run at once; 0: one per CPU.")]
+Weak = Annotated[bool, typer.Option("--allow-weak", help="Run even with weak isolation (tier C).")]
 Preload = Annotated[
     list[str] | None,
-    typer.Option(help="A module that programs may import beside the standard library; repeatable."),
+    typer.Option(help="Module outside the standard library that programs may import; repeatable."),
 ]
 
 

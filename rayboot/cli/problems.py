@@ -9,13 +9,16 @@ import typer
 from rayboot.cli.options import Preload, Spec, Timeout, Weak, Workers, opened_sandbox
 from rayboot.errors import UserError
 
-problems_app = typer.Typer(no_args_is_help=True, help="Look at problems, or check their references.")
+problems_app = typer.Typer(no_args_is_help=True, help="Show problems, or check their references.")
 
 
 @problems_app.command()
 def show(
     dataset: Spec,
-    id: Annotated[str | None, typer.Argument(help="Which problem; the first by default.")] = None,
+    id: Annotated[
+        str | None,
+        typer.Argument(help="Id of the problem, such as MBPP/11 or 11. Default: the first problem."),
+    ] = None,
 ) -> None:
     """Print one problem as JSON, in the schema of docs/problems.md."""
     from rayboot.problems import load_problems
@@ -35,7 +38,7 @@ def check(
     allow_weak: Weak = False,
     preload: Preload = None,
 ) -> None:
-    """Validate every problem, run its references against its tests, and find the problems that a stub solves."""
+    """Validate every problem, run the references against the tests, and list the problems that a stub solves."""
     from rayboot.cli import display
     from rayboot.problems import load_examples, load_problems
     from rayboot.runs.check import check_references, unfit_problems

@@ -16,15 +16,17 @@ from rayboot.attempts import Attempt
 from rayboot.curation import Overview, normalised
 from rayboot.problems.types import Language
 
-replay_app = typer.Typer(no_args_is_help=True, help="Look into a run's replay buffer.")
+replay_app = typer.Typer(no_args_is_help=True, help="Inspect the replay buffer of a run.")
 
 
 @replay_app.command("show")
 def show_replay(
-    run: Annotated[str, typer.Argument(help="Run directory, or its URI.")],
-    problem: Annotated[str | None, typer.Option(help="Print this problem's verified programs.")] = None,
+    run: Annotated[str, typer.Argument(help="Run directory or URI.")],
+    problem: Annotated[
+        str | None, typer.Option(help="Id of a problem: print the verified programs for it.")
+    ] = None,
 ) -> None:
-    """Say what the replay buffer of a run holds: the verified programs of its rollouts."""
+    """Show the replay buffer of a run: the verified programs of all rollouts."""
     from rayboot.cli import display
     from rayboot.curation import buffer_overview, problem_programs
 

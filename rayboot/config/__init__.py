@@ -1,4 +1,4 @@
-"""Recipes: pydantic models of everything that a run can be told. Imports neither Ray nor torch."""
+"""Recipes: pydantic models of all options of a run. Imports neither Ray nor torch."""
 
 from rayboot.config.experiment import Experiment, PlannedRun, load_experiment, plan_runs
 from rayboot.config.generation import GenerationConfig, OpenAIConfig, VllmConfig

@@ -1,4 +1,4 @@
-"""An experiment: one recipe in several arms, each with the same seeds."""
+"""Experiments: one recipe in N arms, each arm with the same seeds."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 
 class Experiment(Section):
-    """A grid of runs: every arm with every seed."""
+    """Grid of runs: every arm with every seed."""
 
     name: Name
-    """Name of the folder, below the recipe's `runs`, that holds the runs and the results."""
+    """Name of the folder below the recipe's `runs` that holds the runs and the results."""
     recipe: str
-    """A recipe file, relative to this one, or the name of a packaged recipe."""
+    """Path of a recipe, relative to the experiment's file, or name of a packaged recipe."""
     arms: dict[Name, tuple[str, ...]] = Field(min_length=1)
-    """By name, the overrides of the recipe that make an arm, such as `algorithm.start=previous`."""
+    """Arms by name; each is a list of recipe overrides, such as `algorithm.start=previous`."""
     seeds: tuple[int, ...] = Field(min_length=1)
-    """Every arm runs with each of them, so that arms can be compared seed by seed."""
+    """Seeds of every arm. Arms are compared seed by seed."""
     baseline: str = ""
-    """The arm that the others are compared with; the first by default."""
+    """Name of the arm that the others are compared with; the first arm if empty."""
 
     @model_validator(mode="after")
     def _compares_what_there_is(self) -> Experiment:
         if self.baseline and self.baseline not in self.arms:
-            raise ValueError(f"baseline {self.baseline!r} is no arm; the arms are {', '.join(self.arms)}")
+            raise ValueError(f"baseline {self.baseline!r} is not an arm; the arms are {', '.join(self.arms)}")
         if len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds {list(self.seeds)}: each must be there once")
+            raise ValueError(f"seeds {list(self.seeds)} must be distinct")
         return self
 
     @property
     def compared_with(self) -> str:
-        """The baseline's name."""
+        """Name of the baseline arm."""
         return self.baseline or next(iter(self.arms))
 
 
 class PlannedRun(Section):
-    """One cell of the grid."""
+    """One run of the grid."""
 
     arm: str
     seed: int
@@ -68,18 +68,20 @@ def load_experiment(path: str | Path) -> Experiment:
 
 
 def plan_runs(experiment: Experiment, recipe: Path, overrides: Sequence[str] = ()) -> list[PlannedRun]:
-    """The runs, all arms of a seed after one another: what disturbs the machine for a while then disturbs them alike.
+    """Return the runs, ordered by seed, then by arm: a temporary disturbance of the machine then affects all arms.
 
     Args:
-        recipe: The recipe's file.
-        overrides: For all runs; an arm's own come after them.
+        recipe: Path of the recipe.
+        overrides: Overrides of all runs; those of an arm are applied after them.
 
     Raises:
-        UserError: An override is wrong, or sets what the experiment decides.
+        UserError: An override is invalid, or sets `name` or `seed`.
     """
     for override in overrides:
         if override.partition("=")[0] in ("name", "seed"):
-            raise UserError(f"{override}: an experiment names and seeds its runs itself")
+            raise UserError(
+                f"{override}: the experiment sets name and seed of every run; remove this override"
+            )
     runs = load_recipe(recipe, overrides).runs
     runs, mark, options = runs.partition("?") if "://" in runs else (runs, "", "")
     runs = f"{runs.rstrip('/')}/{experiment.name}{mark}{options}"

@@ -1,4 +1,4 @@
-"""The section of a recipe about the engines that write completions."""
+"""Recipe section `generation`: the engines that write completions."""
 
 from __future__ import annotations
 
@@ -14,112 +14,114 @@ class VllmConfig(Section):
     """Options of the `vllm` engine."""
 
     tensor_parallel: int = Field(default=1, ge=1)
-    """GPUs of one node that share each copy of the model; `gpus` must be the same number. Without GPUs: processes that
-    share it."""
+    """GPUs of one node that share each copy of the model; `gpus` must be equal, or a fraction if this is 1. With
+    `gpus: 0`: processes that share each copy."""
     max_model_len: int | None = Field(default=None, ge=16)
-    """Longest prompt and completion together; null: what the model allows."""
+    """Maximum number of tokens of prompt and completion together; null: the maximum of the model."""
     gpu_memory_utilization: float = Field(default=0.9, gt=0.0, le=1.0)
-    """Part of a GPU's memory for weights and cache."""
+    """Fraction of a GPU's memory for weights and key-value cache."""
     cpu_cache_gib: float = Field(default=1.0, gt=0.0)
-    """GiB of key-value cache on a machine without GPUs."""
+    """GiB of key-value cache on a machine without GPUs, rounded up."""
     enforce_eager: bool | None = None
-    """No CUDA graphs and no compilation: a faster start, slower steps. null: on a CPU only."""
+    """Disable CUDA graphs and compilation: faster start, slower steps. null: true on a CPU, false on a GPU."""
     prefix_caching: bool = True
-    """Compute the prompts' common beginnings, as few-shot examples, once."""
-    max_lora_rank: int | None = Field(default=None, ge=1)
-    """Take adapters of up to this rank as new weights; null: whole checkpoints."""
+    """Compute prefixes that prompts share, such as few-shot examples, once."""
+    max_lora_rank: int | None = Field(default=None, ge=1, le=512)
+    """Maximum rank of the adapters to load as new weights; null: load whole checkpoints."""
     sleep: bool = False
-    """Give the GPU's memory back while a refit runs on it: each GPU is then divided between a replica and a training
+    """Release GPU memory while a refit runs on the same GPU. Each GPU must be divided between a replica and a training
     worker, such as `gpus: 0.75` and `training.gpus_per_worker: 0.25`."""
     request_timeout: float | None = Field(default=None, gt=0.0)
-    """Seconds after which a request is aborted: its completions then have the finish reason `abort`."""
+    """Seconds until a request is aborted; completions then have the finish reason `abort`. null: never."""
 
 
 class OpenAIConfig(Section):
-    """Options of the `openai` engine: any server that speaks the OpenAI API."""
+    """Options of the `openai` engine, for any server with the OpenAI API."""
 
     base_url: str
-    """Where the API is, such as `http://127.0.0.1:8000/v1`."""
+    """URL of the API, such as `http://127.0.0.1:8000/v1`."""
     model: str
     """Name of the model on the server."""
     api: Literal["completions", "chat"] = "chat"
-    """`chat` sends the prompt as a user's message; `completions` as text to go on with, as policies are prompted."""
+    """`chat` sends the prompt as a user message; `completions` as text to continue, as the policy is prompted."""
     api_key_env: str = "OPENAI_API_KEY"
-    """Environment variable that holds the key. The key itself is never part of a recipe or a run."""
+    """Environment variable with the API key. The key is never stored in a recipe or a run."""
     chat_token_limit: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
-    """What the chat API calls the limit on a completion's tokens; some servers know only the old name."""
+    """Chat API parameter that limits completion tokens; some servers accept only the old name, `max_tokens`."""
     max_concurrency: int = Field(default=32, ge=1)
-    """Requests of each replica under way at once."""
+    """Maximum number of requests in flight per replica."""
     requests_per_minute: int | None = Field(default=None, ge=1)
-    """Requests of each replica begun in a minute at most, repetitions included. They are evenly spaced."""
+    """Maximum number of requests per minute and replica, retries included; they are evenly spaced. null: no limit."""
     timeout: float = Field(default=120.0, gt=0.0)
-    """Seconds for one request."""
+    """Timeout of one request, in seconds; each retry has the same."""
     max_retries: int = Field(default=6, ge=0)
-    """Times that a request is repeated after a rate limit, a server's error or a lost connection, after pauses that
-    grow."""
+    """Maximum number of retries of a request, with growing pauses, after a rate limit, a server error or a lost
+    connection."""
     input_price: float = Field(default=0.0, ge=0.0)
-    """Price of a million prompt tokens, in any currency."""
+    """Price per million prompt tokens, in any currency."""
     output_price: float = Field(default=0.0, ge=0.0)
-    """Price of a million completion tokens."""
+    """Price per million completion tokens, in the same currency."""
 
     @model_validator(mode="after")
     def _holds_no_secret(self) -> OpenAIConfig:
-        # A message of this validator quotes nothing: what is wrong may be the key itself.
+        # Messages of this validator quote no value: an invalid value may be the key.
         if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#@]*)?", self.base_url):
             raise ValueError(
-                "base_url must be like http://127.0.0.1:8000/v1, without user, password or query: a key belongs "
+                "base_url must be like http://127.0.0.1:8000/v1, without user, password or query: the key belongs "
                 "in the environment variable that api_key_env names"
             )
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.api_key_env):
-            raise ValueError("api_key_env must be the name of an environment variable, never the key itself")
+            raise ValueError("api_key_env must be the name of an environment variable, not the key")
         return self
 
 
 class GenerationConfig(Section):
-    """The pool of generation replicas."""
+    """Pool of generation replicas."""
 
     engine: Literal["transformers", "vllm", "openai", "recorded"] = "transformers"
-    """`transformers` and `vllm` run the model; `openai` asks a server; `recorded` replays completions from a file."""
+    """`transformers` and `vllm` run the model, `openai` calls a server, `recorded` replays completions from a file."""
     replicas: int = Field(default=1, ge=1)
-    """Ray actors, each with one copy of the model."""
+    """Number of Ray actors, each with one copy of the model."""
     cpus: float = Field(default=1.0, ge=0.0)
-    """CPUs that each replica asks of Ray; also its number of threads, rounded up."""
+    """CPUs that each replica requests from Ray; rounded up, also the number of threads per replica."""
     gpus: float = Field(default=0.0, ge=0.0)
-    """GPUs that each replica asks of Ray."""
+    """GPUs that each replica requests from Ray."""
     batch_size: int = Field(default=32, ge=1)
-    """Sequences that a replica generates at once."""
+    """Maximum number of sequences that a replica generates at once."""
     dtype: Literal["auto", "float64", "float32", "bfloat16", "float16"] = "auto"
-    """Arithmetic of generation. `auto`: the checkpoint's on a GPU, float32 on a CPU. With float64 a completion
-    does not depend on what shares its batch: reruns write the same attempts to the letter."""
+    """Data type of generation. `auto`: that of the checkpoint on a GPU, float32 on a CPU. With float64 a completion
+    does not depend on the other sequences of the batch: reruns produce identical attempts."""
     vllm: VllmConfig = VllmConfig()
     openai: OpenAIConfig | None = None
-    """What the `openai` engine asks, and how."""
+    """Server and options of the `openai` engine."""
     recording: str | None = None
     """JSONL file that the `recorded` engine replays."""
     latency: float = Field(default=0.0, ge=0.0)
-    """Seconds that the `recorded` engine takes for a completion, on average."""
+    """Mean seconds per completion of the `recorded` engine."""
     latency_spread: float = Field(default=0.0, ge=0.0)
-    """How much those seconds differ: the standard deviation of their logarithm. 0: not at all."""
+    """Standard deviation of the logarithm of these seconds; 0: every completion takes `latency`."""
 
     @model_validator(mode="after")
     def _options_belong_to_the_engine(self) -> GenerationConfig:
         if (self.engine == "recorded") != (self.recording is not None):
-            raise ValueError("recording goes with engine: recorded, and is required there")
+            raise ValueError("recording must be set with engine: recorded, and only then")
         if self.latency and self.engine != "recorded":
-            raise ValueError("latency goes with engine: recorded")
+            raise ValueError("latency needs engine: recorded")
         if self.latency_spread and not self.latency:
-            raise ValueError("latency_spread goes with latency, which it spreads")
+            raise ValueError("latency_spread needs latency above 0")
         if (self.engine == "openai") != (self.openai is not None):
-            raise ValueError("openai goes with engine: openai, and is required there")
+            raise ValueError("openai must be set with engine: openai, and only then")
         if self.engine != "vllm" and self.vllm != VllmConfig():
-            raise ValueError("vllm goes with engine: vllm")
+            raise ValueError("vllm needs engine: vllm")
         return self
 
     @model_validator(mode="after")
     def _vllm_can_do_it(self) -> GenerationConfig:
         if self.engine == "vllm":
             if self.dtype == "float64":
-                raise ValueError("engine: vllm has no float64; use float32, bfloat16, float16 or auto")
+                raise ValueError(
+                    "engine: vllm does not support float64; use float32, bfloat16, float16 or auto"
+                )
             parallel = self.vllm.tensor_parallel
             if self.gpus not in (0, parallel) and max(self.gpus, parallel) > 1:
                 raise ValueError(f"gpus = {self.gpus:g} and vllm.tensor_parallel = {parallel} must be equal")

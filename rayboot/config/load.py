@@ -1,4 +1,4 @@
-"""Read a recipe from YAML, with overrides from the command line and errors that name the key."""
+"""Read a recipe from YAML and command-line overrides, with errors that name the key."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from rayboot.config.recipe import Recipe
 from rayboot.errors import UserError
 
 MOVED = {
-    "mode": "unknown key; write algorithm: {type: drboot, feedback: full} or simple, or none for mode plain; or "
-    "algorithm: {type: finetune}",
+    "mode": "unknown key; write algorithm: {type: drboot, feedback: full}, or feedback simple, or none for mode plain; "
+    "or algorithm: {type: finetune}",
     "iterations": "unknown key; write algorithm.iterations",
     "training.from": "unknown key; write algorithm.start",
 }
-"""Options of earlier versions: how they are written now."""
+"""Options of earlier versions, with their replacements."""
 
 
 def upgraded(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A recipe that an earlier version has left in a run directory, with `mode` and the like in section `algorithm`."""
+    """Convert the recipe of a run by an earlier version: move `mode` and related keys to section `algorithm`."""
     if "mode" not in recipe:
         return recipe
     training = dict(recipe.get("training", {}))
@@ -45,7 +45,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
     Raises:
         UserError: The file cannot be read, is not a YAML mapping, or breaks the schema; the message names the
-            file, each wrong key and, for an unknown key, the nearest valid one. Or the engine is one for
+            file, each wrong key and, for an unknown key, the nearest valid one. Or the engine supports
             evaluation alone.
     """
     recipe = recipe_from(
@@ -56,7 +56,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def recipe_from(data: dict[str, Any], overrides: Sequence[str], where: str) -> Recipe:
-    """Make a recipe of parsed YAML and overrides; `where` says in an error where the data comes from.
+    """Build a recipe from parsed YAML and overrides; errors name `where`, the source of the data.
 
     Raises:
         UserError: As `load_recipe`.
@@ -71,12 +71,12 @@ def recipe_from(data: dict[str, Any], overrides: Sequence[str], where: str) -> R
 
 
 def recipe_yaml(recipe: Recipe) -> str:
-    """The resolved recipe, every default spelled out, as YAML that `load_recipe` reads back."""
+    """Return the resolved recipe, defaults included, as YAML that `load_recipe` reads back."""
     return yaml.safe_dump(recipe.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
 
 
 def read_mapping(path: Path, what: str, keys: str) -> dict[str, Any]:
-    """A YAML file's mapping. What it should be and its main keys are for the messages.
+    """Read the mapping in a YAML file; errors describe it by `what` and the main `keys`.
 
     Raises:
         UserError: The file cannot be read, or is not a YAML mapping.
@@ -88,20 +88,18 @@ def read_mapping(path: Path, what: str, keys: str) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(data, dict):
-        raise UserError(f"{path}: a YAML mapping was expected, with keys such as {keys}")
+        raise UserError(f"{path}: expected a YAML mapping with keys such as {keys}")
     return data
 
 
 class _KeysOnce(yaml.SafeLoader):
-    """Refuses a mapping that has a key twice: YAML does not allow it, and PyYAML would take the last value."""
+    """Loader that rejects duplicate keys: YAML forbids them, and PyYAML keeps the last value."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {key.value} is there twice", problem_mark=key.start_mark
-                )
+                raise yaml.MarkedYAMLError(problem=f"duplicate key {key.value}", problem_mark=key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -125,11 +123,11 @@ def _apply_override(data: dict[str, Any], override: str) -> None:
 
 
 def explain(error: ValidationError, schema: type[BaseModel]) -> Iterator[str]:
-    """What breaks the schema, a line each, that names the key."""
+    """Yield one line per violation of the schema; each names the key."""
     for issue in error.errors(include_url=False):
         location = issue["loc"]
         if location[:1] == ("algorithm",):
-            location = (location[0], *location[2:])  # behind it stands the algorithm's type
+            location = (location[0], *location[2:])  # the part after it is the algorithm's type
         key = ".".join(str(part) for part in location)
         if issue["type"] == "extra_forbidden":
             near = _nearest(location, schema)
@@ -138,7 +136,7 @@ def explain(error: ValidationError, schema: type[BaseModel]) -> Iterator[str]:
             context = issue["ctx"]
             yield f"{key}.type: Input should be one of {context['expected_tags']} (given: {context['tag']!r})"
         elif issue["type"] == "missing":
-            yield f"{key}: required, but not given"
+            yield f"{key}: required key is missing"
         else:
             message = issue["msg"].removeprefix("Value error, ")
             scalar = isinstance(issue["input"], str | int | float | bool | None)
@@ -147,7 +145,7 @@ def explain(error: ValidationError, schema: type[BaseModel]) -> Iterator[str]:
 
 
 def _nearest(location: tuple[int | str, ...], schema: type[BaseModel]) -> str | None:
-    """The valid key most like the unknown one: in its own section first, then anywhere in the file."""
+    """Return the valid key closest to the unknown one: first in the same section, then anywhere in the file."""
     *sections, unknown = (str(part) for part in location)
     valid = dict(_valid_keys(schema))
     here = ".".join(sections)
@@ -170,6 +168,6 @@ def _valid_keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str,
 
 
 def sections_of(field: FieldInfo) -> list[type[BaseModel]]:
-    """The sections of which a field holds one, or may."""
+    """Return the section classes among the types of a field."""
     kinds = [getattr(kind, "__origin__", kind) for kind in (field.annotation, *get_args(field.annotation))]
     return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]

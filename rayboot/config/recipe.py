@@ -1,4 +1,4 @@
-"""A recipe: one YAML file that says a whole run."""
+"""A recipe: one YAML file that specifies a complete run."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
 class Recipe(Section):
-    """Everything that decides a run."""
+    """All options of a run."""
 
     name: str = Field(pattern=NAME_PATTERN)
     """Name of the run's directory under `runs`."""
     runs: str = "runs"
-    """Folder, or URI such as `s3://bucket/runs`, that holds the run directories. On a cluster all nodes must see it."""
+    """Folder, or URI such as `s3://bucket/runs`, of the run directories. All nodes of a cluster need access to it."""
     seed: int = Field(default=0, ge=0)
     algorithm: AnyAlgorithm = DrBoot()
-    """The loop over stages, with its options."""
+    """Loop over stages, with its options."""
     problems: ProblemsConfig
     policy: PolicyConfig
     prompts: PromptsConfig = PromptsConfig()
@@ -57,7 +57,7 @@ class Recipe(Section):
         lora, most = self.training.lora, self.generation.vllm.max_lora_rank
         if self.generation.engine == "vllm" and lora is not None and (most is None or most < lora.rank):
             raise ValueError(
-                f"training.lora makes adapters of rank {lora.rank}: "
+                f"training.lora trains adapters of rank {lora.rank}: "
                 f"set generation.vllm.max_lora_rank to {lora.rank} or more"
             )
         return self
@@ -70,17 +70,17 @@ class Recipe(Section):
         shares = (engines.gpus, workers.gpus_per_worker)
         if min(shares) == 0 or round(sum(shares), 4) != 1:
             raise ValueError(
-                "generation.vllm.sleep is for GPUs that engines share with the refit: generation.gpus and "
-                "training.gpus_per_worker must make 1 together, such as 0.75 and 0.25"
+                "generation.vllm.sleep needs GPUs that engines share with the refit: generation.gpus and "
+                "training.gpus_per_worker must add up to 1, such as 0.75 and 0.25"
             )
         if engines.replicas > 1 and engines.gpus <= 0.5:
             raise ValueError(
-                f"generation.gpus {engines.gpus:g} would put two sleeping replicas on one GPU: set it above 0.5, and "
-                "training.gpus_per_worker to the rest"
+                f"generation.gpus {engines.gpus:g} would put two replicas on one GPU: set it above 0.5, and "
+                "training.gpus_per_worker to the remainder"
             )
         if workers.workers > engines.replicas:
             raise ValueError(
-                f"training.workers {workers.workers} is more than generation.replicas {engines.replicas}: with "
+                f"training.workers {workers.workers} exceeds generation.replicas {engines.replicas}: with "
                 "generation.vllm.sleep each worker shares the GPU of one replica"
             )
         return self
@@ -96,17 +96,17 @@ class Recipe(Section):
         return self
 
     def require_weights(self) -> None:
-        """Check that the engine takes the weights of a refit, as every run needs that is not a mere evaluation.
+        """Check that the engine can load the weights of a refit. Every run except an evaluation needs that.
 
         Raises:
-            UserError: It asks a server, whose weights are not the recipe's, or makes room for adapters in vain.
+            UserError: The engine is `openai`, or `max_lora_rank` is set without `training.lora`.
         """
         if self.training.lora is None and self.generation.vllm.max_lora_rank is not None:
             raise UserError(
-                "generation.vllm.max_lora_rank has no effect without adapters: set training.lora, or leave it out"
+                "generation.vllm.max_lora_rank has no effect without adapters: set training.lora, or remove it"
             )
         if self.generation.engine == "openai":
             raise UserError(
-                "generation.engine: openai cannot take the weights that a run trains: use transformers or vllm; "
-                "rayboot evaluate measures a policy that is served elsewhere"
+                "generation.engine: openai cannot load the weights that a run trains: use transformers or vllm; "
+                "rayboot evaluate can measure a model on a server"
             )

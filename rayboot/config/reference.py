@@ -1,4 +1,4 @@
-"""The reference of all recipe options, made from the models: `python -m rayboot.config.reference > docs/recipes.md`."""
+"""Reference of all recipe options, from the models: `python -m rayboot.config.reference > docs/recipes.md`."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from rayboot.config.recipe import Recipe
 
 HEAD = """# Recipes
 
-A recipe is one YAML file that says a whole run. Unknown keys, wrong types, combinations that make no sense and options
-that would have no effect are errors. `rayboot run RECIPE KEY=VALUE ...` overrides options, as in `training.lr=1e-5`;
-`--dry-run` prints the resolved recipe and what it asks of Ray.
+A recipe is one YAML file that specifies a complete run. Unknown keys, wrong types, contradictory options and options
+without effect are errors. `rayboot run RECIPE KEY=VALUE ...` overrides options, as in `training.lr=1e-5`; `--dry-run`
+prints the resolved recipe and the resources that it requests from Ray.
 
-This page is made from the models in `rayboot/config/`; required options have no default.
+This page is generated from the models in `rayboot/config/` and `rayboot/algorithms/`. Required options have no default.
 """
 
 
 def reference() -> str:
-    """The page as Markdown: a table for the top level and one for each section."""
+    """Return the page as Markdown: one table for the top level and one per section."""
     return "\n".join([HEAD, "## Top level\n", *_tables(Recipe, "")]) + "\n"
 
 
 def _tables(model: type[BaseModel], prefix: str) -> Iterator[str]:
-    """The model's own options, then those of the sections below it."""
+    """Yield the table of the model's own options, then those of the sections below it."""
     sections = {name: found for name, field in model.model_fields.items() if (found := sections_of(field))}
     yield from _table(model, skip=set(sections))
     for name, choices in sections.items():

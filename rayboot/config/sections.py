@@ -1,4 +1,4 @@
-"""Most sections of a recipe. The field docstrings are the reference of every option."""
+"""Most sections of a recipe. The field docstrings are the reference of the options."""
 
 from __future__ import annotations
 
@@ -10,66 +10,68 @@ from rayboot.values import Section
 
 
 class ProblemsConfig(Section):
-    """Where the problems come from. A SPEC is `NAME:PATH`, `NAME:hub` (the Hugging Face hub) or
-    `NAME:hub:OWNER/NAME[:CONFIG]`, with `/SPLIT` behind it where there are splits, or `quickstart`. NAME is `mbpp`,
-    `humaneval`, `mbxp`, `apps`, `humanevalpack`, `quixbugs`, `bigcodebench` or `jsonl`."""
+    """Sources of the problems. A SPEC is `NAME:PATH`, `NAME:hub` (the Hugging Face hub), `NAME:hub:OWNER/NAME[:CONFIG]`
+    or `quickstart`, optionally followed by `/SPLIT` to select one split. NAME is `mbpp`, `humaneval`, `mbxp`, `apps`,
+    `humanevalpack`, `quixbugs`, `bigcodebench` or `jsonl`."""
 
     train: str
-    """SPEC of the problems that the model samples and learns from."""
+    """SPEC of the training problems."""
     validation: str
-    """SPEC of the problems that choose the best iteration and stop a refit early."""
+    """SPEC of the problems that select the best iteration and stop a refit early."""
     test: str | None = None
-    """SPEC of the problems that are only ever measured."""
+    """SPEC of the problems that are used for measurement alone."""
     few_shot: str | None = None
-    """SPEC of the problems whose references are shown as examples, such as `mbpp:PATH/prompt`."""
+    """SPEC of the problems whose references are the few-shot examples, such as `mbpp:PATH/prompt`."""
     shots: int = Field(default=0, ge=0)
-    """How many few-shot examples a prompt begins with, as far as the token budget allows."""
+    """Number of few-shot examples at the start of a prompt; fewer where they exceed the token budget."""
     limit: int | None = Field(default=None, ge=1)
-    """Use only the first so many problems of each set; for trying things out."""
+    """Use only the first N problems of each set; for trial runs. null: use all."""
 
     @model_validator(mode="after")
     def _shots_have_a_source(self) -> ProblemsConfig:
         if self.shots and self.few_shot is None:
-            raise ValueError("shots needs few_shot: the SPEC of the problems to take the examples from")
+            raise ValueError("shots needs few_shot: the SPEC of the problems to use as few-shot examples")
         return self
 
 
 class PolicyConfig(Section):
-    """The model that improves itself."""
+    """Model to train, and the token limits of prompts and completions."""
 
     model: str
-    """Directory of a Hugging Face model with its tokenizer, a hub name, or `quickstart` for the packaged one."""
+    """Directory of a Hugging Face model and tokenizer, a hub name, or `quickstart` for the packaged model."""
     max_prompt_tokens: int = Field(default=512, ge=16)
-    """Longest prompt. The statement is never cut: a problem that does not fit is skipped and counted."""
+    """Maximum number of tokens of a prompt. Statements are never cut: a problem that does not fit is skipped and
+    counted."""
     max_completion_tokens: int = Field(default=512, ge=1)
-    """Longest completion, in generation and in training."""
+    """Maximum number of tokens of a completion, in generation and in training."""
 
 
 class RolloutConfig(Section):
-    """How training problems are sampled and repaired."""
+    """Sampling and repair of training problems."""
 
     samples: int = Field(default=1, ge=1)
-    """First attempts for each problem (n)."""
+    """First attempts per problem (n)."""
     temperature: float = Field(default=0.0, ge=0.0)
-    """0 is greedy, as in the paper."""
+    """Sampling temperature. 0 is greedy, as in the paper."""
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
     num_beams: int = Field(default=1, ge=1)
-    """More than 1: beam search; needs temperature 0 and one sample."""
+    """Number of beams. Beam search (above 1) needs `temperature: 0` and `samples: 1`."""
     repair_rounds: int = Field(default=1, ge=0)
-    """Repairs of a failing attempt; round r repairs the program of round r - 1. With
-    `algorithm.feedback: none` there are none."""
+    """Maximum number of repairs after a failing first attempt; round r repairs the program of round r - 1. With
+    `algorithm.feedback: none` nothing is repaired."""
     repair: Literal["fixed", "adaptive"] = "fixed"
-    """`fixed`: all samples at once, and every failing one is repaired. `adaptive`: one attempt after another until one
-    passes; a bandit that learns from the iteration before decides whether to sample again, to repair or to stop, and
-    `samples` and `repair_rounds` are the most."""
+    """`fixed`: draw all samples at once, and repair every failing one. `adaptive`: make one attempt after another until
+    one passes. A bandit, trained on the previous iteration, decides whether to sample again, repair or stop; `samples`
+    and `repair_rounds` are upper limits."""
     max_problem_tokens: int | None = Field(default=None, ge=1)
-    """Tokens, prompts included, that one problem is expected to cost at most; goes with `repair: adaptive`."""
+    """Maximum expected tokens per problem, prompts included; needs `repair: adaptive`. null: no limit."""
     min_yield: float | None = Field(default=None, gt=0.0)
-    """A problem is given up when fewer passing programs are expected for 1,000 tokens; goes with `repair: adaptive`."""
+    """Minimum expected passing programs per 1,000 tokens: a problem below it is given up. Needs `repair: adaptive`.
+    null: no limit."""
     workers: int = Field(default=1, ge=1)
-    """Ray Data actors that carry problems from sampling to their last repair."""
+    """Number of Ray Data actors; each takes problems from the first sample to the last repair."""
     problems_in_flight: int = Field(default=128, ge=1)
-    """Problems that one worker has under way at once."""
+    """Maximum number of problems in flight per worker."""
 
     @model_validator(mode="after")
     def _draws_that_differ(self) -> RolloutConfig:
@@ -80,68 +82,72 @@ class RolloutConfig(Section):
     def _limits_have_an_effect(self) -> RolloutConfig:
         for option in ("max_problem_tokens", "min_yield"):
             if self.repair == "fixed" and getattr(self, option) is not None:
-                raise ValueError(f"{option} goes with repair: adaptive")
+                raise ValueError(f"{option} needs repair: adaptive")
         return self
 
 
 class SandboxConfig(Section):
-    """The pool of sandboxed execution actors."""
+    """Pool of sandboxed execution actors."""
 
     executors: int = Field(default=1, ge=1)
-    """Ray actors."""
+    """Number of Ray actors that run programs."""
     cpus: float = Field(default=1.0, gt=0.0)
-    """CPUs that each executor asks of Ray; it keeps one fork server for each, rounded up."""
+    """CPUs that each executor requests from Ray; rounded up, also the number of fork servers per executor."""
     timeout: float = Field(default=10.0, gt=0.0)
-    """Seconds for one program with all its tests; waiting for busy processors does not count."""
+    """Seconds for one program with all its tests; time spent waiting for a busy CPU does not count."""
     memory_mb: int = Field(default=1024, ge=64)
-    """MiB that one program may use."""
+    """Memory limit of one program, in MiB."""
     allow_weak: bool = False
-    """Run even where neither namespaces nor Landlock and seccomp are to be had (tier C)."""
+    """Run even where neither namespaces nor Landlock and seccomp are available (tier C)."""
     preload: tuple[str, ...] = ()
-    """Modules beside the standard library that Python programs and tests may import, such as `numpy`."""
+    """Modules outside the standard library that Python programs and tests may import, such as `numpy`."""
     runtime: Literal["native", "runsc"] = "native"
-    """`runsc` runs programs in gVisor containers: some 15 times slower, and with a kernel of their own."""
+    """`native` runs programs on the machine's kernel. `runsc` runs programs in gVisor containers, with a kernel of
+    their own: about 15 times slower."""
 
 
 class ReplayConfig(Section):
-    """Verified programs of earlier iterations, each once, beside this iteration's. Without this section, or with null,
-    nothing is replayed; with `{}` all."""
+    """Replay of verified programs of earlier iterations, each once, in addition to those of this iteration. Without
+    this section, or with null, nothing is replayed; with `{}` everything is."""
 
     strategy: Literal["all", "uniform", "recency", "hardest"] = "all"
-    """What is replayed when `size` does not let all: a `uniform` draw, the newest first (`recency`), or those of the
-    problems least solved in all iterations so far (`hardest`)."""
+    """Selection of `size` examples: a `uniform` draw, the newest first (`recency`), or first those of the problems with
+    the lowest solve rate over all iterations so far (`hardest`). `all`: no selection."""
     size: int | None = Field(default=None, ge=1)
-    """Replayed examples of one training set at most; null goes with strategy `all`."""
+    """Maximum number of replayed examples per training set; null if and only if the strategy is `all`."""
     max_per_problem: int | None = Field(default=None, ge=1)
-    """Replayed examples of one problem at most, newest first."""
+    """Maximum number of replayed examples per problem, newest first; null: no limit."""
 
     @model_validator(mode="after")
     def _a_choice_needs_a_bound(self) -> ReplayConfig:
         if self.strategy == "all" and self.size is not None:
             raise ValueError(
-                "size goes with strategy: uniform, recency or hardest, which say what to leave out"
+                "size needs strategy: uniform, recency or hardest, which selects the examples to keep"
             )
         if self.strategy != "all" and self.size is None:
-            raise ValueError(f"strategy: {self.strategy} needs size: without a bound all is replayed")
+            raise ValueError(f"strategy: {self.strategy} needs size: without a limit everything is replayed")
         return self
 
 
 class CurationConfig(Section):
-    """Which attempts become training examples."""
+    """Selection of the training examples."""
 
     reference_fallback: bool = True
-    """Teach the reference on the last prompt of a problem that was never solved."""
+    """Train on the reference, with the last prompt, where no attempt of the iteration solves the problem."""
     max_reference_share: float | None = Field(default=None, gt=0.0, lt=1.0)
-    """Share of a training set that references may have; a random draw of them is kept."""
+    """Maximum fraction of references in a training set; a random draw of them is kept. null: no limit."""
     reinforce_first_prompt: bool = False
-    """Teach a passing repair on the first prompt too."""
+    """Train on a passing repair with the first prompt, too."""
     replay: ReplayConfig | None = None
-    """Learn from verified programs of earlier iterations, too; null: from this iteration's alone."""
+    """Train on verified programs of earlier iterations, too; null: on those of this iteration alone."""
+    learn: Literal["program", "answer"] = "program"
+    """`program`: train on the verified program, in the form that the prompt asks for. `answer`: train on the completion
+    as the model wrote it, explanations included; on the program where the completion was cut off at the token limit."""
     max_per_problem: int | None = Field(default=None, ge=1)
-    """Examples of one problem at most, newest first."""
+    """Maximum number of examples per problem, newest first; null: no limit."""
     decontaminate: int | None = Field(default=None, ge=1)
-    """Leave out training problems that share so many words in a row, such as 13, with the statement of a validation
-    or test problem; a statement with fewer words counts as a whole. null: leave out none."""
+    """N, such as 13: leave out training problems whose statement shares N consecutive words with that of a validation
+    or test problem. A statement with fewer words is compared as a whole. null: leave out none."""
 
     @model_validator(mode="after")
     def _bounds_have_an_effect(self) -> CurationConfig:
@@ -153,34 +159,37 @@ class CurationConfig(Section):
         if self.max_per_problem is not None and replayed is not None and replayed >= self.max_per_problem:
             raise ValueError(
                 f"replay.max_per_problem = {replayed} has no effect: max_per_problem = {self.max_per_problem} "
-                "bounds replayed examples too"
+                "limits replayed examples, too"
             )
         return self
 
 
 class EvaluationConfig(Section):
-    """How validation and test problems are measured after each refit."""
+    """Measurement of validation and test problems, before the first refit and after each."""
 
     samples: int = Field(default=1, ge=1)
-    """First attempts for each problem (n)."""
+    """First attempts per problem (n)."""
     temperature: float = Field(default=0.0, ge=0.0)
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
     repair_rounds: int = Field(default=1, ge=0)
-    """Repairs of a failing attempt; told as much as in training, `simple` where nothing is repaired there."""
+    """Maximum number of repairs after a failing first attempt, with the feedback of training; `simple` feedback where
+    training repairs nothing."""
     k: tuple[int, ...] = Field(default=(1,), min_length=1)
-    """pass@k and repair@k are reported for each k; none larger than `samples`."""
+    """Values of k for pass@k and repair@k: 1, and others up to `samples`."""
     num_beams: int = Field(default=1, ge=1)
 
     @model_validator(mode="after")
     def _k_fits_samples(self) -> EvaluationConfig:
         _check_draws(self.samples, self.temperature, self.num_beams)
         if 1 not in self.k or min(self.k) < 1 or max(self.k) > self.samples:
-            raise ValueError(f"k must hold 1 and nothing outside 1..samples = {self.samples}; got {self.k}")
+            raise ValueError(
+                f"k must contain 1 and no value outside 1..samples = {self.samples}; got {self.k}"
+            )
         return self
 
 
 def _check_draws(samples: int, temperature: float, num_beams: int) -> None:
     if samples > 1 and temperature == 0:
-        raise ValueError(f"samples = {samples} needs a temperature above 0: greedy samples are all the same")
+        raise ValueError(f"samples = {samples} needs a temperature above 0: greedy samples are identical")
     if num_beams > 1 and (temperature > 0 or samples > 1):
         raise ValueError("num_beams > 1 needs temperature 0 and samples 1")

@@ -21,6 +21,7 @@ from rayboot.config import CurationConfig
 from rayboot.curation.buffer import ReplayBuffer
 from rayboot.curation.curate import SCHEMA, Curated, TrainingExample, curate_problem, reference_example
 from rayboot.curation.sampling import RANK_SCHEMA, Cut, Sampler
+from rayboot.pools.executor import ProblemTable
 from rayboot.problems import Problem
 from rayboot.rollout import PromptSource
 from rayboot.storage import Storage
@@ -69,8 +70,7 @@ class CurationJob:
     seed: int
     options: CurationConfig
     prompts: PromptSource
-    problems: Any
-    """ObjectRef of a mapping from id to `Problem`."""
+    problem_table: ProblemTable
     storage: Storage
     folder: str
     """Below `storage`; what an interrupted run has left there is removed."""
@@ -98,13 +98,13 @@ class Candidates(NamedTuple):
 
 def make_candidates(job: CurationJob, ids: Sequence[str], files: Sequence[str]) -> Candidates:
     """Curate the attempts on these problems, which are in these files; rows are in the order of ids."""
-    known: Mapping[str, Problem] = ray.get(job.problems)
+    problems: Mapping[str, Problem] = ray.get(job.problem_table)
     buffer = ReplayBuffer(job.storage, files)
     attempts = _attempts(job, buffer, ids)
     examples: list[TrainingExample] = []
     dropped: Counter[str] = Counter()
     for id in ids:
-        curated = _curated(job, known[id], attempts[id])
+        curated = _curated(job, problems[id], attempts[id])
         dropped += curated.dropped
         if id in job.contaminated:
             dropped["contaminated"] += len(curated.examples)
@@ -179,14 +179,14 @@ def build_training_set(
 def build_reference_set(
     ids: Sequence[str],
     iteration: int,
-    problems: Any,
+    problem_table: ProblemTable,
     prompts: PromptSource,
     storage: Storage,
     folder: str,
     progress: Progress = lambda done, total: None,
 ) -> Counts:
     """Write the references of the problems on their first prompts, as for validation."""
-    job = CurationJob(iteration, 0, CurationConfig(), prompts, problems, storage, folder)
+    job = CurationJob(iteration, 0, CurationConfig(), prompts, problem_table, storage, folder)
     return build_training_set(ids, job, progress)
 
 

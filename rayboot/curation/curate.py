@@ -142,6 +142,7 @@ def _replayed(
 def _verified(
     problem: Problem, attempt: Attempt, options: CurationConfig, prompts: PromptBuilder
 ) -> Iterable[TrainingExample]:
+    as_written = options.learn == "answer" and attempt.finish_reason == "stop"
     example = TrainingExample(
         problem_id=problem.id,
         kind="repair" if attempt.round else "solution",
@@ -149,7 +150,7 @@ def _verified(
         sample=attempt.sample,
         round=attempt.round,
         prompt=attempt.prompt,
-        completion=prompts.target(problem, attempt.program),
+        completion=attempt.completion if as_written else prompts.target(problem, attempt.program),
     )
     yield example
     if attempt.round and options.reinforce_first_prompt and (first := prompts.first(problem)) is not None:

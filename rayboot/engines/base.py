@@ -80,6 +80,8 @@ class SamplingParams(Frozen):
     """More than 1: beam search, with temperature 0 and one sample."""
     stop: tuple[str, ...] = ()
     """Texts that end a completion; they are not part of it."""
+    logprobs: bool = False
+    """Return each sampled token's log-probability; not with beams."""
 
 
 class GenerationRequest(Frozen):
@@ -99,6 +101,10 @@ class Completion(Frozen):
     tokens: int
     """Tokens that the model generated, the end-of-sequence token included."""
     finish_reason: Literal["stop", "length", "abort"]
+    token_ids: tuple[int, ...] = ()
+    """The tokens themselves, by the policy's tokenizer; empty where an engine does not tell."""
+    logprobs: tuple[float, ...] = ()
+    """Natural log-probability of each token under the model, before temperature and top_p; empty unless asked for."""
 
     @property
     def is_missing(self) -> bool:
@@ -148,7 +154,7 @@ class Generator(Protocol):
 class Sleeper(Protocol):
     """An engine that can leave its GPU to others."""
 
-    async def rest(self) -> None:
+    async def sleep(self) -> None:
         """Give back the GPU's memory until the next `publish`, after what is in flight."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 
@@ -20,6 +21,7 @@ def cut_completion(
     ends: Sequence[int],
     stop: Sequence[str],
     max_tokens: int,
+    logprobs: Sequence[float] = (),
 ) -> Completion:
     """What of a row's generated tokens is its completion: up to the end-of-sequence token, the first stop string,
     or `max_tokens`, whichever comes first. A function of the row alone: what a row goes on to write while others
@@ -28,13 +30,21 @@ def cut_completion(
     end = next((place for place, token in enumerate(tokens) if token in ends), None)
     written = tokens[:end]
     text = codec.decode(written)
+    finish_reason: Literal["stop", "length"] = "stop"
+    count = len(tokens) if end is None else end + 1
     if find_stop(text, stop) is not None:
         count = _tokens_until_stop(codec, written, stop)
         text = codec.decode(written[:count])
-        return Completion(text=text[: find_stop(text, stop)], tokens=count, finish_reason="stop")
-    if end is None:
-        return Completion(text=text, tokens=len(tokens), finish_reason="length")
-    return Completion(text=text, tokens=end + 1, finish_reason="stop")
+        text = text[: find_stop(text, stop)]
+    elif end is None:
+        finish_reason = "length"
+    return Completion(
+        text=text,
+        tokens=count,
+        finish_reason=finish_reason,
+        token_ids=tuple(tokens[:count]),
+        logprobs=tuple(logprobs[:count]),
+    )
 
 
 def find_stop(text: str, stop: Sequence[str]) -> int | None:

@@ -13,9 +13,13 @@ from rayboot.metrics.breakdown import (
 from rayboot.metrics.intervals import Interval, bootstrap_interval, ratio_interval, ratio_values
 from rayboot.metrics.paired import Paired, paired, paired_by_problem
 from rayboot.metrics.pass_at_k import fractional_pass_at_k, pass_at_k
+from rayboot.metrics.rows import MetricsRow, SplitMetrics, headline_split
 from rayboot.metrics.summary import attempt_metrics, metric_intervals, pass_at_k_interval
 
 __all__ = [
+    "MetricsRow",
+    "SplitMetrics",
+    "headline_split",
     "Interval",
     "Paired",
     "Transition",

@@ -54,7 +54,7 @@ def bootstrap_interval(
     means = resampled(array, resamples, seed).mean(axis=1)
     if array.min() == array.max() and array[0] in (0.0, *bounds):
         return at_edge(float(array[0]), len(array), bounds, level)
-    return percentile_interval(float(array.mean()), means, level)
+    return percentile_interval(fmean(values), means, level)
 
 
 def at_edge(

@@ -1,1 +1,1 @@
-"""Ray: the connection, resources, pools of actors, and the actors that hold engines and sandboxes."""
+"""Ray: the connection, resources, actor pools, and the actors that hold engines and sandboxes."""

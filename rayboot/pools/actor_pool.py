@@ -1,4 +1,4 @@
-"""A pool of replicated Ray actors: least-loaded dispatch, retry elsewhere, and waiting for a dead one's replacement."""
+"""A pool of replicated Ray actors with least-loaded dispatch, retries on other actors, and waits for replacements."""
 
 from __future__ import annotations
 
@@ -18,45 +18,48 @@ from rayboot.pools.failures import explain
 from rayboot.pools.resources import actor_record, why_pending
 
 REVIVAL_SECONDS = 600.0
-"""Longest wait for an actor when none answers."""
+"""Longest wait of a call when no actor answers."""
 PENDING_SECONDS = 30.0
-"""An actor without a place for so long is reported, and a broadcast goes on without it."""
+"""An actor that waits longer for resources is reported, and left out of a broadcast."""
 START_TRIES = 5
-"""An actor that dies this often as it starts will not start."""
+"""Deaths in a row during an actor's start after which it is given up."""
 FIRST_SECONDS = 1.0
+"""Wait for the actors' first answers, before the first call is dispatched."""
 DIED_HINT = "the machine may lack memory for it, and Ray's logs have its last words"
 CLOSE_SECONDS = 5.0
+"""Longest wait for the actors to close before they are killed."""
 
 log = logging.getLogger("rayboot")
 
 
 class ReplicaFailure(RaybootError):
-    """A piece of work lost its actor too often."""
+    """A call lost its actor too often."""
 
 
 @dataclass
-class _Standing:
-    """What the driver knows of one actor."""
+class _ActorState:
+    """The driver's record of one actor."""
 
     restarts: int = 0
     restarts_alive: int = 0
     """Restarts when it was last seen alive."""
     waits_since: float | None = None
-    """When it was first seen without a place; None while it has one."""
+    """Time at which it was first seen without resources; None while it has them."""
     reported: bool = False
+    """Whether the wait was reported."""
 
     @property
-    def is_absent(self) -> bool:
-        """Whether it has had no place for long."""
+    def is_pending(self) -> bool:
+        """Whether it has waited for resources longer than `PENDING_SECONDS`."""
         return self.waits_since is not None and time.monotonic() - self.waits_since > PENDING_SECONDS
 
 
 class ActorPool:
-    """A client's view of equal actors. Travels to other processes; each counts its own calls in flight.
+    """A client of equal actors. It can be pickled; each process counts its own calls in flight.
 
-    The actors are made with `max_restarts=-1`: Ray replaces a dead one behind the same handle, and the pool
-    sends its work elsewhere until the replacement answers. An actor whose constructor raises is no lost one: Ray
-    replaces it no more, and whoever uses the pool gets the constructor's error.
+    The actors must have `max_restarts=-1`: Ray replaces a dead one behind the same handle, and the pool sends calls to
+    others until the replacement answers. Ray does not replace an actor whose constructor raises: the pool's callers
+    get the constructor's error.
     """
 
     def __init__(
@@ -64,31 +67,29 @@ class ActorPool:
         actors: Sequence[Any],
         tries: int = 3,
         kind: str = "actor",
-        asks: Mapping[str, float] | None = None,
+        demand: Mapping[str, float] | None = None,
     ) -> None:
-        """Serve calls with `actors`, each of which has the methods `ping` and `close`.
-
-        Args:
-            actors: Handles of equal Ray actors.
-            tries: How often a call may lose its actor before it fails with `ReplicaFailure`.
-            kind: What messages call one of them.
-            asks: Resources that each asks of its node.
+        """Args:
+        actors: Handles of equal Ray actors with the methods `ping` and `close`.
+        tries: Number of actors that a call may lose before it fails with `ReplicaFailure`.
+        kind: Name of one of the actors in messages.
+        demand: Resources that each actor requests from its node.
         """
         self._actors = list(actors)
         self._tries = tries
         self.kind = kind
-        self._asks = dict(asks or {})
+        self._demand = dict(demand or {})
         self._load = [0] * len(self._actors)
         self._opening: asyncio.Task[Any] | None = None
         self._down: dict[int, asyncio.Task[None]] = {}
         self._start_error: RaybootError | None = None
-        self._standings = [_Standing() for _ in self._actors]
+        self._states = [_ActorState() for _ in self._actors]
 
     def __len__(self) -> int:
         return len(self._actors)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (ActorPool, (self._actors, self._tries, self.kind, self._asks))
+        return (ActorPool, (self._actors, self._tries, self.kind, self._demand))
 
     async def call(self, method: str, *args: Any) -> Any:
         """Call `method` on the least loaded live actor and return its result.
@@ -110,95 +111,96 @@ class ActorPool:
         raise ReplicaFailure(f"{method} lost its {self.kind} {self._tries} times; the last time: {cause}")
 
     def broadcast(self, method: str, *args: Any) -> list[Any]:
-        """Call `method` on every actor, wait, and return the results in order. For drivers, not for coroutines.
+        """Call `method` on every actor, block until all have answered, and return the results in the actors' order.
 
-        A lost actor is asked again once it is replaced. One that has no place for long is left out, as long as there
-        are others.
+        A lost actor is called again. If other actors have answered, one that waits longer than `PENDING_SECONDS` for
+        resources is left out.
 
         Raises:
-            RaybootError: An actor cannot start, or loses this call again and again.
+            ReplicaFailure: An actor was lost `tries` times during the call.
+            RaybootError: An actor cannot start.
         """
-        asked = {getattr(actor, method).remote(*args): index for index, actor in enumerate(self._actors)}
+        pending = {getattr(actor, method).remote(*args): index for index, actor in enumerate(self._actors)}
         answers: dict[int, Any] = {}
-        self.look()
-        before = [standing.restarts for standing in self._standings]
-        while asked:
-            ready, _ = ray.wait(list(asked), timeout=1.0)
+        self.report_losses()
+        before = [state.restarts for state in self._states]
+        while pending:
+            ready, _ = ray.wait(list(pending), timeout=1.0)
             for reference in ready:
-                index = asked.pop(reference)
+                index = pending.pop(reference)
                 try:
                     answers[index] = ray.get(reference)
                 except RayActorError as error:
                     if error.actor_init_failed:
                         raise self._cannot_start(error) from error
                     time.sleep(0.2)
-                    asked[getattr(self._actors[index], method).remote(*args)] = index
-            if asked:
-                self.look()
-                losses = max(self._standings[index].restarts - before[index] for index in asked.values())
+                    pending[getattr(self._actors[index], method).remote(*args)] = index
+            if pending:
+                self.report_losses()
+                losses = max(self._states[index].restarts - before[index] for index in pending.values())
                 if losses >= self._tries:
                     raise ReplicaFailure(
                         f"{method} lost its {self.kind} {losses} times in a row; {DIED_HINT}"
                     )
-                if answers and all(self._standings[index].is_absent for index in asked.values()):
+                if answers and all(self._states[index].is_pending for index in pending.values()):
                     break
         return [answers[index] for index in sorted(answers)]
 
-    def figures(self, method: str, seconds: float) -> dict[int, Any]:
-        """Results of `method`, by the actor's number, from those that answer in time: nice to know, worth no wait."""
-        asked = {getattr(actor, method).remote(): index for index, actor in enumerate(self._actors)}
-        ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=seconds)
+    def poll(self, method: str, seconds: float) -> dict[int, Any]:
+        """Call `method` on every actor, and return the results by actor index of those that answer within `seconds`."""
+        pending = {getattr(actor, method).remote(): index for index, actor in enumerate(self._actors)}
+        ready, _ = ray.wait(list(pending), num_returns=len(pending), timeout=seconds)
         results: dict[int, Any] = {}
         for reference in ready:
             with suppress(RayActorError):
-                results[asked[reference]] = ray.get(reference)
+                results[pending[reference]] = ray.get(reference)
         return results
 
-    def look(self) -> None:
-        """Report actors that were lost, and those that wait for a place. For the driver, now and then.
+    def report_losses(self) -> None:
+        """Log actors that were lost, and those that wait for resources. For the driver to call from time to time.
 
         Raises:
-            RaybootError: An actor dies again and again as it starts.
+            RaybootError: An actor died `START_TRIES` times in a row during its start.
         """
-        for actor, standing in zip(self._actors, self._standings, strict=True):
+        for actor, state in zip(self._actors, self._states, strict=True):
             record = actor_record(actor)
             if not record or record["State"] == "DEAD":
                 continue
-            lost = record["NumRestarts"] - standing.restarts
-            standing.restarts += lost
+            lost = record["NumRestarts"] - state.restarts
+            state.restarts += lost
             if lost:
                 log.warning(f"a {self.kind} was lost and is replaced; its work is done again")
             if record["State"] == "ALIVE":
-                standing.restarts_alive = standing.restarts
-            elif standing.restarts - standing.restarts_alive >= START_TRIES:
+                state.restarts_alive = state.restarts
+            elif state.restarts - state.restarts_alive >= START_TRIES:
                 raise RaybootError(
                     f"a {self.kind} died {START_TRIES} times in a row as it started; {DIED_HINT}"
                 )
-            self._note_place(standing, has_place=bool(record["Address"]["Port"]))
+            self._report_pending(state, has_resources=bool(record["Address"]["Port"]))
 
     @property
     def restarts(self) -> int:
-        """Actors that were replaced, as far as `look` has seen."""
-        return sum(standing.restarts for standing in self._standings)
+        """Number of actors that were replaced, as of the last `report_losses`."""
+        return sum(state.restarts for state in self._states)
 
     def shutdown(self) -> None:
-        """Let the actors close what they hold, and end them."""
+        """Close the actors, and kill them."""
         closing = [actor.close.remote() for actor in self._actors]
         ray.wait(closing, num_returns=len(closing), timeout=CLOSE_SECONDS)
         for actor in self._actors:
             ray.kill(actor)
 
-    def _note_place(self, standing: _Standing, has_place: bool) -> None:
-        if has_place:
-            if standing.reported:
-                log.warning(f"the {self.kind} that waited has its place")
-            standing.waits_since, standing.reported = None, False
+    def _report_pending(self, state: _ActorState, has_resources: bool) -> None:
+        if has_resources:
+            if state.reported:
+                log.warning(f"the {self.kind} that waited has its resources")
+            state.waits_since, state.reported = None, False
             return
-        if standing.waits_since is None:
-            standing.waits_since = time.monotonic()
-        if standing.is_absent and not standing.reported:
-            standing.reported = True
-            log.warning(f"a {self.kind} waits for its place: {why_pending(self._asks)}")
+        if state.waits_since is None:
+            state.waits_since = time.monotonic()
+        if state.is_pending and not state.reported:
+            state.reported = True
+            log.warning(f"a {self.kind} waits for resources: {why_pending(self._demand)}")
 
     def _cannot_start(self, error: RayActorError) -> RaybootError:
         return explain(f"a {self.kind}'s start", error)
@@ -212,7 +214,7 @@ class ActorPool:
             left = REVIVAL_SECONDS - (time.monotonic() - began)
             if left <= 0:
                 raise RaybootError(
-                    f"no {self.kind} has answered for {REVIVAL_SECONDS:g} s: {why_pending(self._asks)}"
+                    f"no {self.kind} has answered for {REVIVAL_SECONDS:g} s: {why_pending(self._demand)}"
                 )
             await asyncio.wait(self._down.values(), return_when=asyncio.FIRST_COMPLETED, timeout=left)
         if self._start_error is not None:
@@ -220,7 +222,7 @@ class ActorPool:
         return min((i for i in range(len(self._actors)) if i not in self._down), key=lambda i: self._load[i])
 
     async def _open(self) -> None:
-        """Find out which actors are there: a call to one without a place would wait for it."""
+        """Find out which actors answer: a call to one without resources would wait for them."""
         for index in range(len(self._actors)):
             self._await_answer(index)
         await asyncio.wait(self._down.values(), timeout=FIRST_SECONDS)

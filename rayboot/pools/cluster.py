@@ -1,4 +1,4 @@
-"""Ray: what a recipe asks of it, and the connection to a cluster or a local start."""
+"""Ray: the resources that a recipe requests, and the connection to a cluster or the start of a local one."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from rayboot.storage import Storage
 CONNECT_SECONDS = 5.0
 NODES_SECONDS = 10.0
 START_TRIES = 5
-"""Ray gives its own parts 15 s for their imports (ray#65983) and 30 s in all, which a busy machine may not keep."""
+"""Ray's processes time out after 15 s of imports (ray#65983) and 30 s in all, which a busy machine may exceed."""
 SOCKET_BYTES = 107
-"""Longest path of a socket on Linux."""
+"""Longest path of a Unix socket on Linux, in bytes."""
 
 QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
 
@@ -38,10 +38,14 @@ DATA_TASKS_CPUS = 1.0
 
 
 def required_resources(recipe: Recipe, refits: bool = True) -> Resources:
-    """CPUs and GPUs that the recipe's actors ask of Ray at the same time, at most; without `refits` those that measure.
+    """Return the most CPUs and GPUs that the recipe's actors request from Ray at the same time.
 
-    The pools and the training workers keep theirs throughout; Ray Data's own tasks run beside them. Of elastic workers
-    the least number counts.
+    Pools and training workers hold theirs throughout; Ray Data's own tasks run beside them. Elastic workers count with
+    their minimum.
+
+    Args:
+        recipe: The recipe.
+        refits: Whether training workers run too; False for an evaluation.
     """
     generation, sandbox, training = recipe.generation, recipe.sandbox, recipe.training
     pools = generation.replicas * generation.cpus + sandbox.executors * sandbox.cpus
@@ -54,13 +58,14 @@ def required_resources(recipe: Recipe, refits: bool = True) -> Resources:
 
 @contextmanager
 def connected(required: Resources) -> Iterator[None]:
-    """Join the Ray cluster that is there, else start a local one for the time of the block.
+    """Join a running Ray cluster, else start a local one; disconnect at the end of the block.
 
-    It is there when `RAY_ADDRESS` names it, as in a submitted job, or when `ray start` ran on this machine.
-    `RAY_ADDRESS=local` starts a local one all the same.
+    A running cluster is one that `RAY_ADDRESS` names, as in a submitted job, or that `ray start` made on this machine.
+    `RAY_ADDRESS=local` always starts a local one. A connection that exists already is used, and kept.
 
     Raises:
-        UserError: The cluster has less than is required.
+        UserError: The cluster has fewer resources than `required`.
+        RaybootError: The cluster cannot be joined, or the local one does not start.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if ray.is_initialized():
@@ -78,7 +83,7 @@ def connected(required: Resources) -> Iterator[None]:
 
 @contextmanager
 def _signals_kept() -> Iterator[None]:
-    """Have Ray's start leave signals alone: its handlers end the process by a trace of its stack and a core file."""
+    """Keep Ray's start from installing signal handlers, which print a stack trace and dump core."""
     ray_constants.RAY_DISABLE_FAILURE_SIGNAL_HANDLER = True
     set_handler = utils.set_sigterm_handler
     utils.set_sigterm_handler = lambda handler: None
@@ -89,7 +94,7 @@ def _signals_kept() -> Iterator[None]:
 
 
 def start_beside_driver(kind: type, *args: Any, max_concurrency: int | None = None) -> Any:
-    """Start an actor that needs next to nothing, on the driver's node: no other node's loss takes it away."""
+    """Start an actor with 0 CPUs on the driver's node, so that it survives the loss of any other node."""
     node = ray.get_runtime_context().get_node_id()
     here = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
     options = {} if max_concurrency is None else {"max_concurrency": max_concurrency}
@@ -97,7 +102,7 @@ def start_beside_driver(kind: type, *args: Any, max_concurrency: int | None = No
 
 
 def on_every_node(work: Callable[[], None]) -> None:
-    """Call a function in a process of each node, and wait for a few seconds at most."""
+    """Call a function in a process of each node, and wait for at most `NODES_SECONDS`."""
     calls = []
     for node in ray.nodes():  # type: ignore[no-untyped-call]
         if node["Alive"]:
@@ -110,7 +115,7 @@ def _join_or_start(required: Resources) -> None:
     if (address := cluster_address()) is not None:
         try:
             ray.init(address, **QUIET)
-        except Exception as error:  # Ray raises many kinds, for one: the cluster asks for a token
+        except Exception as error:  # Ray raises many types, such as for a missing authentication token
             raise RaybootError(
                 f"the Ray cluster at {address} cannot be joined: {reason(error)}; "
                 "RAY_ADDRESS=local starts one here"
@@ -118,27 +123,29 @@ def _join_or_start(required: Resources) -> None:
         return
     folder = local_ray_folder()
     _check_folder(folder)
-    # As many CPUs as the actors ask for, even on a smaller machine: generation, verification and refit take turns, and
-    # time-sharing costs less than waiting for ever. A folder of its own, so that no other driver joins this cluster.
+    # As many CPUs as the actors request, even on a smaller machine: generation, verification and refit take turns, and
+    # actors that share CPUs are slower, but do not wait for ever. With a separate folder no other driver joins it.
     start_local(num_cpus=max(os.cpu_count() or 1, math.ceil(required["CPU"])), _temp_dir=str(folder))
 
 
 def start_local(**options: Any) -> None:
-    """Start a Ray of one node here, with these options of `ray.init`.
+    """Start a Ray cluster of one node on this machine, with these options of `ray.init`.
 
     Raises:
-        RaybootError: It did not start, though it was tried several times.
+        RaybootError: It did not start in `START_TRIES` tries.
     """
-    # Its processes have it from here. Threads that wait for each other in busy loops, torch's default, take the time
-    # from the one that they wait for wherever something else runs too: a refit took ten times as long.
+    # Ray's processes inherit it. Torch's threads by default wait in busy loops, and on a loaded machine take CPU time
+    # from the thread that they wait for: a refit took ten times as long.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    for tried in range(1, START_TRIES + 1):
+    for number in range(1, START_TRIES + 1):
         try:
             ray.init("local", include_dashboard=False, **QUIET, **options)
             return
-        except Exception as error:  # Ray raises many kinds, for one: its parts did not answer within 30 s
+        except (
+            Exception
+        ) as error:  # Ray raises many types, such as for a process that did not answer within 30 s
             ray.shutdown()
-            if tried == START_TRIES:
+            if number == START_TRIES:
                 logs = f"{options.get('_temp_dir', '/tmp/ray')}/session_latest/logs"
                 raise RaybootError(
                     f"Ray did not start on this machine, {START_TRIES} times ({reason(error)}); "
@@ -147,21 +154,23 @@ def start_local(**options: Any) -> None:
 
 
 def cluster_resources(required: Resources) -> Resources | None:
-    """What the cluster has that a run would join, in CPUs and GPUs; None where it would start Ray.
+    """Return the CPUs and GPUs of the cluster that a run would join; None where it would start Ray.
 
     Raises:
-        UserError: It has less than is required.
+        UserError: The cluster has fewer resources than `required`.
     """
     if not ray.is_initialized() and cluster_address() is None:
         return None
     with connected(required):
-        there = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return {kind: there.get(kind, 0.0) for kind in required}
+        total = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return {kind: total.get(kind, 0.0) for kind in required}
 
 
 def _check_folder(folder: Path) -> None:
-    """Raises:
-    UserError: Ray's sockets would have longer paths there than the system allows, or nothing can be written.
+    """Check that Ray can use the folder.
+
+    Raises:
+        UserError: The paths of Ray's sockets would be too long there, or the folder is not writable.
     """
     longest = SOCKET_BYTES - len(f"/session_2000-01-01_00-00-00_000000_{os.getpid()}/sockets/plasma_store")
     if len(os.fsencode(folder)) > longest:
@@ -174,9 +183,9 @@ def _check_folder(folder: Path) -> None:
 
 
 def cluster_address() -> str | None:
-    """Address of the cluster to join; None to start a local one.
+    """Return the address of the cluster to join; None to start a local one.
 
-    Ray itself waits for minutes for a cluster that is gone, so it is asked only for one that answers.
+    Only an address that answers is returned: Ray itself waits for minutes for a cluster that has ended.
 
     Raises:
         UserError: Nothing answers at `RAY_ADDRESS`.
@@ -196,9 +205,9 @@ def cluster_address() -> str | None:
 
 
 def _started_elsewhere() -> list[str]:
-    """Addresses of this user's clusters whose notes lie elsewhere, as after `ray start --temp-dir`.
+    """Return addresses of this user's clusters that were started with `ray start --temp-dir`.
 
-    Not of those that other drivers have started for themselves, in the way of this module or by `ray.init`.
+    Local clusters that other drivers started, by this module or by `ray.init`, leave no address file, and are skipped.
     """
     folders = set()
     for process in Path("/proc").glob("[0-9]*"):
@@ -206,7 +215,7 @@ def _started_elsewhere() -> list[str]:
             if process.stat().st_uid == os.getuid() and (process / "comm").read_text() == "raylet\n":
                 socket_name = re.search(r"--raylet_socket_name=([^\0]+)", (process / "cmdline").read_text())
                 folders |= {Path(socket_name[1]).parents[2]} if socket_name else set()
-        except OSError:  # it has ended
+        except OSError:  # the process has ended
             continue
     notes = (folder / "ray_current_cluster" for folder in sorted(folders))
     return [note.read_text().strip() for note in notes if note.exists()]
@@ -222,16 +231,16 @@ def _answers(address: str) -> bool:
 
 
 def local_ray_folder() -> Path:
-    """Where a local Ray keeps its sockets and logs."""
+    """Return the folder of a local Ray's sockets and logs."""
     return Path(tempfile.gettempdir(), f"rayboot-{os.getuid()}")
 
 
 def _check(required: Resources) -> None:
-    there = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    total = ray.cluster_resources()  # type: ignore[no-untyped-call]
     lacking = [
-        f"{amount:g} {kind} (it has {there.get(kind, 0):g})"
+        f"{amount:g} {kind} (it has {total.get(kind, 0):g})"
         for kind, amount in required.items()
-        if amount > there.get(kind, 0)
+        if amount > total.get(kind, 0)
     ]
     if lacking:
         raise UserError(

@@ -1,10 +1,10 @@
-"""The Ray actor that holds one sandbox, and the start of a pool of them."""
+"""The Ray actor that holds one sandbox, and the start of a pool of such actors."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import ray
 
@@ -15,46 +15,54 @@ from rayboot.sandbox.sandbox import Job, Sandbox
 from rayboot.sandbox.verdict import Limits, Verdict
 
 CALLS_PER_SERVER = 4
-"""Calls that an executor accepts at once for each of its fork servers, so that none waits for work."""
+"""Concurrent calls of an executor per fork server, so that none of the servers is idle."""
+
+
+ProblemTable: TypeAlias = "ray.ObjectRef[Mapping[str, Problem]]"
+"""All problems of a run by id, in Ray's object store: rows carry ids alone."""
 
 
 class SandboxExecutor:
-    """A sandbox in a Ray actor. It fetches the problems once, so that only ids and programs travel to it."""
+    """A sandbox in a Ray actor. It fetches the problems once; calls carry only ids and programs."""
 
     def __init__(self, config: SandboxConfig) -> None:
         limits = Limits(timeout=config.timeout, memory=config.memory_mb << 20)
         self._sandbox = Sandbox(
             math.ceil(config.cpus), limits, config.allow_weak, preload=config.preload, runtime=config.runtime
         )
-        self._known: dict[Any, Mapping[str, Problem]] = {}
+        self._problems: dict[ProblemTable, Mapping[str, Problem]] = {}
 
     def ping(self) -> None:
         """Answer once the sandbox is ready."""
 
     def close(self) -> None:
-        """End the sandbox's processes, and remove its folders."""
+        """Stop the sandbox's processes, and remove its folders."""
         self._sandbox.close()
 
-    def verify(self, problems: Sequence[Any], problem_id: str, programs: Sequence[str]) -> list[Verdict]:
-        """Run programs against one problem's tests; verdicts come in the programs' order.
+    def verify(
+        self, problem_table: Sequence[ProblemTable], problem_id: str, programs: Sequence[str]
+    ) -> list[Verdict]:
+        """Run programs against one problem's tests, and return the verdicts in the programs' order.
 
         Args:
-            problems: ObjectRef of a mapping from id to `Problem`, in a list so that it travels as a reference.
+            problem_table: In a list, so that Ray passes it as a reference.
+            problem_id: Id of the problem.
+            programs: Texts of the programs.
         """
-        [reference] = problems
-        if reference not in self._known:
-            self._known = {reference: ray.get(reference)}
-        problem = self._known[reference][problem_id]
+        [reference] = problem_table
+        if reference not in self._problems:
+            self._problems = {reference: ray.get(reference)}
+        problem = self._problems[reference][problem_id]
         return self._sandbox.run_many([Job.of(problem, program) for program in programs])
 
 
 def start_execution_pool(config: SandboxConfig) -> ActorPool:
-    """Start the executors."""
+    """Start the executors in the background."""
     actor: Any = ray.remote(SandboxExecutor).options(
         num_cpus=config.cpus, max_restarts=-1, max_concurrency=CALLS_PER_SERVER * math.ceil(config.cpus)
     )
     return ActorPool(
         [actor.remote(config) for _ in range(config.executors)],
         kind="sandbox executor",
-        asks={"CPU": config.cpus},
+        demand={"CPU": config.cpus},
     )

@@ -1,4 +1,4 @@
-"""What went wrong somewhere in a cluster, in one message for the person at the command line."""
+"""Turn errors from anywhere in a cluster into one message for the user."""
 
 from __future__ import annotations
 
@@ -9,38 +9,35 @@ from contextlib import contextmanager
 from rayboot.errors import RaybootError, UserError
 
 DISK_FULL = ("No space left on device", "os error 28", "PytorchStreamWriter failed writing")
-"""How the operating system, safetensors and torch report a full disk."""
+"""Messages of the operating system, safetensors and torch for a full disk."""
 
 _WRAPPED = ("cause", "_base_exc", "health_check_failure", "controller_failure")
-"""Where Ray's and Ray Train's errors keep the one that they wrap."""
+"""Attributes in which Ray's and Ray Train's errors keep the one that they wrap."""
 
 _IN_AN_ACTOR = re.compile(r"rayboot\.errors\.(UserError|RaybootError): (.+)")
 
 _RAISED = re.compile(r"[\w.]*(?:Error|Exception|Failure|Died)(?:\([^)]*\))?: ")
 _ADVICE = ("To change retry attempts", "To disable", "For more information", "See more details")
 LONGEST = 500
-"""Characters of an error's text that a message quotes."""
+"""Most characters of an error's text in a message."""
 
 
 @contextmanager
 def named(what: str) -> Iterator[None]:
-    """Raise what fails in the block as a `RaybootError` that says `what` failed and why.
+    """Raise any error of the block as a `RaybootError` (or `UserError`) that says that `what` failed, and why.
 
-    Ray wraps a remote error in its own, whose message is a page of remote traceback; that one stays as the cause.
+    Ray's own error, whose message is a long remote traceback, becomes its cause.
     """
     try:
         yield
     except Exception as error:
-        if type(error) in (
-            RaybootError,
-            UserError,
-        ):  # raised here; a remote one is of a class of Ray's, derived
+        if type(error) in (RaybootError, UserError):  # raised locally; Ray derives a class for a remote one
             raise
         raise explain(what, error) from error
 
 
 def explain(what: str, error: BaseException) -> RaybootError:
-    """The error to raise in place of one of Ray's."""
+    """Return the error to raise in place of one of Ray's."""
     for cause in _causes(error):
         if type(cause) is UserError:
             return UserError(str(cause))
@@ -52,7 +49,7 @@ def explain(what: str, error: BaseException) -> RaybootError:
         return UserError(message) if kind == "UserError" else RaybootError(message)
     if is_disk_full(error):
         return RaybootError(
-            f"the disk is full: {what} could not write its files; make room, and go on with --resume"
+            f"the disk is full: {what} could not write its files; free some space, and go on with --resume"
         )
     *_, last = _causes(error)
     return RaybootError(f"{what} failed: {type(last).__name__}: {reason(last)}")
@@ -63,7 +60,7 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, then what it wraps, innermost last."""
+    """Yield the error and those that it wraps, the innermost last."""
     seen: BaseException | None = error
     while seen is not None:
         yield seen
@@ -74,7 +71,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def reason(error: BaseException) -> str:
-    """What an error says, in one line: of a remote traceback its last exception, without Ray's advice below it."""
+    """Return an error's message in one line: of a remote traceback the last exception, without Ray's advice."""
     text = str(error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith(_ADVICE)] or lines

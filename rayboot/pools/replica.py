@@ -1,4 +1,4 @@
-"""The Ray actor that holds one generation engine, and the client's side of a pool of them."""
+"""The Ray actor that holds one generation engine, and the start of a pool of such actors."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from rayboot.values import Frozen
 
 
 class Weights(Frozen):
-    """A checkpoint and its version: the number of the iteration that made it, 0 for the pretrained model."""
+    """A checkpoint and its version: the iteration that made it, 0 for the pretrained model."""
 
     checkpoint: str
     version: int
 
 
 class GenerationReplica:
-    """One engine in a Ray actor, which outlives iterations and takes new weights in place.
+    """One engine in a Ray actor, which persists across iterations and takes new weights in place.
 
-    A request says which weights it wants. A replica that was restarted, and so has the pretrained ones, loads
-    them before it answers; a request for older weights than the replica has is refused.
+    Each request names its weights. A restarted replica has the pretrained ones, and loads those of the request before
+    it answers. A request for older weights than the replica's is refused.
     """
 
     def __init__(self, config: GenerationConfig, model: str) -> None:
@@ -44,7 +44,7 @@ class GenerationReplica:
         """Answer once the engine is ready."""
 
     async def close(self) -> None:
-        """Give back the engine's memory and processes."""
+        """Free the engine's memory, and stop its processes."""
         await self._engine.close()
 
     async def generate(
@@ -52,7 +52,10 @@ class GenerationReplica:
     ) -> list[GenerationResult]:
         """Answer the requests, in order, with exactly these weights.
 
-        An engine that is lost takes the replica with it: Ray makes another, and the pool asks again.
+        If the engine dies, the replica's process ends: Ray replaces it, and the pool sends the requests again.
+
+        Raises:
+            RuntimeError: The replica has newer weights.
         """
         await self.publish(weights)
         with _ending_with_engine(), self._meter.busy(sum(len(request.seeds) for request in requests)):
@@ -61,17 +64,21 @@ class GenerationReplica:
         return results
 
     async def throughput(self) -> Throughput:
-        """What the replica has done since it was started."""
+        """Return the counts since the replica was started."""
         return self._meter.total(self._engine.usage if isinstance(self._engine, Billed) else Usage())
 
-    async def rest(self) -> None:
-        """Leave the GPU to a refit until the next `publish`, if the engine can."""
+    async def sleep(self) -> None:
+        """Free the GPU's memory until the next `publish`, if the engine can."""
         if isinstance(self._engine, Sleeper):
             with _ending_with_engine():
-                await self._engine.rest()
+                await self._engine.sleep()
 
     async def publish(self, weights: Weights) -> int:
-        """Take the weights, unless they are in use already; return the version in use."""
+        """Load the weights unless they are in use already, and return the version in use.
+
+        Raises:
+            RuntimeError: The replica has newer weights.
+        """
         async with self._publishing:
             if weights.version < self._engine.version:
                 raise RuntimeError(
@@ -86,7 +93,7 @@ class GenerationReplica:
 
 @contextmanager
 def _ending_with_engine() -> Iterator[None]:
-    """End this process with its engine: Ray makes another, and the pool asks that one."""
+    """End this process when its engine dies: Ray replaces it, and the pool sends the calls again."""
     try:
         yield
     except EngineDied as error:
@@ -95,7 +102,7 @@ def _ending_with_engine() -> Iterator[None]:
 
 
 def start_generation_pool(config: GenerationConfig, model: str) -> ActorPool:
-    """Start the replicas; they load the model while the caller goes on."""
+    """Start the replicas, which load the model in the background."""
     actor: Any = ray.remote(GenerationReplica).options(
         num_cpus=config.cpus,
         num_gpus=config.gpus,
@@ -106,5 +113,5 @@ def start_generation_pool(config: GenerationConfig, model: str) -> ActorPool:
     return ActorPool(
         [actor.remote(config, model) for _ in range(config.replicas)],
         kind="generation replica",
-        asks={"CPU": config.cpus, "GPU": config.gpus},
+        demand={"CPU": config.cpus, "GPU": config.gpus},
     )

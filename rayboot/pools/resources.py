@@ -1,4 +1,4 @@
-"""What Ray's nodes have, who holds it, and what becomes of single actors."""
+"""Resources of Ray's nodes, and Ray's records of actors."""
 
 from __future__ import annotations
 
@@ -14,81 +14,81 @@ from rayboot.errors import UserError
 Resources = dict[str, float]
 
 
-def check_fits(what: str, count: int, asks: Mapping[str, float], options: str) -> None:
-    """Refuse actors that could never all be placed, each on one node.
+def check_fits(what: str, count: int, demand: Mapping[str, float], options: str) -> None:
+    """Check that the actors fit on an idle cluster, each on a single node.
 
     Args:
         what: The actors' name, in the plural.
-        count: Actors at the same time.
-        asks: What each asks of its node.
-        options: Recipe options by which less can be asked.
+        count: Number of actors at the same time.
+        demand: Resources that each requests from its node.
+        options: Recipe options that reduce the demand.
 
     Raises:
-        UserError: Even an idle cluster has no place for that many.
+        UserError: Not all of them fit.
     """
     nodes = _nodes()
-    fitting = sum(_fitting(node, asks) for node in nodes.values())
+    fitting = sum(_fitting(node, demand) for node in nodes.values())
     if fitting < count:
         raise UserError(
-            f"{count} {what} ask for {described(asks)} each, every one on a single node, and the Ray cluster has room "
-            f"for {fitting:g} ({_listed(nodes, asks)}); ask for less with {options}, or add nodes"
+            f"{count} {what} ask for {described(demand)} each, every one on a single node, and the Ray cluster fits "
+            f"{fitting:g} of them ({_listed(nodes, demand)}); ask for less with {options}, or add nodes"
         )
 
 
-def why_pending(asks: Mapping[str, float]) -> str:
-    """Why an actor that asks for this has no place yet."""
+def why_pending(demand: Mapping[str, float]) -> str:
+    """Return why an actor with this demand still waits for resources."""
     nodes = _nodes()
-    if not any(_fitting(node, asks) for node in nodes.values()):
-        return f"no node has {described(asks)} ({_listed(nodes, asks)})"
+    if not any(_fitting(node, demand) for node in nodes.values()):
+        return f"no node has {described(demand)} ({_listed(nodes, demand)})"
     free = state.available_resources_per_node()  # type: ignore[no-untyped-call]
-    left = {name: free.get(name, {}) for name in nodes}
-    if any(_fitting(node, asks) for node in left.values()):
+    free_of_node = {name: free.get(name, {}) for name in nodes}
+    if any(_fitting(node, demand) for node in free_of_node.values()):
         return "its node is about to start it"
-    return f"no node has {described(asks)} free ({_listed(nodes, asks, left)})"
+    return f"no node has {described(demand)} free ({_listed(nodes, demand, free_of_node)})"
 
 
 def actor_record(actor: Any) -> dict[str, Any]:
-    """What Ray's control service knows of an actor: State, NumRestarts, Address; empty if nothing."""
+    """Return the record of an actor in Ray's control service (State, NumRestarts, Address); empty if it has none."""
     return dict(state.actors(actor._actor_id.hex()) or {})
 
 
 def restarts_of(name: str) -> int:
-    """Times that actors of this job whose class has `name` in its own were replaced."""
+    """Return how often actors of this Ray job whose class name contains `name` were replaced."""
     job = ray.JobID.from_hex(ray.get_runtime_context().get_job_id())
     records = state.actors(job_id=job).values()
     return sum(record["NumRestarts"] for record in records if name in record["ActorClassName"])
 
 
-def described(asks: Mapping[str, float]) -> str:
-    return " and ".join(f"{amount:g} {kind}" for kind, amount in asks.items() if amount) or "nothing"
+def described(demand: Mapping[str, float]) -> str:
+    return " and ".join(f"{amount:g} {kind}" for kind, amount in demand.items() if amount) or "nothing"
 
 
 def _nodes() -> dict[str, Mapping[str, float]]:
-    """Resources of each node that is alive, by its id."""
+    """Return the resources of each live node by its id."""
     return {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}  # type: ignore[no-untyped-call]
 
 
-def _fitting(node: Mapping[str, float], asks: Mapping[str, float]) -> float:
-    """Actors that fit on a node."""
-    shares = [node.get(kind, 0.0) / amount for kind, amount in asks.items() if amount]
+def _fitting(node: Mapping[str, float], demand: Mapping[str, float]) -> float:
+    """Return how many actors fit on a node; infinite for an empty demand."""
+    shares = [node.get(kind, 0.0) / amount for kind, amount in demand.items() if amount]
     return math.floor(min(shares) + 1e-6) if shares else math.inf
 
 
 def _listed(
     nodes: Mapping[str, Mapping[str, float]],
-    asks: Mapping[str, float],
+    demand: Mapping[str, float],
     free: Mapping[str, Mapping[str, float]] | None = None,
 ) -> str:
-    """What up to five nodes have, and have free, of what is asked."""
-    told = []
+    """Describe the total and, if given, the free resources of up to five nodes, restricted to the demanded kinds."""
+    descriptions = []
     for name, node in list(nodes.items())[:5]:
         parts = [
             f"{node.get(kind, 0):g} {kind}"
             if free is None
             else f"{free[name].get(kind, 0):g} of {node.get(kind, 0):g} {kind}"
-            for kind, amount in asks.items()
+            for kind, amount in demand.items()
             if amount
         ]
-        told.append(f"node {name[:6]}: {', '.join(parts)}")
-    more = len(nodes) - len(told)
-    return "; ".join(told) + (f"; and {more} more" if more > 0 else "")
+        descriptions.append(f"node {name[:6]}: {', '.join(parts)}")
+    more = len(nodes) - len(descriptions)
+    return "; ".join(descriptions) + (f"; and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""What replicas do: the figures of a stage's throughput."""
+"""Throughput of generation replicas: counts of tokens, requests and seconds per stage."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from rayboot.engines.base import Usage
 from rayboot.pools.actor_pool import ActorPool
 from rayboot.values import Frozen
 
-ASK_SECONDS = 5.0
+POLL_SECONDS = 5.0
+"""Interval between two polls of the replicas."""
 ANSWER_SECONDS = 2.0
-"""For figures on the way."""
+"""Longest wait for an answer during a stage."""
 LAST_ANSWER_SECONDS = 60.0
-"""For those that a stage's sum begins or ends with."""
+"""Longest wait for an answer at the start and at the end of a stage."""
 
 
 class Throughput(Frozen):
-    """Tokens and seconds of one replica, or of several together."""
+    """Counts of one replica, or their sum over N replicas."""
 
     requests: int = 0
     prompt_tokens: int = 0
-    """Of prompts, counted once however many samples were drawn."""
+    """Tokens of prompts, each prompt counted once whatever its number of samples."""
     cached_tokens: int = 0
-    """Prompt tokens that were not computed again, over all samples."""
+    """Prompt tokens that the prefix cache had, over all samples."""
     completion_tokens: int = 0
     aborted: int = 0
-    """Completions that took too long."""
+    """Completions that were aborted for taking too long."""
     busy_seconds: float = 0.0
-    """Time in which a request was under way, over all replicas."""
+    """Time with at least one request in flight, summed over replicas."""
     sample_seconds: float = 0.0
-    """Time of all samples together, from their request to its result: over `busy_seconds`, how many were under way."""
+    """Time from request to result, summed over samples. Divided by `busy_seconds`: mean samples in flight."""
     queued_seconds: float = 0.0
-    """The part of it in which more samples were under way than the replica generates at once."""
+    """The part of `sample_seconds` of samples in flight beyond those that the replica generates at once."""
     retries: int = 0
-    """Requests that a provider was asked again."""
+    """Requests that were repeated at a provider."""
     cost: float = 0.0
-    """What a provider's tokens cost, at the recipe's prices."""
+    """Cost of a provider's tokens, at the recipe's prices."""
 
     def __add__(self, other: Throughput) -> Throughput:
         return Throughput(
@@ -52,20 +53,20 @@ class Throughput(Frozen):
 
 
 class ThroughputMeter:
-    """Counts what one replica does."""
+    """Measures the throughput of one replica."""
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, slots: int) -> None:
         """Args:
-        places: Samples that the replica generates at once.
+        slots: Number of samples that the replica generates at once.
         """
-        self._places = places
+        self._slots = slots
         self._total = Throughput()
-        self._under_way = 0
+        self._in_flight = 0
         self._since = 0.0
 
     @contextmanager
     def busy(self, samples: int) -> Iterator[None]:
-        """Count the time as that of so many samples, beside those of other calls."""
+        """Count the block's time for `samples` samples; blocks may overlap."""
         self._change(samples)
         try:
             yield
@@ -73,16 +74,16 @@ class ThroughputMeter:
             self._change(-samples)
 
     def _change(self, by: int) -> None:
-        """Count the time since the last change, and change the number of samples under way."""
+        """Count the time since the last change, and change the number of samples in flight."""
         now = time.monotonic()
-        if self._under_way:
+        if self._in_flight:
             seconds = now - self._since
             self._total += Throughput(
                 busy_seconds=seconds,
-                sample_seconds=seconds * self._under_way,
-                queued_seconds=seconds * max(0, self._under_way - self._places),
+                sample_seconds=seconds * self._in_flight,
+                queued_seconds=seconds * max(0, self._in_flight - self._slots),
             )
-        self._under_way += by
+        self._in_flight += by
         self._since = now
 
     def count(self, results: Sequence[GenerationResult]) -> None:
@@ -96,38 +97,38 @@ class ThroughputMeter:
         )
 
     def total(self, billed: Usage) -> Throughput:
-        """The figures since the start. `billed`: the engine's usage since its start."""
+        """Return the counts since the start. `billed`: the engine's usage since its start."""
         self._change(0)
         return self._total + Throughput(retries=billed.retries, cost=billed.cost)
 
 
 class ThroughputLedger:
-    """The driver's sum of what replicas do in one stage, which outlives them: a new replica begins at 0."""
+    """The driver's sum of the replicas' counts in one stage. It survives a replica, whose replacement begins at 0."""
 
     def __init__(self, before: Throughput) -> None:
         """Args:
-        before: What interrupted runs have spent on the stage.
+        before: Counts of interrupted runs in the same stage.
         """
         self.total = before
         self._pool: ActorPool | None = None
         self._last: dict[int, Throughput] = {}
-        self._asked = 0.0
+        self._polled = 0.0
 
     def follow(self, pool: ActorPool) -> None:
-        """Begin to count: what the replicas did before is not the stage's."""
-        self._pool, self._asked = pool, time.monotonic()
-        self._last = pool.figures("throughput", LAST_ANSWER_SECONDS)
+        """Begin to count from the replicas' counts of now."""
+        self._pool, self._polled = pool, time.monotonic()
+        self._last = pool.poll("throughput", LAST_ANSWER_SECONDS)
 
     def update(self, now: bool = False) -> None:
-        """Add what is new. Cheap to call often: replicas are asked every few seconds, if not `now`.
+        """Add the counts since the last update. Without `now`, replicas are polled every `POLL_SECONDS` at most.
 
-        One that does not answer is busy starting anew: figures are worth no waiting.
+        A replica that does not answer in time, such as one that is restarting, is left out.
         """
-        if self._pool is None or not (now or time.monotonic() - self._asked > ASK_SECONDS):
+        if self._pool is None or not (now or time.monotonic() - self._polled > POLL_SECONDS):
             return
         seconds = LAST_ANSWER_SECONDS if now else ANSWER_SECONDS
-        for replica, total in self._pool.figures("throughput", seconds).items():
+        for replica, total in self._pool.poll("throughput", seconds).items():
             last = self._last.get(replica, Throughput())
             self.total += total - last if total.requests >= last.requests else total
             self._last[replica] = total
-        self._asked = time.monotonic()
+        self._polled = time.monotonic()

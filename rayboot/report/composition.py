@@ -49,9 +49,9 @@ def composition_section(runs: Sequence[RunRecord]) -> Section | None:
 def _training_sets(run: RunRecord) -> list[tuple[int, dict[str, int], dict[str, int]]]:
     """Iteration, examples by kind, and examples left out by reason."""
     found = {
-        row["iteration"]: (row["training_examples"], row.get("dropped_examples", {}))
+        row.iteration: (row.training_examples, row.dropped_examples)
         for row in run.rows
-        if row.get("training_examples")
+        if row.training_examples
     }
     return [(iteration, *sets) for iteration, sets in sorted(found.items())]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
+from rayboot.metrics.rows import HEADLINE_SPLITS, STAGES
 from rayboot.report.bars import ONE, Bar, Unit, bar_chart, box
 from rayboot.report.curves import Point, Series, curve_chart, swatch
 from rayboot.report.figure import Figure, Key, Section, Table
 from rayboot.report.outcomes import RunChain
 from rayboot.report.read import SPLITS, RunRecord
 from rayboot.report.words import ABSENT, compact, count, duration
-from rayboot.storage.metric_rows import HEADLINE_SPLITS, STAGES, engine_tokens, stage_seconds
 
 SPLITS_OF = {"rollout": ("train",), "evaluation": HEADLINE_SPLITS}
 
@@ -19,7 +19,7 @@ SPLITS_OF = {"rollout": ("train",), "evaluation": HEADLINE_SPLITS}
 def seconds_by_stage(run: RunRecord, iteration: int) -> dict[str, float]:
     """Wall-clock seconds of an iteration."""
     rows = (run.row(iteration, split) for split in SPLITS)  # all of an iteration say the same
-    return next((stage_seconds(row) for row in rows if row), {})
+    return next((row.stage_seconds for row in rows if row), {})
 
 
 def tokens_by_stage(run: RunRecord, iteration: int) -> dict[str, float]:
@@ -27,11 +27,11 @@ def tokens_by_stage(run: RunRecord, iteration: int) -> dict[str, float]:
     tokens: Counter[str] = Counter()
     for stage, splits in SPLITS_OF.items():
         for split in splits:
-            if (row := run.row(iteration, split)) and "completion_tokens" in row:
-                tokens[stage] += engine_tokens(row)
+            if (row := run.row(iteration, split)) and row.tokens:
+                tokens[stage] += row.tokens
     for split in HEADLINE_SPLITS:
-        if (row := run.row(iteration, split)) and "training/tokens" in row:
-            tokens["refit"] = row["training/tokens"]
+        if (row := run.row(iteration, split)) and (learned := row.training.get("tokens")):
+            tokens["refit"] = int(learned)
     return {stage: tokens[stage] for stage in STAGES if stage in tokens}
 
 
@@ -53,8 +53,8 @@ def engine_rate(run: RunRecord, amount: str) -> list[Series]:
         for iteration in run.iterations:
             rows = [row for split in splits if (row := run.row(iteration, split))]
             # Of the stage, the same in all its rows.
-            generation = rows[0].get("generation", {}) if rows else {}
-            if amount in generation and (seconds := generation["busy_seconds"]):
+            generation = rows[0].generation if rows else {}
+            if amount in generation and (seconds := generation.get("busy_seconds")):
                 points.append(Point(iteration, generation[amount] / seconds))
         found.append(Series(stage, style, points))
     return [series for series in found if series.points]
@@ -62,7 +62,8 @@ def engine_rate(run: RunRecord, amount: str) -> list[Series]:
 
 def attempt_rate(run: RunRecord) -> list[Series]:
     """Attempts, generated and verified, a second of the whole stage."""
-    return _by_stage(run, {key: row["attempts"] for key, row in _rows(run).items()}, _stage_seconds(run))
+    attempts = {(row.iteration, row.split): float(row.attempts or 0) for row in run.rows}
+    return _by_stage(run, attempts, _stage_seconds(run))
 
 
 def verified_yield(run: RunRecord, chains: Iterable[RunChain]) -> list[Series]:
@@ -91,10 +92,6 @@ def _by_stage(
         ]
         found.append(Series(stage, style, points))
     return [series for series in found if series.points]
-
-
-def _rows(run: RunRecord) -> dict[tuple[int, str], dict[str, float]]:
-    return {(row["iteration"], row["split"]): row for row in run.rows if "attempts" in row}
 
 
 def _stage_seconds(run: RunRecord) -> dict[tuple[int, str], float]:

@@ -87,8 +87,11 @@ def public_section(runs: Sequence[RunRecord]) -> Section | None:
 
 
 def _public_only(run: RunRecord, split: str) -> list[Point]:
-    rows = [row for n in run.iterations if (row := run.row(n, split)) and "public_only" in row]
-    return [Point(row["iteration"], row["public_only"], *row["intervals"]["public_only"]) for row in rows]
+    return [
+        Point(number, row.public_only, *row.intervals["public_only"])
+        for number in run.iterations
+        if (row := run.row(number, split)) and row.public_only is not None
+    ]
 
 
 def _chosen(run: RunRecord, title: str) -> int | None:
@@ -101,12 +104,12 @@ def _points(run: RunRecord, measured: Measures, split: str, metric: str) -> list
     points = []
     for iteration in run.iterations:
         row = run.row(iteration, split)
-        if row is None or metric not in row:
+        if row is None or metric not in row.rates:
             continue
         values = measured.get((iteration, split))
         known = interval((values.at_first if metric == "pass@1" else values.repaired) if values else None)
         bounds = (known.low, known.high) if known else (None, None)
-        points.append(Point(iteration, row[metric], *bounds))
+        points.append(Point(iteration, row.rates[metric], *bounds))
     return points
 
 

@@ -11,11 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rayboot.errors import UserError
+from rayboot.metrics import MetricsRow, headline_split
+from rayboot.metrics.rows import HEADLINE_SPLITS
 from rayboot.rollout import read_attempts
 from rayboot.storage import RunDirectory, Storage
-from rayboot.storage.metric_rows import HEADLINE_SPLITS, headline_split
 
 Row = dict[str, Any]
+"""Of an attempts file."""
 
 SPLITS = (*HEADLINE_SPLITS, "train")
 """In the order in which a reader wants them."""
@@ -34,8 +36,7 @@ class RunRecord:
     """As written; not validated, so that a run of another version can be read."""
     recipe_text: str
     facts: dict[str, Any]
-    rows: tuple[Row, ...]
-    """Those of metrics.jsonl, each with an iteration and a split."""
+    rows: tuple[MetricsRow, ...]
 
     @property
     def best(self) -> int | None:
@@ -45,10 +46,10 @@ class RunRecord:
     @property
     def iterations(self) -> list[int]:
         """Those that have been measured."""
-        return sorted({row["iteration"] for row in self.rows})
+        return sorted({row.iteration for row in self.rows})
 
-    def row(self, iteration: int, split: str) -> Row | None:
-        found = (row for row in self.rows if (row["iteration"], row["split"]) == (iteration, split))
+    def row(self, iteration: int, split: str) -> MetricsRow | None:
+        found = (row for row in self.rows if (row.iteration, row.split) == (iteration, split))
         return next(found, None)
 
     @property
@@ -101,6 +102,5 @@ def read_run(storage: Storage, label: str) -> RunRecord:
         recipe=RunDirectory(storage).recipe(),
         recipe_text=recipe,
         facts=json.loads(storage.read_text("run.json")),
-        # The one row of `rayboot evaluate` says neither: there is one model, and one set of problems.
-        rows=tuple({"iteration": 0, "split": "test", **json.loads(line)} for line in lines),
+        rows=tuple(map(MetricsRow.model_validate_json, lines)),
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rayboot.metrics import MetricsRow
 from rayboot.report.costs import total_seconds, total_tokens
 from rayboot.report.figure import Table
 from rayboot.report.outcomes import Measures, difference, interval
-from rayboot.report.read import Row, RunRecord
+from rayboot.report.read import RunRecord
 from rayboot.report.summary import algorithm_of, change_at_best, chosen_iteration
 from rayboot.report.words import ABSENT, compact, count, duration, percent, percent_interval, plain, points
 
@@ -38,17 +39,19 @@ MEASURED = ("problems", "attempts", "skipped", "prompt_tokens", "completion_toke
 
 def rows_table(run: RunRecord) -> Table:
     """What each row of metrics.jsonl measured; a key that a row does not have is a dash."""
-    metrics = list(
-        dict.fromkeys(key for row in run.rows for key in row if key.startswith(("pass@", "repair@")))
-    )
+    metrics = list(dict.fromkeys(name for row in run.rows for name in row.rates))
     return Table(
         ["iteration", "split", *metrics, *map(plain, ("public_only", *MEASURED))],
         [
             [
-                str(row["iteration"]),
-                row["split"],
-                *(_percent(row, metric) for metric in (*metrics, "public_only")),
-                *(count(row[key]) if key in row else ABSENT for key in MEASURED),
+                str(row.iteration),
+                row.split,
+                *(_percent(row.rates.get(metric)) for metric in metrics),
+                _percent(row.public_only),
+                *map(
+                    _count,
+                    (row.problems, row.attempts, row.skipped, row.prompt_tokens, row.completion_tokens),
+                ),
             ]
             for row in run.rows
         ],
@@ -57,7 +60,7 @@ def rows_table(run: RunRecord) -> Table:
 
 def iterations_table(run: RunRecord) -> Table:
     """What each iteration learned from, and how the refit went."""
-    last = {row["iteration"]: row for row in run.rows}
+    last = {row.iteration: row for row in run.rows}
     return Table(REFIT, [_refit_cells(row) for _, row in sorted(last.items())])
 
 
@@ -106,22 +109,22 @@ def _run_cells(run: RunRecord, measured: Measures) -> list[str]:
 def _share(run: RunRecord, measured: Measures, iteration: int, metric: str) -> str:
     values = measured.get((iteration, run.headline_split or ""))
     known = interval((values.at_first if metric == "pass@1" else values.repaired) if values else None)
-    row = run.row(iteration, run.headline_split or "") or {}
-    return percent_interval(known) if known else _percent(row, metric)
+    row = run.row(iteration, run.headline_split or "")
+    return percent_interval(known) if known else _percent(row.rates.get(metric) if row else None)
 
 
-def _refit_cells(row: Row) -> list[str]:
-    replayed = {f"iteration {number}": amount for number, amount in row.get("replayed_examples", {}).items()}
-    steps = row.get("training/steps")
+def _refit_cells(row: MetricsRow) -> list[str]:
+    replayed = {f"iteration {number}": amount for number, amount in row.replayed_examples.items()}
+    training = row.training
     return [
-        str(row["iteration"]),
-        _parts(row.get("training_examples", {})),
+        str(row.iteration),
+        _parts(row.training_examples),
         _parts(replayed),
-        _parts(row.get("dropped_examples", {})),
-        ABSENT if steps is None else count(steps),
-        _loss(row.get("training/train_loss")),
-        _loss(row.get("training/best_validation_loss")),
-        ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in row.get("seconds", {}).items()) or ABSENT,
+        _parts(row.dropped_examples),
+        _count(training.get("steps")),
+        _loss(training.get("train_loss")),
+        _loss(training.get("best_validation_loss")),
+        ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in row.seconds.items()) or ABSENT,
     ]
 
 
@@ -129,8 +132,12 @@ def _loss(value: float | None) -> str:
     return ABSENT if value is None else f"{value:.4f}"
 
 
-def _percent(row: Row, metric: str) -> str:
-    return percent(row[metric]) if metric in row else ABSENT
+def _count(number: float | None) -> str:
+    return ABSENT if number is None else count(int(number))
+
+
+def _percent(share: float | None) -> str:
+    return ABSENT if share is None else percent(share)
 
 
 def _parts(counts: dict[str, int]) -> str:

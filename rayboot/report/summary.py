@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rayboot.report.composition import in_order
 from rayboot.report.costs import total_seconds, total_tokens
 from rayboot.report.outcomes import Measures, RunChain, difference, interval
-from rayboot.report.read import Row, RunRecord
+from rayboot.report.read import RunRecord
 from rayboot.report.words import (
     ABSENT,
     compact,
@@ -70,9 +70,9 @@ def tiles(run: RunRecord, measured: Measures) -> list[Tile]:
     found = []
     for metric in ("pass@1", "repair@1"):
         before, after = run.row(first, split), run.row(chosen, split)
-        if before and after and metric in after:
-            value = percent(after[metric])
-            note = f"from {percent(before[metric])}" if chosen != first else ""
+        if before and after and metric in after.rates:
+            value = percent(after.rates[metric])
+            note = f"from {percent(before.rates[metric])}" if chosen != first else ""
             found.append(Tile(name=f"{split} {metric}", value=value, note=note))
     change = change_at_best(run, measured)
     if change:
@@ -100,7 +100,7 @@ def change_at_best(run: RunRecord, measured: Measures) -> str:
     if before and after and (change := difference(before.at_first, after.at_first)):
         return points(change)
     first, last = run.row(run.iterations[0], split), run.row(chosen, split)
-    return f"{100 * (last['pass@1'] - first['pass@1']):+.1f}" if first and last else ""
+    return f"{100 * (last.rates['pass@1'] - first.rates['pass@1']):+.1f}" if first and last else ""
 
 
 def algorithm_of(run: RunRecord) -> str:
@@ -114,7 +114,7 @@ def _what(run: RunRecord) -> str:
     model = run.recipe.get("policy", {}).get("model", "a model")
     if _is_evaluation(run):
         row = run.rows[0]
-        return f"{run.label} measures the model {row['model']} on {row['dataset']}."
+        return f"{run.label} measures the model {row.model} on {row.dataset}."
     options = run.recipe.get("algorithm", {})
     how = HOW.get(options.get("feedback", options.get("type")), "")
     sizes = {split: _problems(run, split) for split in ("train", "validation", "test")}
@@ -168,7 +168,7 @@ def _repairs(chains: Iterable[RunChain]) -> list[str]:
 
 def _learned(run: RunRecord) -> list[str]:
     """What the last training set held."""
-    sets = [(row["iteration"], row.get("training_examples")) for row in run.rows]
+    sets = [(row.iteration, row.training_examples) for row in run.rows]
     made = [(iteration, examples) for iteration, examples in sets if examples]
     if not made:
         return []
@@ -203,12 +203,12 @@ def _solved(run: RunRecord, measured: Measures, iteration: int, split: str) -> s
     values = measured.get((iteration, split))
     if values and (known := interval(values.at_first)):
         return percent_interval(known)
-    row: Row = run.row(iteration, split) or {}
-    return percent(row["pass@1"]) if "pass@1" in row else "an unknown share"
+    row = run.row(iteration, split)
+    return percent(row.rates["pass@1"]) if row and "pass@1" in row.rates else "an unknown share"
 
 
 def _problems(run: RunRecord, split: str) -> int:
-    return max((row.get("problems", 0) for row in run.rows if row["split"] == split), default=0)
+    return max((row.problems or 0 for row in run.rows if row.split == split), default=0)
 
 
 def _iterations(run: RunRecord) -> str:
@@ -217,4 +217,4 @@ def _iterations(run: RunRecord) -> str:
 
 
 def _is_evaluation(run: RunRecord) -> bool:
-    return bool(run.rows) and "dataset" in run.rows[0]
+    return bool(run.rows) and run.rows[0].dataset is not None

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from rayboot.metrics import MetricsRow
 from rayboot.storage import Storage
 
 FOLDER = "tensorboard"
@@ -15,7 +16,7 @@ REFIT = {"train_loss": "loss", "best_validation_loss": "validation_loss"}
 """The refit's numbers that have a usual name in TensorBoard."""
 
 
-def write_tensorboard(storage: Storage, rows: Iterable[dict[str, Any]]) -> None:
+def write_tensorboard(storage: Storage, rows: Iterable[MetricsRow]) -> None:
     """Write the rows' numbers, a file for each iteration; one that is there stays, so that no number comes twice.
 
     What a split measured is `SPLIT/METRIC`, such as `validation/pass@1`; the refit is `train/loss`, `train/steps` and
@@ -23,7 +24,7 @@ def write_tensorboard(storage: Storage, rows: Iterable[dict[str, Any]]) -> None:
     """
     scalars: dict[int, dict[str, float]] = defaultdict(dict)
     for row in rows:
-        scalars[row["iteration"]].update(_scalars(row))
+        scalars[row.iteration].update(_scalars(row.split, row.model_dump()))
     storage.make_folder(FOLDER)
     there = {info.base_name for info in storage.files(FOLDER)}
     for iteration, values in sorted(scalars.items()):
@@ -46,15 +47,15 @@ def _write(storage: Storage, name: str, iteration: int, values: Mapping[str, flo
         storage.write_bytes(name, file.read_bytes())
 
 
-def _scalars(row: dict[str, Any]) -> Iterable[tuple[str, float]]:
+def _scalars(split: str, row: dict[str, Any]) -> Iterable[tuple[str, float]]:
     for name, value in row.items():
         if name == "intervals":  # no scalars
             continue
         if name == "generation":  # of one stage: the rollout's in a row of train, the evaluation's in others
-            stage = "rollout" if row["split"] == "train" else "evaluation"
+            stage = "rollout" if split == "train" else "evaluation"
             yield from ((f"{stage}/{part}", number) for part, number in value.items())
         elif isinstance(value, dict):
             yield from ((f"{name}/{part}", number) for part, number in value.items())
         elif isinstance(value, int | float) and name != "iteration":
             refit = name.removeprefix("training/")
-            yield f"train/{REFIT.get(refit, refit)}" if refit != name else f"{row['split']}/{name}", value
+            yield f"train/{REFIT.get(refit, refit)}" if refit != name else f"{split}/{name}", value

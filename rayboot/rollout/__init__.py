@@ -1,4 +1,4 @@
-"""Rollouts: sample, verify, feedback, repair, streamed by Ray Data over pools of Ray actors."""
+"""Rollouts: sample, verify, give feedback, repair. Ray Data streams problems over pools of Ray actors."""
 
 from rayboot.rollout.allocation import (
     Action,

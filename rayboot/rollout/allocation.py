@@ -1,4 +1,4 @@
-"""What to spend the next tokens on: a new sample, a repair of the latest attempt, or nothing more."""
+"""Decide where a problem's next tokens go: to a new sample, to a repair of the latest attempt, or nowhere."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from rayboot.attempts import Step
 from rayboot.values import Frozen
 
 Arm = Literal["sample", "repair"]
-"""Draw a new first attempt; repair the latest attempt."""
+"""Sample a new first attempt, or repair the latest attempt."""
 Action = Literal["sample", "repair", "stop"]
-"""The same, or give the problem up."""
+"""The same, or stop work on the problem."""
 
 
 class Allocation(Protocol):
-    """Decides step by step, from one problem's history alone: it can be asked for many problems at once."""
+    """Decides step by step, from one problem's history alone. N problems can share one allocation."""
 
     def decide(self, history: Sequence[Step], possible: Sequence[Arm], random: np.random.Generator) -> Action:
-        """What to do next.
+        """Return the next action: a function of the arguments, `random` included.
 
         Args:
-            history: The problem's attempts so far, in the order of their making; none of them passed.
-            possible: What can be done at all, at least one of the two; only `sample` where nothing was made yet.
-            random: The decision is a function of the arguments and of what is drawn here.
+            history: The problem's attempts so far, in the order of generation; none of them passed.
+            possible: The arms that are possible, at least one; only `sample` for an empty history.
+            random: Source of all randomness of the decision.
         """
 
 
@@ -39,7 +39,7 @@ class SampleAgain(Frozen):
 
 
 class RepairFirst(Frozen):
-    """Repair up to so many times in a row before a new sample is drawn."""
+    """Repair up to `rounds` times in a row, then sample again."""
 
     rounds: int
 
@@ -50,84 +50,85 @@ class RepairFirst(Frozen):
 
 
 class EitherAtRandom(Frozen):
-    """A coin decides: it meets all situations, so that arms can be learned from its histories."""
+    """Choose uniformly: its histories cover all situations, so that arms can be learned from them."""
 
     def decide(self, history: Sequence[Step], possible: Sequence[Arm], random: np.random.Generator) -> Action:
         return possible[int(random.integers(len(possible)))]
 
 
 Key = tuple[str | int, ...]
+"""An arm and the features of a situation, from coarse to fine."""
 
 PRIOR_TRIALS = 8.0
-"""Trials that a coarser arm's rate counts for in the next finer one."""
+"""Weight, in trials, of a coarser situation's estimate as the prior of the next finer one."""
 MOST_FAILURES = 6
-"""Failures on one problem beyond which situations are no longer told apart."""
+"""Failures on one problem above which situations are no longer distinguished."""
 
 
-class Tried(NamedTuple):
-    """What is known of one arm: sums over its trials."""
+class ArmCounts(NamedTuple):
+    """Sums over the trials of one arm in one situation."""
 
     trials: int = 0
     passed: int = 0
     cost: float = 0.0
-    """In first attempts of the same problem: prompts differ in length."""
+    """In units of the same problem's first attempt, since prompts differ in length."""
 
 
-class Prospect(NamedTuple):
-    """What an action promises."""
+class ArmEstimate(NamedTuple):
+    """Expected outcome of one trial of an arm."""
 
-    chance: float
-    """Expected share of tries that pass."""
-    drawn: float
-    """The same, drawn from its posterior (Thompson 1933)."""
+    probability: float
+    """Posterior mean of the probability to pass."""
+    sampled: float
+    """Probability to pass, sampled from its posterior (Thompson 1933)."""
     cost: float
-    """In first attempts of the problem."""
+    """In units of the problem's first attempt."""
 
 
 def tokens_of(step: Step) -> float:
-    """The cost by default: all tokens, of prompt and completion."""
+    """Return the default cost of an attempt: its prompt and completion tokens."""
     return step.tokens
 
 
 @dataclass(frozen=True)
 class Arms:
-    """Counts of both actions in every situation, and in coarser ones, on which rare ones fall back.
+    """Counts of both arms in every situation, and in coarser ones, on which rare ones fall back.
 
-    A situation is how often the problem was failed, for a new sample; for a repair, what went wrong last and how many
-    repairs led there.
+    The situation of a new sample is the number of failures on the problem; that of a repair, `Step.situation` and the
+    round of the latest attempt.
     """
 
-    tried: Mapping[Key, Tried] = field(default_factory=dict)
+    counts: Mapping[Key, ArmCounts] = field(default_factory=dict)
 
     @classmethod
     def learned(cls, histories: Iterable[Sequence[Step]], cost: Callable[[Step], float] = tokens_of) -> Arms:
-        """Count histories of problems, each in the order of its making, up to the first attempt that passed."""
-        tried: dict[Key, Tried] = defaultdict(Tried)
+        """Count the decisions in histories of problems, each in the order of generation, up to its first pass."""
+        counts: dict[Key, ArmCounts] = defaultdict(ArmCounts)
         for history in histories:
             for before, step in _decisions(history):
                 relative = cost(step) / cost(before[0])
                 for key in _keys("repair" if step.round else "sample", before):
-                    known = tried[key]
-                    tried[key] = Tried(known.trials + 1, known.passed + step.passed, known.cost + relative)
-        return cls(dict(tried))
+                    seen = counts[key]
+                    counts[key] = ArmCounts(seen.trials + 1, seen.passed + step.passed, seen.cost + relative)
+        return cls(dict(counts))
 
-    def prospect(self, arm: Arm, history: Sequence[Step], random: np.random.Generator) -> Prospect:
-        """What the arm promises after this history, which is not empty. One never tried may pass as well as not."""
-        chance, cost, trials = 0.5, 1.0, 2.0
+    def estimate(self, arm: Arm, history: Sequence[Step], random: np.random.Generator) -> ArmEstimate:
+        """Return the arm's estimate after a history that is not empty. The prior of an arm is uniform: Beta(1, 1)."""
+        probability, cost, trials = 0.5, 1.0, 2.0
         prior = trials
         for key in _keys(arm, history):
-            if (known := self.tried.get(key)) is None:
+            if (seen := self.counts.get(key)) is None:
                 break
-            trials = known.trials + prior
-            chance = (known.passed + prior * chance) / trials
-            cost = (known.cost + prior * cost) / trials
+            trials = seen.trials + prior
+            probability = (seen.passed + prior * probability) / trials
+            cost = (seen.cost + prior * cost) / trials
             prior = PRIOR_TRIALS
-        drawn = random.beta(chance * trials, (1 - chance) * trials)
-        return Prospect(chance, float(drawn), cost)
+        sampled = random.beta(probability * trials, (1 - probability) * trials)
+        return ArmEstimate(probability, float(sampled), cost)
 
 
 def _decisions(history: Sequence[Step]) -> Iterator[tuple[Sequence[Step], Step]]:
-    """Each attempt that something came before, with what came before."""
+    """Yield each attempt after the first, with the attempts before it."""
     made = [step for step in history if step.made]
     for number, step in enumerate(made):
         if number:
@@ -137,7 +138,7 @@ def _decisions(history: Sequence[Step]) -> Iterator[tuple[Sequence[Step], Step]]
 
 
 def _keys(arm: Arm, history: Sequence[Step]) -> Iterator[Key]:
-    """From coarse to fine."""
+    """Yield the arm's keys after this history, from coarse to fine."""
     last, failures = history[-1], min(len(history), MOST_FAILURES)
     features: tuple[str | int, ...] = (failures,) if arm == "sample" else (last.situation, last.round)
     for size in range(len(features) + 1):
@@ -146,30 +147,30 @@ def _keys(arm: Arm, history: Sequence[Step]) -> Iterator[Key]:
 
 @dataclass(frozen=True)
 class AdaptiveAllocation:
-    """Thompson sampling over new sample and repair, by passing programs for each token.
+    """Thompson sampling over both arms, by passing programs per token.
 
-    The arms are counted between rollouts, never while one runs: what is done on a problem is then a function of the
-    problem's own history and seed, whatever else is under way.
+    The arms stay fixed during a rollout: the actions on a problem are a function of its own history and seed, whatever
+    other problems are in flight.
     """
 
     arms: Arms = field(default_factory=Arms)
     min_yield: float = 0.0
-    """Stop when neither action is expected to give so many passing programs for 1,000 tokens."""
+    """Passing programs per 1,000 tokens; stop when neither arm is expected to give as many."""
     max_tokens: float | None = None
-    """Tokens of one problem that no action may be expected to exceed."""
+    """Tokens of one problem; no action may be expected to exceed them."""
     cost: Callable[[Step], float] = tokens_of
-    """What counts as tokens; the same that the arms were learned with."""
+    """Cost of an attempt in tokens; the arms must have been learned with the same."""
 
     def decide(self, history: Sequence[Step], possible: Sequence[Arm], random: np.random.Generator) -> Action:
         if not history:
             return "sample"
-        prospects = {arm: self.arms.prospect(arm, history, random) for arm in possible}
-        worthwhile = [arm for arm in possible if self._is_worth_it(prospects[arm], history)]
+        estimates = {arm: self.arms.estimate(arm, history, random) for arm in possible}
+        worthwhile = [arm for arm in possible if self._is_worth_it(estimates[arm], history)]
         if not worthwhile:
             return "stop"
-        return max(worthwhile, key=lambda arm: prospects[arm].drawn / prospects[arm].cost)
+        return max(worthwhile, key=lambda arm: estimates[arm].sampled / estimates[arm].cost)
 
-    def _is_worth_it(self, prospect: Prospect, history: Sequence[Step]) -> bool:
-        cost = prospect.cost * self.cost(history[0])
+    def _is_worth_it(self, estimate: ArmEstimate, history: Sequence[Step]) -> bool:
+        cost = estimate.cost * self.cost(history[0])
         affordable = self.max_tokens is None or sum(map(self.cost, history)) + cost <= self.max_tokens
-        return affordable and 1000 * prospect.chance >= self.min_yield * cost
+        return affordable and 1000 * estimate.probability >= self.min_yield * cost

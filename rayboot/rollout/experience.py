@@ -1,4 +1,4 @@
-"""What earlier rollouts teach an adaptive one."""
+"""Learn the arms of an adaptive rollout from an earlier rollout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FIELDS = list(Step.model_fields)
 
 
 def learned_arms(storage: Storage, folder: str) -> Arms:
-    """The arms that a rollout's attempts teach; problem by problem, in the order of samples and rounds."""
+    """Return the arms learned from a rollout's attempts, with each problem's in the order of samples and rounds."""
     rows = read_attempts(storage, folder, FIELDS).to_pylist()
     return Arms.learned(
         [Step(**{name: row[name] for name in FIELDS}) for row in problem]

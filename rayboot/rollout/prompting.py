@@ -1,4 +1,4 @@
-"""What a process needs to write prompts, in a form that travels, and the chat template of a model's tokenizer."""
+"""A picklable source of prompt builders, and the chat template of a model's tokenizer."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from rayboot.storage import localize
 
 
 def check_chat_model(model: str) -> None:
-    """Check that a model directory is one to chat with, without importing transformers.
+    """Check that a model directory has a chat model, without importing transformers.
 
     Raises:
-        UserError: It is an encoder-decoder, or its tokenizer has no chat template.
+        UserError: The model is an encoder-decoder, or its tokenizer has no chat template.
     """
     if _json(Path(model, "config.json")).get("is_encoder_decoder"):
         raise UserError(
@@ -37,13 +37,14 @@ def check_chat_model(model: str) -> None:
 
 
 def load_render(model: str) -> Render:
-    """What makes a prompt of a chat, by the tokenizer in directory `model`.
+    """Return a function that renders a chat as a prompt, with the tokenizer in directory `model`.
 
-    A beginning-of-text token that the tokenizer adds to every prompt is left out, where that makes no other
-    difference: a server that gets the prompt would add it again.
+    A beginning-of-text token that the tokenizer adds to every prompt is removed, unless that changes other tokens: an
+    engine or server that tokenises the prompt adds it again.
 
     Raises:
-        UserError: The directory has no tokenizer, or no chat template; the template refuses a message.
+        UserError: The directory has no tokenizer or no chat template. The function raises it if the template refuses a
+            message.
     """
     from rayboot.models.loading import encode, load_tokenizer
 
@@ -55,7 +56,7 @@ def load_render(model: str) -> Render:
     def render(chat: Sequence[Message]) -> str:
         try:
             text = str(tokenizer.apply_chat_template(list(chat), tokenize=False, add_generation_prompt=True))
-        except Exception as error:  # a template is a program, and raises what it likes
+        except Exception as error:  # a template is a program, and can raise anything
             roles = ", ".join(message["role"] for message in chat)
             raise UserError(
                 f"the chat template of {model} refuses messages by {roles}: {error}; without prompts.system and "
@@ -64,7 +65,7 @@ def load_render(model: str) -> Render:
         if not added or not text.startswith(begin):
             return text
         bare = text.removeprefix(begin)
-        # Some tokenizers write a word in another way after a token of that kind than at the beginning of a text.
+        # Some tokenizers encode a word after a special token otherwise than at the beginning of a text.
         return bare if encode(tokenizer, bare) == encode(tokenizer, text) else text
 
     return render
@@ -74,32 +75,32 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}  # checked where the model is loaded
+        return {}  # reported where the model is loaded
     return data
 
 
 @dataclass(frozen=True)
 class PromptSource:
-    """Tokenizer, templates, budget and few-shot examples of a run.
+    """Tokenizer, templates, token budget and few-shot examples of a run. It can be pickled.
 
     Raises:
-        UserError: A template of `options` is missing or wrong, or the model or its server takes no chats.
+        UserError: A template of `options` is missing or invalid, or the model or its server takes no chats.
     """
 
     generation: GenerationConfig
-    """The engine decides how tokens are counted."""
+    """Options of the engine, which determines how tokens are counted."""
     model: str
-    """Model directory, or URI of one, that has the tokenizer."""
+    """Model directory with the tokenizer, or its URI."""
     max_prompt_tokens: int
     examples: Sequence[Problem] = ()
     """Few-shot examples."""
     options: PromptsConfig = field(default_factory=PromptsConfig)
     templates: TemplateLibrary = field(init=False)
-    """Read here, once: other machines need not have the files."""
+    """Read once, on creation: other machines need not have the files."""
 
     @classmethod
     def of(cls, recipe: Recipe, model: str, few_shot: Sequence[Problem]) -> PromptSource:
-        """What a recipe's runs need, with the tokenizer of `model`."""
+        """Return the prompt source of a recipe, with the tokenizer of `model`."""
         shots = tuple(few_shot[: recipe.problems.shots])
         return cls(recipe.generation, model, recipe.policy.max_prompt_tokens, shots, recipe.prompts)
 
@@ -116,7 +117,7 @@ class PromptSource:
 
     @cached_property
     def builder(self) -> PromptBuilder:
-        """The prompt builder; it loads the tokenizer once in each process."""
+        """The prompt builder, which loads the tokenizer once per process."""
         model = localize(self.model)
         count = load_token_counter(self.generation, model)
         if self.options.style == "plain":
@@ -127,7 +128,7 @@ class PromptSource:
 
     @property
     def continued(self) -> bool:
-        """Whether completions go on where prompts end; a chat model answers instead."""
+        """Whether a completion continues the prompt's text, rather than answers a chat."""
         served = self.generation.openai is not None and self.generation.openai.api == "chat"
         return self.options.style == "plain" and not served
 

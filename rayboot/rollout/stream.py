@@ -1,7 +1,7 @@
 """The rollout of a set of problems as one Ray Data stream, from ids to Parquet.
 
-Functions import Ray Data and PyArrow's datasets: with pandas, which both bring, they would be half of what it takes to
-start each of the actors, which need neither.
+Ray Data and PyArrow's datasets are imported in functions. Both import pandas; at the top of the module they would take
+half of the start of each actor, which needs neither.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import uuid
 from collections import Counter, deque
 from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +22,7 @@ from rayboot.attempts import SCHEMA, SKIPPED, Attempt, attempts_table, require_v
 from rayboot.config import RolloutConfig
 from rayboot.errors import RaybootError
 from rayboot.pools.actor_pool import ActorPool
+from rayboot.pools.executor import ProblemTable
 from rayboot.rollout.plans import Progress
 from rayboot.rollout.prompting import PromptSource
 from rayboot.rollout.worker import RolloutSettings, RolloutWorker
@@ -31,17 +32,18 @@ if TYPE_CHECKING:
     import pyarrow.dataset as pads
 
 PROBLEMS_PER_BLOCK = 16
-"""Problems that travel together."""
+"""Most problems in one block of the stream."""
 
 SANDBOX_ERROR = "sandbox_error"
 
 BLOCKS_AHEAD = 2
-"""Blocks that a worker has, for each that its problems in flight fill: problems of the next start when single ones end,
-and none waits for the slowest of a block."""
+"""Blocks of a worker per block that its problems in flight fill. Problems of the next block start as soon as single
+ones end, so that no slot waits for the slowest problem of a block."""
 
 WRITE_SECONDS = 0.5
+"""Interval between two files of attempts, plus a hundredth of the stage's time so far."""
 LONGEST_WRITE_SECONDS = 10.0
-"""Between two files of attempts. They become fewer as a stage gets long: a hundredth of what it has taken is little."""
+"""Longest interval between two files of attempts."""
 
 
 def stream_rollout(
@@ -50,23 +52,29 @@ def stream_rollout(
     *,
     streaming: RolloutConfig,
     prompts: PromptSource,
-    known: Any,
+    problem_table: ProblemTable,
     pools: tuple[ActorPool, ActorPool],
     storage: Storage,
     folder: str,
     progress: Progress,
 ) -> None:
-    """Sample, verify and repair every problem, and write all attempts as Parquet below `folder`. For `Plans.run`.
+    """Sample, verify and repair every problem, and write all attempts as Parquet below `folder`.
 
-    Each rollout is written soon after it is finished, and one that lies there already is not done again: whatever is
-    killed, little more than the requests in flight are made twice.
+    It is a plan for `Plans.run`.
+
+    Each rollout is written soon after it is finished, and skipped when the plan is run again: after any interruption,
+    little more than the requests in flight is repeated.
 
     Args:
         problems: Pairs of problem id and split.
-        prompts: Tokenizer, budget and few-shot examples.
-        known: ObjectRef of a mapping from id to `Problem`.
-        streaming: How many workers carry how many problems at once.
-        progress: Of this very actor, to which the workers bring what is finished.
+        settings: How to sample and repair.
+        streaming: Number of workers, and of problems in flight per worker.
+        prompts: Tokenizer, token budget and few-shot examples.
+        problem_table: All problems by id.
+        pools: Generation replicas and sandbox executors.
+        storage: Storage of the run.
+        folder: Folder below `storage`.
+        progress: The actor that runs the plan: workers deliver finished rollouts to it.
     """
     import ray.data
 
@@ -79,8 +87,8 @@ def stream_rollout(
         progress(len(wanted), len(wanted))
         return
     per_block = max(1, min(PROBLEMS_PER_BLOCK, streaming.problems_in_flight // 2))
-    counter = ray.get_runtime_context().current_actor
-    most = len(wanted) * settings.samples * (1 + settings.repair_rounds)
+    progress_actor = ray.get_runtime_context().current_actor
+    max_programs = len(wanted) * settings.samples * (1 + settings.repair_rounds)
     stream = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // per_block)).map_batches(
         RolloutWorker,
         batch_size=None,
@@ -91,7 +99,15 @@ def stream_rollout(
             size=streaming.workers,
             max_concurrent_calls_per_actor=BLOCKS_AHEAD * max(1, streaming.problems_in_flight // per_block),
         ),
-        fn_constructor_args=(settings, prompts, [known], pools, counter, streaming.problems_in_flight, most),
+        fn_constructor_args=(
+            settings,
+            prompts,
+            [problem_table],
+            pools,
+            progress_actor,
+            streaming.problems_in_flight,
+            max_programs,
+        ),
     )
     with RolloutWriter(storage, folder) as writer:
         progress(len(wanted) - len(rows), len(wanted), writer.add)
@@ -99,21 +115,21 @@ def stream_rollout(
 
 
 class RolloutWriter:
-    """Writes finished rollouts, from a thread of its own: those that came since the last file go into the next."""
+    """Writes finished rollouts in a background thread, all that were added since the last file into the next."""
 
     def __init__(self, storage: Storage, folder: str) -> None:
         self._storage = storage
         self._folder = folder
-        self._waiting: deque[list[Attempt]] = deque()
+        self._queue: deque[list[Attempt]] = deque()
         self._error: Exception | None = None
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._write_on, daemon=True)
+        self._thread = threading.Thread(target=self._write_regularly, daemon=True)
 
     def add(self, rollout: list[Attempt]) -> None:
-        """Have the attempts on one problem written. Raises what writing has met."""
+        """Queue the attempts on one problem. Raise the error of an earlier write, if any."""
         if self._error is not None:
             raise self._error
-        self._waiting.append(rollout)
+        self._queue.append(rollout)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -127,7 +143,7 @@ class RolloutWriter:
         if self._error is not None:
             raise self._error
 
-    def _write_on(self) -> None:
+    def _write_regularly(self) -> None:
         began = time.monotonic()
         try:
             while not self._ended.wait(
@@ -139,7 +155,7 @@ class RolloutWriter:
             self._error = error
 
     def _write(self) -> None:
-        rollouts = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        rollouts = [self._queue.popleft() for _ in range(len(self._queue))]
         if rollouts:
             _write_file(
                 self._storage, f"{self._folder}/{uuid.uuid4().hex}.parquet", attempts_table(*rollouts)
@@ -147,22 +163,22 @@ class RolloutWriter:
 
 
 def finished_problems(storage: Storage, folder: str) -> set[tuple[str, str]]:
-    """Pairs of split and problem id whose rollouts lie below `folder`, whole.
+    """Return pairs of split and problem id of the complete rollouts below `folder`.
 
-    What an interrupted writer has left is removed: files without their footer, and files with a part of a rollout.
+    Files of an interrupted writer are removed: those without a footer, and those with an incomplete rollout.
     """
     finished: set[tuple[str, str]] = set()
     for path in (info.path for info in storage.files(folder)):
-        whole = _whole_rollouts(storage, path)
-        if whole is None:
+        complete = _complete_rollouts(storage, path)
+        if complete is None:
             storage.fs.delete_file(path)
         else:
-            finished |= whole
+            finished |= complete
     return finished
 
 
 def unjudged_programs(storage: Storage, folder: str) -> tuple[Counter[str], int]:
-    """Programs below `folder` that the sandbox could not judge, by the reason, and programs in all."""
+    """Return the programs below `folder` that the sandbox could not judge, by message, and the number of programs."""
     attempts = read_attempts(storage, folder, ["status", "message"], where=pc.field("status") != SKIPPED)
     unjudged = attempts.filter(pc.field("status") == SANDBOX_ERROR)
     return Counter(unjudged["message"].to_pylist()), attempts.num_rows
@@ -171,7 +187,7 @@ def unjudged_programs(storage: Storage, folder: str) -> tuple[Counter[str], int]
 def read_attempts(
     storage: Storage, folder: str, columns: list[str] | None = None, where: pc.Expression | None = None
 ) -> pa.Table:
-    """The attempts below `folder`, in the order of split, problem, sample and round.
+    """Return the attempts below `folder`, in the order of split, problem, sample and round.
 
     Args:
         columns: The columns to read; all by default.
@@ -185,7 +201,7 @@ def read_attempts(
 
 
 def _drop_unjudged(storage: Storage, folder: str) -> bool:
-    """Remove what made a stage fail for its sandbox: rollouts with programs that were not judged, if they are many."""
+    """Remove rollouts with unjudged programs if they are enough to fail the stage; return whether they are."""
     try:
         require_verdicts(*unjudged_programs(storage, folder))
     except RaybootError:
@@ -216,17 +232,17 @@ def _dataset(storage: Storage, folder: str) -> pads.Dataset:
     return pads.dataset(storage.path(folder), format="parquet", filesystem=storage.fs, schema=SCHEMA)
 
 
-def _whole_rollouts(storage: Storage, path: str) -> set[tuple[str, str]] | None:
-    """The rollouts in a file; None if it is no Parquet file, or one of them is not whole.
+def _complete_rollouts(storage: Storage, path: str) -> set[tuple[str, str]] | None:
+    """Return split and problem id of a file's rollouts; None if it is not Parquet, or one of them is incomplete.
 
     Raises:
-        OSError: The file cannot be read now, which says nothing of what is in it.
+        OSError: The file cannot be read now, whatever its content.
     """
     with storage.fs.open_input_file(path) as file:
         content = file.read_buffer()
     try:
         table = pq.read_table(pa.BufferReader(content), columns=["split", "problem_id", "rollout_size"])
-    except (pa.ArrowInvalid, OSError):  # of bytes in memory: they are no Parquet
+    except (pa.ArrowInvalid, OSError):  # the bytes are in memory, so this is not an error of the storage
         return None
     sizes = {(row["split"], row["problem_id"]): row["rollout_size"] for row in table.to_pylist()}
     return set(sizes) if table.num_rows == sum(sizes.values()) else None

@@ -14,6 +14,7 @@ import ray
 from rayboot.attempts import Attempt, derive_seed, require_verdicts
 from rayboot.engines import Completion, GenerationRequest, GenerationResult, SamplingParams
 from rayboot.pools.actor_pool import ActorPool, ReplicaFailure
+from rayboot.pools.executor import ProblemTable
 from rayboot.pools.replica import Weights
 from rayboot.problems import Problem
 from rayboot.prompts import feedback_text
@@ -26,7 +27,7 @@ NO_ANSWER = Verdict(status="sandbox_error", message="the engine gave no answer t
 
 
 class RolloutSettings(Frozen):
-    """Everything that decides what a rollout writes, but for the problems and the weights' values."""
+    """Everything that determines the attempts of a rollout, except the problems and the values of the weights."""
 
     seed: int
     """The run's seed."""
@@ -37,61 +38,63 @@ class RolloutSettings(Frozen):
     params: SamplingParams
     weights: Weights
     allocation: AdaptiveAllocation | None = None
-    """Decides after each failure what comes next; `samples` and `repair_rounds` are then the most. None: all
-    samples at once, and every failing one is repaired."""
+    """Chooses the next action after each failure, up to `samples` and `repair_rounds`. None: sample all at once, and
+    repair every failing attempt."""
 
 
 class RolloutWorker:
-    """An asynchronous Ray Data UDF: many problems are under way at once, each at its own pace.
+    """An asynchronous Ray Data UDF with N problems in flight.
 
-    Nothing waits for anything but its own problem: while one problem's repairs are generated, the samples of
-    others run in the same engine batch, and the sandboxes take programs as they come.
+    Each problem proceeds independently of the others: while its repairs are generated, samples of other problems run
+    in the same engine batch, and the sandboxes verify programs in the order of arrival.
     """
 
     def __init__(
         self,
         settings: RolloutSettings,
         prompts: PromptSource,
-        problems: Sequence[Any],
+        problem_table: Sequence[ProblemTable],
         pools: tuple[ActorPool, ActorPool],
-        counter: Any,
+        progress: Any,
         in_flight: int,
-        most: int,
+        max_programs: int,
     ) -> None:
         """Args:
-        settings: What to sample and repair.
-        prompts: Tokenizer, budget and few-shot examples.
-        problems: ObjectRef of a mapping from id to `Problem`, in a list.
-        pools: Of generation replicas and of sandbox executors.
-        counter: Handle of an actor whose `add` gets each finished rollout, and whose `finished` tells those it has.
-        in_flight: Problems under way at once, at most.
-        most: Programs of the whole rollout, at most.
+        settings: How to sample and repair.
+        prompts: Tokenizer, token budget and few-shot examples.
+        problem_table: All problems by id, in a list, so that Ray passes it as a reference.
+        pools: Generation replicas and sandbox executors.
+        progress: Handle of an actor with the methods `add` and `finished` of `Progress`.
+        in_flight: Most problems in flight.
+        max_programs: Most programs of the whole rollout.
         """
         self._settings = settings
-        self._references = problems
-        self._problems: Mapping[str, Problem] = ray.get(problems[0])
+        self._problem_table = problem_table
+        self._problems: Mapping[str, Problem] = ray.get(problem_table[0])
         self._prompts = prompts.builder
         self._continues = prompts.continued
         self._generation, self._execution = pools
-        self._counter = counter
-        self._places = asyncio.Semaphore(in_flight)
-        self._most = most
+        self._progress = progress
+        self._slots = asyncio.Semaphore(in_flight)
+        self._max_programs = max_programs
         self._unjudged: Counter[str] = Counter()
 
     async def __call__(self, batch: pa.Table) -> AsyncIterator[pa.Table]:
-        """Bring the attempts on a block's problems to `counter`, and yield the block. Columns: problem_id, split.
+        """Deliver the attempts on a block's problems to `progress`, and yield the block. Columns: problem_id, split.
 
-        Not through Ray Data: what is finished would be lost with a worker that is not through with its block.
+        Attempts do not go through Ray Data, which loses those of an unfinished block with its worker.
         """
         rows = {f"{row['split']}/{row['problem_id']}": row for row in batch.to_pylist()}
-        finished = await self._counter.finished.remote(list(rows))
-        await asyncio.gather(*(self._placed(key, **row) for key, row in rows.items() if key not in finished))
+        finished = await self._progress.finished.remote(list(rows))
+        await asyncio.gather(
+            *(self._run_in_slot(key, **row) for key, row in rows.items() if key not in finished)
+        )
         yield batch
 
-    async def _placed(self, key: str, problem_id: str, split: str) -> None:
-        async with self._places:
+    async def _run_in_slot(self, key: str, problem_id: str, split: str) -> None:
+        async with self._slots:
             attempts = await self._rollout(problem_id, split)
-        await self._counter.add.remote(key, attempts)
+        await self._progress.add.remote(key, attempts)
 
     async def _rollout(self, problem_id: str, split: str) -> list[Attempt]:
         problem, settings = self._problems[problem_id], self._settings
@@ -99,15 +102,15 @@ class RolloutWorker:
         if prompt is None:
             return [self._attempt(problem, split, sample, 0) for sample in range(settings.samples)]
         if settings.allocation is not None:
-            return await self._allotted(problem, split, prompt, settings.allocation)
+            return await self._adaptive(problem, split, prompt, settings.allocation)
         firsts = await self._sample(problem, split, prompt, range(settings.samples))
         chains = await asyncio.gather(*(self._chain(problem, first) for first in firsts))
         return [attempt for chain in chains for attempt in chain]
 
-    async def _allotted(
+    async def _adaptive(
         self, problem: Problem, split: str, prompt: str, allocation: AdaptiveAllocation
     ) -> list[Attempt]:
-        """One attempt after another, as the policy decides, until one passes."""
+        """Generate one attempt after another, as `allocation` chooses, until one passes or it stops."""
         settings = self._settings
         random = np.random.default_rng(
             derive_seed(settings.seed, settings.iteration, split, problem.id, "allocation")
@@ -125,16 +128,16 @@ class RolloutWorker:
         return attempts
 
     def _possible(self, last: Attempt) -> list[Arm]:
-        """What can be done after an attempt."""
+        """Return the arms that are possible after an attempt."""
         possible: list[Arm] = ["sample"] if last.sample + 1 < self._settings.samples else []
-        if last.made and last.round < self._settings.repair_rounds:
+        if last.is_wrong and last.round < self._settings.repair_rounds:
             possible.append("repair")
         return possible
 
     async def _sample(
         self, problem: Problem, split: str, prompt: str, samples: Sequence[int]
     ) -> list[Attempt]:
-        """First attempts with these numbers."""
+        """Generate and verify the first attempts of these sample numbers."""
         seeds = [self._seed(problem, split, sample, 0) for sample in samples]
         tag = f"{split}/{problem.id}/0" + (f"/{samples[0]}" if samples[0] else "")
         result = await self._generate(problem, prompt, seeds, tag)
@@ -150,14 +153,14 @@ class RolloutWorker:
         ]
 
     async def _chain(self, problem: Problem, first: Attempt) -> list[Attempt]:
-        """A first attempt and its repairs: of the latest program until one passes or the rounds are up."""
+        """Return a first attempt and its repairs, each of the one before, until one passes or no rounds are left."""
         chain = [first]
-        while chain[-1].made and not chain[-1].passed and len(chain) <= self._settings.repair_rounds:
+        while chain[-1].is_wrong and len(chain) <= self._settings.repair_rounds:
             chain.append(await self._repair(problem, chain[-1]))
         return chain
 
     async def _repair(self, problem: Problem, last: Attempt) -> Attempt:
-        """The repair of a failing attempt; skipped when its prompt does not fit."""
+        """Return the repair of a failing attempt; it is skipped when its prompt does not fit the token budget."""
         number = last.round + 1
         attempt = self._attempt(problem, last.split, last.sample, number, parent=last.attempt_id)
         feedback = feedback_text(problem, last.verdict, self._settings.feedback)
@@ -174,7 +177,7 @@ class RolloutWorker:
     async def _generate(
         self, problem: Problem, prompt: str, seeds: Sequence[int], tag: str
     ) -> GenerationResult:
-        # A chat's answer ends by itself, and may begin as a stop string does: with a fence and "\ndef".
+        # A chat model ends its answer itself, and may begin it like a stop string: with a fence and "\ndef".
         stop = self._prompts.template(problem).stop if self._continues else ()
         params = self._settings.params.model_copy(update={"stop": stop})
         request = GenerationRequest(prompt=prompt, seeds=tuple(seeds), params=params, tag=tag)
@@ -185,21 +188,27 @@ class RolloutWorker:
     async def _judge(
         self, problem: Problem, completions: Sequence[Completion], programs: Sequence[str]
     ) -> list[Verdict]:
-        """Verdicts in the completions' order; what the engine did not answer is no wrong program."""
-        given = [program for each, program in zip(completions, programs, strict=True) if not each.is_missing]
-        verdicts = iter(await self._verify(problem, given) if given else ())
+        """Return the verdicts in the completions' order; a missing completion is a `sandbox_error`, not a failure."""
+        present = [
+            program for each, program in zip(completions, programs, strict=True) if not each.is_missing
+        ]
+        verdicts = iter(await self._verify(problem, present) if present else ())
         return [NO_ANSWER if each.is_missing else next(verdicts) for each in completions]
 
     async def _verify(self, problem: Problem, programs: Sequence[str]) -> list[Verdict]:
-        """Verdicts in the programs' order; programs that kill their sandbox are a verdict, not a failure."""
+        """Return the verdicts in the programs' order. Programs that kill their sandbox get `sandbox_error`.
+
+        Raises:
+            RaybootError: More programs of the rollout are unjudged than a stage allows.
+        """
         try:
             verdicts: list[Verdict] = await self._execution.call(
-                "verify", self._references, problem.id, programs
+                "verify", self._problem_table, problem.id, programs
             )
         except ReplicaFailure as error:
             verdicts = [Verdict(status="sandbox_error", message=str(error)) for _ in programs]
         self._unjudged.update(each.message for each in verdicts if each.status == "sandbox_error")
-        require_verdicts(self._unjudged, self._most)  # as soon as that is certain: generation may take hours
+        require_verdicts(self._unjudged, self._max_programs)  # fail early: generation may take hours
         return verdicts
 
     def _seed(self, problem: Problem, split: str, sample: int, number: int) -> int:
@@ -209,7 +218,7 @@ class RolloutWorker:
     def _attempt(
         self, problem: Problem, split: str, sample: int, number: int, parent: str | None = None
     ) -> Attempt:
-        """An attempt without an answer: what is left of it when no prompt fits the budget."""
+        """Return an attempt without a completion, which it stays when no prompt fits the token budget."""
         return Attempt(
             attempt_id=f"{split}/{problem.id}/{sample}/{number}",
             parent_id=parent,
@@ -241,6 +250,11 @@ def _answered(
             "completion_tokens": completion.tokens,
             "seed": seed,
             "weights_version": result.version,
+            **(
+                {"token_ids": completion.token_ids, "logprobs": completion.logprobs}
+                if completion.logprobs
+                else {}
+            ),
             **dict(verdict),
         }
     )

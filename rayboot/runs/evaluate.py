@@ -10,17 +10,18 @@ from typing import Any
 
 from rayboot.config import Recipe, recipe_from
 from rayboot.errors import UserError
+from rayboot.metrics import MetricsRow
 from rayboot.pools.cluster import connected, required_resources
 from rayboot.problems import load_problems
 from rayboot.runs.launch import facts, pretrained_directory, tokenizer_directory
 from rayboot.stages.lab import Lab
 from rayboot.stages.observer import Observer
-from rayboot.storage import RunDirectory, Storage, Summary
+from rayboot.storage import RunDirectory, Storage
 
 
 def measure(
     model: str, dataset: str, overrides: Sequence[str], out: Path | None, observer: Observer
-) -> Summary:
+) -> MetricsRow:
     """Sample, verify and repair once.
 
     Args:
@@ -32,7 +33,7 @@ def measure(
         out: New folder for the attempts and the metrics; None keeps none.
 
     Returns:
-        pass@k, repair@k, tokens and the like, as a row of metrics.jsonl; with engine openai its cost, too.
+        The row of metrics.jsonl; with engine openai its cost, too.
 
     Raises:
         UserError: The model, the run, the SPEC, an option or the folder is wrong.
@@ -58,14 +59,18 @@ def measure(
                 iteration,
             )
             try:
-                metrics: Summary = lab.evaluate(lab.pretrained)["test"]
+                measured = lab.evaluate(lab.pretrained)
             finally:
                 lab.close()
-        if served:
-            generation = (run.summary(iteration, "evaluation") or {})["generation"]
-            metrics |= {name: generation[name] for name in ("retries", "cost")}
-        run.write_metrics([{"model": model, "dataset": dataset, "iteration": iteration, **metrics}])
-    return metrics
+        row = MetricsRow(
+            iteration=iteration,
+            model=model,
+            dataset=dataset,
+            **dict(measured.splits["test"]),
+            **(measured.generation.model_dump(include={"retries", "cost"}) if served else {}),
+        )
+        run.write_metrics([row.model_dump_json()])
+    return row
 
 
 def _recipe(model: str, dataset: str, overrides: Sequence[str], folder: Path) -> tuple[Recipe, int]:

@@ -6,11 +6,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
 
 from rayboot.config import Experiment, PlannedRun, plan_runs
 from rayboot.errors import UserError
-from rayboot.metrics import Interval
+from rayboot.metrics import Interval, MetricsRow, headline_split
 from rayboot.metrics.intervals import paired_by_seed
 from rayboot.pools.cluster import connected, required_resources
 from rayboot.pools.resources import Resources
@@ -18,7 +17,6 @@ from rayboot.recipes import resolve_recipe
 from rayboot.runs.launch import run_recipe
 from rayboot.stages.observer import Observer
 from rayboot.storage import Storage
-from rayboot.storage.metric_rows import engine_tokens, headline_split, stage_seconds
 from rayboot.values import Frozen
 
 
@@ -42,22 +40,22 @@ class RunResult(Frozen):
     """Problems of the split."""
 
 
-def run_result(arm: str, seed: int, rows: Sequence[Mapping[str, Any]], best_iteration: int) -> RunResult:
+def run_result(arm: str, seed: int, rows: Sequence[MetricsRow], best_iteration: int) -> RunResult:
     """The result of a run, from the rows of its metrics.jsonl."""
     split = headline_split(rows) or "validation"
-    measured = {row["iteration"]: row for row in rows if row["split"] == split}
+    measured = {row.iteration: row for row in rows if row.split == split}
     best = measured[best_iteration]
     return RunResult(
         arm=arm,
         seed=seed,
         best_iteration=best_iteration,
         split=split,
-        pass_at_1=best["pass@1"],
-        repair_at_1=best["repair@1"],
-        curve=tuple(measured[iteration]["pass@1"] for iteration in sorted(measured)),
-        seconds=sum(sum(stage_seconds(row).values()) for row in measured.values()),
-        tokens=sum(map(engine_tokens, rows)),
-        problems=best.get("problems", 0),
+        pass_at_1=best.rates["pass@1"],
+        repair_at_1=best.rates["repair@1"],
+        curve=tuple(measured[iteration].rates["pass@1"] for iteration in sorted(measured)),
+        seconds=sum(sum(row.stage_seconds.values()) for row in measured.values()),
+        tokens=sum(row.tokens for row in rows),
+        problems=best.problems or 0,
     )
 
 

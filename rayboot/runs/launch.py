@@ -14,6 +14,7 @@ import ray
 from rayboot import __version__
 from rayboot.config import Recipe
 from rayboot.errors import UserError
+from rayboot.metrics import MetricsRow
 from rayboot.models import check_model, check_tokenizer
 from rayboot.pools.cluster import connected, required_resources
 from rayboot.problems import Problem, load_problems, shared
@@ -42,7 +43,7 @@ class Outcome(Frozen):
     """Hugging Face directory of the best iteration."""
     metrics: str
     report: str
-    rows: tuple[dict[str, Any], ...]
+    rows: tuple[MetricsRow, ...]
     """The rows of metrics.jsonl."""
 
 

@@ -7,18 +7,15 @@ from typing import TYPE_CHECKING
 
 from rayboot.curation import CurationJob, build_reference_set, build_training_set, contaminated
 from rayboot.pools.failures import named
+from rayboot.stages.results import Curated
 from rayboot.storage import Summary
 
 if TYPE_CHECKING:
     from rayboot.stages.lab import Lab
 
 
-def curate(lab: Lab, name: str, rollouts: Sequence[str]) -> Summary:
-    """Make the training set of all training problems from rollout folders; without any, of references.
-
-    Returns:
-        The fields of `Counts`.
-    """
+def curate(lab: Lab, name: str, rollouts: Sequence[str]) -> Curated:
+    """Make the training set of all training problems from rollout folders; without any, of references."""
 
     def work(folder: str) -> Summary:
         with named("curation"), lab.observer.stage(lab.iteration, "curate") as progress:
@@ -27,7 +24,7 @@ def curate(lab: Lab, name: str, rollouts: Sequence[str]) -> Summary:
                 seed=lab.recipe.seed,
                 options=lab.recipe.curation,
                 prompts=lab.prompts,
-                problems=lab.known,
+                problem_table=lab.problem_table,
                 storage=lab.run.storage,
                 folder=folder,
                 rollouts=rollouts,
@@ -37,7 +34,7 @@ def curate(lab: Lab, name: str, rollouts: Sequence[str]) -> Summary:
             counts = lab.plans.run("curation", build_training_set, ids, job, progress=progress)
             return dict(counts.summary())
 
-    return lab.run.once(lab.iteration, name, work)
+    return Curated.model_validate(lab.run.once(lab.iteration, name, work))
 
 
 def validation_set(lab: Lab) -> str | None:
@@ -48,7 +45,7 @@ def validation_set(lab: Lab) -> str | None:
 
     def work(folder: str) -> Summary:
         lab.plans.run(
-            "curation", build_reference_set, ids, 0, lab.known, lab.prompts, lab.run.storage, folder
+            "curation", build_reference_set, ids, 0, lab.problem_table, lab.prompts, lab.run.storage, folder
         )
         return {}
 

@@ -6,16 +6,15 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TypeVar
 
 import ray
 
 from rayboot.algorithms import Feedback
 from rayboot.config import Recipe
-from rayboot.curation import Counts
 from rayboot.pools.actor_pool import ActorPool
 from rayboot.pools.cluster import on_every_node
-from rayboot.pools.executor import start_execution_pool
+from rayboot.pools.executor import ProblemTable, start_execution_pool
 from rayboot.pools.replica import Weights, start_generation_pool
 from rayboot.pools.resources import check_fits, restarts_of
 from rayboot.problems import Problem
@@ -24,12 +23,15 @@ from rayboot.stages.curate import curate
 from rayboot.stages.history import History
 from rayboot.stages.observer import Observer
 from rayboot.stages.refit import refit
+from rayboot.stages.results import Attempts, Sampled, StageResult, TrainingSet
 from rayboot.stages.sample import sample
-from rayboot.storage import RunDirectory, Summary, forget_copies, is_remote
+from rayboot.storage import RunDirectory, forget_copies, is_remote
 from rayboot.training import Refitter
 from rayboot.training.fit import worker_resources
 
 log = logging.getLogger("rayboot")
+
+Result = TypeVar("Result", bound=StageResult)
 
 FOLDERS = {
     "rollout": "rollout",
@@ -38,25 +40,6 @@ FOLDERS = {
     "evaluation": "evaluation",
 }
 """By stage, the name of the folder that it fills if an algorithm gives it no other."""
-
-Splits = dict[str, dict[str, Any]]
-"""Metrics by split."""
-
-
-class Attempts(NamedTuple):
-    """What a rollout has made."""
-
-    folder: str
-    """Below the run directory."""
-    splits: Splits
-
-
-class TrainingSet(NamedTuple):
-    """Examples for a refit."""
-
-    uri: str
-    """Folder of Parquet files."""
-    counts: Counts
 
 
 class Lab:
@@ -90,11 +73,11 @@ class Lab:
         self.rollouts: list[str] = []
         """Folders of the rollouts so far, the latest last."""
         self._last_iteration = iteration
-        self._done: dict[str, Summary] = {}
+        self._done: dict[str, StageResult] = {}
         self._refits = 0
         self._evaluated: dict[int, Weights] = {}
         self._workers_lost = 0
-        self._check_places()
+        self._check_resources()
 
     def iterations(self, count: int) -> Iterator[int]:
         """Number the turns of a loop from 1, and record what each has measured; what came before it is iteration 0."""
@@ -105,24 +88,31 @@ class Lab:
             yield self.iteration
             self._record()
 
-    def evaluate(self, policy: Weights, name: str = "evaluation") -> Splits:
-        """Measure the policy on validation and test problems. The metrics of each split."""
+    def evaluate(self, policy: Weights, name: str = "evaluation") -> Sampled:
+        """Measure the policy on validation and test problems."""
         splits = [split for split in ("validation", "test") if self.problems[split]]
         options, feedback = self.recipe.evaluation, self.recipe.algorithm.feedback_in_evaluation
         self._evaluated[self.iteration] = policy
-        summary = self._once(
+        return self._once(
             "evaluation", name, lambda: sample(self, "evaluation", name, splits, policy, options, feedback)
         )
-        return dict(summary["splits"])
 
-    def rollout(self, policy: Weights, feedback: Feedback, name: str = "rollout") -> Attempts:
-        """Sample, verify and repair every training problem with the policy."""
+    def rollout(
+        self, policy: Weights, feedback: Feedback, name: str = "rollout", tokens: bool = False
+    ) -> Attempts:
+        """Sample, verify and repair every training problem with the policy.
+
+        Args:
+            tokens: Keep the sampled tokens and their log-probabilities in the attempts.
+        """
         options, folder = self.recipe.rollout, self.run.folder(self.iteration, name)
-        summary = self._once(
-            "rollout", name, lambda: sample(self, "rollout", name, ["train"], policy, options, feedback)
+        sampled = self._once(
+            "rollout",
+            name,
+            lambda: sample(self, "rollout", name, ["train"], policy, options, feedback, tokens),
         )
         self.rollouts.append(folder)
-        return Attempts(folder, summary["splits"])
+        return Attempts(folder, sampled.splits)
 
     def curate(self, attempts: Attempts, name: str = "training_set") -> TrainingSet:
         """Make a training set of the attempts, and of the verified ones of earlier rollouts if the recipe replays."""
@@ -163,8 +153,8 @@ class Lab:
     # What the stages work with.
 
     @cached_property
-    def known(self) -> Any:
-        """ObjectRef of all problems by id."""
+    def problem_table(self) -> ProblemTable:
+        """All problems by id, in Ray's object store."""
         return ray.put({problem.id: problem for problems in self.problems.values() for problem in problems})
 
     @cached_property
@@ -187,31 +177,30 @@ class Lab:
         """Whether engines and training workers take turns on the same GPUs."""
         return self.recipe.generation.vllm.sleep
 
-    def look(self) -> None:
+    def report_losses(self) -> None:
         """Report what was lost, and what waits for its place."""
         for pool in (self.generation, self.execution):
-            pool.look()
+            pool.report_losses()
         if (lost := restarts_of(RolloutWorker.__name__)) > self._workers_lost:
             self._workers_lost = lost
             log.warning("a rollout worker was lost and is replaced; its problems in flight are done again")
 
     def restarts(self) -> dict[str, int]:
         """Actors replaced so far, by kind."""
-        self.look()
+        self.report_losses()
         pools = (self.generation, self.execution)
         return {**{pool.kind: pool.restarts for pool in pools}, "rollout worker": self._workers_lost}
 
-    def _once(self, stage: str, name: str, work: Callable[[], Summary]) -> Summary:
-        """Do a stage, and keep its summary for the metrics under its kind or, if it has one, its own name."""
+    def _once(self, stage: str, name: str, work: Callable[[], Result]) -> Result:
+        """Do a stage, and keep its result for the metrics under its kind or, if it has one, its own name."""
         key = stage if name == FOLDERS[stage] else name
         if key in self._done:
             raise ValueError(f"iteration {self.iteration} has a stage {name} already: give each its own name")
-        self._done[key] = summary = work()
-        return summary
+        self._done[key] = result = work()
+        return result
 
     def _curated(self, name: str, rollouts: Sequence[str]) -> TrainingSet:
-        summary = self._once("curate", name, lambda: curate(self, name, rollouts))
-        counts = Counts.model_validate({field: summary[field] for field in Counts.model_fields})
+        counts = self._once("curate", name, lambda: curate(self, name, rollouts))
         return TrainingSet(self.run.uri(self.iteration, name), counts)
 
     def _record(self) -> None:
@@ -232,7 +221,7 @@ class Lab:
         if "refitter" in self.__dict__:
             self.refitter.close()
 
-    def _check_places(self) -> None:
+    def _check_resources(self) -> None:
         """Refuse what no node could ever hold, before hours of work end in waiting for it."""
         generation, sandbox, training = self.recipe.generation, self.recipe.sandbox, self.recipe.training
         engine = {"CPU": generation.cpus, "GPU": generation.gpus}

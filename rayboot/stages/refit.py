@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rayboot.attempts import derive_seed
 from rayboot.pools.replica import Weights
 from rayboot.stages.curate import validation_set
+from rayboot.stages.results import Refitted
 from rayboot.storage import Summary
 from rayboot.training import RefitJob
 
@@ -17,12 +18,8 @@ if TYPE_CHECKING:
     from rayboot.stages.lab import Lab
 
 
-def refit(lab: Lab, name: str, training_set: str, start: Weights) -> Summary:
-    """Train from `start` on the training set at a URI.
-
-    Returns:
-        The fields of `RefitResult`; `fit_seconds` with those of interrupted runs.
-    """
+def refit(lab: Lab, name: str, training_set: str, start: Weights) -> Refitted:
+    """Train from `start` on the training set at a URI."""
     run, recipe, iteration = lab.run, lab.recipe, lab.iteration
     fit = _Fit(run.spent(iteration, name).get("fit_seconds", 0.0))
     of_its_own = "" if name == "checkpoint" else f"-{name}"
@@ -31,7 +28,7 @@ def refit(lab: Lab, name: str, training_set: str, start: Weights) -> Summary:
         validation = validation_set(lab) if recipe.training.patience else None
         if lab.shares_gpus:
             # Engines first, even if there are none yet: a GPU without one has room for two workers.
-            lab.generation.broadcast("rest")
+            lab.generation.broadcast("sleep")
         output = run.storage.uri(folder)
         with (
             lab.observer.stage(iteration, "refit") as progress,
@@ -64,7 +61,8 @@ def refit(lab: Lab, name: str, training_set: str, start: Weights) -> Summary:
             "fit_seconds": round(fit.before + result.fit_seconds, 3),
         }
 
-    return run.once(iteration, name, work, lambda: {"fit_seconds": fit.seconds})
+    done = run.once(iteration, name, work, lambda: {"fit_seconds": fit.seconds})
+    return Refitted.model_validate(done)
 
 
 class _Fit:

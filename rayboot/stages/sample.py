@@ -14,7 +14,7 @@ from rayboot.attempts import CHAIN_COLUMNS, chains_by_problem, derive_seed, requ
 from rayboot.config import EvaluationConfig, RolloutConfig
 from rayboot.engines import SamplingParams
 from rayboot.errors import RaybootError
-from rayboot.metrics import attempt_metrics, metric_intervals, public_only_rate
+from rayboot.metrics import attempt_metrics
 from rayboot.pools.failures import named
 from rayboot.pools.replica import Weights
 from rayboot.pools.throughput import Throughput, ThroughputLedger
@@ -27,6 +27,7 @@ from rayboot.rollout import (
     stream_rollout,
     unjudged_programs,
 )
+from rayboot.stages.results import Sampled
 from rayboot.storage import Summary
 
 if TYPE_CHECKING:
@@ -43,11 +44,12 @@ def sample(
     policy: Weights,
     options: RolloutConfig | EvaluationConfig,
     feedback: Feedback,
-) -> Summary:
+    tokens: bool = False,
+) -> Sampled:
     """Sample, verify and repair the problems of these splits.
 
-    Returns:
-        `splits`: the metrics of each; `restarts`: actors lost, by kind; `publish_seconds`; `generation`: throughput.
+    Args:
+        tokens: Keep the sampled tokens and their log-probabilities in the attempts.
     """
     recipe, run, iteration = lab.recipe, lab.run, lab.iteration
     settings = RolloutSettings(
@@ -61,6 +63,7 @@ def sample(
             top_p=options.top_p,
             num_beams=options.num_beams,
             max_tokens=recipe.policy.max_completion_tokens,
+            logprobs=tokens,
         ),
         weights=policy,
         allocation=_allocation(lab) if stage == "rollout" else None,
@@ -83,7 +86,7 @@ def sample(
             ledger.follow(lab.generation)
 
             def meanwhile() -> None:
-                lab.look()
+                lab.report_losses()
                 ledger.update()
 
             lab.plans.run(
@@ -92,7 +95,7 @@ def sample(
                 wanted,
                 settings,
                 prompts=lab.prompts,
-                known=lab.known,
+                problem_table=lab.problem_table,
                 streaming=recipe.rollout,
                 pools=pools,
                 storage=run.storage,
@@ -106,7 +109,7 @@ def sample(
         ks = recipe.evaluation.k if stage == "evaluation" else (1,)
         by_split = {split: table.filter(pc.field("split") == split) for split in splits}
         return {
-            "splits": {split: _metrics(lab, rows, ks) for split, rows in by_split.items()},
+            "splits": {split: metrics(rows, ks) for split, rows in by_split.items()},
             "restarts": {kind: now - restarts[kind] for kind, now in lab.restarts().items()},
             **figures(),
         }
@@ -114,7 +117,10 @@ def sample(
     def figures() -> Summary:
         return {"publish_seconds": round(publishing, 3), "generation": ledger.total.model_dump()}
 
-    return run.once(iteration, name, work, figures)
+    def metrics(attempts: pa.Table, ks: Sequence[int]) -> Summary:
+        return attempt_metrics(chains_by_problem(attempts), ks, _public_tests(lab)).model_dump(mode="json")
+
+    return Sampled.model_validate(run.once(iteration, name, work, figures))
 
 
 def _allocation(lab: Lab) -> AdaptiveAllocation | None:
@@ -133,18 +139,6 @@ def _publish(lab: Lab, policy: Weights) -> float:
     if set(versions) != {policy.version}:
         raise RaybootError(f"replicas have weights {versions} after weights {policy.version} were published")
     return round(time.monotonic() - started, 3)
-
-
-def _metrics(lab: Lab, attempts: pa.Table, ks: Sequence[int]) -> Summary:
-    """The metrics of a split, and the intervals of the rates among them."""
-    chains = chains_by_problem(attempts)
-    intervals = metric_intervals(chains, ks)
-    metrics = attempt_metrics(chains, ks)
-    if (alone := public_only_rate(chains, _public_tests(lab))) is not None:
-        metrics["public_only"] = alone.mean
-        intervals["public_only"] = alone
-    bounds = {name: [interval.low, interval.high] for name, interval in intervals.items()}
-    return {**metrics, "intervals": bounds}
 
 
 def _public_tests(lab: Lab) -> dict[str, int]:

@@ -208,12 +208,12 @@ class RunDirectory:
         """Remove a part's `state`."""
         self.storage.remove(f".{name}")
 
-    def write_metrics(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Write `metrics.jsonl`, one JSON object a line. All rows are given each time, so that none comes twice.
+    def write_metrics(self, rows: Iterable[str]) -> None:
+        """Write `metrics.jsonl`, a JSON object each. All rows are given each time, so that none comes twice.
 
         A resumed run says again what it finds finished: rows that are there, with others after them, stay as they are.
         """
-        text = "".join(json.dumps(row) + "\n" for row in rows)
+        text = "".join(row + "\n" for row in rows)
         there = self.storage.read_text("metrics.jsonl") if self.storage.exists("metrics.jsonl") else ""
         if not there.startswith(text):
             self.storage.write_text("metrics.jsonl", text)

@@ -1,4 +1,4 @@
-"""The refit of the policy on an iteration's training set, under Ray Train."""
+"""Refit the policy on an iteration's training set, with Ray Train."""
 
 from rayboot.training.job import ProgressListener, RefitJob, RefitResult
 from rayboot.training.refitter import Refitter, refit

@@ -1,4 +1,4 @@
-"""Checkpoints of an unfinished refit: everything that a restarted worker needs, and where it is kept."""
+"""Checkpoints of an unfinished refit, from which restarted workers resume."""
 
 from __future__ import annotations
 
@@ -12,46 +12,26 @@ from pathlib import Path
 import ray.train
 import torch
 
-from rayboot.training.job import RefitJob
-
-
-class Workspace:
-    """A folder beside Ray Train's own state: scratch space of each worker, and the best weights so far.
-
-    Nothing in it outlives an interruption: what a resumed refit needs is in Ray Train's checkpoints.
-    """
-
-    def __init__(self, job: RefitJob) -> None:
-        self.root = Path(job.storage) / f"{job.name}.work"
-
-    @property
-    def best(self) -> Path:
-        """Hugging Face directory of the best weights so far."""
-        return self.root / "best"
-
-    def scratch(self, rank: int) -> Path:
-        """What one worker writes on its own."""
-        return self.root / f"worker-{rank}"
-
-    def remove(self) -> None:
-        shutil.rmtree(self.root, ignore_errors=True)
-
+from rayboot.training.job import Workspace
 
 STATE = "state"
-"""The Trainer's checkpoint: weights, optimizer, scheduler, random states, history."""
+"""Folder of the Trainer's checkpoint: weights, optimizer, scheduler, random states, history."""
 
 BEST = "best"
-"""The best weights so far, when there are some."""
+"""Folder of the best weights so far, absent if there are none."""
 
 OWNER = "job"
-"""Name of the refit that the checkpoint is of: the workers do several, and Ray Train keeps the latest checkpoint."""
+"""File with the name of the checkpoint's refit: Ray Train keeps the latest checkpoint of all refits of its workers."""
 
-MAX_SHARE = 10
-"""Time between two checkpoints, at least, as a multiple of the time that one takes."""
+MIN_INTERVAL_RATIO = 10
+"""Least interval between two checkpoints, as a multiple of the time to save one."""
 
 
 class CheckpointCadence:
-    """Says when a checkpoint is due: not too often, and never so often that it slows training much."""
+    """Decides when a checkpoint is due: at the given interval, or less often where saving is slow.
+
+    Saving takes at most about 1 / `MIN_INTERVAL_RATIO` of the training time.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -59,9 +39,9 @@ class CheckpointCadence:
         self._last_duration = 0.0
 
     def is_due(self) -> bool:
-        """The answer of rank 0, for all ranks: saving is a collective."""
+        """Return rank 0's decision on all ranks: saving is a collective."""
         waited = time.monotonic() - self._last_end
-        due = waited >= max(self._seconds, MAX_SHARE * self._last_duration)
+        due = waited >= max(self._seconds, MIN_INTERVAL_RATIO * self._last_duration)
         return _answer_of_rank_zero(due)
 
     def saved(self, duration: float) -> None:
@@ -70,9 +50,9 @@ class CheckpointCadence:
 
 
 def report_checkpoint(trainer_checkpoint: Path, workspace: Workspace, job_name: str) -> None:
-    """Hand a checkpoint of the Trainer to Ray Train, together with the best weights so far.
+    """Report a checkpoint of the Trainer to Ray Train, together with the best weights so far.
 
-    Every rank reports its own folder, with its own random state; Ray Train makes one checkpoint of them.
+    Every rank reports its own folder with its own random state; Ray Train merges them into one checkpoint.
     """
     staging = trainer_checkpoint.with_name("staging")
     shutil.rmtree(staging, ignore_errors=True)
@@ -87,7 +67,7 @@ def report_checkpoint(trainer_checkpoint: Path, workspace: Workspace, job_name: 
 
 @contextmanager
 def restored_checkpoint(workspace: Workspace, job_name: str) -> Iterator[str | None]:
-    """The Trainer's checkpoint to go on from; None at a first start. Makes the workspace fit it."""
+    """Yield the Trainer's checkpoint to resume from, or None at a first start. Reset the workspace to match it."""
     rank = ray.train.get_context().get_world_rank()
     shutil.rmtree(workspace.scratch(rank), ignore_errors=True)
     workspace.scratch(rank).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Training examples as token ids."""
+"""Encode training examples as token ids."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rayboot.models.loading import encode
 from rayboot.models.special_tokens import Ends, check_ids
 
 IGNORED = -100
-"""Label of a position that nothing is learned from, as torch's cross entropy has it."""
+"""Label of a position without loss: the default `ignore_index` of torch's cross entropy."""
 
 
 class Encoded(TypedDict):
@@ -27,17 +27,16 @@ class Encoded(TypedDict):
 class EncodedSet:
     examples: list[Encoded]
     dropped: int
-    """Examples left out because they were too long."""
+    """Number of examples that were too long."""
     tokens: int
-    """Tokens to learn, over all examples."""
+    """Completion tokens of all examples."""
 
 
 class Encoder:
-    """Turns examples into token ids, with the boundary between prompt and completion where generation has it.
+    """Encodes examples with the boundary between prompt and completion where generation has it.
 
-    Prompt and completion are tokenised apart, because the model will see the prompt's own tokens and go on
-    from there; tokenising them as one text can merge across the boundary. A completion ends with a token that ends
-    generation.
+    Prompt and completion are tokenised separately: the model continues from the prompt's own tokens, and tokenising
+    both as one text can merge across the boundary. A completion ends with a token that ends generation.
     """
 
     def __init__(
@@ -52,12 +51,12 @@ class Encoder:
         defaults: GenerationConfig | None = None,
     ) -> None:
         """Args:
-            max_tokens: The model's context, for prompt and completion together; None where there is no limit.
-            size: Number of the model's embeddings; as many as the tokenizer has tokens, if not given.
-            defaults: The model's generation config, which may name ends that the tokenizer does not.
+            max_tokens: The model's context in tokens, for prompt and completion together; None: no limit.
+            size: Number of the model's embeddings; by default the tokenizer's number of tokens.
+            defaults: The model's generation config, which may name end tokens that the tokenizer does not.
 
         Raises:
-            UserError: No token ends a text.
+            UserError: No end-of-sequence token has an embedding.
         """
         self._tokenizer = tokenizer
         self._codec = CompletionCodec(tokenizer, continues=not encoder_decoder)
@@ -75,7 +74,7 @@ class Encoder:
         self._max_tokens = max_tokens
 
     def encode(self, pairs: list[tuple[str, str]]) -> EncodedSet:
-        """Encode the examples in order. Those that are too long are left out: never cut, never silent.
+        """Encode pairs of prompt and completion in order. Examples that are too long are dropped and counted.
 
         Raises:
             UserError: The model has no embedding for one of the tokens.

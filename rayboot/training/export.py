@@ -1,4 +1,4 @@
-"""Weights to a Hugging Face directory that is complete or not there."""
+"""Write weights to a Hugging Face directory that is either complete or absent."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import torch
 
 
 class NotFinite(ArithmeticError):
-    """The name of a tensor that holds what is no number."""
+    """A tensor has a value that is not finite; the argument is its name."""
 
 
 def save_weights(model: Any, dtype: torch.dtype, directory: Path, *, rank: int) -> None:
-    """Write weights, config and generation config, or an adapter, in `dtype`, replacing what is there.
+    """Write weights, config and generation config, or an adapter, in `dtype`; replace `directory`.
 
-    Every worker calls it, because with ZeRO-3 each holds a part of the weights; the one of rank 0 writes.
+    Every worker must call it, because with ZeRO-3 each holds a shard of the weights; rank 0 writes.
 
     Raises:
-        NotFinite: A trained weight is no number.
+        NotFinite: A trained weight is not finite.
     """
     is_adapter = hasattr(model, "peft_config")
     tensors = _whole_tensors(model, trained_only=is_adapter)
@@ -40,16 +40,16 @@ def save_weights(model: Any, dtype: torch.dtype, directory: Path, *, rank: int) 
 
 def _save_model(model: Any, state: dict[str, torch.Tensor], dtype: torch.dtype, directory: Path) -> None:
     model.save_pretrained(directory, state_dict=state)
-    # It takes the model's dtype for that of the state, and writes that to the config.
+    # save_pretrained writes the model's dtype to the config, not that of `state`.
     config = copy.deepcopy(model.config)
     config.dtype = dtype
     config.save_pretrained(directory)
 
 
 def _save_adapter(model: Any, state: dict[str, torch.Tensor], dtype: torch.dtype, directory: Path) -> None:
-    # The embeddings are the base model's: left to itself, PEFT would ask the hub whether they are.
+    # By default PEFT asks the hub whether the embeddings differ from the base model's. They do not.
     model.save_pretrained(directory, state_dict=state, save_embedding_layers=False)
-    (directory / "README.md").unlink()  # a form to fill in
+    (directory / "README.md").unlink()  # an empty model card
 
 
 def _cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
@@ -57,7 +57,7 @@ def _cast(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 
 
 def _whole_tensors(model: Any, *, trained_only: bool) -> dict[str, torch.Tensor]:
-    """Parameters and buffers by name, each whole. With ZeRO-3 all workers must call it, and each gets copies."""
+    """Return unsharded parameters and buffers by name. With ZeRO-3 all workers must call it, and each gets copies."""
     parameters = dict(model.named_parameters(remove_duplicate=False))
     if not any(hasattr(parameter, "ds_id") for parameter in parameters.values()):
         state: dict[str, torch.Tensor] = model.state_dict()
@@ -70,7 +70,7 @@ def _gathered(model: Any, parameters: dict[str, Any]) -> dict[str, torch.Tensor]
 
     whole: dict[int, torch.Tensor] = {}
     for parameter in parameters.values():
-        # Tied weights have two names, and stay one tensor.
+        # Tied weights have two names and one tensor.
         if id(parameter) not in whole:
             with deepspeed.zero.GatheredParameters([parameter]):
                 whole[id(parameter)] = parameter.detach().cpu().clone()

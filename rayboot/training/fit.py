@@ -1,4 +1,4 @@
-"""Ray Train's run of the refit workers."""
+"""The Ray Train run of the refit workers, and the resources that they need."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from ray.util.placement_group import (
 from rayboot.config import TrainingConfig
 from rayboot.storage import Storage
 
-ROOM_SECONDS = 3.0
-"""Longest wait for room for one more elastic worker: what lost ones held comes free with a delay."""
+PLACEMENT_SECONDS = 3.0
+"""Longest wait for the resources of one more elastic worker: those of a lost worker are freed with a delay."""
 START_ATTEMPTS = 10
-"""Times that Ray Train waits a minute for the workers' CPUs and GPUs before the refit fails."""
+"""Number of times that Ray Train waits a minute for the workers' CPUs and GPUs before the refit fails."""
 
 
-def fit(config: TrainingConfig, workers: int, storage: str, name: str, desk: Any) -> None:
-    """Run the workers, who take what is on the desk, until they are sent home.
+def fit(config: TrainingConfig, workers: int, storage: str, name: str, mailbox: Any) -> None:
+    """Run workers that take refits from `mailbox`, until it is closed.
 
-    For the desk's process, in a thread: Ray Train blocks, and returns ten seconds late where Ray has no dashboard,
-    which a helper of it asks whether the run is over. In a driver it would replace the handler of Ctrl-C, and still
-    be in a call of Ray when Ray is shut down: the process would read freed memory.
+    Call it in a thread of the mailbox's process. Ray Train blocks, and returns ten seconds late where Ray has no
+    dashboard, because one of its actors asks the dashboard whether the run has ended. In the driver it would replace
+    the handler of Ctrl-C, and would still be in a Ray call at `ray.shutdown`: the process would read freed memory.
     """
-    # Here, because they import torch.
+    # Imported here because they import torch.
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
 
@@ -41,7 +41,7 @@ def fit(config: TrainingConfig, workers: int, storage: str, name: str, desk: Any
     shared = Storage(storage)
     TorchTrainer(
         worker.serve,
-        train_loop_config={"desk": desk, "cpus": config.cpus_per_worker},
+        train_loop_config={"mailbox": mailbox, "cpus": config.cpus_per_worker},
         scaling_config=ScalingConfig(
             num_workers=workers,
             use_gpu=config.gpus_per_worker > 0,
@@ -52,7 +52,7 @@ def fit(config: TrainingConfig, workers: int, storage: str, name: str, desk: Any
             storage_path=shared.root,
             storage_filesystem=None if shared.is_local else shared.fs,
             failure_config=FailureConfig(
-                # Elastic workers are started anew by the refitter, which sees how many there is room for.
+                # The refitter restarts elastic workers, as many as fit then.
                 max_failures=0 if config.min_workers else config.max_failures,
                 controller_failure_limit=START_ATTEMPTS,  # type: ignore[call-arg]
             ),
@@ -62,38 +62,38 @@ def fit(config: TrainingConfig, workers: int, storage: str, name: str, desk: Any
 
 
 def worker_resources(config: TrainingConfig) -> dict[str, float]:
-    """What a worker asks of Ray."""
+    """Return the CPUs and GPUs that one worker requests from Ray."""
     gpus = {"GPU": config.gpus_per_worker} if config.gpus_per_worker else {}
     return {"CPU": config.cpus_per_worker, **gpus}
 
 
-def room_for_workers(resources: dict[str, float], least: int, most: int) -> int:
-    """Workers of these resources that the cluster has room for now, from `least` (for whom it is not asked) to `most`.
+def count_fitting_workers(resources: dict[str, float], least: int, most: int) -> int:
+    """Return how many such workers fit on the cluster now, between `least` (assumed to fit) and `most`.
 
-    Ray Train's own elastic policy counts what nodes have, not what is free: it would count the engines' GPUs as well.
+    Ray Train's own elastic policy counts the nodes' total resources, not the free ones: the engines' GPUs included.
     """
     for count in range(most, least, -1):
         group = placement_group([resources] * count)
-        there = group.wait(ROOM_SECONDS)
+        fits = group.wait(PLACEMENT_SECONDS)
         remove_placement_group(group)
-        if there:
+        if fits:
             return count
     return least
 
 
 def wait_until_removed(group: PlacementGroup, seconds: float) -> None:
-    """Wait until Ray has taken back what it kept for workers, which it does as it ends them."""
+    """Wait until Ray has removed the workers' placement group, which it does as it ends them."""
     end = time.monotonic() + seconds
     while placement_group_table(group).get("state") != "REMOVED" and time.monotonic() < end:
         time.sleep(0.1)
 
 
 def _tune_ray_train() -> None:
-    """Settings that Ray Train takes from the environment alone. What the user set stays."""
+    """Set what Ray Train reads only from the environment. The user's own values stay."""
     for name in ("ray.data", "ray.train", "ray.tune"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    # It looks after its workers this often, and notices the death of one no sooner.
+    # Interval at which Ray Train polls its workers; it notices a dead worker no sooner.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.5")
     if len(ray.nodes()) == 1:  # type: ignore[no-untyped-call]
-        # An actor, seconds of start-up, that watches for the loss of nodes other than the driver's.
+        # The watcher is an actor that takes seconds to start, and watches only nodes other than the driver's.
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")

@@ -1,4 +1,4 @@
-"""What a refit is asked to do, what it answers, and the checkpoint that it leaves."""
+"""The job of a refit, its result, and its output: a checkpoint with `refit.json`."""
 
 from __future__ import annotations
 
@@ -14,41 +14,66 @@ from rayboot.storage import Storage, is_remote, localize
 from rayboot.values import Frozen
 
 ProgressListener = Callable[[int, int, float], None]
-"""Called with the steps done, the steps in all, and the latest training loss."""
+"""Called with the steps done, the total steps, and the latest training loss."""
 
 
 class RefitJob(Frozen):
-    """One refit. Paths must mean the same on the driver's machine and on those of the workers; all but `storage` may be
-    URIs, of which workers make copies."""
+    """One refit.
+
+    Paths must be valid on the driver's machine and on those of the workers. All but `storage` may be URIs: workers
+    copy what they read.
+    """
 
     start: str
     """Hugging Face directory, tokenizer included, of the model to start from."""
     training_set: str
-    """Folder of Parquet files with at least the text columns `prompt` and `completion`."""
+    """Folder of Parquet files with at least the string columns `prompt` and `completion`."""
     validation_set: str | None = None
-    """The same; the best checkpoint is the one with the lowest loss on it. None: the last one, no early stop."""
+    """The same. The checkpoint with the lowest loss on it is kept; None: the last one, without early stopping."""
     output: str
-    """Directory to write the checkpoint to; in it, `refit.json` says that it is whole."""
+    """Directory to write the checkpoint to. It is complete once it holds `refit.json`."""
     storage: str
     """Folder for scratch files, on each worker's machine."""
     name: str
-    """Name of the Ray Train run. A refit with the name and storage of an interrupted one goes on from its last
-    checkpoint, so each refit needs a name of its own."""
+    """Unique name of the refit. One with the name of an interrupted refit resumes from its last checkpoint, if the
+    `Refitter` has the same storage and name."""
     seed: int = 0
     max_prompt_tokens: int = Field(ge=1)
     max_completion_tokens: int = Field(ge=1)
-    """Examples with a longer prompt or completion (its end-of-sequence token counted) are left out."""
+    """Examples with a longer prompt or completion (end-of-sequence token included) are dropped."""
     checkpoint_seconds: float = Field(default=30.0, ge=0.0)
-    """Least time between two checkpoints from which an interrupted refit can go on."""
+    """Least seconds between two checkpoints from which an interrupted refit can resume."""
 
     def localized(self) -> RefitJob:
-        """The same with this machine's copies of what it reads."""
+        """Return the job with paths of local copies in place of the URIs that it reads."""
         read = {name: getattr(self, name) for name in ("start", "training_set", "validation_set")}
         return self.model_copy(update={name: uri and localize(uri) for name, uri in read.items()})
 
     def identity(self) -> dict[str, Any]:
-        """What tells this job from any other: all but where its scratch files are."""
+        """Return the fields that identify the job: all but `storage`."""
         return self.model_dump(mode="json", exclude={"storage"})
+
+
+class Workspace:
+    """A folder beside Ray Train's own state: scratch space of each worker, and the best weights so far.
+
+    Its content is lost with an interruption: a resumed refit reads Ray Train's checkpoints.
+    """
+
+    def __init__(self, job: RefitJob) -> None:
+        self.root = Path(job.storage) / f"{job.name}.work"
+
+    @property
+    def best(self) -> Path:
+        """Hugging Face directory of the best weights so far."""
+        return self.root / "best"
+
+    def scratch(self, rank: int) -> Path:
+        """Folder of one worker's own files."""
+        return self.root / f"worker-{rank}"
+
+    def remove(self) -> None:
+        shutil.rmtree(self.root, ignore_errors=True)
 
 
 class RefitResult(Frozen):
@@ -56,51 +81,51 @@ class RefitResult(Frozen):
     """Optimizer steps taken."""
     epochs: float
     train_loss: float
-    """Mean loss of a step over the last epoch, in nats a token."""
+    """Mean loss of the last epoch's steps, in nats per token."""
     best_validation_loss: float | None
-    """In nats a token; None without a validation set."""
+    """In nats per token; None without a validation set."""
     best_step: int
     """Step whose weights were kept."""
     stopped_early: bool
     examples: int
     """Training examples used."""
     dropped: int
-    """Training examples left out because they were too long."""
+    """Training examples that were too long."""
     tokens: int
-    """Tokens learned from: those of the completions, as often as they were seen."""
+    """Completion tokens trained on, counted in every epoch."""
     fit_seconds: float
-    """Time of the training alone, without start-up; of a resumed refit, since it was resumed."""
+    """Seconds of training, without start-up; of a resumed refit, since it was resumed."""
     curve: tuple[tuple[int, float], ...]
     """Step and validation loss of every evaluation."""
 
 
 RESULT_FILE = "refit.json"
-"""File in a checkpoint that says of which job it is the output, and what came of it."""
+"""File in a checkpoint with the job and its result."""
 
 
-def publish(directory: Path, job: RefitJob, result: RefitResult) -> None:
-    """Move `directory` to the job's output, with the result, by which `finished_refit` knows it.
+def move_to_output(directory: Path, job: RefitJob, result: RefitResult) -> None:
+    """Move `directory` to the job's output, together with the result that `finished_refit` reads.
 
-    It appears in one piece; in a store, which cannot do that, the result comes last.
+    The output appears atomically. An object store has no atomic move: there the result is written last.
     """
-    kept = json.dumps({"job": job.identity(), "result": result.model_dump(mode="json")})
+    content = json.dumps({"job": job.identity(), "result": result.model_dump(mode="json")})
     if is_remote(job.output):
         store = Storage(job.output)
         store.remove("")
         store.upload(str(directory), "")
-        store.write_text(RESULT_FILE, kept)
+        store.write_text(RESULT_FILE, content)
     else:
-        (directory / RESULT_FILE).write_text(kept)
+        (directory / RESULT_FILE).write_text(content)
         _move(directory, Path(job.output))
 
 
 def finished_refit(job: RefitJob) -> RefitResult | None:
-    """The result of this very job if it was finished before: whoever asked for it may have died just then."""
+    """Return the result of this job if it was finished before, as when the driver died just afterwards; else None."""
     output = Storage(job.output)
     if not output.exists(RESULT_FILE):
         return None
-    kept = json.loads(output.read_text(RESULT_FILE))
-    return RefitResult.model_validate(kept["result"]) if kept["job"] == job.identity() else None
+    content = json.loads(output.read_text(RESULT_FILE))
+    return RefitResult.model_validate(content["result"]) if content["job"] == job.identity() else None
 
 
 def _move(directory: Path, output: Path) -> None:
@@ -110,7 +135,7 @@ def _move(directory: Path, output: Path) -> None:
     try:
         shutil.move(directory, aside)
     except OSError:
-        # On another file system the move is a copy, and may be half of one.
+        # Across file systems the move is a copy, which may be incomplete.
         shutil.rmtree(aside, ignore_errors=True)
         raise
     shutil.rmtree(output, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The model that a refit trains, with its tokenizer and, if asked for, its low-rank adapter (LoRA, by PEFT)."""
+"""The model that a refit trains, with its tokenizer and an optional low-rank adapter (LoRA, by PEFT)."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ from rayboot.errors import UserError
 from rayboot.models.adapters import merged
 from rayboot.models.directory import base_of
 from rayboot.models.special_tokens import Ends, load_defaults, pad_within, table_size, with_sound_pad
-from rayboot.training import policy as adapter
 
 
-def fresh(model: Any, lora: LoraConfig, base: str) -> Any:
-    """`model` with a new adapter, which changes nothing yet. `base`: where it comes from, for who loads the adapter.
+def with_new_adapter(model: Any, lora: LoraConfig, base: str) -> Any:
+    """Return `model` with a new adapter, whose initial output is zero.
+
+    Args:
+        base: Directory or hub name of the model, which the adapter's config records.
 
     Raises:
-        UserError: The model has no layer of the names that the recipe gives.
+        UserError: The model has no layer with a name in `lora.target_modules`.
     """
     config = PeftLora(
         r=lora.rank,
@@ -49,11 +51,11 @@ def fresh(model: Any, lora: LoraConfig, base: str) -> Any:
     return adapted
 
 
-def continued(model: Any, lora: LoraConfig, adapter: str) -> Any:
-    """`model` with the adapter of a directory, to be trained further.
+def with_saved_adapter(model: Any, lora: LoraConfig, adapter: str) -> Any:
+    """Return `model` with the adapter in directory `adapter`, trainable.
 
     Raises:
-        UserError: It cannot be read, or is not of the shape that the recipe says.
+        UserError: The adapter cannot be read, or its rank or alpha is not that of `lora`.
     """
     try:
         config = PeftLora.from_pretrained(adapter)
@@ -69,18 +71,19 @@ def continued(model: Any, lora: LoraConfig, adapter: str) -> Any:
 
 
 class Policy:
-    """A whole model to train, or a frozen one with an adapter to train.
+    """A model to train in full, or a frozen one with an adapter to train.
 
-    What is trained is loaded in float32 whatever the checkpoint's dtype: small updates vanish in 16 bits.
+    Trained weights are loaded in float32 whatever the checkpoint's dtype: small updates vanish in 16 bits.
     """
 
     def __init__(
         self, directory: str, lora: LoraConfig | None = None, *, frozen_in_16_bits: bool = False
     ) -> None:
         """Args:
-            directory: A model, or an adapter on one. With `lora` training goes on with this adapter; without, with
-                the model and the adapter merged into it.
-            frozen_in_16_bits: Load weights that stay as they are in bfloat16, as autocast takes them anyway.
+            directory: Directory of a model or an adapter. With `lora` the adapter is trained further; without, it is
+                merged into its model, which is trained.
+            lora: Options of the adapter to train; None: train all weights.
+            frozen_in_16_bits: Load frozen weights in bfloat16, to which autocast converts them anyway.
 
         Raises:
             UserError: The directory holds no tokenizer or no model that can be read.
@@ -98,26 +101,28 @@ class Policy:
         self.encoder_decoder = bool(self._config.is_encoder_decoder)
         written = None if lora else self._config.dtype
         self.dtype: torch.dtype = written if isinstance(written, torch.dtype) else torch.float32
-        """In which what was trained is written: the checkpoint's own dtype; an adapter's is float32."""
+        """Dtype of the output: the checkpoint's own; float32 for an adapter."""
 
     @cached_property
     def model(self) -> Any:
-        """Read when it is first asked for: by then DeepSpeed may have taken over how weights are laid out.
+        """The model, loaded on first access: DeepSpeed's ZeRO-3 must be configured before.
 
         Raises:
-            UserError: It cannot be read, or the recipe's adapter is not that of the directory.
+            UserError: The model cannot be read, or the adapter in the directory is not of the recipe's shape.
         """
         kind = AutoModelForSeq2SeqLM if self.encoder_decoder else AutoModelForCausalLM
         with self._reading():
             model = kind.from_pretrained(self._base, config=self._config, dtype=self._load_dtype)
         ends = Ends.of(self.tokenizer, self.defaults, self.size).ids
         if len(ends) > 1:
-            model.generation_config.eos_token_id = list(ends)  # so that it ends wherever it is used
+            model.generation_config.eos_token_id = list(
+                ends
+            )  # so that generation stops at each, wherever it runs
         if self._lora is None:
             return model if self._adapter is None else self._with_merged_adapter(model)
         if self._adapter is None:
-            return adapter.fresh(model, self._lora, self._base)
-        return adapter.continued(model, self._lora, self._adapter)
+            return with_new_adapter(model, self._lora, self._base)
+        return with_saved_adapter(model, self._lora, self._adapter)
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -137,15 +142,15 @@ class Policy:
 
     @property
     def pad_token_id(self) -> int:
-        """Any id that has an embedding will do: padding is masked."""
+        """An id that has an embedding: which one does not matter, since padding is masked."""
         return pad_within(self.size, self.tokenizer.pad_token_id)
 
     @property
     def defaults(self) -> GenerationConfig:
-        """The checkpoint's own generation config."""
+        """The checkpoint's generation config."""
         return load_defaults(self._base, self._config)
 
     @property
     def max_tokens(self) -> int | None:
-        """Context for prompt and completion together; None where the model sets no such limit."""
+        """Context in tokens for prompt and completion together; None: the model has no such limit."""
         return None if self.encoder_decoder else getattr(self._config, "max_position_embeddings", None)

@@ -1,4 +1,4 @@
-"""The driver's side of a refit: check the job, hand it to Ray Train workers, follow it, say clearly what failed."""
+"""The driver's side of a refit: check the job, post it to Ray Train workers, follow it, report what failed."""
 
 from __future__ import annotations
 
@@ -20,58 +20,57 @@ from rayboot.errors import RaybootError, UserError
 from rayboot.models.directory import base_of
 from rayboot.pools.cluster import start_beside_driver
 from rayboot.pools.resources import why_pending
-from rayboot.training.checkpoints import Workspace
-from rayboot.training.desk import RefitDesk, Standing
-from rayboot.training.fit import room_for_workers, wait_until_removed, worker_resources
-from rayboot.training.job import ProgressListener, RefitJob, RefitResult, finished_refit
+from rayboot.training.fit import count_fitting_workers, wait_until_removed, worker_resources
+from rayboot.training.job import ProgressListener, RefitJob, RefitResult, Workspace, finished_refit
+from rayboot.training.mailbox import RefitMailbox, RefitStatus
 from rayboot.training.training_set import count_rows, parquet_files
 from rayboot.training.zero import deepspeed_options
 
 CLOSE_SECONDS = 10.0
-"""Longest wait for workers that are sent home."""
-DESK_TRIES = 3
-"""Times that a refit may lose the helper process that runs it."""
+"""Longest wait for workers to stop."""
+MAILBOX_TRIES = 3
+"""Number of helper processes that a refit may lose before it fails."""
 PENDING_SECONDS = 30.0
-"""Workers that have not arrived for so long are reported."""
+"""Wait for the workers' resources after which it is reported."""
 
 log = logging.getLogger("rayboot")
 
 
 class Refitter:
-    """Ray Train workers that stay from one refit to the next: only the first has to wait until they are there.
+    """Ray Train workers that persist across refits: only the first refit waits for their start.
 
-    Needs a Ray that is connected. The workers keep the CPUs and GPUs that `config` asks for until `close`.
+    Ray must be connected. The workers hold the CPUs and GPUs that `config` requests until `close`.
     """
 
     def __init__(self, config: TrainingConfig, storage: str, name: str = "refit") -> None:
         """
         Args:
-            config: Says how to train, and on how many workers.
+            config: How to train, and on how many workers.
             storage: Folder for Ray Train's own state, the same after a restart of the driver.
             name: Name of the Ray Train run, the same after a restart of the driver.
         """
         self._config = config
         self._storage = storage
         self._name = name
-        self._desk: Any = None
+        self._mailbox: Any = None
         self._fit: Any = None
-        """Reference of what `RefitDesk.hire` returns once the workers are gone."""
-        self._room: PlacementGroup | None = None
+        """ObjectRef of the result of `RefitMailbox.start_workers`, ready once the workers have ended."""
+        self._placement_group: PlacementGroup | None = None
         self._workers = 0
         self._busy = False
 
     @property
     def workers(self) -> int:
-        """Workers that are there, or are starting."""
+        """Number of workers that run or are starting."""
         return self._workers
 
     def start(self) -> None:
-        """Start the workers, and do not wait for them: what comes before the first refit can go on meanwhile."""
-        if not self._is_there():
-            self._abandon()
+        """Start the workers in the background."""
+        if not self._has_workers():
+            self._kill()
             settings = {name: value for name, value in os.environ.items() if name.startswith("RAY_TRAIN_")}
-            self._desk = start_beside_driver(RefitDesk, settings)
-            self._hire()
+            self._mailbox = start_beside_driver(RefitMailbox, settings)
+            self._start_workers()
 
     def refit(
         self,
@@ -83,48 +82,53 @@ class Refitter:
     ) -> RefitResult:
         """Train `job.start` on the training set, and write the best checkpoint to `job.output`. Blocks.
 
-        A job with the name of an interrupted one continues it, and ends with the same weights as one that was
-        never interrupted (on CPUs, to the bit).
+        A job with the name of an interrupted one resumes it, and ends with the weights of an uninterrupted one (on
+        CPUs, bit for bit).
 
-        `config` is for this refit alone; what it says of workers and their resources has no effect any more.
+        Args:
+            job: What to train on, and where to write the checkpoint.
+            progress: Called with the steps done, the total steps and the latest training loss.
+            kind: Key of `worker.LOOPS`.
+            config: Options of this refit alone. Those about workers and their resources have no effect here.
 
         Raises:
-            UserError: No readable model or example, or all examples are too long.
-            RaybootError: Workers failed more often than `config.max_failures` allows; the message gives the cause.
+            UserError: No model or no example can be read, or all examples are too long.
+            RaybootError: The refit diverged, the disk is full, workers failed more often than `config.max_failures`
+                allows, or the helper was lost `MAILBOX_TRIES` times.
         """
         _check(job.localized(), config or self._config)
         if (finished := finished_refit(job)) is not None:
             return finished
         if self._could_grow():
             self.close()
-        standing = self._done(kind, job, config or self._config, progress)
-        if standing.starts > 1 or (standing.error is not None and self._config.workers > 1):
-            # Ray Train counts the failures of its workers as long as they stay; the next refit has its own count.
+        status = self._run(kind, job, config or self._config, progress)
+        if status.starts > 1 or (status.error is not None and self._config.workers > 1):
+            # Ray Train counts failures over the workers' lifetime; new workers give the next refit its own count.
             self.close()
         Workspace(job).remove()
-        if standing.error is not None:
-            raise standing.error
-        result = RefitResult.model_validate(standing.fields)
+        if status.error is not None:
+            raise status.error
+        result = RefitResult.model_validate(status.fields)
         if not math.isfinite(result.train_loss):
             log.warning(f"the refit diverged; the best weights, of step {result.best_step}, are kept")
         return result
 
     def close(self) -> None:
-        """Send the workers home, and wait until what they kept is free; the next refit starts new ones.
+        """Stop the workers, and wait until their resources are free. The next refit starts new ones.
 
-        Workers in the middle of a refit that was interrupted are ended.
+        Workers in the middle of an interrupted refit are killed.
         """
-        if self._desk is None:
+        if self._mailbox is None:
             return
-        room = None
+        placement_group = None
         with suppress(RayActorError, GetTimeoutError):
-            room = ray.get(self._desk.close.remote(), timeout=CLOSE_SECONDS)
-        if room is None or self._busy:
-            self._abandon()
+            placement_group = ray.get(self._mailbox.close.remote(), timeout=CLOSE_SECONDS)
+        if placement_group is None or self._busy:
+            self._kill()
         else:
-            wait_until_removed(room, CLOSE_SECONDS)
-            # Ray ends the helper when its last call is over: Ray Train has something to clear away.
-            self._forget()
+            wait_until_removed(placement_group, CLOSE_SECONDS)
+            # Not killed: Ray ends the helper after its last call, in which Ray Train cleans up.
+            self._reset()
 
     def __enter__(self) -> Self:
         self.start()
@@ -135,95 +139,108 @@ class Refitter:
     ) -> None:
         self.close()
 
-    def _hire(self) -> None:
-        """Start workers, who take what is on the desk."""
+    def _start_workers(self) -> None:
+        """Start workers that take refits from the mailbox; elastic ones, as many as fit now."""
         most, least = self._config.workers, self._config.min_workers
-        workers = most if least is None else room_for_workers(worker_resources(self._config), least, most)
+        workers = (
+            most if least is None else count_fitting_workers(worker_resources(self._config), least, most)
+        )
         self._workers = workers
-        self._fit = self._desk.hire.remote(self._config, workers, self._storage, self._name)
+        self._fit = self._mailbox.start_workers.remote(self._config, workers, self._storage, self._name)
 
-    def _is_there(self) -> bool:
-        """Whether there are workers, or will be."""
-        return self._desk is not None and not ray.wait([self._fit], timeout=0)[0]
+    def _has_workers(self) -> bool:
+        """Whether workers run or are starting."""
+        return self._mailbox is not None and not ray.wait([self._fit], timeout=0)[0]
 
-    def _abandon(self) -> None:
-        """End the helper, and with it the workers; give back what Ray keeps for them, which would outlive them all."""
-        if self._desk is not None:
-            ray.kill(self._desk)
-        if self._room is not None:
-            remove_placement_group(self._room)
-        self._forget()
+    def _kill(self) -> None:
+        """Kill the helper and with it the workers. Free their placement group, which would outlive them."""
+        if self._mailbox is not None:
+            ray.kill(self._mailbox)
+        if self._placement_group is not None:
+            remove_placement_group(self._placement_group)
+        self._reset()
 
-    def _forget(self) -> None:
-        self._desk, self._fit, self._room, self._workers, self._busy = None, None, None, 0, False
+    def _reset(self) -> None:
+        self._mailbox, self._fit, self._placement_group, self._workers, self._busy = (
+            None,
+            None,
+            None,
+            0,
+            False,
+        )
 
-    def _done(
+    def _run(
         self, kind: str, job: RefitJob, config: TrainingConfig, progress: ProgressListener | None
-    ) -> Standing:
-        """Post the job, and follow it to its end; again from its last checkpoint if the helper is lost."""
-        for _ in range(DESK_TRIES):
+    ) -> RefitStatus:
+        """Post the job, and follow it to its end. After the loss of the helper, resume from the last checkpoint."""
+        for _ in range(MAILBOX_TRIES):
             self.start()
             try:
-                ray.get(self._desk.post.remote(kind, job, config))
+                ray.get(self._mailbox.post.remote(kind, job, config))
                 self._busy = True
-                standing = self._follow(progress)
+                status = self._follow(progress)
             except RayActorError:
                 log.warning(
                     "the helper process of the refit was lost; another goes on from the last checkpoint"
                 )
-                self._abandon()
+                self._kill()
             else:
                 self._busy = False
-                return standing
+                return status
         raise RaybootError(
-            f"the refit lost its helper process {DESK_TRIES} times; the machine may lack memory"
+            f"the refit lost its helper process {MAILBOX_TRIES} times; the machine may lack memory"
         )
 
     def _could_grow(self) -> bool:
-        """Whether elastic workers are fewer than there is room for."""
+        """Whether one more elastic worker would fit."""
         if self._fit is None or self._workers == self._config.workers:
             return False
-        return room_for_workers(worker_resources(self._config), least=0, most=1) == 1
+        return count_fitting_workers(worker_resources(self._config), least=0, most=1) == 1
 
-    def _follow(self, progress: ProgressListener | None) -> Standing:
-        standing: Standing = Standing()
+    def _follow(self, progress: ProgressListener | None) -> RefitStatus:
+        """Return the final status. Restart elastic workers that have ended before the refit."""
+        status: RefitStatus = RefitStatus()
         shown, failures, started = None, 0, 0
         waits_since: float | None = time.monotonic()
         while True:
-            alive = self._is_there()
-            standing = ray.get(self._desk.standing.remote(standing.news))
-            if standing.starts > max(started, 1):
+            alive = self._has_workers()
+            status = ray.get(self._mailbox.status.remote(status.revision))
+            if status.starts > max(started, 1):
                 log.warning("training workers were lost; others go on from the last checkpoint")
-            started = standing.starts
-            if standing.room is not None:
-                self._room, waits_since = standing.room, None
+            started = status.starts
+            if status.placement_group is not None:
+                self._placement_group, waits_since = status.placement_group, None
             elif waits_since is not None and time.monotonic() - waits_since > PENDING_SECONDS:
                 waits_since = None
                 if any(group["state"] == "PENDING" for group in placement_group_table().values()):
                     why = why_pending(worker_resources(self._config))
-                    log.warning(f"the training workers ({self._workers}) wait for their place: {why}")
-            if progress is not None and standing.progress not in (None, shown):
-                shown = standing.progress
+                    log.warning(f"the training workers ({self._workers}) wait for resources: {why}")
+            if progress is not None and status.progress not in (None, shown):
+                shown = status.progress
                 progress(*shown)
-            if standing.fields is not None or standing.error is not None:
-                return standing
+            if status.fields is not None or status.error is not None:
+                return status
             if alive:
                 continue
-            error = ray.get(self._fit) or RaybootError("the refit's workers left before it was finished")
+            error = ray.get(self._fit) or RaybootError("the refit's workers ended before it was finished")
             if not self._config.min_workers or failures == self._config.max_failures:
-                return standing.model_copy(update={"error": error})
+                return status.model_copy(update={"error": error})
             failures += 1
-            self._hire()
+            self._start_workers()
 
 
 def refit(job: RefitJob, config: TrainingConfig, progress: ProgressListener | None = None) -> RefitResult:
-    """One refit by workers of its own: `Refitter.refit` for a single job."""
+    """Run one refit with its own workers: `Refitter.refit` for a single job."""
     with Refitter(config, job.storage, job.name) as refitter:
         return refitter.refit(job, progress)
 
 
 def _check(job: RefitJob, config: TrainingConfig) -> None:
-    """Find what is wrong with the job before the workers begin."""
+    """Check the job before the workers begin.
+
+    Raises:
+        UserError: The model, its tokenizer or the examples are missing, or DeepSpeed cannot be used as configured.
+    """
     deepspeed_options(config)
     if base_of(job.start) is None and not Path(job.start, "config.json").is_file():
         raise UserError(

@@ -1,4 +1,4 @@
-"""The order of a refit's examples, and its steps: functions of the seed and the set, whatever the number of workers."""
+"""The steps of a refit and the order of its examples: a function of seed and set, whatever the number of workers."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from rayboot.values import Frozen
 
 
 class TrainingOrder(Dataset[Encoded]):
-    """All batches of a refit, one after the other: each epoch a new permutation of the examples.
+    """All batches of a refit in order. Each epoch is a new permutation of the examples.
 
-    A batch with fewer examples than the workers have places for, as the last of an epoch, is filled up with examples
-    that teach nothing, so that every worker gets its equal share and no example counts twice. Within a batch examples
-    come by length: a micro-batch then holds little padding, and the step, which is the sum over the batch, stays the
-    same.
+    A batch with fewer examples than `Schedule.slots`, such as the last of an epoch, is filled up with examples without
+    loss: every worker gets an equal share, and no example counts twice. Within a batch examples are sorted by length,
+    so that a micro-batch has little padding. The step is a sum over the batch, so the order does not change it.
     """
 
     def __init__(self, examples: list[Encoded], schedule: Schedule, seed: int) -> None:
@@ -32,7 +31,7 @@ class TrainingOrder(Dataset[Encoded]):
             for start in range(0, len(order), schedule.batch_size):
                 batch = order[start : start + schedule.batch_size]
                 batch = batch[np.argsort(lengths[batch], kind="stable")]
-                fill = np.full(schedule.places - len(batch), -1)
+                fill = np.full(schedule.slots - len(batch), -1)
                 batches.append(np.concatenate([fill, batch]))
         self._order = np.concatenate(batches[: schedule.total_steps])
 
@@ -46,29 +45,29 @@ class TrainingOrder(Dataset[Encoded]):
 
 class Schedule(Frozen):
     batch_size: int
-    """Examples of one step, over all workers."""
+    """Examples per optimizer step, over all workers."""
     micro_batch_size: int
     accumulation: int
-    """Micro-batches that one worker adds up for one optimizer step."""
+    """Micro-batches of one worker per optimizer step."""
     workers: int
     steps_per_epoch: int
     total_steps: int
     warmup_steps: int
     evaluations: frozenset[int]
-    """Steps after which the validation loss is measured; the last step is one of them."""
+    """Steps after which the validation loss is measured, the last step included."""
     log_every: int
 
     @property
-    def places(self) -> int:
-        """Examples that the micro-batches of a step hold: more than `batch_size` where that is not divisible."""
+    def slots(self) -> int:
+        """Examples that a step's micro-batches can hold: more than `batch_size` where that is not divisible."""
         return self.micro_batch_size * self.accumulation * self.workers
 
     @classmethod
     def plan(cls, config: TrainingConfig, examples: int, workers: int) -> Schedule:
-        """The schedule of so many workers' refit on so many examples: ceil(examples / batch_size) steps an epoch."""
+        """Plan a refit on N examples by N workers: ceil(examples / batch_size) steps per epoch."""
         micro = config.micro_batch_size or math.ceil(config.batch_size / workers)
         per_epoch = math.ceil(examples / config.batch_size)
-        # The epochs as they are written: 0.1 * 30 in floats is a little above 3, and would give a fourth step.
+        # Exact decimals: 0.1 * 30 in floats is slightly above 3, and would give a fourth step.
         total = math.ceil(Fraction(str(config.epochs)) * per_epoch)
         return cls(
             batch_size=config.batch_size,

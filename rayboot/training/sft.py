@@ -1,4 +1,4 @@
-"""Supervised refit: the model learns the completions, given the prompts. Runs in every Ray Train worker."""
+"""Supervised fine-tuning on completions, given the prompts. Runs in every Ray Train worker."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from transformers import set_seed
 
 from rayboot.config import TrainingConfig
 from rayboot.errors import UserError
-from rayboot.training.checkpoints import CheckpointCadence, Workspace, restored_checkpoint
-from rayboot.training.course import RefitCourse, best_of, diverged, validation_curve
+from rayboot.training.callback import RefitCallback, best_of, diverged, validation_curve
+from rayboot.training.checkpoints import CheckpointCadence, restored_checkpoint
 from rayboot.training.examples import EncodedSet, Encoder
 from rayboot.training.export import NotFinite, save_weights
-from rayboot.training.job import ProgressListener, RefitJob
+from rayboot.training.job import ProgressListener, RefitJob, Workspace
 from rayboot.training.policy import Policy
 from rayboot.training.schedule import Schedule, TrainingOrder
 from rayboot.training.trainer import CompletionTrainer, training_arguments
@@ -23,7 +23,12 @@ from rayboot.training.zero import deepspeed_options, deepspeed_process
 
 
 def train(job: RefitJob, config: TrainingConfig, progress: ProgressListener) -> dict[str, Any]:
-    """Leave the best checkpoint in the job's workspace, and return RefitResult's fields."""
+    """Write the best checkpoint to the job's workspace, and return the fields of RefitResult.
+
+    Raises:
+        UserError: The model, its adapter or an example cannot be used, or the recipe's DeepSpeed options cannot.
+        RaybootError: The refit diverged before any finite validation loss, or the weights to keep are not finite.
+    """
     options = deepspeed_options(config)
     with deepspeed_process(options, on_cpu=config.gpus_per_worker == 0):
         return _train(job, config, options, progress)
@@ -39,7 +44,7 @@ def _train(
     schedule = Schedule.plan(config, len(training.examples), context.get_world_size())
     workspace = Workspace(job)
     rank = context.get_world_rank()
-    # Before the model is read: DeepSpeed's ZeRO-3 shares it out at once. And its adapter begins at random.
+    # Before the model is loaded: ZeRO-3 shards it on load, and the initial adapter is random.
     arguments = training_arguments(config, schedule, job.seed, str(workspace.scratch(rank)), options)
     set_seed(job.seed)
     trainer = CompletionTrainer(
@@ -49,7 +54,7 @@ def _train(
         validation.examples if validation else [],
     )
     trainer.add_callback(
-        RefitCourse(
+        RefitCallback(
             schedule,
             patience=config.patience,
             validates=validation is not None,
@@ -69,7 +74,7 @@ def _train(
                 save_weights(trainer.model, policy.dtype, workspace.best, rank=rank)
         except NotFinite as error:
             raise diverged(
-                f"{error} holds what is no number", trainer.state.global_step, config.lr
+                f"{error} has a value that is not finite", trainer.state.global_step, config.lr
             ) from error
     result = {
         **_summary(trainer.state, schedule, training),
@@ -78,7 +83,7 @@ def _train(
     }
     if rank == 0:
         if not workspace.best.exists():
-            raise diverged("no validation loss was a number", trainer.state.global_step, config.lr)
+            raise diverged("no validation loss was finite", trainer.state.global_step, config.lr)
         policy.tokenizer.save_pretrained(workspace.best)
     trainer.release()
     return result
@@ -121,7 +126,7 @@ def _summary(state: Any, schedule: Schedule, training: EncodedSet) -> dict[str, 
 
 
 def _last_epoch_loss(log_history: list[dict[str, Any]], after: int) -> float:
-    """Mean loss of the steps after `after`. An entry of the log is the mean since the entry before it."""
+    """Return the mean loss of the steps after `after`. A log entry is the mean since the entry before it."""
     total = steps = previous = 0
     for entry in log_history:
         if "loss" not in entry:

@@ -1,4 +1,4 @@
-"""The Hugging Face Trainer with rayboot's batches and losses, the same for causal and encoder-decoder models."""
+"""The Hugging Face Trainer with rayboot's batches and loss, for causal and encoder-decoder models alike."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from rayboot.training.schedule import Schedule, TrainingOrder
 
 
 class Collator:
-    """Pads examples on the right to a batch: `input_ids`, `attention_mask` and `labels`, each [batch, longest]."""
+    """Pads examples on the right to a batch: `input_ids`, `attention_mask` and `labels`, each [batch, length].
+
+    For an encoder-decoder, `labels` and `decoder_input_ids` have a length of their own.
+    """
 
     def __init__(
         self,
@@ -29,9 +32,10 @@ class Collator:
         limits_logits: bool = False,
     ) -> None:
         """Args:
+        pad_token_id: Padding of `input_ids`.
         decoder_inputs: The model's own shift of labels to decoder inputs; None for a causal model.
-        limits_logits: Ask a causal model for the logits from the first completion's begin on, and no others: over
-            a large vocabulary those of the prompts cost time, and much memory.
+        limits_logits: Request logits of a causal model only from the start of the earliest completion on: those of
+            the prompts cost time and, with a large vocabulary, much memory.
         """
         self._pad = pad_token_id
         self._decoder_inputs = decoder_inputs
@@ -47,15 +51,15 @@ class Collator:
         if self._decoder_inputs is not None:
             batch["decoder_input_ids"] = self._decoder_inputs(labels=batch["labels"])
         if self._limits_logits:
-            batch["logits_to_keep"] = _learned_from_the_end(batch["labels"])
+            batch["logits_to_keep"] = _logits_to_keep(batch["labels"])
         return batch
 
 
 class CompletionLoss:
     """Cross entropy of the completions' tokens, in nats.
 
-    Summed over the batch and divided by the tokens of the whole optimizer step, so that a token weighs the same
-    however a step is divided into micro-batches and workers.
+    It is summed over the batch and divided by the tokens of the whole optimizer step, so that each token has the same
+    weight however the step is divided into micro-batches and workers.
     """
 
     def __init__(self, *, causal: bool) -> None:
@@ -65,9 +69,14 @@ class CompletionLoss:
         return self.total(outputs.logits, labels) / num_items_in_batch
 
     def total(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Sum over all tokens. logits: [batch, length or the last of it, vocabulary]; labels: [batch, length]."""
+        """Return the sum over all tokens.
+
+        Args:
+            logits: [batch, length, vocabulary], of all positions or, for a causal model, of the last ones.
+            labels: [batch, length].
+        """
         if self._causal:
-            # The logits at a position are those of the token after it.
+            # The logits at a position predict the next token.
             logits = logits[:, :-1]
             labels = labels[:, labels.shape[1] - logits.shape[1] :]
         return cross_entropy(
@@ -79,13 +88,13 @@ class CompletionLoss:
 
 
 def can_limit_logits(model: Any) -> bool:
-    """Whether the model, or the one below an adapter, computes logits of the last positions alone when it is told."""
-    below = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return "logits_to_keep" in inspect.signature(below.forward).parameters
+    """Return whether the model, or the base model of an adapter, takes `logits_to_keep`."""
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return "logits_to_keep" in inspect.signature(base.forward).parameters
 
 
-def _learned_from_the_end(labels: Tensor) -> int:
-    """Positions from the token before the first that is learned to the end: its logits are that token's."""
+def _logits_to_keep(labels: Tensor) -> int:
+    """Return the number of last positions whose logits the loss needs: from the one before the first label on."""
     learned = (labels != IGNORED).any(dim=0).nonzero()
     first = int(learned[0]) if len(learned) else labels.shape[1] - 1
     return labels.shape[1] - max(first - 1, 0)
@@ -102,7 +111,7 @@ SCHEDULERS = {
     "polynomial": "polynomial",
     "constant": "constant_with_warmup",
 }
-"""Names of the learning rate schedules in transformers."""
+"""Names in transformers of the recipe's learning rate schedules."""
 
 
 def training_arguments(
@@ -112,9 +121,9 @@ def training_arguments(
     scratch: str,
     deepspeed: dict[str, Any] | None = None,
 ) -> TrainingArguments:
-    """Options of the Trainer. Logging, evaluating and saving are RefitCourse's: the Trainer's own are off."""
+    """Return the Trainer's options. Its own logging, evaluation and saving are off: RefitCallback triggers them."""
     polynomial = {"power": config.power, "lr_end": 0.0} if config.schedule == "polynomial" else {}
-    # Named only where wanted: the option is about to get another name in transformers.
+    # Passed only if enabled, because transformers is about to rename the option.
     checkpointing: dict[str, Any] = {"gradient_checkpointing": True} if config.gradient_checkpointing else {}
     return TrainingArguments(
         output_dir=scratch,
@@ -153,9 +162,9 @@ class CompletionTrainer(Trainer):
         limits_logits = not policy.encoder_decoder and can_limit_logits(policy.model)
         self._collate = Collator(policy.pad_token_id, shift, limits_logits=limits_logits)
         self._loss = CompletionLoss(causal=not policy.encoder_decoder)
-        # By length, so that little of a batch is padding. The sum over the set does not depend on the order.
+        # Sorted by length for little padding. The sum over the set does not depend on the order.
         self._validation = sorted(validation, key=lambda example: len(example["input_ids"]))
-        # Filled up, so that every worker makes the same number of steps: with ZeRO-3 they make them together.
+        # Filled up so that every worker has the same number of batches: with ZeRO-3 a forward pass is a collective.
         fill = -len(validation) % arguments.world_size
         self._validation[:0] = [Encoded(input_ids=[0], labels=[IGNORED])] * fill
         self._training = training
@@ -169,18 +178,18 @@ class CompletionTrainer(Trainer):
         self.remove_callback(PrinterCallback)
 
     def _get_train_sampler(self, *_: Any) -> SequentialSampler:
-        # The order is TrainingOrder's own; the Trainer takes the whole of it for one long epoch.
+        # TrainingOrder has the order of all epochs; to the Trainer it is one long epoch.
         return SequentialSampler(self._training)
 
     def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
-        """Mean loss of a token over the whole validation set, each worker doing its share."""
+        """Return and log the mean loss per token over the validation set, which the workers share."""
         metrics = {"eval_loss": self._validation_loss()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
     def release(self) -> None:
-        """Give back what DeepSpeed holds of the model: the process goes on to others."""
+        """Free what DeepSpeed holds of the model: the process trains other models afterwards."""
         engine: Any = self.deepspeed
         if engine is not None:
             engine.destroy()

@@ -1,4 +1,4 @@
-"""The Parquet files of a training set. Imports no torch: the driver looks at them too."""
+"""Read the Parquet files of a training set. Imports no torch, because the driver checks them too."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ COLUMNS = ["prompt", "completion"]
 
 
 def parquet_files(folder: str) -> list[Path]:
-    """The files of a set, in the order in which they are read.
+    """Return the files of a set, in the order in which they are read.
 
     Raises:
-        UserError: No such folder, no Parquet file in it, a file that is none, or a column missing.
+        UserError: The folder or its Parquet files are missing, a file is not Parquet, or a column is missing.
     """
     files = sorted(Path(folder).glob("*.parquet"))
     if not files:
@@ -38,7 +38,7 @@ def count_rows(files: list[Path]) -> int:
 
 
 def read_pairs(files: list[Path]) -> list[tuple[str, str]]:
-    """Prompt and completion of every example, in the stored order."""
+    """Return prompt and completion of every example, in the stored order."""
     pairs: list[tuple[str, str]] = []
     for file in files:
         table = pq.read_table(file, columns=COLUMNS)

@@ -1,4 +1,4 @@
-"""DeepSpeed's ZeRO: what it is told, and what a process that stays has to forget after it."""
+"""DeepSpeed's ZeRO: its config, and the setup and cleanup of a process that uses it for one refit."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ STAGES = {"zero2": 2, "zero3": 3}
 
 
 def deepspeed_options(config: TrainingConfig) -> dict[str, Any] | None:
-    """DeepSpeed's own config; None where it is not wanted. "auto" is filled in by transformers, from its arguments.
+    """Return DeepSpeed's own config; None without DeepSpeed. transformers replaces "auto" by the Trainer's options.
 
     Raises:
-        UserError: DeepSpeed is not installed, or the JSON cannot be read or asks for what does not work.
+        UserError: DeepSpeed is not installed, or the JSON cannot be read or does not go with the recipe.
     """
     choice = config.deepspeed
     if choice is None:
@@ -38,7 +38,7 @@ def deepspeed_options(config: TrainingConfig) -> dict[str, Any] | None:
 
 @contextmanager
 def deepspeed_process(options: dict[str, Any] | None, *, on_cpu: bool) -> Iterator[None]:
-    """Prepare this process for DeepSpeed, and clear away afterwards what would reach into its next refit.
+    """Prepare this process for DeepSpeed, and remove afterwards what would affect its next refit.
 
     Raises:
         UserError: The config contradicts the recipe.
@@ -46,16 +46,17 @@ def deepspeed_process(options: dict[str, Any] | None, *, on_cpu: bool) -> Iterat
     if options is None:
         yield
         return
-    known = set(os.environ)
+    before = set(os.environ)
     if on_cpu:
         os.environ["DS_ACCELERATOR"] = "cpu"
     if shutil.which("ninja") is None:
-        # DeepSpeed compiles what some options need, such as offloading, by a program that is installed with it.
+        # DeepSpeed compiles extensions for some options, such as offloading, with the ninja of this environment.
         os.environ["PATH"] += os.pathsep + os.path.dirname(sys.executable)
-    # Now, because the variables above count when it is imported, and on CPUs nothing else tells it of the workers.
+    # Imported here, because it reads the variables above on import. Initialised here, because on CPUs nothing else
+    # sets up its process group.
     import deepspeed
 
-    # A faster all-reduce for CPUs, which it would compile for half a minute, with a C++ compiler that may not be there.
+    # This faster all-reduce for CPUs would take half a minute to compile, and need a C++ compiler.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     deepspeed.init_distributed(
         dist_backend="gloo" if on_cpu else "nccl", auto_mpi_discovery=False, verbose=False
@@ -73,7 +74,7 @@ def deepspeed_process(options: dict[str, Any] | None, *, on_cpu: bool) -> Iterat
         from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
         unset_hf_deepspeed_config()  # type: ignore[no-untyped-call]
-        for name in set(os.environ) - known:
+        for name in set(os.environ) - before:
             if name.startswith("ACCELERATE_"):
                 del os.environ[name]
         gc.collect()

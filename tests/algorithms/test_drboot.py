@@ -121,13 +121,15 @@ def test_a_finished_run_and_a_model_directory_can_be_measured(
     [test] = [row for row in rows if (row["iteration"], row["split"]) == (outcome.best_iteration, "test")]
     dataset = f"jsonl:{folder}/test.jsonl"
     of_run = measure(str(folder / "runs/small"), dataset, [], tmp_path / "of_run", Silent())
-    assert {key: test[key] for key in of_run} == of_run
+    assert of_run.rates == {name: test[name] for name in ("pass@1", "repair@1")}
+    assert of_run.iteration == outcome.best_iteration
+    assert of_run.completion_tokens == test["completion_tokens"]
 
     options = ["generation.dtype=float64", "policy.max_prompt_tokens=200", "policy.max_completion_tokens=40"]
     drawn = ["evaluation.samples=4", "evaluation.temperature=0.8", "evaluation.k=[1,4]"]
     of_model = measure(outcome.checkpoint, dataset, [*options, *drawn], None, Silent())
-    assert (of_model["problems"], of_model["attempts"]) == (3, 24)
-    assert of_model.keys() >= {"pass@1", "pass@4", "repair@1", "repair@4"}
+    assert (of_model.problems, of_model.attempts) == (3, 24)
+    assert of_model.rates.keys() == {"pass@1", "pass@4", "repair@1", "repair@4"}
     assert metrics(tmp_path / "of_run")[0]["dataset"] == dataset
 
 

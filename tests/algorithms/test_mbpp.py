@@ -62,6 +62,6 @@ def test_each_training_problem_is_sampled_repaired_and_taught_once(ray_session: 
     }
     assert taught == {id: squeezed(problems[id].references[0]) for id in taught}
 
-    [train] = [row for row in outcome.rows if row["split"] == "train"]
-    assert train["training_examples"] == dict(sorted(Counter(kind for kind, _ in expected.values()).items()))
-    assert train["attempts"] == len([row for row in attempts if row["status"] != "skipped"])
+    [train] = [row for row in outcome.rows if row.split == "train"]
+    assert train.training_examples == dict(sorted(Counter(kind for kind, _ in expected.values()).items()))
+    assert train.attempts == len([row for row in attempts if row["status"] != "skipped"])

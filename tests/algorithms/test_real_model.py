@@ -107,9 +107,9 @@ def test_the_loop_runs_on_a_real_model_and_both_engines_write_the_same(
     )
     outcome = run_recipe(recipe, Silent())
     run, checkpoint = tmp_path / "real", tmp_path / "real" / "iterations" / "01" / "checkpoint"
-    [train] = [row for row in outcome.rows if row["split"] == "train"]
-    assert train["problems"] == 12
-    assert train["training/steps"] >= 2  # an example that is too long is left out
+    [train] = [row for row in outcome.rows if row.split == "train"]
+    assert train.problems == 12
+    assert train.training["steps"] >= 2  # an example that is too long is left out
 
     rollout = attempts(run, "iterations/01/rollout")
     assert all(row["prompt"].endswith("<|im_start|>assistant\n") for row in rollout)

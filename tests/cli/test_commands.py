@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -25,7 +26,8 @@ PROBLEM = {
 
 def rayboot(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "rayboot", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+    alone = {**os.environ, "RAY_ADDRESS": "local"}  # whatever cluster another test has started
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=alone, check=False)
 
 
 @pytest.fixture

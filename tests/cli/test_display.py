@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import pytest
 from rich.console import Console
 
 from rayboot.cli import display
 from rayboot.cli.doctor import Finding
+from rayboot.metrics import MetricsRow
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 
 def test_lines_below_an_iteration_break_between_phrases(drawn: io.StringIO) -> None:
-    row: dict[str, Any] = {
+    row = {
         "iteration": 1,
         "split": "test",
         "problems": 3,
@@ -34,7 +34,7 @@ def test_lines_below_an_iteration_break_between_phrases(drawn: io.StringIO) -> N
         "dropped_examples": {},
         "seconds": {"rollout": 20.1, "curate": 0.6, "refit": 26.0, "evaluation": 12.5},
     }
-    display.Terminal().iteration([row])
+    display.Terminal().iteration([MetricsRow.model_validate(row)])
     below = [line.rstrip() for line in drawn.getvalue().splitlines()][-8:]
     assert below == [
         "public tests passed, hidden failed:",

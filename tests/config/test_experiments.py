@@ -46,7 +46,7 @@ def test_an_arms_own_overrides_win_over_those_for_all() -> None:
 
 @pytest.mark.parametrize("override", ["seed=4", "name=mine"])
 def test_what_the_experiment_decides_is_not_for_overrides(override: str) -> None:
-    with pytest.raises(UserError, match="names and seeds its runs itself"):
+    with pytest.raises(UserError, match="the experiment sets name and seed of every run"):
         plan_runs(GRID, QUICKSTART, [override])
 
 
@@ -58,11 +58,11 @@ def test_arms_are_compared_with_the_first_unless_a_baseline_is_named() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: a\nrecipe: b\narms: {x: []}\nseeds: [1, 1]", "each must be there once"),
-        ("name: a\nrecipe: b\narms: {x: []}\nseeds: [1]\nbaseline: y", "'y' is no arm; the arms are x"),
+        ("name: a\nrecipe: b\narms: {x: []}\nseeds: [1, 1]", "seeds [1, 1] must be distinct"),
+        ("name: a\nrecipe: b\narms: {x: []}\nseeds: [1]\nbaseline: y", "'y' is not an arm; the arms are x"),
         ("name: a\nrecipe: b\narms: {x: []}\nseed: [1]", "seed: unknown key; did you mean seeds"),
         ("name: a\nrecipe: b\narms: {}\nseeds: [1]", "arms: "),
-        ("[]", "a YAML mapping was expected, with keys such as name, recipe, arms and seeds"),
+        ("[]", "expected a YAML mapping with keys such as name, recipe, arms and seeds"),
     ],
 )
 def test_a_wrong_experiment_is_refused_with_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:

@@ -70,13 +70,13 @@ def test_numbers_in_scientific_notation_are_numbers(write) -> None:
         ),
         ("algorithm.feedbak=none", "algorithm.feedbak: unknown key; did you mean algorithm.feedback?"),
         ("algorithm.type=finetune algorithm.start=previous", "algorithm.start: unknown key"),
-        ("mode=plain", "mode: unknown key; write algorithm: {type: drboot, feedback: full} or simple"),
+        ("mode=plain", "mode: unknown key; write algorithm: {type: drboot, feedback: full}"),
         ("iterations=4", "iterations: unknown key; write algorithm.iterations"),
         ("training.from=previous", "training.from: unknown key; write algorithm.start"),
         ("rollout.samples=4", "needs a temperature above 0"),
-        ("evaluation.k=[1,10]", "k must hold 1 and nothing outside 1..samples = 1"),
-        ("generation.engine=recorded", "recording goes with engine: recorded"),
-        ("generation.latency=1", "latency goes with engine: recorded"),
+        ("evaluation.k=[1,10]", "k must contain 1 and no value outside 1..samples = 1"),
+        ("generation.engine=recorded", "recording must be set with engine: recorded, and only then"),
+        ("generation.latency=1", "latency needs engine: recorded"),
         ("training.micro_batch_size=7", "not a multiple"),
         ("problems.shots=2", "shots needs few_shot"),
         ("rollout.num_beams=4 rollout.temperature=1", "num_beams > 1 needs temperature 0"),
@@ -126,7 +126,7 @@ SERVED = "generation.engine=openai generation.openai.base_url=http://here/v1 gen
 
 
 def test_a_run_needs_an_engine_that_takes_weights(write) -> None:
-    with pytest.raises(UserError, match=r"openai cannot take the weights .* use transformers or vllm"):
+    with pytest.raises(UserError, match=r"openai cannot load the weights .* use transformers or vllm"):
         load_recipe(write(MINIMAL), SERVED.split())
 
 
@@ -153,7 +153,7 @@ def test_a_file_that_is_no_mapping_is_refused(write, text: str) -> None:
 
 
 def test_a_key_that_is_there_twice_is_refused(write) -> None:
-    with pytest.raises(UserError, match=r"(?s)key training is there twice.*line 7"):
+    with pytest.raises(UserError, match=r"(?s)duplicate key training.*line 7"):
         load_recipe(write(f"{MINIMAL}training: {{lr: 1.0}}\nrollout: {{}}\ntraining: {{epochs: 1}}\n"))
 
 

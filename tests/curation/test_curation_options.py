@@ -12,7 +12,7 @@ from rayboot.config import CurationConfig, Recipe
     ("options", "told"),
     [
         ({"replay": True}, "valid dictionary or instance of ReplayConfig"),
-        ({"replay": {"size": 5}}, "size goes with strategy: uniform, recency or hardest"),
+        ({"replay": {"size": 5}}, "size needs strategy: uniform, recency or hardest"),
         ({"replay": {"strategy": "hardest"}}, "strategy: hardest needs size"),
         ({"replay": {"strategy": "newest", "size": 5}}, "'all', 'uniform', 'recency' or 'hardest'"),
         (

@@ -47,7 +47,7 @@ def make_set(
         seed=seed,
         options=CurationConfig.model_validate(options),
         prompts=PROMPTS,
-        problems=ray.put({problem.id: problem for problem in PROBLEMS}),
+        problem_table=ray.put({problem.id: problem for problem in PROBLEMS}),
         storage=storage,
         folder="set",
         rollouts=rollouts if options.get("replay") is not None else rollouts[1:],

@@ -1,19 +1,8 @@
-"""Tiny models, written once for all generation tests."""
+"""What tests of several engines share."""
 
 from __future__ import annotations
 
 import pytest
-from support.tiny_models import tiny_llama, tiny_t5
-
-
-@pytest.fixture(scope="session")
-def llama(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return tiny_llama(tmp_path_factory.mktemp("llama"))
-
-
-@pytest.fixture(scope="session")
-def t5(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return tiny_t5(tmp_path_factory.mktemp("t5"))
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import asyncio
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ from support.canned_server import CannedServer, canned_server, chat, refusal
 from support.small_runs import small_recipe
 
 from rayboot.errors import UserError
+from rayboot.metrics import MetricsRow
 from rayboot.recipes import resolve_model
 from rayboot.runs.evaluate import measure
 from rayboot.runs.launch import run_recipe
@@ -42,7 +42,7 @@ def tokenizer(tmp_path: Path) -> str:
     return str(folder)
 
 
-async def evaluate(server: CannedServer, tokenizer: str, out: Path) -> dict[str, Any]:
+async def evaluate(server: CannedServer, tokenizer: str, out: Path) -> MetricsRow:
     problems = out.parent / "problems.jsonl"
     problems.write_text(json.dumps(PROBLEM) + "\n")
     options = {"engine": "openai", "openai.base_url": server.url, "openai.model": "teacher", "cpus": 0.5}
@@ -57,7 +57,7 @@ async def test_a_chat_models_fenced_answer_is_judged_whole(
 ) -> None:
     async with canned_server(chat(ANSWER)) as server:
         metrics = await evaluate(server, tokenizer, tmp_path / "out")
-    assert metrics["pass@1"] == 1.0
+    assert metrics.rates["pass@1"] == 1.0
     [body] = server.bodies
     assert "stop" not in body  # "\n#" and "\ndef", where a text that goes on would end
     assert body["messages"][0]["content"] == PROBLEM["starter_code"]

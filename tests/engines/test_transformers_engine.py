@@ -67,6 +67,30 @@ async def test_greedy_text_is_that_of_transformers(engine: TransformersEngine, m
     assert [(each.text, each.tokens) for each in written] == expected
 
 
+async def test_tokens_and_their_log_probabilities_are_the_models(
+    engine: TransformersEngine, model: str
+) -> None:
+    auto = AutoModelForSeq2SeqLM if "t5" in model else AutoModelForCausalLM
+    own, tokenizer = auto.from_pretrained(model, dtype=torch.float64), AutoTokenizer.from_pretrained(model)
+    params = SAMPLED.model_copy(update={"logprobs": True})
+    asked = [ask(prompt, params, seeds=(1, 2)) for prompt in PROMPTS]
+    silent = await completions(engine, *(ask(each.prompt, SAMPLED, each.seeds) for each in asked))
+    written = await completions(engine, *asked)
+    assert [each.model_copy(update={"logprobs": ()}) for each in written] == silent
+    prompts = [request.prompt for request in asked for _ in request.seeds]
+    for prompt, each in zip(prompts, written, strict=True):
+        inputs, ids = tokenizer(prompt, return_tensors="pt"), torch.tensor([each.token_ids])
+        with torch.inference_mode():
+            if "t5" in model:
+                logits = own(**inputs, labels=ids).logits[0]
+            else:
+                read = inputs["input_ids"].shape[1]
+                logits = own(torch.cat([inputs["input_ids"], ids], 1)).logits[0, read - 1 : -1]
+        expected = logits.log_softmax(-1).gather(1, ids.T)[:, 0]
+        assert len(each.token_ids) == each.tokens
+        assert torch.allclose(torch.tensor(each.logprobs, dtype=torch.float64), expected, atol=1e-9)
+
+
 async def test_beam_search_is_that_of_transformers(engine: TransformersEngine, model: str) -> None:
     params = SamplingParams(max_tokens=20, num_beams=3)
     written = await completions(engine, *(ask(prompt, params) for prompt in PROMPTS))

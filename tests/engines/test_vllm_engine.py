@@ -57,6 +57,14 @@ async def test_greedy_completions_are_those_of_the_transformers_engine(engine: G
     assert await complete(engine) == await by_transformers(SEED_MODEL)
 
 
+async def test_log_probabilities_are_those_of_the_transformers_engine(engine: Generator) -> None:
+    params = GREEDY.model_copy(update={"logprobs": True})
+    here, there = await complete(engine, params), await by_transformers(SEED_MODEL, params)
+    for [mine], [theirs] in zip(here, there, strict=True):
+        assert mine.token_ids == theirs.token_ids
+        assert mine.logprobs == pytest.approx(theirs.logprobs, abs=1e-3)
+
+
 async def test_stop_strings_end_a_completion_and_are_not_part_of_it(engine: Generator) -> None:
     params = SamplingParams(max_tokens=40, stop=("\n", "return"))
     stopped = await complete(engine, params)

@@ -50,10 +50,12 @@ ROWS = [
 
 def test_intervals_go_by_the_names_of_the_metrics_and_hold_their_values() -> None:
     metrics, intervals = attempt_metrics(ROWS[:9], (1, 2)), metric_intervals(ROWS[:9], (1, 2))
-    assert intervals.keys() == {*metrics.keys() & intervals.keys(), "compilation_rate"}
-    for name in intervals.keys() & metrics.keys():
-        assert intervals[name].mean == pytest.approx(metrics[name])
-        assert intervals[name].low <= metrics[name] <= intervals[name].high
+    means = {**metrics.rates, "repair_rate": metrics.repair_rate}
+    assert intervals.keys() == {*means, "compilation_rate"}
+    for name, mean in means.items():
+        assert intervals[name].mean == mean
+        assert metrics.intervals[name] == (intervals[name].low, intervals[name].high)
+        assert intervals[name].low <= mean <= intervals[name].high
 
 
 def test_a_problem_whose_prompt_did_not_fit_is_unsolved() -> None:

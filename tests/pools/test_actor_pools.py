@@ -1,4 +1,4 @@
-"""Pools: work goes to the least loaded actor, and a dead one's work is done again elsewhere."""
+"""Pools send calls to the least loaded actor, and repeat a dead actor's calls on another."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from rayboot.pools.actor_pool import ActorPool, ReplicaFailure
 
 REPLACED_SECONDS = 10.0
-"""Enough for Ray to start a process, on a busy machine as well."""
+"""Enough for Ray to start a process, even on a busy machine."""
 
 
 @pytest.fixture

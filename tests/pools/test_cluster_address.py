@@ -1,4 +1,4 @@
-"""Which Ray cluster a run joins."""
+"""Choice of the Ray cluster that a run joins."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def answering() -> Iterator[str]:
 
 @pytest.fixture
 def note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where `ray start` leaves the address of the cluster that it made. No other of this machine answers."""
+    """File in which `ray start` writes its cluster's address. Other clusters of this machine do not answer."""
     others, answers = cluster._started_elsewhere(), cluster._answers
     monkeypatch.setattr(cluster, "_answers", lambda address: address not in others and answers(address))
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
@@ -58,7 +58,9 @@ def test_without_a_cluster_a_local_one_is_started(note: Path) -> None:
     assert cluster_address() is None
 
 
-def test_local_is_obeyed(note: Path, answering: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_address_local_starts_a_local_cluster(
+    note: Path, answering: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     note.write_text(answering)
     monkeypatch.setenv("RAY_ADDRESS", "local")
     assert cluster_address() is None
@@ -89,7 +91,7 @@ def test_a_cluster_that_was_started_with_a_temp_dir_is_found_by_its_process(
     assert process.stdout is not None
     process.stdout.readline()
     try:
-        assert cluster_address() != answering  # a driver's own Ray leaves no note
+        assert cluster_address() != answering  # a driver's own Ray writes no address file
         (elsewhere / "ray_current_cluster").write_text(answering)
         assert cluster_address() == answering
     finally:
@@ -98,7 +100,7 @@ def test_a_cluster_that_was_started_with_a_temp_dir_is_found_by_its_process(
 
 @pytest.fixture
 def short_tmp(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A temporary folder whose path leaves room for Ray's sockets, and no cluster to join."""
+    """A temporary folder with a path short enough for Ray's sockets, and no cluster to join."""
     monkeypatch.setenv("RAY_ADDRESS", "local")
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
@@ -120,21 +122,21 @@ def test_a_temporary_folder_too_long_for_rays_sockets_is_refused_before_the_star
         pass
 
 
-def test_rays_start_is_tried_again_and_then_told_in_one_line(
+def test_rays_start_is_retried_and_then_reported_in_one_line(
     short_tmp: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried: list[Any] = []
+    folders: list[Any] = []
 
     def start(*args: Any, **options: Any) -> None:
-        tried.append(options["_temp_dir"])
+        folders.append(options["_temp_dir"])
         raise Exception("The current node timed out during startup.\nThis could happen because ...")
 
     monkeypatch.setattr(ray, "init", start)
     monkeypatch.setattr(ray, "shutdown", lambda: None)
     with (
-        pytest.raises(RaybootError, match=r"did not start .*timed out.* logs are in /tmp/") as told,
+        pytest.raises(RaybootError, match=r"did not start .*timed out.* logs are in /tmp/") as error,
         connected({"CPU": 1}),
     ):
         pass
-    assert "\n" not in str(told.value)
-    assert tried == [str(short_tmp / f"rayboot-{os.getuid()}")] * START_TRIES
+    assert "\n" not in str(error.value)
+    assert folders == [str(short_tmp / f"rayboot-{os.getuid()}")] * START_TRIES

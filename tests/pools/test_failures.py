@@ -1,4 +1,4 @@
-"""Whatever fails in a cluster becomes one clear message."""
+"""Any error in a cluster becomes one message."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ def raised_remotely(kind: str, in_constructor: bool = False) -> None:
 
 @pytest.mark.parametrize("in_constructor", [False, True])
 @pytest.mark.parametrize(
-    ("kind", "error", "told"),
+    ("kind", "error", "message"),
     [
         ("user", UserError, "^model directory x has no tokenizer$"),
         (
             "disk",
             RaybootError,
-            "^the disk is full: rollout could not write its files; make room, and go on with --resume$",
+            "^the disk is full: rollout could not write its files; free some space, and go on with --resume$",
         ),
         ("other", RaybootError, "^rollout failed: .*ValueError: first line last line$"),
     ],
 )
 def test_a_remote_error_becomes_one_line(
-    ray_session: None, kind: str, error: type[RaybootError], told: str, in_constructor: bool
+    ray_session: None, kind: str, error: type[RaybootError], message: str, in_constructor: bool
 ) -> None:
-    with pytest.raises(error, match=told) as raised, named("rollout"):
+    with pytest.raises(error, match=message) as raised, named("rollout"):
         raised_remotely(kind, in_constructor)
     assert type(raised.value) is error
     assert "\n" not in str(raised.value)
@@ -56,6 +56,6 @@ def test_a_remote_error_becomes_one_line(
 
 def test_a_message_names_the_cause_and_not_the_advice_below_it() -> None:
     text = "half a character in row 3\nTo change retry attempts, set max_task_retries."
-    told = r"^rollout failed: ValueError: half a character in row 3$"
-    with pytest.raises(RaybootError, match=told), named("rollout"):
+    message = r"^rollout failed: ValueError: half a character in row 3$"
+    with pytest.raises(RaybootError, match=message), named("rollout"):
         raise ValueError(text)

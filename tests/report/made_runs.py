@@ -53,7 +53,7 @@ def make_run(
             _write_stage(run, iteration, stage, attempts)
             for split in measured:
                 own = [attempt.model_dump() for attempt in attempts if attempt.split == split]
-                rows.append(_row(iteration, split, attempt_metrics(own), algorithm))
+                rows.append(_row(iteration, split, attempt_metrics(own).model_dump(), algorithm))
     if best is None and planned in (None, iterations):
         best = iterations
     options = {"iterations": planned or iterations, "feedback": feedback} if algorithm == "drboot" else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from collections import Counter
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from made_runs import make_run
 from tensorboardX.proto.event_pb2 import Event
 
+from rayboot.metrics import MetricsRow
 from rayboot.report import write_tensorboard
 from rayboot.storage import Storage
 
@@ -27,9 +27,9 @@ def scalars(file: Path) -> list[tuple[str, int, float]]:
 
 def test_each_number_is_there_once_under_its_name_however_often_it_is_written(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    rows = [MetricsRow.model_validate_json(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     for iteration in (0, 1, 1, 2):
-        write_tensorboard(Storage(str(run)), [row for row in rows if row["iteration"] == iteration])
+        write_tensorboard(Storage(str(run)), [row for row in rows if row.iteration == iteration])
     write_tensorboard(Storage(str(run)), rows)
     files = sorted((run / "tensorboard").iterdir())
     found = [scalar for file in files for scalar in scalars(file)]

@@ -1,4 +1,4 @@
-"""Problems with recorded completions: the real stream and the real sandbox, without a model."""
+"""Rollouts of recorded completions: the real stream and the real sandbox, without a model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from rayboot.storage import Storage
 
 
 def recording(path: Path, answers: dict[str, list[str]]) -> GenerationConfig:
-    """A recorded engine that answers `train/own/3/0` (split, problem, round) with these completions."""
+    """Configure a recorded engine. `answers`: completions by tag, such as `train/own/3/0` (split, problem, round)."""
     rows = ({"tag": tag, "completions": completions} for tag, completions in answers.items())
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return GenerationConfig(engine="recorded", recording=str(path), cpus=0.1)
@@ -37,18 +37,18 @@ def recording(path: Path, answers: dict[str, list[str]]) -> GenerationConfig:
 
 @dataclass
 class Streamed:
-    """A rollout that was streamed, with what it takes to stream it again."""
+    """A finished rollout."""
 
     storage: Storage
     attempts: list[Attempt]
     progress: list[tuple[int, int]]
     requests: int
-    """That replicas have answered, as far as they are still there."""
+    """Requests that the live replicas have answered."""
 
 
 @pytest.fixture(scope="module")
-def standing(ray_session: None) -> Iterator[tuple[Plans, ActorPool]]:
-    """The helper and the sandbox, which take seconds to start."""
+def shared(ray_session: None) -> Iterator[tuple[Plans, ActorPool]]:
+    """The helper and the sandboxes, which take seconds to start."""
     plans, execution = Plans(), start_execution_pool(SandboxConfig(cpus=0.5, timeout=5))
     yield plans, execution
     plans.close()
@@ -56,12 +56,12 @@ def standing(ray_session: None) -> Iterator[tuple[Plans, ActorPool]]:
 
 
 @pytest.fixture
-def stream(tmp_path: Path, standing: tuple[Plans, ActorPool]):
-    """Streams a rollout of problems over recorded answers, and reads what was written."""
+def stream(tmp_path: Path, shared: tuple[Plans, ActorPool]):
+    """Return a function that streams a rollout over recorded answers, and reads the attempts that it wrote."""
     import ray
 
     pools: list[ActorPool] = []
-    plans, sandbox = standing
+    plans, sandbox = shared
 
     def run(
         problems: Sequence[Problem],
@@ -96,7 +96,7 @@ def stream(tmp_path: Path, standing: tuple[Plans, ActorPool]):
             [(problem.id, "train") for problem in problems],
             settings,
             prompts=PromptSource(generation, "none", 200),
-            known=ray.put({problem.id: problem for problem in problems}),
+            problem_table=ray.put({problem.id: problem for problem in problems}),
             streaming=RolloutConfig(problems_in_flight=in_flight),
             pools=(pools[-1], execution or sandbox),
             storage=storage,
@@ -105,7 +105,7 @@ def stream(tmp_path: Path, standing: tuple[Plans, ActorPool]):
             meanwhile=meanwhile,
         )
         rows = read_attempts(storage, "rollout").to_pylist()
-        answered = sum(figures.requests for figures in pools[-1].figures("throughput", 60).values())
+        answered = sum(counts.requests for counts in pools[-1].poll("throughput", 60).values())
         return Streamed(storage, [Attempt.model_validate(row) for row in rows], progress, answered)
 
     yield run

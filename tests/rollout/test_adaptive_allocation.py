@@ -1,4 +1,4 @@
-"""The bandit's decisions, from histories alone."""
+"""Decisions of the adaptive allocation, from histories alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def step(round: int, status: str, **fields: object) -> Step:
 
 
 def histories(kind: str, repaired: float, sampled: float, times: int = 50) -> list[list[Step]]:
-    """Failures of one kind, half of them repaired, half followed by a new sample, with these shares passing."""
+    """Return failures of one kind: `times` with a repair and `times` with a new sample, of which these shares pass."""
     return [
         [step(0, kind), step(round, "passed" if number < share * times else kind)]
         for round, share in ((1, repaired), (0, sampled))
@@ -34,26 +34,26 @@ BOTH: tuple[Arm, ...] = ("sample", "repair")
 
 
 def decisions(
-    policy: AdaptiveAllocation, history: list[Step], possible: tuple[Arm, ...] = BOTH
+    allocation: AdaptiveAllocation, history: list[Step], possible: tuple[Arm, ...] = BOTH
 ) -> Counter[str]:
-    return Counter(policy.decide(history, possible, np.random.default_rng(seed)) for seed in range(200))
+    return Counter(allocation.decide(history, possible, np.random.default_rng(seed)) for seed in range(200))
 
 
 def test_it_repairs_what_repairs_well_and_samples_again_after_what_does_not() -> None:
-    policy = AdaptiveAllocation(LEARNED)
-    assert decisions(policy, [step(0, "syntax_error")])["repair"] > 190
-    assert decisions(policy, [step(0, "failed", failing_test=0)])["sample"] > 190
+    allocation = AdaptiveAllocation(LEARNED)
+    assert decisions(allocation, [step(0, "syntax_error")])["repair"] > 190
+    assert decisions(allocation, [step(0, "failed", failing_test=0)])["sample"] > 190
 
 
 def test_the_first_step_is_a_sample_and_an_impossible_repair_is_not_chosen() -> None:
-    policy = AdaptiveAllocation(LEARNED, min_yield=1e9)
-    assert decisions(policy, [], ("sample",)) == {"sample": 200}
+    allocation = AdaptiveAllocation(LEARNED, min_yield=1e9)
+    assert decisions(allocation, [], ("sample",)) == {"sample": 200}
     assert decisions(AdaptiveAllocation(LEARNED), [step(0, "syntax_error")], ("sample",)) == {"sample": 200}
 
 
-def test_it_stops_when_nothing_is_worth_its_tokens() -> None:
+def test_it_stops_when_neither_arm_has_the_minimal_yield() -> None:
     history = [step(0, "failed", failing_test=0)]
-    best = 1000 * 0.3 / 100  # passing programs for 1,000 tokens, as learned of new samples
+    best = 1000 * 0.3 / 100  # passing programs per 1,000 tokens of new samples, as learned
     assert decisions(AdaptiveAllocation(LEARNED, min_yield=2 * best), history) == {"stop": 200}
     assert decisions(AdaptiveAllocation(LEARNED, min_yield=best / 2), history)["stop"] == 0
 
@@ -71,31 +71,32 @@ def test_without_experience_both_are_tried() -> None:
     assert min(counts["sample"], counts["repair"]) > 60
 
 
-def test_a_situation_never_met_falls_back_on_what_is_known_of_the_action() -> None:
+def test_an_unknown_situation_falls_back_on_the_counts_of_the_arm() -> None:
     arms = Arms.learned(histories("failed", repaired=0.0, sampled=0.5))
     counts = decisions(AdaptiveAllocation(arms), [step(0, "timeout")])
     assert counts["sample"] > 190
 
 
 def test_the_same_history_and_seed_give_the_same_decision() -> None:
-    policy, history = AdaptiveAllocation(), [step(0, "failed")]
+    allocation, history = AdaptiveAllocation(), [step(0, "failed")]
     first, second = (
-        [policy.decide(history, BOTH, np.random.default_rng(seed)) for seed in range(50)] for _ in range(2)
+        [allocation.decide(history, BOTH, np.random.default_rng(seed)) for seed in range(50)]
+        for _ in range(2)
     )
     assert first == second
 
 
-def test_what_follows_a_passing_attempt_and_attempts_never_made_teach_nothing() -> None:
+def test_attempts_after_a_passing_one_and_skipped_attempts_are_not_counted() -> None:
     seen = [
         [step(0, "failed"), step(0, "passed"), step(0, "failed")],
         [step(0, "failed"), step(1, "skipped")],
     ]
-    assert Arms.learned(seen).tried["sample",].trials == 1
-    assert ("repair",) not in Arms.learned(seen).tried
+    assert Arms.learned(seen).counts["sample",].trials == 1
+    assert ("repair",) not in Arms.learned(seen).counts
 
 
 @pytest.mark.parametrize(("last", "expected"), [(0, "repair"), (1, "repair"), (2, "sample")])
-def test_repair_first_repairs_so_many_times_in_a_row(last: int, expected: str) -> None:
+def test_repair_first_repairs_up_to_its_number_of_rounds_in_a_row(last: int, expected: str) -> None:
     random = np.random.default_rng(0)
     assert RepairFirst(rounds=2).decide([step(last, "failed")], BOTH, random) == expected
     assert RepairFirst(rounds=2).decide([step(last, "failed")], ("sample",), random) == "sample"
@@ -103,7 +104,7 @@ def test_repair_first_repairs_so_many_times_in_a_row(last: int, expected: str) -
     assert SampleAgain().decide([step(last, "failed")], ("repair",), random) == "stop"
 
 
-def test_kinds_name_the_exception_and_situations_tell_a_later_test() -> None:
+def test_kinds_name_the_exception_and_situations_a_later_test() -> None:
     raised = step(0, "error", error_type="NameError", failing_test=2)
     assert (raised.kind, raised.situation) == ("NameError", "NameError, first test passed")
     assert step(0, "failed", error_type="AssertionError", failing_test=0).situation == "failed"

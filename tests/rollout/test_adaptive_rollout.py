@@ -1,4 +1,4 @@
-"""Rollouts in which a policy decides what comes next."""
+"""Rollouts in which an adaptive allocation chooses the next action."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SYNTAX = "def f(x) return x"
 
 
 def after(status: str, *, repaired: int, sampled: int) -> list[list[Step]]:
-    """Histories with 50 repairs and 50 new samples after such a failure, of which so many pass."""
+    """Return histories with 50 repairs and 50 new samples after such a failure, of which these numbers pass."""
     before = Step(round=0, status=status, failing_test=0, prompt_tokens=10, completion_tokens=10)
     return [
         [
@@ -38,16 +38,16 @@ ARMS = Arms.learned(
 )
 
 
-def test_each_failure_is_met_as_the_policy_decides_until_a_program_passes(stream) -> None:
+def test_the_allocation_chooses_the_action_after_each_failure_until_a_program_passes(stream) -> None:
     answers = {
         "train/own/2/0": [RIGHT.format(n=2)],
         "train/own/3/0": [WRONG.format(n=3)],
         "train/own/3/0/1": [SYNTAX],
         "train/own/3/1": [RIGHT.format(n=3)],
     }
-    policy = AdaptiveAllocation(ARMS)
+    allocation = AdaptiveAllocation(ARMS)
     streamed = stream(
-        [make_problem(2), make_problem(3)], answers, samples=3, repair_rounds=2, allocation=policy
+        [make_problem(2), make_problem(3)], answers, samples=3, repair_rounds=2, allocation=allocation
     )
     assert [(a.attempt_id, a.parent_id, a.status) for a in streamed.attempts] == [
         ("train/own/2/0/0", None, "passed"),
@@ -58,26 +58,26 @@ def test_each_failure_is_met_as_the_policy_decides_until_a_program_passes(stream
     assert [a.rollout_size for a in streamed.attempts] == [1, 3, 3, 3]
 
 
-def test_samples_and_rounds_are_the_most_and_what_is_not_worth_it_is_not_done(stream) -> None:
+def test_samples_and_rounds_are_upper_limits(stream) -> None:
     answers = {f"train/own/3/{tag}": [WRONG.format(n=3)] for tag in ("0", "0/1", "0/2", "1", "2")}
     every = stream([make_problem(3)], answers, samples=3, repair_rounds=1, allocation=AdaptiveAllocation())
     assert len({a.sample for a in every.attempts}) == 3
     assert max(a.round for a in every.attempts) <= 1
 
 
-def test_a_problem_that_promises_too_little_is_given_up(stream) -> None:
-    given_up = AdaptiveAllocation(ARMS, min_yield=1000.0)
+def test_a_problem_with_too_low_a_yield_is_stopped(stream) -> None:
+    strict = AdaptiveAllocation(ARMS, min_yield=1000.0)
     answers = {"train/own/3/0": [WRONG.format(n=3)]}
-    streamed = stream([make_problem(3)], answers, samples=3, allocation=given_up)
+    streamed = stream([make_problem(3)], answers, samples=3, allocation=strict)
     assert [a.attempt_id for a in streamed.attempts] == ["train/own/3/0/0"]
 
 
-def test_a_rollout_teaches_the_next_one(stream) -> None:
+def test_arms_are_learned_from_a_rollout(stream) -> None:
     answers = {"train/own/3/0": [WRONG.format(n=3)], "train/own/3/1": [RIGHT.format(n=3)]}
     streamed = stream([make_problem(3)], answers)
     arms = learned_arms(streamed.storage, "rollout")
-    assert (arms.tried["repair",].trials, arms.tried["repair",].passed) == (1, 1)
-    assert ("sample",) not in arms.tried
+    assert (arms.counts["repair",].trials, arms.counts["repair",].passed) == (1, 1)
+    assert ("sample",) not in arms.counts
 
 
 @pytest.mark.long
@@ -103,6 +103,6 @@ def test_a_recipe_makes_its_rollouts_adaptive(tmp_path: Path, ray_session: None)
 
 
 @pytest.mark.parametrize("option", ["max_problem_tokens", "min_yield"])
-def test_limits_of_the_adaptive_policy_need_it(option: str) -> None:
-    with pytest.raises(ValidationError, match=f"{option} goes with repair: adaptive"):
+def test_limits_of_the_adaptive_allocation_need_it(option: str) -> None:
+    with pytest.raises(ValidationError, match=f"{option} needs repair: adaptive"):
         RolloutConfig.model_validate({option: 100})

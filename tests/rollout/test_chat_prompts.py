@@ -1,4 +1,4 @@
-"""Prompts in the form that a model's own tokenizer gives a chat."""
+"""Prompts rendered with the chat template of the model's tokenizer."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def test_a_chat_prompt_is_what_the_tokenizer_makes_of_the_messages(model: str) -
     assert not prompts.continued
 
 
-def test_a_beginning_that_the_tokenizer_adds_by_itself_stands_there_once(model: str, tmp_path: Path) -> None:
+def test_a_beginning_of_text_token_that_the_tokenizer_adds_is_not_repeated(
+    model: str, tmp_path: Path
+) -> None:
     for file in Path(model).iterdir():
         if file.suffix in (".json", ".jinja"):
             (tmp_path / file.name).write_text(file.read_text())
@@ -89,7 +91,7 @@ def test_a_beginning_that_the_tokenizer_adds_by_itself_stands_there_once(model: 
     assert (source(str(tmp_path)).builder.first(double()) or "").startswith("<pad><|user|>")
 
 
-def test_prompts_travel_with_their_templates(model: str, tmp_path: Path) -> None:
+def test_a_pickled_prompt_source_has_its_templates(model: str, tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text('chat: {ask: "{statement}?"}\n')
     prompts = source(model, PromptsConfig(style="chat", templates={"default": str(file)}))
@@ -156,7 +158,7 @@ def test_a_recipe_s_prompts_are_checked() -> None:
     }
     recipe = recipe_from(base | {"prompts": {"templates": {"apps": "default"}}}, [], "here")
     assert PromptSource.of(recipe, "none", []).options.templates == {"apps": "default"}
-    with pytest.raises(UserError, match="prompts: system has no effect in plain text: it needs style: chat"):
+    with pytest.raises(UserError, match="system has no effect with style: plain; it needs style: chat"):
         recipe_from(base | {"prompts": {"system": "Be right."}}, [], "here")
     with pytest.raises(UserError, match=r"prompts\.stile: unknown key; did you mean prompts\.style"):
         recipe_from(base | {"prompts": {"stile": "chat"}}, [], "here")

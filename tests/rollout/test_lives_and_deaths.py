@@ -1,7 +1,8 @@
-"""Whatever dies, and whenever: nothing is lost, or one message says what and why.
+"""The loss of any process at any time: no work is lost, or one message says what failed and why.
 
-The table: (cannot start, dies idle, in a call, in a broadcast, again and again; has no place; fails) times (engine,
-sandbox, helper, rollout worker). Training workers and their helper are in tests/training, drivers in tests/loop.
+The table: (cannot start; dies when idle, in a call, in a broadcast, repeatedly; has no resources; fails) times (engine,
+sandbox, helper, rollout worker). Training workers and their helper are tested in tests/training, drivers in
+tests/algorithms.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ Start = Callable[[], ActorPool]
 
 @pytest.fixture
 def start(request: pytest.FixtureRequest, ray_session: None, tmp_path: Path) -> Iterator[Start]:
-    """Starts a pool of two: of engines or of sandboxes."""
+    """Return a function that starts a pool of two engines or sandboxes."""
     recording = tmp_path / "recording.jsonl"
     recording.write_text('{"completions": ["pass"]}\n')
     engines = GenerationConfig(engine="recorded", recording=str(recording), cpus=0.1, replicas=2)
@@ -68,7 +69,7 @@ def pids(pool: ActorPool) -> list[int]:
 
 
 class DiesOnce:
-    """A call that kills the process of the first actor that gets it."""
+    """A call that kills the first actor that runs it."""
 
     def __init__(self, folder: Path) -> None:
         self.note = str(folder / "killed")
@@ -81,36 +82,38 @@ class DiesOnce:
 
 
 @both
-def test_one_that_dies_idle_is_replaced_and_reported(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_actor_that_dies_when_idle_is_replaced_and_reported(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
     pool = start()
     lost, kept = pids(pool)
     os.kill(lost, signal.SIGKILL)
     after = pids(pool)
     assert after[1] == kept
     assert after[0] != lost
-    pool.look()
+    pool.report_losses()
     assert pool.restarts == 1
     assert "was lost and is replaced" in caplog.text
 
 
 @both
-async def test_one_that_dies_in_a_call_costs_no_answer(start: Start, tmp_path: Path) -> None:
+async def test_the_call_of_an_actor_that_dies_is_repeated(start: Start, tmp_path: Path) -> None:
     pool, dies = start(), DiesOnce(tmp_path)
     answers = await asyncio.gather(*(pool.call("__ray_call__", dies) for _ in range(4)))
     assert len(answers) == 4
 
 
 @both
-def test_one_that_dies_in_a_broadcast_is_asked_again(start: Start, tmp_path: Path) -> None:
+def test_an_actor_that_dies_in_a_broadcast_is_called_again(start: Start, tmp_path: Path) -> None:
     pool = start()
     assert len(set(pool.broadcast("__ray_call__", DiesOnce(tmp_path)))) == 2
 
 
 @both
-def test_figures_are_taken_from_those_that_are_there(start: Start, tmp_path: Path) -> None:
+def test_a_poll_has_the_results_of_live_actors(start: Start, tmp_path: Path) -> None:
     pool = start()
     os.kill(pids(pool)[0], signal.SIGKILL)
-    assert 1 <= len(pool.figures("ping", seconds=60)) <= 2
+    assert 1 <= len(pool.poll("ping", seconds=60)) <= 2
 
 
 @both
@@ -131,27 +134,29 @@ NOT_STARTING = {
 
 
 @pytest.mark.parametrize("kind", NOT_STARTING)
-async def test_one_that_cannot_start_is_an_error_and_no_lost_actor(ray_session: None, kind: str) -> None:
-    begin, told = NOT_STARTING[kind]
+async def test_an_actor_that_cannot_start_is_an_error_and_not_a_lost_actor(
+    ray_session: None, kind: str
+) -> None:
+    begin, message = NOT_STARTING[kind]
     pool = begin()
-    with pytest.raises(UserError, match=told) as in_broadcast:
+    with pytest.raises(UserError, match=message) as in_broadcast:
         pool.broadcast("ping")
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         await pool.call("ping")
     assert "\n" not in str(in_broadcast.value)
     pool.shutdown()
 
 
 @pytest.fixture
-def made(ray_session: None) -> Iterator[Callable[..., ActorPool]]:
-    """Makes a pool of a class's actors."""
+def make_pool(ray_session: None) -> Iterator[Callable[..., ActorPool]]:
+    """Return a function that starts a pool of a class's actors."""
     import ray
 
     started = []
 
-    def make(kind: type, count: int, **asks: float) -> ActorPool:
-        actor = ray.remote(kind).options(num_cpus=0, max_restarts=-1, resources=asks)
-        pool = ActorPool([actor.remote() for _ in range(count)], kind="thing", asks=asks)
+    def make(kind: type, count: int, **demand: float) -> ActorPool:
+        actor = ray.remote(kind).options(num_cpus=0, max_restarts=-1, resources=demand)
+        pool = ActorPool([actor.remote() for _ in range(count)], kind="thing", demand=demand)
         started.append(pool)
         return pool
 
@@ -171,51 +176,49 @@ class DiesAsItStarts(Thing):
         os._exit(1)
 
 
-def test_one_that_dies_again_and_again_as_it_starts_is_an_error(made: Callable[..., ActorPool]) -> None:
+def test_an_actor_that_dies_in_every_start_is_an_error(make_pool: Callable[..., ActorPool]) -> None:
     with pytest.raises(RaybootError, match=r"thing .* times in a row.*; the machine may lack memory for it"):
-        made(DiesAsItStarts, 1).broadcast("ping")
+        make_pool(DiesAsItStarts, 1).broadcast("ping")
 
 
-def test_one_without_a_place_is_reported_and_the_others_work(
-    made: Callable[..., ActorPool], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_an_actor_without_resources_is_reported_and_the_others_work(
+    make_pool: Callable[..., ActorPool], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(pools, "PENDING_SECONDS", 2.0)
-    pool = made(Thing, 2, room=2)
+    pool = make_pool(Thing, 2, slot=2)
     assert pool.broadcast("ping") == [None]
-    assert "a thing waits for its place: no node has 2 room free (node " in caplog.text
+    assert "a thing waits for resources: no node has 2 slot free (node " in caplog.text
 
 
-async def test_calls_go_to_those_that_have_a_place(made: Callable[..., ActorPool]) -> None:
-    pool = made(Thing, 2, room=2)
+async def test_calls_go_to_actors_that_have_resources(make_pool: Callable[..., ActorPool]) -> None:
+    pool = make_pool(Thing, 2, slot=2)
     await asyncio.gather(*(pool.call("ping") for _ in range(4)))
 
 
-async def test_a_call_that_nobody_has_a_place_to_answer_ends_and_says_why(
-    made: Callable[..., ActorPool], monkeypatch: pytest.MonkeyPatch
+async def test_a_call_without_any_actor_that_has_resources_fails_and_says_why(
+    make_pool: Callable[..., ActorPool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pools, "REVIVAL_SECONDS", 0.5)
-    with pytest.raises(RaybootError, match=r"no thing has answered for 0\.5 s: no node has 3 room"):
-        await made(Thing, 2, room=3).call("ping")
+    with pytest.raises(RaybootError, match=r"no thing has answered for 0\.5 s: no node has 3 slot"):
+        await make_pool(Thing, 2, slot=3).call("ping")
 
 
 @pytest.mark.parametrize(
-    ("asks", "room"), [({"room": 3.0}, "0"), ({"room": 1.0}, "2"), ({"room": 1.0, "GPU": 2.0}, "1")]
+    ("demand", "fitting"), [({"slot": 3.0}, "0"), ({"slot": 1.0}, "2"), ({"slot": 1.0, "GPU": 2.0}, "1")]
 )
 def test_what_no_node_could_hold_is_refused_at_once(
-    ray_session: None, asks: dict[str, float], room: str
+    ray_session: None, demand: dict[str, float], fitting: str
 ) -> None:
     with pytest.raises(
-        UserError, match=rf"3 things ask for .* room for {room} \(node .*; ask for less with x"
+        UserError, match=rf"3 things ask for .* fits {fitting} of them \(node .*; ask for less with x"
     ):
-        check_fits("things", 3, asks, "x")
-    if room == "2":
-        check_fits("things", 2, asks, "x")
+        check_fits("things", 3, demand, "x")
+    if fitting == "2":
+        check_fits("things", 2, demand, "x")
 
 
-@pytest.mark.parametrize("where", ["publish", "rest"])
-async def test_a_replica_whose_engine_dies_in_a_publish_ends_with_it(
-    monkeypatch: pytest.MonkeyPatch, where: str
-) -> None:
+@pytest.mark.parametrize("method", ["publish", "sleep"])
+async def test_a_replica_whose_engine_dies_ends_with_it(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
     from rayboot.pools import replica
 
     class DeadEngine:
@@ -224,7 +227,7 @@ async def test_a_replica_whose_engine_dies_in_a_publish_ends_with_it(
         async def publish(self, checkpoint: str, version: int) -> None:
             raise EngineDied("vLLM's process is gone")
 
-        async def rest(self) -> None:
+        async def sleep(self) -> None:
             raise EngineDied("vLLM's process is gone")
 
     def leave(code: int) -> None:
@@ -234,7 +237,7 @@ async def test_a_replica_whose_engine_dies_in_a_publish_ends_with_it(
     monkeypatch.setattr(replica.os, "_exit", leave)
     actor = replica.GenerationReplica(GenerationConfig(), "none")
     with pytest.raises(SystemExit):
-        await (actor.publish(Weights(checkpoint="x", version=1)) if where == "publish" else actor.rest())
+        await (actor.publish(Weights(checkpoint="x", version=1)) if method == "publish" else actor.sleep())
 
 
 def plan_that_dies(note: str, deaths: int, progress: Callable[[int, int], None]) -> str:
@@ -269,7 +272,7 @@ def test_a_plan_that_kills_its_helper_every_time_is_an_error(plans: Plans, tmp_p
         plans.run("curation", plan_that_dies, str(tmp_path / "died"), 9)
 
 
-def test_a_plans_error_is_one_line(plans: Plans) -> None:
+def test_the_error_of_a_plan_is_one_line(plans: Plans) -> None:
     with pytest.raises(RaybootError, match=r"^curation failed: ValueError: a remote error$"), named("x"):
         plans.run("curation", plan_that_fails)
 
@@ -301,7 +304,7 @@ def test_a_rollout_that_loses_a_part_writes_every_problem_once(stream, part: str
     assert all(done <= total for done, total in streamed.progress)
     assert streamed.progress[-1] == (40, 40)
     assert streamed.requests <= 40 + 8 + 8, (
-        "more than what was in flight, and a second's work, was asked for again"
+        "more was requested again than the requests in flight and the work of a second"
     )
 
 
@@ -310,13 +313,13 @@ class BrokenSandbox(Thing):
         return [Verdict(status="sandbox_error", message="perl is\nmissing") for _ in programs]
 
 
-def test_a_broken_sandbox_fails_the_stage_and_its_problems_are_done_again(
-    stream, made: Callable[..., ActorPool]
+def test_a_broken_sandbox_fails_the_stage_and_its_problems_are_repeated(
+    stream, make_pool: Callable[..., ActorPool]
 ) -> None:
     problems = [make_problem(number) for number in range(2, 12)]
     answers = {f"train/{p.id}/0": [RIGHT.format(n=number)] for number, p in enumerate(problems, 2)}
     with pytest.raises(RaybootError, match=r"could not judge .* most often because: perl is missing"):
-        stream(problems, answers, execution=made(BrokenSandbox, 1))
+        stream(problems, answers, execution=make_pool(BrokenSandbox, 1))
     assert all(attempt.passed for attempt in stream(problems, answers).attempts)
 
 

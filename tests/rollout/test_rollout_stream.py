@@ -1,4 +1,4 @@
-"""A problem goes from sample to verdict to repair, and all of it is written."""
+"""The rollout stream: problems are sampled, verified and repaired, and all attempts are written."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_attempts_are_verified_repaired_and_written_with_their_parents(stream) -
     assert streamed.progress[-1] == (3, 3)
 
 
-def test_a_repair_prompt_holds_the_wrong_program_and_what_the_public_test_says_of_it(stream) -> None:
+def test_a_repair_prompt_has_the_wrong_program_and_the_feedback_of_the_public_test(stream) -> None:
     streamed = stream([make_problem(3)], {"train/own/3/0": [WRONG.format(n=3)], "train/own/3/1": ["pass"]})
     first, repair = streamed.attempts
     assert (first.call, first.got, first.expected) == ("f(2)", "-1", "6")
@@ -47,7 +47,7 @@ def test_a_repair_prompt_holds_the_wrong_program_and_what_the_public_test_says_o
     assert "f(2) returned -1, expected 6." in repair.prompt
 
 
-def test_a_hidden_tests_values_are_in_no_prompt(stream) -> None:
+def test_no_prompt_has_values_of_a_hidden_test(stream) -> None:
     only_public = "def f(x):\n    return 6"
     streamed = stream([make_problem(3)], {"train/own/3/0": [only_public], "train/own/3/1": [only_public]})
     assert [a.failing_test for a in streamed.attempts] == [1, 1]
@@ -55,7 +55,7 @@ def test_a_hidden_tests_values_are_in_no_prompt(stream) -> None:
     assert "The code above is wrong. Please fix it." in streamed.attempts[1].prompt
 
 
-def test_simple_feedback_tells_only_that_it_is_wrong(stream) -> None:
+def test_simple_feedback_says_only_that_the_program_is_wrong(stream) -> None:
     answers = {"train/own/3/0": [WRONG.format(n=3)], "train/own/3/1": [RIGHT.format(n=3)]}
     streamed = stream([make_problem(3)], answers, feedback="simple")
     assert "The code above is wrong. Please fix it." in streamed.attempts[1].prompt
@@ -75,7 +75,7 @@ def test_repairs_are_repaired_for_as_many_rounds_as_asked(stream) -> None:
     assert WRONG.format(n=1) not in streamed.attempts[2].prompt
 
 
-def test_every_sample_has_a_chain_and_a_seed_of_its_own(stream) -> None:
+def test_every_sample_has_its_own_chain_and_seed(stream) -> None:
     answers = {
         "train/own/3/0": [RIGHT.format(n=3), WRONG.format(n=1), WRONG.format(n=2)],
         "train/own/3/1": [RIGHT.format(n=3)],
@@ -94,7 +94,7 @@ def test_a_statement_that_does_not_fit_is_skipped_and_counted(stream) -> None:
     ]
 
 
-def test_what_was_finished_before_is_not_done_again(stream, tmp_path: Path) -> None:
+def test_finished_problems_are_not_repeated(stream, tmp_path: Path) -> None:
     problems = [make_problem(number) for number in range(2, 40)]
     answers = {f"train/{p.id}/0": [p.references[0]] for p in problems}
     stream(problems[:20], answers)
@@ -107,9 +107,7 @@ def test_what_was_finished_before_is_not_done_again(stream, tmp_path: Path) -> N
     assert all(path.read_bytes() == content for path, content in before.items())
 
 
-def test_a_file_that_a_killed_writer_cut_short_is_removed_and_its_problems_done_again(
-    stream, tmp_path: Path
-) -> None:
+def test_a_truncated_file_is_removed_and_its_problems_are_repeated(stream, tmp_path: Path) -> None:
     problems = [make_problem(number) for number in range(2, 40)]
     answers = {f"train/{p.id}/0": [p.references[0]] for p in problems}
     stream(problems[:20], answers)
@@ -122,9 +120,9 @@ def test_a_file_that_a_killed_writer_cut_short_is_removed_and_its_problems_done_
     assert len(stream(problems, answers).attempts) == len(problems)
 
 
-def test_a_file_that_cannot_be_read_now_is_kept_and_the_error_told(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_now_is_kept_and_the_error_raised(tmp_path: Path) -> None:
     class FailingNetwork:
-        """A filesystem that lists its files, and cannot open them for now."""
+        """A filesystem that lists its files, and cannot open them."""
 
         def __init__(self, fs: Any) -> None:
             self._fs = fs

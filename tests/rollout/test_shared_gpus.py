@@ -1,4 +1,4 @@
-"""Where engines and a refit share GPUs, Ray gives each GPU one of either."""
+"""Where replicas and training workers share GPUs, Ray places one of each on every GPU."""
 
 from __future__ import annotations
 
@@ -46,11 +46,14 @@ def test_each_gpu_has_one_replica_and_one_worker(ray_session: None, tmp_path: Pa
 
     share = {"GPU": worker_resources(recipe.training)["GPU"]}
     for _ in ("first refit", "second refit"):
-        group = placement_group([share] * len(every))  # as Ray Train makes it
+        group = placement_group([share] * len(every))  # as Ray Train creates it
         ray.get(group.ready())
-        places = [PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=gpu) for gpu in every]
+        strategies = [
+            PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=gpu) for gpu in every
+        ]
         workers = [
-            gpus.options(num_gpus=share["GPU"], scheduling_strategy=place).remote() for place in places
+            gpus.options(num_gpus=share["GPU"], scheduling_strategy=strategy).remote()
+            for strategy in strategies
         ]
         assert sorted(ray.get(workers)) == [[gpu] for gpu in every]
         remove_placement_group(group)

@@ -1,4 +1,4 @@
-"""What a replica tells of its work."""
+"""Throughput of a replica."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rayboot.engines import GenerationRequest, SamplingParams
 from rayboot.pools.replica import GenerationReplica, Weights
 
 
-async def test_a_replica_tells_how_long_samples_were_under_way_and_waited(tmp_path: Path) -> None:
+async def test_a_replica_measures_how_long_samples_were_in_flight_and_queued(tmp_path: Path) -> None:
     recording = tmp_path / "recording.jsonl"
     recording.write_text('{"completions": ["two words"]}\n')
     replica = GenerationReplica(

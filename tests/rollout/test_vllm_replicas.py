@@ -1,4 +1,4 @@
-"""Two vLLM replicas: one's engine dies in mid-request, and nothing is lost."""
+"""Two vLLM replicas: the engine of one dies during requests, and none is lost."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def by_pool(pool: ActorPool, weights: Weights) -> list[str]:
 
 
 def engine_cores() -> list[psutil.Process]:
-    """vLLM's processes below the replicas of these tests' Ray."""
+    """Return vLLM's processes below the replicas of these tests."""
     replicas = ray_processes("GenerationReplica")
     return [child for each in replicas for child in each.children() if "EngineCore" in child.name()]
 

@@ -50,8 +50,8 @@ def test_a_run_is_measured_by_its_recipe_and_asks_for_no_gpu_of_its_training(
 ) -> None:
     out, dataset = tmp_path / "out", f"jsonl:{tmp_path}/test.jsonl"
     metrics = measure(str(run), dataset, [], out, Silent())
-    assert metrics.keys() >= {"pass@1", "pass@3"}
-    assert (metrics["problems"], metrics["attempts"]) == (3, 9)  # the limit is for the run's own sets
+    assert metrics.rates.keys() >= {"pass@1", "pass@3"}
+    assert (metrics.problems, metrics.attempts) == (3, 9)  # the limit is for the run's own sets
     asked = yaml.safe_load((out / "recipe.yaml").read_text())
     assert asked["evaluation"] == yaml.safe_load((run / "recipe.yaml").read_text())["evaluation"]
     for attempt in attempts(out):

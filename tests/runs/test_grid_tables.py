@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 from math import isnan
-from typing import Any
 
 import pytest
 
+from rayboot.metrics import MetricsRow
 from rayboot.metrics.intervals import paired_by_seed, seed_interval
 from rayboot.runs.experiment import RunResult, grid_tables, run_result
 
@@ -65,10 +65,16 @@ def test_the_table_has_means_deviations_and_paired_differences() -> None:
 
 
 def test_a_runs_result_is_its_best_iterations_on_test_and_all_its_seconds() -> None:
-    def row(iteration: int, split: str, share: float, seconds: dict[str, float]) -> dict[str, Any]:
-        shares = {"pass@1": share, "repair@1": share + 0.05}
-        tokens = {"prompt_tokens": 10, "completion_tokens": 5}
-        return {"iteration": iteration, "split": split, "seconds": seconds, **shares, **tokens}
+    def row(iteration: int, split: str, share: float, seconds: dict[str, float]) -> MetricsRow:
+        rates = {"pass@1": share, "repair@1": share + 0.05}
+        return MetricsRow(
+            iteration=iteration,
+            split=split,
+            rates=rates,
+            prompt_tokens=10,
+            completion_tokens=5,
+            seconds=seconds,
+        )
 
     first, second = (
         {"evaluation": 2.0, "publish": 1.0},

@@ -74,7 +74,7 @@ def test_feedback_decides_what_is_repaired_and_learned(
 ) -> None:
     lab, run = build()
     made = lab.rollout(lab.pretrained, feedback)
-    assert made.splits["train"]["attempts"] == attempts
+    assert made.splits["train"].attempts == attempts
     assert lab.curate(made).counts.examples == examples
     on_repair_prompt = feedback != "none"
     assert prompts_of(run)["own/2"] == [("solution", False)]
@@ -91,8 +91,8 @@ def test_references_are_learned_on_their_first_prompts_without_sampling(build: B
 def test_a_second_round_repairs_the_repair(build: Build) -> None:
     lab, _ = build(rollout={"repair_rounds": 2})
     made = lab.rollout(lab.pretrained, "full")
-    assert made.splits["train"]["attempts"] == 1 + 2 + 4 * 3
-    assert made.splits["train"]["repair@1"] == pytest.approx(3 / 6)
+    assert made.splits["train"].attempts == 1 + 2 + 4 * 3
+    assert made.splits["train"].rates["repair@1"] == pytest.approx(3 / 6)
     assert lab.curate(made).counts.examples == {"solution": 1, "repair": 2, "reference": 3}
 
 

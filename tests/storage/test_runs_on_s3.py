@@ -13,7 +13,7 @@ from rayboot.errors import UserError
 from rayboot.storage import RunDirectory, Storage, forget_copies, localize
 from rayboot.storage.lease import leased
 from rayboot.training import RefitJob, RefitResult
-from rayboot.training.job import finished_refit, publish
+from rayboot.training.job import finished_refit, move_to_output
 
 
 @pytest.fixture(scope="module")
@@ -108,10 +108,10 @@ def test_a_checkpoint_replaces_what_was_there_and_counts_as_finished_once_it_is_
     with monkeypatch.context() as patch:
         patch.setattr(Storage, "write_text", killed)
         with pytest.raises(KeyboardInterrupt):
-            publish(weights, job, result)
+            move_to_output(weights, job, result)
     assert finished_refit(job) is None
 
-    publish(weights, job, result)
+    move_to_output(weights, job, result)
     assert {info.base_name for info in storage.files("checkpoint")} == {"weights", "refit.json"}
     assert finished_refit(job.model_copy(update={"storage": "scratch of a second"})) == result
     assert finished_refit(job.model_copy(update={"seed": 1})) is None

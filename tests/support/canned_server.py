@@ -1,4 +1,4 @@
-"""A local HTTP server with the OpenAI API's shapes and a provider's faults: it answers what a test tells it to."""
+"""A local HTTP server with the shapes of the OpenAI API and a provider's faults; tests define its answers."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Answer = Callable[[Body], web.StreamResponse | None]
 
 @dataclass
 class CannedServer:
-    """What came in; and what goes out: `faults` first, one by one, then `answer` for all."""
+    """Records requests, and answers them with `faults`, one each, then with `answer`."""
 
     answer: Answer
     faults: list[Answer] = field(default_factory=list)
     seconds: float = 0.0
-    """That an answer takes."""
+    """Time before each answer."""
     bodies: list[Body] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     most_at_once: int = 0
     url: str = ""
-    _under_way: int = 0
+    _in_flight: int = 0
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
@@ -37,13 +37,13 @@ class CannedServer:
         self.paths.append(request.path)
         self.keys.append(request.headers.get("Authorization", ""))
         self.times.append(time.monotonic())
-        self._under_way += 1
-        self.most_at_once = max(self.most_at_once, self._under_way)
+        self._in_flight += 1
+        self.most_at_once = max(self.most_at_once, self._in_flight)
         try:
             await asyncio.sleep(self.seconds)
             response = (self.faults.pop(0) if self.faults else self.answer)(body)
         finally:
-            self._under_way -= 1
+            self._in_flight -= 1
         if response is None:
             request.transport.close()
             return web.Response()
@@ -68,7 +68,7 @@ async def canned_server(answer: Answer, *faults: Answer, seconds: float = 0.0) -
 
 
 def completions(*texts: str, prompt_tokens: int = 7, tokens: int = 10, reason: str | None = "stop") -> Answer:
-    """These texts, whatever is asked; `tokens` for all of them together."""
+    """Answer every request with these texts; `tokens` is their total."""
     return lambda body: web.json_response(
         {
             "choices": [
@@ -80,15 +80,15 @@ def completions(*texts: str, prompt_tokens: int = 7, tokens: int = 10, reason: s
 
 
 def as_many_as_asked(body: Body) -> web.Response:
-    """Samples that name their seed and place, a word and two tokens each."""
-    texts = [f"{body.get('seed')}+{place}" for place in range(body.get("n", 1))]
+    """Answer with `n` samples, each the text SEED+INDEX, which counts as two tokens."""
+    texts = [f"{body.get('seed')}+{index}" for index in range(body.get("n", 1))]
     response = completions(*texts, tokens=2 * len(texts))(body)
     assert isinstance(response, web.Response)
     return response
 
 
 def chat(text: str | None, reason: str = "stop") -> Answer:
-    """One message of a chat model."""
+    """Answer with one message of a chat model."""
     return lambda body: web.json_response(
         {
             "choices": [
@@ -104,12 +104,12 @@ def chat(text: str | None, reason: str = "stop") -> Answer:
 
 
 def said(data: object) -> Answer:
-    """Any JSON."""
+    """Answer with any JSON."""
     return lambda body: web.json_response(data)
 
 
 def refusal(status: int, message: str = "no", code: str | None = None, **headers: str) -> Answer:
-    """An error as providers send it; `Retry_After="1"` is the header Retry-After."""
+    """Answer with an error in the form of providers; `Retry_After="1"` is the header Retry-After."""
     return lambda body: web.json_response(
         {"error": {"message": message, "type": "error", "code": code}},
         status=status,
@@ -118,16 +118,16 @@ def refusal(status: int, message: str = "no", code: str | None = None, **headers
 
 
 def page(text: str, status: int = 200, kind: str = "text/html") -> Answer:
-    """What a proxy or a web site says."""
+    """Answer with a page, as a proxy or a web site does."""
     return lambda body: web.Response(text=text, status=status, content_type=kind)
 
 
 def hang_up(body: Body) -> None:
-    """Lose the connection without an answer."""
+    """Close the connection without an answer."""
 
 
 def half_an_answer(body: Body) -> web.StreamResponse:
-    """Promise more bytes than are sent before the connection is lost."""
+    """Close the connection before all announced bytes are sent."""
     return _Cut(headers={"Content-Length": "1000", "Content-Type": "application/json"})
 
 

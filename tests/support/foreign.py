@@ -1,4 +1,4 @@
-"""Programs of other languages in the sandbox, and what their tests ask of a verdict."""
+"""Run programs of other languages in the sandbox, with an outcome in the form that their tests check."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def under_test(sandbox: Sandbox, language: Language, program: str, test: str, en
 
 
 def by_itself(sandbox: Sandbox, language: Language, program: str, stdin: str = "") -> Outcome:
-    """Run a program that reads standard input. Here it has passed if its exit status is 0."""
+    """Run a program that reads standard input. It passes if its exit status is 0."""
     ended = StdioTest(stdin=stdin, stdout="something that no program prints")
     return _outcome(sandbox, language, program, ended, "")
 

@@ -1,4 +1,4 @@
-"""Attempts on the problems of `own_problems`, as a rollout would have written them."""
+"""Attempts on the problems of `own_problems`, as a rollout writes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rayboot.attempts import Attempt
 def own_attempt(
     problem: int, iteration: int, status: str, round: int = 0, sample: int = 0, **fields: object
 ) -> Attempt:
-    """`fields`: whatever else the row shall have, such as `program`."""
+    """Return an attempt; `fields` are further columns, such as `program`."""
     id = f"own/{problem}"
     return Attempt.model_validate(
         {

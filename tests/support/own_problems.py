@@ -1,4 +1,4 @@
-"""Problems to multiply by a number, with right and wrong programs for them."""
+"""Problems of multiplication by a number, with right and wrong programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Policies with other weights than the model that they come from, as refits would leave them."""
+"""Models with changed weights, as refits produce them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rayboot.training.trainer import Collator
 
 
 def nudged(model: str, path: Path, *, seed: int = 0) -> str:
-    """Write the model with a little noise on its weights to `path`; returns the path as text."""
+    """Write the model with noise on its weights to `path`, and return the path."""
     torch.manual_seed(seed)
     loaded = AutoModelForCausalLM.from_pretrained(model)
     with torch.no_grad():
@@ -26,7 +26,7 @@ def nudged(model: str, path: Path, *, seed: int = 0) -> str:
 
 
 def adapter(model: str, path: Path, *, seed: int = 0, rank: int = 4) -> str:
-    """Write a LoRA adapter that changes what the model says to `path`; returns the path as text."""
+    """Write a LoRA adapter that changes the model's output to `path`, and return the path."""
     torch.manual_seed(seed)
     loaded = AutoModelForCausalLM.from_pretrained(model)
     config = LoraConfig(r=rank, lora_alpha=8 * rank, target_modules="all-linear", init_lora_weights=False)
@@ -35,7 +35,7 @@ def adapter(model: str, path: Path, *, seed: int = 0, rank: int = 4) -> str:
 
 
 def taught(model: str, pairs: Sequence[tuple[str, str]], *, steps: int = 150) -> None:
-    """Train the model in its directory until it writes these completions on these prompts, as a refit teaches them."""
+    """Train the model in its directory, as a refit does, until it generates these completions for these prompts."""
     torch.manual_seed(0)
     loaded = AutoModelForCausalLM.from_pretrained(model)
     encoder = Encoder(

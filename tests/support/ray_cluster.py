@@ -1,4 +1,4 @@
-"""Ray for tests: in the tests' own process, or a cluster of one node, as `ray start` makes it, which takes jobs."""
+"""Ray for tests: started by the tests' process, or a cluster of one node from `ray start`, which accepts jobs."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from pathlib import Path
 import psutil
 
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-"""What lets the tests' own commands, and nobody else, use the cluster."""
+"""Variables with which only the tests' own commands can use the cluster."""
 
 RAY = str(Path(sys.executable).with_name("ray"))
 
 
 def start_ray() -> None:
-    """Start a local Ray of the tests' own, unless there is one."""
+    """Start a local Ray for the tests, unless it runs already."""
     import ray
 
     from rayboot.pools.cluster import start_local
 
     if not ray.is_initialized():
-        # CPUs for pools that stay for a whole module, and the next test's; GPUs that need not exist, since Ray counts
-        # what it is given; a resource that no pool takes.
-        start_local(num_cpus=8, num_gpus=3, resources={"room": 2})
+        # CPUs for the pools of a module and those of its next test. GPUs that need not exist, since Ray only counts
+        # them. A custom resource that no pool requests.
+        start_local(num_cpus=8, num_gpus=3, resources={"slot": 2})
 
 
 def ray_processes(name: str) -> set[psutil.Process]:
-    """Of these tests' own Ray: the actors of a class."""
+    """Return the processes of a class's actors in these tests' own Ray."""
     found = set()
     for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):  # they come and go
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may have ended
             if name in "".join(process.cmdline()[:1]):
                 found.add(process)
     return found
@@ -45,12 +45,12 @@ def ray_processes(name: str) -> set[psutil.Process]:
 
 @contextlib.contextmanager
 def ray_cluster() -> Iterator[str]:
-    """The address of its dashboard."""
+    """Start a cluster of one node for the time of the block, and yield the address of its dashboard."""
     ports = _free_ports("port", "dashboard-port", "dashboard-agent-listen-port")
     options = {**ports, "num-cpus": 4, "dashboard-host": "127.0.0.1"}
     address = f"http://127.0.0.1:{ports['dashboard-port']}"
     command = [RAY, "start", "--head", "--block", *(f"--{name}={value}" for name, value in options.items())]
-    for tries_left in (4, 3, 2, 1, 0):  # its parts may not answer in time (ray#65983), as on a busy machine
+    for tries_left in (4, 3, 2, 1, 0):  # on a busy machine its processes may time out (ray#65983)
         head = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=_environment()
         )
@@ -67,7 +67,7 @@ def ray_cluster() -> Iterator[str]:
 
 
 def submit(address: str, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command by `ray job submit`, to its end."""
+    """Run a command with `ray job submit`, and wait for its end."""
     return subprocess.run(
         [RAY, "job", "submit", "--address", address, "--", *command],
         capture_output=True,
@@ -78,7 +78,7 @@ def submit(address: str, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def jobs(address: str, job: bytes | None = None) -> str:
-    """The cluster's answer to a request for its jobs, or to a new one."""
+    """List the cluster's jobs, or submit `job`; return the answer's text."""
     headers = {"Authorization": f"Bearer {TOKEN['RAY_AUTH_TOKEN']}", "Content-Type": "application/json"}
     with urllib.request.urlopen(urllib.request.Request(f"{address}/api/jobs/", job, headers)) as answer:
         return str(answer.read(), "utf-8")
@@ -97,7 +97,7 @@ def _environment() -> dict[str, str]:
 
 
 def _takes_jobs(address: str, head: subprocess.Popen[bytes]) -> bool:
-    """Waits until it does, or the head has ended."""
+    """Wait until the cluster accepts jobs, and return True; False if the head has ended."""
     while head.poll() is None:
         try:
             jobs(address, b'{"entrypoint": "true"}')

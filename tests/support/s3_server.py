@@ -1,4 +1,4 @@
-"""A store that speaks S3, on this machine."""
+"""A local S3 server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Silent(WSGIRequestHandler):
 
 @contextmanager
 def s3_server() -> Iterator[str]:
-    """An address, `HOST:PORT`; any key opens it."""
+    """Serve for the time of the block, and yield the address `HOST:PORT`; any key is accepted."""
     application = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_Silent)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -32,7 +32,7 @@ def s3_server() -> Iterator[str]:
 
 
 def bucket_uri(server: str, bucket: str) -> str:
-    """A folder in a new bucket, for any process: key and address are in the URI."""
+    """Return the URI of a folder in a new bucket, with the key and the address, so that any process can use it."""
     return (
         f"s3://{KEY}:secret@{bucket}/runs?endpoint_override={server}&scheme=http&region=us-east-1"
         "&allow_bucket_creation=true"

@@ -1,4 +1,4 @@
-"""`openai` engines for tests, and what they are asked."""
+"""Engines of type `openai` for tests, and requests to them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rayboot.engines.openai.engine import OpenAIEngine
 KEY = "sk-test-8f2d71c9"
 VARIABLE = "A_TEACHERS_KEY"
 SOON = {"Retry_After": "0.02"}
-"""A test need not wait for the client's own pauses."""
+"""Header for a short retry delay, in place of the client's own."""
 
 
 def config(server: CannedServer, **options: Any) -> OpenAIConfig:

@@ -12,7 +12,7 @@ from rayboot.config import Recipe
 
 
 def small_recipe(folder: Path, **changes: Any) -> Recipe:
-    """A recipe with the tiny model and 12 problems of its own; `changes` are merged into its sections."""
+    """Return a recipe with the tiny model and 12 problems in `folder`; `changes` are merged into its sections."""
     model = folder / "model"
     if not model.exists():
         tiny_llama(model)
@@ -39,7 +39,7 @@ def small_recipe(folder: Path, **changes: Any) -> Recipe:
 
 
 def problem(number: int) -> dict[str, Any]:
-    """A problem in the JSONL schema: multiply by `number`; one public and one hidden test."""
+    """Return a problem in the JSONL schema: multiply by `number`, with one public and one hidden test."""
     return {
         "id": f"own/{number}",
         "benchmark": "own",
@@ -54,7 +54,7 @@ def problem(number: int) -> dict[str, Any]:
 
 
 def metrics(run: Path) -> list[dict[str, Any]]:
-    """Rows of a run's metrics.jsonl, without what a clock decides."""
+    """Return the rows of a run's metrics.jsonl, without measured times."""
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [
         {key: value for key, value in row.items() if key not in ("seconds", "generation")} for row in rows

@@ -44,11 +44,11 @@ def tiny_llama(
     vocabulary: int | None = None,
     head_dim: int = 8,
 ) -> str:
-    """Write a causal model of 2 layers and its tokenizer to `path`; returns the path as text.
+    """Write a causal model of 2 layers and its tokenizer to `path`, and return the path.
 
     Args:
-        tokenizer: Byte-level if not given.
-        vocabulary: Number of embeddings, if not that of the tokenizer's tokens.
+        tokenizer: Byte-level by default.
+        vocabulary: Number of embeddings; by default the tokenizer's number of tokens.
         head_dim: Width of an attention head; vLLM computes on CPUs from 32 on.
     """
     tokenizer = tokenizer or byte_level(pad_token)
@@ -72,7 +72,7 @@ def tiny_llama(
 
 
 def tiny_t5(path: Path, *, seed: int = 0) -> str:
-    """Write an encoder-decoder model of 2 + 2 layers and its tokenizer to `path`; returns the path as text."""
+    """Write an encoder-decoder model of 2 + 2 layers and its tokenizer to `path`, and return the path."""
     tokenizer = byte_level("<pad>")
     torch.manual_seed(seed)
     config = T5Config(
@@ -106,14 +106,16 @@ def byte_level(pad_token: str | None) -> PreTrainedTokenizerFast:
 
 
 METASPACE = ("always", "first", "never", "legacy")
-"""How tokenizers of the sentencepiece kind put a space before a text; `legacy` is how Llama 2 came first."""
+"""Schemes by which sentencepiece-like tokenizers prepend a space; `legacy` is that of the first Llama 2."""
 
 
 def metaspace(
     scheme: str, *, added: Sequence[str] = (), bos: bool = True, split: bool = False
 ) -> PreTrainedTokenizerFast:
-    """A tokenizer as those of Llama 2, CodeLlama and Mistral: spaces are written as U+2581, a character without a token
-    as tokens of its bytes."""
+    """Return a tokenizer like those of Llama 2, CodeLlama and Mistral.
+
+    A space is encoded as U+2581, and a character without a token as tokens of its bytes.
+    """
     tokenizer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
         prepend_scheme="never" if scheme == "legacy" else scheme, split=split
@@ -121,7 +123,8 @@ def metaspace(
     special = ["<unk>", "<s>", "</s>"]
     trainer = trainers.BpeTrainer(vocab_size=200, special_tokens=special, show_progress=False)
     tokenizer.train_from_iterator([text.replace("\n", "") for text in CORPUS * 4], trainer)
-    # Trained without them, so that they are no special tokens; a line break has no other token, as in Llama 2.
+    # The byte tokens are added after training, so that they are not special tokens. As in Llama 2, a line break has no
+    # other token.
     trained = json.loads(tokenizer.to_str())
     vocabulary = trained["model"]["vocab"]
     vocabulary |= {f"<0x{byte:02X}>": len(vocabulary) + byte for byte in range(256)}

@@ -1,4 +1,4 @@
-"""vLLM's own server with the OpenAI API, on the CPU."""
+"""vLLM's own server of the OpenAI API, on the CPU."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pathlib import Path
 START_SECONDS = 400.0
 
 PLAIN_CHAT = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
-"""A chat template that adds nothing: a chat's answer is what the completions API writes."""
+"""A chat template that adds nothing, so that both APIs give the same answer."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class VllmServer:
     key: str
 
     def counter(self, name: str) -> float:
-        """One of the server's own counters, such as `vllm:prompt_tokens_total`."""
+        """Return the value of a counter of the server, such as `vllm:prompt_tokens_total`."""
         with urllib.request.urlopen(self.url.removesuffix("/v1") + "/metrics") as page:
             lines = page.read().decode().splitlines()
         return sum(float(line.split()[-1]) for line in lines if line.startswith(name + "{"))
@@ -47,7 +47,7 @@ def vllm_server(directory: str, folder: Path, key: str = "a-servers-key") -> Ite
     environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
     log = folder / "server.log"
     with log.open("w") as output:
-        # A session of its own: its engine is a child of it, and ends with the group.
+        # In its own session, so that its engine, a child process, ends with the group.
         process = subprocess.Popen(
             command, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )

@@ -17,7 +17,7 @@ from rayboot.training import RefitJob, Refitter
 
 
 def write_examples(folder: Path, numbers: range) -> str:
-    """A set whose completions can be learned, and not from the prompt alone guessed."""
+    """Write a set whose completions can be learned, but not guessed from the prompt alone."""
     folder.mkdir(parents=True)
     pairs = [(f"add {n} and {n + 1}:\n", f"def add(a, b):\n    return {n % 7}\n") for n in numbers]
     table = pa.table(
@@ -49,7 +49,7 @@ def validation_set(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="session")
 def make_job_in(llama: str, training_set: str, validation_set: str) -> Callable[[Path], MakeJob]:
-    """Makes jobs whose files are in a folder."""
+    """Return a function from a folder to a maker of jobs with their files in it."""
 
     def in_folder(folder: Path) -> MakeJob:
         def make(name: str = "job", **changes: Any) -> RefitJob:
@@ -81,7 +81,7 @@ BRIEF = TrainingConfig(batch_size=16, epochs=3, lr=3e-3, warmup_ratio=0.2, patie
 
 @pytest.fixture(scope="session")
 def ray_session() -> Iterator[None]:
-    """One for all files, which share what takes long to start."""
+    """One Ray for all files, which share the slow starts."""
     start_ray()
     yield
     ray.shutdown()
@@ -89,6 +89,6 @@ def ray_session() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def refitter(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refitter]:
-    """One worker that trains as BRIEF says."""
+    """One worker that trains with the options of BRIEF."""
     with Refitter(BRIEF, str(tmp_path_factory.mktemp("ray-train"))) as refitter:
         yield refitter

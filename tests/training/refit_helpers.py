@@ -1,4 +1,4 @@
-"""What the tests of refits share beside fixtures."""
+"""Helpers of the refit tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MakeJob = Callable[..., RefitJob]
 
 
 def weights(checkpoint: str) -> dict[str, torch.Tensor]:
-    """Of a model, or of an adapter."""
+    """Load the weights of a model or an adapter."""
     [file] = Path(checkpoint).glob("*.safetensors")
     return load_file(file)
 
@@ -33,7 +33,7 @@ def without_time(result: RefitResult) -> RefitResult:
 
 
 def loss_of(checkpoint: str, examples: str) -> float:
-    """Mean loss of a token, computed one example at a time; of an adapter, by PEFT."""
+    """Return the mean loss per token, computed one example at a time; for an adapter, with PEFT."""
     model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32).eval()
     encoder = Encoder(
         AutoTokenizer.from_pretrained(checkpoint),
@@ -57,9 +57,9 @@ def has_checkpoint(job: RefitJob, run: str) -> bool:
 
 
 class Killer:
-    """Progress listener that kills the worker, or other actors one after the other, when a checkpoint is there.
+    """Progress listener that kills the worker, or actors of other kinds one after another, once there is a checkpoint.
 
-    Those that were there before are of other refits.
+    Actors that ran before belong to other refits, and are spared.
     """
 
     def __init__(self, job: RefitJob, *kinds: str) -> None:

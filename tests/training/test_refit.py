@@ -21,8 +21,8 @@ def test_a_refit_learns_and_leaves_a_checkpoint_that_can_be_used(
     refitter: Refitter, make_job: MakeJob, llama: str, validation_set: str
 ) -> None:
     job = make_job()
-    notes: list[tuple[int, int, float]] = []
-    result = refitter.refit(job, lambda *note: notes.append(note))
+    reports: list[tuple[int, int, float]] = []
+    result = refitter.refit(job, lambda *report: reports.append(report))
 
     assert (result.steps, result.epochs, result.examples, result.dropped) == (12, 3.0, 50, 0)
     assert result.tokens == 3 * sum(
@@ -33,7 +33,7 @@ def test_a_refit_learns_and_leaves_a_checkpoint_that_can_be_used(
     assert result.best_validation_loss == min(loss for _, loss in result.curve)
     assert result.best_validation_loss < loss_of(llama, validation_set) - 2
     assert result.best_validation_loss == pytest.approx(loss_of(job.output, validation_set), rel=1e-5)
-    assert notes[-1][:2] == (12, 12)
+    assert reports[-1][:2] == (12, 12)
 
     tokenizer = AutoTokenizer.from_pretrained(job.output)
     assert tokenizer("def add")["input_ids"] == AutoTokenizer.from_pretrained(llama)("def add")["input_ids"]
@@ -68,7 +68,7 @@ def test_without_a_validation_set_the_last_weights_are_kept(refitter: Refitter, 
     refitter.refit(best)
 
     assert (result.best_validation_loss, result.curve, result.best_step) == (None, (), 12)
-    # The loss still falls at the third epoch, so that best and last are the same here.
+    # The loss still falls in the third epoch, so the last weights are the best.
     assert same(weights(last.output), weights(best.output))
 
 
@@ -115,7 +115,7 @@ def test_only_too_long_examples_are_the_users_error(refitter: Refitter, make_job
     with pytest.raises(UserError, match="each of its 50 examples is longer than max_prompt_tokens 2"):
         refitter.refit(job)
     assert not Path(job.output).exists()
-    # And the next refit is none the worse for it.
+    # The next refit is not affected.
     assert refitter.refit(make_job("next")).steps == 12
 
 
@@ -143,7 +143,7 @@ def test_a_model_without_tokenizer_is_the_users_error(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KiB: half of the weights."""
+    """A file system of 64 KiB, half the size of the weights."""
     folder = tmp_path / "small"
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False)
@@ -153,11 +153,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", folder], check=True)
 
 
-@pytest.mark.parametrize("place", ["storage", "output"])
-def test_a_full_disk_is_said_to_be_full_and_nothing_half_written_stays(
-    refitter: Refitter, make_job: MakeJob, small_disk: Path, place: str
+@pytest.mark.parametrize("field", ["storage", "output"])
+def test_a_full_disk_is_reported_and_nothing_half_written_stays(
+    refitter: Refitter, make_job: MakeJob, small_disk: Path, field: str
 ) -> None:
     where = {"storage": str(small_disk), "output": str(small_disk / "checkpoint")}
     with pytest.raises(RaybootError, match="the disk is full"):
-        refitter.refit(make_job(**{place: where[place]}))
+        refitter.refit(make_job(**{field: where[field]}))
     assert list(small_disk.iterdir()) == []

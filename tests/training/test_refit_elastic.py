@@ -1,4 +1,4 @@
-"""Workers that come and go: a refit takes those that there is room for."""
+"""Elastic workers: a refit runs on as many as fit."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from refit_helpers import MakeJob
 
 from rayboot.config import TrainingConfig
 from rayboot.training import Refitter
-from rayboot.training.fit import room_for_workers
+from rayboot.training.fit import count_fitting_workers
 
 
-def test_there_are_as_many_workers_as_there_is_room_for(ray_session: None) -> None:
-    assert room_for_workers({"room": 1}, least=1, most=3) == 2
-    assert room_for_workers({"room": 1}, least=3, most=3) == 3
+def test_as_many_workers_start_as_fit(ray_session: None) -> None:
+    assert count_fitting_workers({"slot": 1}, least=1, most=3) == 2
+    assert count_fitting_workers({"slot": 1}, least=3, most=3) == 3
 
 
 @ray.remote
 class Occupant:
-    """Takes up room."""
+    """Holds resources."""
 
     def ping(self) -> None: ...
 
 
 def free_cpus() -> float:
-    """Once what the tests before have left is gone, which takes Ray a moment."""
+    """Return the free CPUs once those of earlier tests are free, which takes Ray a moment."""
     free = -1.0
     while (now := ray.available_resources()["CPU"]) != free:
         free = now
@@ -39,7 +39,7 @@ def free_cpus() -> float:
 
 
 @pytest.mark.long
-def test_workers_join_when_there_is_room_for_them(ray_session: None, make_job: MakeJob) -> None:
+def test_workers_join_when_their_resources_are_free(ray_session: None, make_job: MakeJob) -> None:
     free = free_cpus()
     config = TrainingConfig(workers=2, min_workers=1, batch_size=16, epochs=2, cpus_per_worker=free // 2)
     occupant = Occupant.options(num_cpus=free - free // 2).remote()
@@ -64,7 +64,7 @@ from rayboot.training import RefitJob, Refitter
 
 jobs = [RefitJob.model_validate_json(text) for text in sys.argv[2:]]
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-ray.init(cluster.address, log_to_driver=False, logging_level="error")  # before there is a node to be lost
+ray.init(cluster.address, log_to_driver=False, logging_level="error")  # before the node that will be lost joins
 nodes = [cluster.add_node(num_cpus=1)]
 cluster.wait_for_nodes()
 after = []
@@ -91,13 +91,13 @@ def test_a_refit_goes_on_without_a_lost_node(make_job: MakeJob) -> None:
         [sys.executable, "-c", LOST_NODE, config.model_dump_json(), *(job.model_dump_json() for job in jobs)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
-        check=False,  # Ray ends a driver whose cluster has lost a node with an exit code of its own
+        check=False,  # Ray gives a driver whose cluster has lost a node its own exit code
         text=True,
     )
-    told = json.loads(done.stdout.splitlines()[-1])
-    disturbed, alone = told["results"]
-    assert min(told["after"]) > 1, "it began again instead of going on"
-    assert told["workers"] == 1
+    report = json.loads(done.stdout.splitlines()[-1])
+    disturbed, alone = report["results"]
+    assert min(report["after"]) > 1, "it restarted instead of resuming"
+    assert report["workers"] == 1
     assert disturbed["steps"] == alone["steps"]
     assert disturbed["train_loss"] == pytest.approx(alone["train_loss"], rel=1e-3)
     assert disturbed["best_validation_loss"] == pytest.approx(alone["best_validation_loss"], rel=1e-3)

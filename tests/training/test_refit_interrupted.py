@@ -1,4 +1,4 @@
-"""A refit that is interrupted ends with the weights of one that was not."""
+"""An interrupted refit ends with the weights of an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rayboot.training import RefitResult, Refitter, refit
 LONG = TrainingConfig(
     evaluations_per_epoch=1.5, batch_size=16, epochs=20, lr=3e-3, warmup_ratio=0.1, patience=None
 )
-"""4 steps an epoch, and an evaluation every 2 or 3: checkpoints fall between epochs and in the middle of one."""
+"""4 steps per epoch, and an evaluation every 2 or 3: checkpoints fall between epochs and in the middle of one."""
 
 STUBBORN = LONG.model_copy(update={"max_failures": 0})
 
@@ -36,20 +36,20 @@ def uninterrupted(
     tmp_path_factory: pytest.TempPathFactory,
     t5: str,
 ) -> tuple[RefitResult, dict[str, torch.Tensor]]:
-    """What the interrupted refits must end with. T5: its dropout shows whether random states come back."""
+    """The expected end of the interrupted refits. T5, because its dropout shows whether random states are restored."""
     job = make_job_in(tmp_path_factory.mktemp("uninterrupted"))(start=t5, checkpoint_seconds=0)
     return refitter.refit(job, config=LONG), weights(job.output)
 
 
-def kept_room() -> set[str]:
-    """Ids of what Ray keeps for workers."""
+def held_placement_groups() -> set[str]:
+    """Return the ids of placement groups that are not removed."""
     return {name for name, group in placement_group_table().items() if group["state"] != "REMOVED"}
 
 
 @pytest.mark.parametrize(
     "lost",
     [
-        pytest.param(["RayTrainWorker", "RefitDesk"], id="worker and helper"),
+        pytest.param(["RayTrainWorker", "RefitMailbox"], id="worker and helper"),
         pytest.param(["TrainController"], id="Ray Train's helper", marks=pytest.mark.long),
     ],
 )
@@ -58,16 +58,16 @@ def test_a_refit_whose_worker_or_helper_is_killed_ends_with_the_same_weights(
 ) -> None:
     job = make_job("interrupted", start=t5, checkpoint_seconds=0)
     killer = Killer(job, *lost)
-    before = kept_room()
+    before = held_placement_groups()
 
     result = refit(job, LONG, killer)
 
-    deadline = time.monotonic() + 60  # Ray clears away after a lost helper when it finds it lost
-    while kept_room() != before:
-        assert time.monotonic() < deadline, "its workers did not go home"
+    deadline = time.monotonic() + 60  # Ray cleans up after a lost helper once it has noticed the loss
+    while held_placement_groups() != before:
+        assert time.monotonic() < deadline, "its workers did not stop"
         time.sleep(0.2)
     assert killer.killed == lost
-    assert min(killer.steps_after) > 1, "it began again instead of going on"
+    assert min(killer.steps_after) > 1, "it restarted instead of resuming"
     assert without_time(result) == without_time(uninterrupted[0])
     assert same(weights(job.output), uninterrupted[1])
 
@@ -104,7 +104,7 @@ def test_a_refit_whose_driver_is_killed_goes_on_and_ends_with_the_same_weights(
     steps: list[int] = []
     result = refit(job, LONG, lambda step, total, loss: steps.append(step))
 
-    assert steps[0] > 1, "it began again instead of going on"
+    assert steps[0] > 1, "it restarted instead of resuming"
     assert without_time(result) == without_time(uninterrupted[0])
     assert same(weights(job.output), uninterrupted[1])
 

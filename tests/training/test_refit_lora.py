@@ -1,4 +1,4 @@
-"""A refit that trains an adapter (LoRA) and leaves the model as it is."""
+"""Refits that train an adapter (LoRA) and leave the model unchanged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ USUAL = TrainingConfig(batch_size=16, epochs=3, lr=2e-2, warmup_ratio=0.2, patie
 def first(
     refitter: Refitter, make_job_in, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[RefitResult, str]:
-    """A refit that begins with a new adapter, and its checkpoint."""
+    """The result and checkpoint of a refit that starts with a new adapter."""
     job = make_job_in(tmp_path_factory.mktemp("first"))()
     return refitter.refit(job, config=USUAL), job.output
 
@@ -33,7 +33,7 @@ def test_an_adapter_learns_and_is_all_that_is_written(
     losses = [loss for _, loss in result.curve]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < loss_of(llama, validation_set) - 1
-    # With the model as it was, the adapter has the loss of the training: nothing else was trained.
+    # On the original model the adapter has the loss of the training: nothing else was trained.
     assert loss_of(checkpoint, validation_set) == pytest.approx(losses[-1], rel=1e-5)
 
     layers = {name.split(".lora_")[0].rpartition(".")[2] for name in weights(checkpoint)}
@@ -72,7 +72,7 @@ def test_a_refit_from_an_adapter_goes_on_with_it(
 
     assert further.curve[0][1] < result.curve[1][1]
     assert further.best_validation_loss < result.best_validation_loss
-    # One adapter on the model itself, not one on top of the other.
+    # One adapter on the model itself, not one adapter on another.
     assert weights(job.output).keys() == weights(checkpoint).keys()
     assert json.loads(Path(job.output, "adapter_config.json").read_text())["base_model_name_or_path"] == llama
     assert loss_of(job.output, validation_set) == pytest.approx(further.best_validation_loss, rel=1e-5)
@@ -91,7 +91,7 @@ def test_a_full_refit_from_an_adapter_begins_with_both_and_writes_a_whole_model(
     assert loss_of(job.output, validation_set) == pytest.approx(result.best_validation_loss, rel=1e-5)
 
 
-def test_an_adapter_of_another_shape_is_not_gone_on_with(
+def test_an_adapter_of_another_shape_is_refused(
     refitter: Refitter, make_job: MakeJob, first: tuple[RefitResult, str]
 ) -> None:
     larger = USUAL.model_copy(update={"lora": LoraConfig(rank=8)})

@@ -28,13 +28,13 @@ def usual(
     make_job_in: Callable[[Path], MakeJob],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[RefitResult, str]:
-    """What a refit without any of the options ends with, and its checkpoint."""
+    """The result and checkpoint of a refit with the default options."""
     job = make_job_in(tmp_path_factory.mktemp("usual"))()
     return refitter.refit(job, config=options()), job.output
 
 
 def test_a_refit_stops_early_and_keeps_the_best_weights(refitter: Refitter, make_job: MakeJob) -> None:
-    # The validation loss of a training set of one example rises as soon as it is learned by heart.
+    # One step per epoch at a high learning rate: the validation loss soon rises.
     config = options(epochs=60, lr=3e-2, patience=2, evaluations_per_epoch=1, batch_size=50)
     long, short = make_job("long"), make_job("short")
     result = refitter.refit(long, config=config)
@@ -46,7 +46,7 @@ def test_a_refit_stops_early_and_keeps_the_best_weights(refitter: Refitter, make
     assert len(after_best) == 2
     assert min(after_best) >= result.best_validation_loss  # type: ignore[operator]
 
-    # The weights of the best step, not of the last: no later step can have touched them.
+    # The weights are those of the best step: one more step does not change them.
     patient = refitter.refit(short, config=config.model_copy(update={"patience": 3}))
     if patient.best_step == result.best_step:
         assert same(weights(long.output), weights(short.output))
@@ -91,7 +91,7 @@ def test_bf16_arithmetic_is_close_and_not_the_same(
         {"warmup_ratio": 1.0},
     ],
 )
-def test_the_optimizer_does_as_told(
+def test_each_option_of_the_optimizer_changes_the_weights(
     refitter: Refitter, make_job: MakeJob, usual: tuple[RefitResult, str], change: dict[str, object]
 ) -> None:
     other = make_job("other")
@@ -108,7 +108,7 @@ DIVERGING = options(lr=1e30, max_grad_norm=1e30)
 
 
 @pytest.mark.parametrize("validates", [True, False])
-def test_a_refit_that_diverges_names_the_step_and_the_cure_and_publishes_nothing(
+def test_a_refit_that_diverges_names_the_step_and_the_cure_and_writes_no_checkpoint(
     refitter: Refitter, make_job: MakeJob, validates: bool
 ) -> None:
     job = make_job() if validates else make_job(validation_set=None)
@@ -118,7 +118,7 @@ def test_a_refit_that_diverges_names_the_step_and_the_cure_and_publishes_nothing
 
 
 def test_weights_that_the_last_step_broke_are_not_kept(llama: str, tmp_path: Path) -> None:
-    """No loss has been computed with them."""
+    """No loss was computed with them."""
     model = AutoModelForCausalLM.from_pretrained(llama)
     model.lm_head.weight.data[3, 5] = math.nan
     with pytest.raises(NotFinite, match=r"lm_head\.weight|embed_tokens\.weight"):
@@ -129,7 +129,7 @@ def test_weights_that_the_last_step_broke_are_not_kept(llama: str, tmp_path: Pat
 def test_a_refit_that_diverges_later_ends_at_once_with_the_best_weights(
     refitter: Refitter, make_job: MakeJob, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A warm-up begins with a step of length 0, after which all is still well."""
+    """The first step of a warm-up has length 0, so the first validation loss is finite."""
     config = DIVERGING.model_copy(update={"warmup_ratio": 1.0, "evaluations_per_epoch": 4})
     job = make_job()
     result = refitter.refit(job, config=config)

@@ -1,4 +1,4 @@
-"""DeepSpeed's ZeRO, whose workers share states, gradients and weights, computes what DDP does."""
+"""DeepSpeed's ZeRO, which shards optimizer states, gradients and weights, gives the results of DDP."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LORA = LoraConfig(rank=4, alpha=8)
 
 @pytest.fixture(scope="module")
 def pair(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refitter]:
-    """Two workers; each refit says by itself how they share it."""
+    """Two workers; each refit has its own sharding options."""
     with Refitter(PAIR, str(tmp_path_factory.mktemp("ray-train"))) as refitter:
         yield refitter
 
@@ -49,7 +49,7 @@ def losses(result: RefitResult) -> list[float]:
         pytest.param("zero3", None, id="zero3"),
     ],
 )
-def test_each_way_of_sharing_gives_the_losses_and_weights_of_ddp(
+def test_each_way_of_sharding_gives_the_losses_and_weights_of_ddp(
     pair: Refitter, make_job: MakeJob, way: str, lora: LoraConfig | None
 ) -> None:
     def refit(name: str, way: str | None) -> tuple[RefitResult, str]:
@@ -65,7 +65,7 @@ def test_each_way_of_sharing_gives_the_losses_and_weights_of_ddp(
     assert loss_of(checkpoint, make_job().validation_set) == pytest.approx(
         shared.best_validation_loss, rel=1e-4
     )
-    # And the workers forget DeepSpeed afterwards.
+    # DeepSpeed does not affect the workers' next refit.
     again, checkpoint = refit("again", None)
     assert same(weights(checkpoint), weights(expected))
     assert losses(again) == losses(alone)
@@ -83,7 +83,7 @@ def test_a_refit_whose_worker_is_killed_goes_on_from_its_checkpoint(
     result = refit(interrupted, config, killer)
 
     assert killer.killed
-    assert min(killer.steps_after) > 1, "it began again instead of going on"
+    assert min(killer.steps_after) > 1, "it restarted instead of resuming"
     assert losses(result) == pytest.approx(losses(expected), rel=1e-3)
     for name, weight in weights(whole.output).items():
         torch.testing.assert_close(weights(interrupted.output)[name], weight, rtol=1e-2, atol=1e-3)
@@ -91,7 +91,7 @@ def test_a_refit_whose_worker_is_killed_goes_on_from_its_checkpoint(
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[dict[str, Any]], str]:
-    """Writes a DeepSpeed JSON; the path."""
+    """Return a function that writes a DeepSpeed JSON and returns its path."""
 
     def write(options: dict[str, Any]) -> str:
         path = tmp_path / "deepspeed.json"
@@ -104,7 +104,7 @@ def write(tmp_path: Path) -> Callable[[dict[str, Any]], str]:
 AUTO = {"train_micro_batch_size_per_gpu": "auto", "gradient_clipping": "auto", "bf16": {"enabled": "auto"}}
 
 
-def test_a_json_of_ones_own_says_how(
+def test_a_users_json_configures_deepspeed(
     pair: Refitter, make_job: MakeJob, write: Callable[[dict[str, Any]], str]
 ) -> None:
     path = write({**AUTO, "zero_optimization": {"stage": 1}, "gradient_accumulation_steps": "auto"})

@@ -1,4 +1,4 @@
-"""Whole runs whose refits are not the usual ones: rollout, curation, refit, publishing and evaluation."""
+"""Whole runs with unusual refits: rollout, curation, refit, publishing and evaluation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_an_encoder_decoder_goes_through_the_whole_loop(ray_session: None, tmp_p
         (1, "test"),
     ]
     assert AutoModelForSeq2SeqLM.from_pretrained(run / "iterations/01/checkpoint").config.is_encoder_decoder
-    # The new weights are in use: with them programs are others.
+    # The new weights are in use, and generate other programs.
     before, after = (
         pads.dataset(run / "iterations" / stage, format="parquet").to_table().to_pydict()
         for stage in ("00/evaluation", "01/evaluation")
@@ -55,11 +55,11 @@ def test_adapters_go_through_the_whole_loop_one_iterations_to_the_next(
     for checkpoint in checkpoints:
         config = json.loads((checkpoint / "adapter_config.json").read_text())
         assert config["base_model_name_or_path"] == str(tmp_path / "model")
-    # An adapter's directory is a model: measured by itself it does what it did in its run.
+    # An adapter's directory is a model: evaluated alone, it has the results of its run.
     [in_run] = [
         row for row in metrics(tmp_path / "runs/small") if (row["iteration"], row["split"]) == (2, "test")
     ]
     options = ["generation.dtype=float64", "policy.max_prompt_tokens=200", "policy.max_completion_tokens=40"]
     alone = measure(str(checkpoints[1]), f"jsonl:{tmp_path}/test.jsonl", options, None, Silent())
-    assert alone["completion_tokens"] == in_run["completion_tokens"]
-    assert alone["pass@1"] == in_run["pass@1"]
+    assert alone.completion_tokens == in_run["completion_tokens"]
+    assert alone.rates["pass@1"] == in_run["pass@1"]

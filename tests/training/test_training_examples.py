@@ -54,7 +54,7 @@ def test_an_encoder_decoder_reads_the_prompt_and_learns_the_completion(t5: str) 
 
 
 def test_too_long_examples_are_left_out_and_counted(llama: str) -> None:
-    # One token a character: a byte-level tokenizer that never saw these.
+    # One token per character: the byte-level tokenizer has no merges for these.
     pairs = [("zz", "qq"), ("zzzzz", "qq"), ("zz", "qqqqq"), ("zzzz", "qqqq")]
 
     result = encoder(llama, max_prompt_tokens=4, max_completion_tokens=5).encode(pairs)
@@ -74,7 +74,7 @@ def test_examples_come_in_the_stored_order(tmp_path: Path) -> None:
     assert [prompt for prompt, _ in read_pairs(parquet_files(str(tmp_path)))] == ["b", "a", "d", "c"]
 
 
-def test_a_folder_without_examples_is_said_to_be_one(tmp_path: Path) -> None:
+def test_a_folder_without_examples_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there are none"):
         parquet_files(str(tmp_path / "missing"))
 
@@ -93,15 +93,15 @@ def test_a_truncated_file_is_named(tmp_path: Path) -> None:
         parquet_files(str(tmp_path))
 
 
-def test_a_refitted_model_names_every_end_that_it_was_taught(llama: str, tmp_path: Path) -> None:
+def test_a_refitted_model_names_every_end_token_that_it_was_trained_with(llama: str, tmp_path: Path) -> None:
     shutil.copytree(llama, tmp_path / "model")
-    config = {"eos_token_id": 5}  # not the tokenizer's, which plain prompts are taught
+    config = {"eos_token_id": 5}  # not the tokenizer's, with which completions of plain prompts end
     (tmp_path / "model" / "generation_config.json").write_text(json.dumps(config))
     policy = Policy(str(tmp_path / "model"))
     assert set(policy.model.generation_config.eos_token_id) == {5, policy.tokenizer.eos_token_id}
 
 
-def test_a_tokenizer_without_an_end_is_refused(llama: str) -> None:
+def test_a_tokenizer_without_an_end_token_is_refused(llama: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(llama)
     tokenizer.eos_token = None
     with pytest.raises(UserError, match="names an end-of-sequence token that the model has an embedding for"):

@@ -89,7 +89,7 @@ def test_an_adapter_does_not_hide_that_its_model_limits_logits(llama: str) -> No
     assert can_limit_logits(adapted.model)
 
 
-def test_a_batch_that_teaches_nothing_has_no_loss(llama: str) -> None:
+def test_a_batch_without_labels_has_zero_loss(llama: str) -> None:
     policy = Policy(llama)
     filler = Encoded(input_ids=[0], labels=[IGNORED])
     batch = Collator(policy.pad_token_id, limits_logits=True)([filler])

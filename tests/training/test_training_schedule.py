@@ -8,7 +8,7 @@ import torch
 from transformers import Trainer
 
 from rayboot.config import TrainingConfig
-from rayboot.training.course import best_of, out_of_patience
+from rayboot.training.callback import best_of, out_of_patience
 from rayboot.training.schedule import Schedule
 from rayboot.training.trainer import training_arguments
 
@@ -31,11 +31,11 @@ def test_workers_and_micro_batches_share_a_step() -> None:
     assert plan(100, batch_size=24, workers=2).micro_batch_size == 12
 
 
-def test_workers_whose_number_does_not_divide_a_batch_have_places_left() -> None:
+def test_workers_whose_number_does_not_divide_a_batch_have_empty_slots() -> None:
     config = TrainingConfig(batch_size=16, workers=4, min_workers=1)
     schedule = Schedule.plan(config, 100, workers=3)
-    assert (schedule.micro_batch_size, schedule.accumulation, schedule.places) == (6, 1, 18)
-    assert Schedule.plan(config, 100, workers=2).places == 16
+    assert (schedule.micro_batch_size, schedule.accumulation, schedule.slots) == (6, 1, 18)
+    assert Schedule.plan(config, 100, workers=2).slots == 16
 
 
 def test_evaluations_are_spread_over_the_epochs_and_end_with_the_last_step() -> None:

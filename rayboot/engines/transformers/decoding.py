@@ -149,17 +149,26 @@ class BatchDecoder:
         if params[0].num_beams > 1:
             input_ids, mask = self._pad([each.prompt_ids for each in batch])
             written = search_beams(self._model, self._special, input_ids, mask, params[0], stops)
+            logprobs = None
         else:
-            written = self._generate(batch, stops)
+            written, logprobs = self._generate(batch, stops)
         return [
             cut_completion(
-                self._codec, row, ends=self._special.ends, stop=stop, max_tokens=each.params.max_tokens
+                self._codec,
+                written[row].tolist(),
+                ends=self._special.ends,
+                stop=stop,
+                max_tokens=each.params.max_tokens,
+                logprobs=logprobs[row].tolist() if logprobs is not None and each.params.logprobs else (),
             )
-            for row, each in zip(written.tolist(), batch, strict=True)
+            for row, each in enumerate(batch)
         ]
 
-    def _generate(self, batch: Sequence[PendingSequence], stops: StopStrings | None) -> torch.Tensor:
-        """Tokens of shape (rows, steps); what stands behind a row's end means nothing."""
+    def _generate(
+        self, batch: Sequence[PendingSequence], stops: StopStrings | None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Tokens of shape (rows, steps), and their log-probabilities if a row asks for them; what stands behind a row's
+        end means nothing."""
         device = self._model.device
         rows, logits = self._read_prompts([each.prompt_ids for each in batch])
         chooser = _chooser(batch, device)
@@ -167,6 +176,8 @@ class BatchDecoder:
         limits = torch.tensor([each.params.max_tokens for each in batch], device=device)
         steps = max(each.params.max_tokens for each in batch)
         written = torch.full((len(batch), steps), self._special.pad, device=device)
+        asked = any(each.params.logprobs for each in batch)
+        logprobs = torch.zeros_like(written, dtype=torch.float64) if asked else None
         live = torch.arange(len(batch), device=device)
         done = torch.zeros_like(live, dtype=torch.bool)
         for step in range(steps):
@@ -174,6 +185,9 @@ class BatchDecoder:
             if step == 0 and self._special.forced_first is not None:
                 tokens = torch.full_like(tokens, self._special.forced_first)
             written[live, step] = tokens
+            if logprobs is not None:
+                every = logits.double().log_softmax(-1)
+                logprobs[live, step] = every.gather(1, tokens[:, None])[:, 0]
             done |= torch.isin(tokens, ends) | (limits[live] <= step + 1)
             if stops is not None:
                 done |= stops.appear_in(written[live, : step + 1])
@@ -186,7 +200,7 @@ class BatchDecoder:
                 chooser.keep(kept)
                 live, done, tokens = live[kept], done[kept], tokens[kept]
             logits = rows.step(tokens)
-        return written
+        return written, logprobs
 
     def _read_prompts(self, prompts: Sequence[list[int]]) -> tuple[Rows, torch.Tensor]:
         """The rows and their first logits. The samples of a prompt share its reading, half of the work."""

@@ -16,6 +16,7 @@ from transformers import AutoConfig, PretrainedConfig, PreTrainedTokenizerBase
 from vllm import AsyncEngineArgs, AsyncLLMEngine, RequestOutput, TokensPrompt
 from vllm import SamplingParams as VllmSamplingParams
 from vllm.lora.request import LoRARequest
+from vllm.outputs import CompletionOutput
 from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.attention.backends.cpu_attn import CPUAttentionBackend
@@ -120,7 +121,12 @@ class VllmEngine:
         """Read off the tokens, as in the other engine. vLLM's own text lacks characters that are not whole."""
         [sample] = output.outputs
         completion = cut_completion(
-            self._codec, sample.token_ids, ends=self._ends, stop=params.stop, max_tokens=params.max_tokens
+            self._codec,
+            sample.token_ids,
+            ends=self._ends,
+            stop=params.stop,
+            max_tokens=params.max_tokens,
+            logprobs=_logprobs(sample) if params.logprobs else (),
         )
         if sample.finish_reason in ("stop", "length"):
             return completion
@@ -159,7 +165,7 @@ class VllmEngine:
         check_same_shapes(checkpoint, self._model)
         await self._ask(self._engine.collective_rpc("load_checkpoint", args=(checkpoint,)))
 
-    async def rest(self) -> None:
+    async def sleep(self) -> None:
         """Give the GPU's memory back until the next `publish`. Adapters need the weights under them: those stay, in
         the machine's own memory."""
         await self._versions.idle()
@@ -214,6 +220,12 @@ def _check_heads(own: PretrainedConfig) -> None:
         )
 
 
+def _logprobs(sample: CompletionOutput) -> list[float]:
+    """Of the sampled tokens: vLLM gives each as the only entry of its place."""
+    places = zip(sample.token_ids, sample.logprobs or (), strict=True)
+    return [place[token].logprob for token, place in places]
+
+
 def _sampling(params: SamplingParams, seed: int, ends: Sequence[int]) -> VllmSamplingParams:
     return VllmSamplingParams(
         temperature=params.temperature,
@@ -226,5 +238,6 @@ def _sampling(params: SamplingParams, seed: int, ends: Sequence[int]) -> VllmSam
             params.stop
         ),  # work for each token, of which only the search for stop strings has a use
         seed=seed if params.temperature > 0 else None,  # a generator of its own costs a greedy request time
+        logprobs=0 if params.logprobs else None,  # of the sampled token alone
         output_kind=RequestOutputKind.FINAL_ONLY,
     )

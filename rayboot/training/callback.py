@@ -1,4 +1,4 @@
-"""The course of a refit while it runs: when to log, evaluate, keep, save and stop."""
+"""The Trainer's callback in a refit: when to log, evaluate, keep the best weights, save and stop."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 from transformers import TrainerCallback
 
 from rayboot.errors import RaybootError
-from rayboot.training.checkpoints import CheckpointCadence, Workspace, report_checkpoint
+from rayboot.training.checkpoints import CheckpointCadence, report_checkpoint
 from rayboot.training.export import save_weights
-from rayboot.training.job import ProgressListener
+from rayboot.training.job import ProgressListener, Workspace
 from rayboot.training.schedule import Schedule
 
 Curve = list[tuple[int, float]]
@@ -25,28 +25,31 @@ def validation_curve(log_history: list[dict[str, Any]]) -> Curve:
 
 
 def best_of(curve: Curve) -> tuple[int, float] | None:
-    """Step and loss of the lowest validation loss, the first of equals; None when none is a number."""
-    numbers = [point for point in curve if math.isfinite(point[1])]
-    return min(numbers, key=lambda point: point[1], default=None)
+    """Return step and loss of the lowest finite validation loss, the first of equals; None if none is finite."""
+    finite = [point for point in curve if math.isfinite(point[1])]
+    return min(finite, key=lambda point: point[1], default=None)
 
 
 def out_of_patience(curve: Curve, patience: int | None) -> bool:
-    """True when the last `patience` evaluations were none better than the best before them."""
+    """Return whether none of the last `patience` evaluations was better than the best before them."""
     best = best_of(curve)
     since_best = sum(best is None or step > best[0] for step, _ in curve)
     return patience is not None and since_best >= patience
 
 
-def diverged(sign: str, step: int, lr: float) -> RaybootError:
+def diverged(symptom: str, step: int, lr: float) -> RaybootError:
     return RaybootError(
-        f"the refit diverged: after step {step} {sign}. A training.lr below {lr:g}, or a smaller "
+        f"the refit diverged: after step {step} {symptom}. A training.lr below {lr:g}, or a smaller "
         "training.max_grad_norm, may help"
     )
 
 
-class RefitCourse(TrainerCallback):
-    """Steers the Trainer. Everything that it decides by is in the Trainer's own log, which checkpoints carry:
-    a resumed refit decides as the uninterrupted one."""
+class RefitCallback(TrainerCallback):
+    """Controls the Trainer.
+
+    Its decisions are a function of the Trainer's own log, which is part of every checkpoint: a resumed refit decides
+    as an uninterrupted one. Only the time of a checkpoint depends on the clock.
+    """
 
     def __init__(
         self,
@@ -73,7 +76,7 @@ class RefitCourse(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         milestone = state.global_step in self._schedule.evaluations
-        # A log at each milestone: a checkpoint then falls on a boundary of the log, and loses no loss.
+        # Log at each milestone, so that a checkpoint falls on a boundary of the log and loses no loss.
         control.should_log = milestone or state.global_step % self._schedule.log_every == 0
         control.should_evaluate = milestone and self._validates
         control.should_save = milestone and state.global_step < state.max_steps and self._cadence.is_due()
@@ -84,7 +87,7 @@ class RefitCourse(TrainerCallback):
         if "loss" in kwargs["logs"] and not math.isfinite(self._loss):
             if best_of(validation_curve(state.log_history)) is None:
                 raise diverged(f"the training loss is {self._loss}", state.global_step, args.learning_rate)
-            control.should_training_stop = True  # the best weights so far are there
+            control.should_training_stop = True  # keep the best weights so far
         if state.is_world_process_zero:
             self._progress(state.global_step, state.max_steps, self._loss)
 
