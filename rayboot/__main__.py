@@ -1,10 +1,10 @@
-"""The command line, which a signal may end from its first import on."""
+"""The entry point: signals are handled from the first import on."""
 
-from rayboot.cli.signals import ended_by_signals
+from rayboot.cli.signals import handle_signals
 
 
 def main() -> None:
-    with ended_by_signals():
+    with handle_signals():
         from rayboot.cli.app import main as run_command
 
         run_command()

@@ -1,4 +1,4 @@
-"""What a sample is: attempts, chains of them, and their table."""
+"""Attempts, chains of attempts, and their Parquet schema."""
 
 from rayboot.attempts.attempt import SCHEMA, Attempt, attempts_table, derive_seed
 from rayboot.attempts.chains import CHAIN_COLUMNS, SKIPPED, Chain, Step, chains_by_problem, solved_by

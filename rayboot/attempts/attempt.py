@@ -1,4 +1,4 @@
-"""One completion for one problem, with its prompt, program, token counts and verdict: a row of a rollout's Parquet."""
+"""One attempt: a completion with prompt, program, token counts and verdict, and a row of a rollout's Parquet files."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from rayboot.values import Frozen
 
 
 class Attempt(Frozen):
-    """A completion and what became of it. Tests are not part of it: the problem's id leads to them."""
+    """A completion and its verdict. The problem's id stands for the tests."""
 
     attempt_id: str
-    """`SPLIT/PROBLEM/SAMPLE/ROUND`, unique within its rollout."""
+    """`SPLIT/PROBLEM/SAMPLE/ROUND`, unique within a rollout."""
     parent_id: str | None = None
     """The failing attempt that this one repairs; None in round 0."""
     iteration: int
     split: str
-    """What the rollout is for: `train`, `validation` or `test`."""
+    """`train`, `validation` or `test`."""
     problem_id: str
     benchmark: str
     sample: int
-    """Number of the chain, from 0: a first attempt and its repairs."""
+    """Number of the chain (a first attempt and the repairs that follow), from 0."""
     round: int
-    """0 is synthesis, 1.. are repairs."""
+    """0 is a first attempt, 1.. are repairs."""
     rollout_size: int = 0
-    """Rows of this problem's rollout, itself included: how a reader knows that the rollout is whole."""
+    """Number of attempts on this problem in the rollout; a file with fewer is incomplete."""
     prompt: str = ""
     completion: str = ""
     program: str = ""
@@ -41,7 +41,7 @@ class Attempt(Frozen):
     seed: int = 0
     weights_version: int = 0
     status: Status | Literal["skipped"] = "skipped"
-    """The verdict's status; `skipped` when no prompt fitted the token budget, so that nothing was generated."""
+    """The verdict's status; `skipped` if no prompt fitted the token budget, so that nothing was generated."""
     failing_test: int | None = None
     error_type: str = ""
     message: str = ""
@@ -56,14 +56,14 @@ class Attempt(Frozen):
     stderr: str = ""
     tier: str = ""
     token_ids: tuple[int, ...] = ()
-    """The completion's tokens; empty unless the algorithm asked for them."""
+    """Token ids of the completion; empty unless the algorithm asked for them."""
     logprobs: tuple[float, ...] = ()
-    """Log-probability of each, as `Completion` has them; likewise."""
+    """Log-probability of each token, as in `Completion`; empty unless the algorithm asked for them."""
 
     @model_validator(mode="before")
     @classmethod
     def _defaults_for_nulls(cls, data: Any) -> Any:
-        """A column that a file of an earlier version lacks is read as null."""
+        """Use the default for a null: columns that a file of an earlier version lacks are read as null."""
         return (
             {name: value for name, value in data.items() if value is not None}
             if isinstance(data, dict)
@@ -75,23 +75,23 @@ class Attempt(Frozen):
         return self.status == "passed"
 
     @property
-    def made(self) -> bool:
-        """Whether anything was generated."""
+    def generated(self) -> bool:
+        """Whether a completion was generated."""
         return self.status != SKIPPED
 
     @property
     def is_wrong(self) -> bool:
-        """Whether the program was judged, and did not pass. One that could not be judged is not called wrong."""
+        """Whether the program was judged and did not pass. A `sandbox_error` is no judgement."""
         return self.status not in ("passed", "sandbox_error", SKIPPED)
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict that the row was made with; none was given for a skipped attempt."""
+        """The verdict; a skipped attempt has none, and raises a `ValidationError`."""
         return Verdict.model_validate({name: getattr(self, name) for name in Verdict.model_fields})
 
     @property
     def step(self) -> Step:
-        """What an allocation policy sees of it."""
+        """The fields that an allocation sees."""
         return Step.model_validate({name: getattr(self, name) for name in Step.model_fields})
 
 
@@ -112,7 +112,11 @@ SCHEMA = pa.schema(
 
 
 def attempts_table(*rollouts: Sequence[Attempt]) -> pa.Table:
-    """Whole rollouts, each of one problem, as a table; each row learns how many its problem has."""
+    """Return attempts as a table, and set `rollout_size`.
+
+    Args:
+        rollouts: All attempts on one problem, for each problem.
+    """
     rows = [
         {**attempt.model_dump(), "rollout_size": len(rollout)} for rollout in rollouts for attempt in rollout
     ]
@@ -120,6 +124,6 @@ def attempts_table(*rollouts: Sequence[Attempt]) -> pa.Table:
 
 
 def derive_seed(run_seed: int, *parts: object) -> int:
-    """A 63-bit seed that is a function of the run's seed and of what it is for, whatever runs beside it."""
+    """Return a 63-bit seed that is a function of the run's seed and of the parts alone."""
     text = "/".join(str(part) for part in (run_seed, *parts))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

@@ -1,4 +1,4 @@
-"""Attempts as chains: a first attempt and its repairs, one after the other."""
+"""Chains of attempts: a first attempt and the repairs that follow."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pyarrow as pa
 from rayboot.values import Frozen
 
 SKIPPED = "skipped"
-"""Status of what stands for an attempt never made, because no prompt fitted the token budget."""
+"""Status of an attempt that was not generated, because no prompt fitted the token budget."""
 
 
 class Step(Frozen):
-    """One attempt of a problem's history."""
+    """The fields of an attempt that metrics and allocations use."""
 
     round: int
     """0 is a first attempt, 1.. are repairs."""
@@ -31,8 +31,8 @@ class Step(Frozen):
         return self.status == "passed"
 
     @property
-    def made(self) -> bool:
-        """Whether anything was generated."""
+    def generated(self) -> bool:
+        """Whether a completion was generated."""
         return self.status != SKIPPED
 
     @property
@@ -41,12 +41,12 @@ class Step(Frozen):
 
     @property
     def kind(self) -> str:
-        """The status, with the exception's name for programs that raised, such as `NameError`."""
+        """The status or, for programs that raised, the exception's name, such as `NameError`."""
         return self.error_type if self.status == "error" and self.error_type else self.status
 
     @property
     def situation(self) -> str:
-        """The kind, and whether the first test was passed: a later one is often hidden, so that feedback says less."""
+        """The kind, and whether the first test passed: later tests are often hidden, so that feedback says less."""
         return f"{self.kind}, first test passed" if self.failing_test else self.kind
 
 
@@ -62,14 +62,14 @@ CHAIN_COLUMNS = (
 )
 
 Chain = tuple[Step, ...]
-"""In the order of rounds; only the last may have passed, or be one that was skipped."""
+"""In the order of rounds; only the last step may have passed or be skipped."""
 Attempts: TypeAlias = "Iterable[Mapping[str, Any]] | pa.Table | Mapping[str, list[Chain]]"
-"""Rows of one rollout or evaluation, in any order, with those of `CHAIN_COLUMNS` that a figure needs; or the same as
-`chains_by_problem` gives it, for several figures."""
+"""Rows of one rollout or evaluation, in any order, with the `CHAIN_COLUMNS` that a metric needs; or the result of
+`chains_by_problem`, which saves time when more than one metric is computed."""
 
 
 def chains_by_problem(attempts: Attempts) -> dict[str, list[Chain]]:
-    """The chains of each problem, in the order of their samples."""
+    """Return the chains of each problem, in the order of samples."""
     if isinstance(attempts, Mapping):
         return dict(attempts)
     if isinstance(attempts, pa.Table):
@@ -88,5 +88,5 @@ def chains_by_problem(attempts: Attempts) -> dict[str, list[Chain]]:
 
 
 def solved_by(chain: Chain, rounds: int) -> bool:
-    """Whether the first attempt, or one of its first so many repairs, passed."""
+    """Return whether the first attempt or one of the first `rounds` repairs passed."""
     return any(step.passed for step in chain[: rounds + 1])

@@ -1,4 +1,4 @@
-"""Programs that the sandbox could not judge: too many of them are no result, but a stage that failed."""
+"""The limit on programs that the sandbox could not judge, above which a stage fails."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from collections import Counter
 
 from rayboot.errors import RaybootError
 
-SHARE = 0.01
-"""Programs without a verdict, of all, that a stage puts up with."""
-FEW = 2
-"""As many are put up with in a small set, if they are not more than half of it."""
+MAX_SHARE = 0.01
+"""Highest share of programs without a verdict in a stage."""
+MAX_FEW = 2
+"""Number of programs without a verdict that is allowed in a small set, unless it is more than half of the set."""
 
 
 def require_verdicts(unjudged: Counter[str], programs: int) -> None:
-    """Refuse programs among which too many were not judged (`sandbox_error`).
+    """Raise if too many programs were not judged (`sandbox_error`).
 
     Args:
-        unjudged: Programs by the reason why they were not.
-        programs: Programs in all, or the most that there will be.
+        unjudged: Number of programs that were not judged, by reason.
+        programs: Number of all programs, or an upper bound.
 
     Raises:
-        RaybootError: With the most common reason.
+        RaybootError: There are too many; the message has the most common reason.
     """
-    if unjudged.total() <= max(SHARE * programs, min(FEW, programs / 2)):
+    if unjudged.total() <= max(MAX_SHARE * programs, min(MAX_FEW, programs / 2)):
         return
     [(reason, _)] = unjudged.most_common(1)
     raise RaybootError(
         f"the sandbox could not judge {unjudged.total()} of {programs} programs, most often because: "
-        f"{' '.join(reason.split()) or 'no reason was given'}. They count neither as right nor as wrong; mend the "
+        f"{' '.join(reason.split()) or 'no reason was given'}. They count neither as right nor as wrong; remove the "
         "cause, and --resume runs them again"
     )

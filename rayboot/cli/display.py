@@ -1,4 +1,4 @@
-"""What the command line draws: progress bars, a table an iteration, the curve, and errors."""
+"""Output of the commands: progress bars, tables, and bars of pass@1."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from rayboot.cli.doctor import Finding
 from rayboot.config import PlannedRun
 from rayboot.metrics import MetricsRow, headline_split
 from rayboot.pools.cluster import local_ray_folder, required_resources
-from rayboot.stages.observer import Progress as Report
+from rayboot.stages.observer import Progress as ProgressListener
 
 console = Console(file=sys.stdout, highlight=False)
 
 
 class Terminal:
-    """Shows a run as it goes."""
+    """An `Observer` that displays a run in the terminal."""
 
     @contextmanager
-    def stage(self, iteration: int, name: str) -> Iterator[Report]:
-        """A progress bar while a stage runs."""
-        with bar(f"iteration {iteration}  {name}") as report:
-            yield report
+    def stage(self, iteration: int, name: str) -> Iterator[ProgressListener]:
+        """Show a progress bar while a stage runs."""
+        with bar(f"iteration {iteration}  {name}") as update:
+            yield update
 
     def iteration(self, rows: Sequence[MetricsRow]) -> None:
-        """A table of an iteration that ended."""
+        """Print the metrics of an iteration."""
         table = Table(title=f"iteration {rows[0].iteration}", title_justify="left")
         for name in ("split", "problems", "pass@1", "repair@1", "attempts", "tokens"):
             table.add_column(name, justify="left" if name == "split" else "right")
@@ -42,16 +42,16 @@ class Terminal:
             shares = (_share(row, name) for name in ("pass@1", "repair@1"))
             table.add_row(row.split, str(row.problems), *shares, str(row.attempts), f"{row.tokens:,}")
         console.print(table)
-        alone = {row.split: f"{row.public_only:.1%}" for row in rows if row.public_only is not None}
-        _phrases("public tests passed, hidden failed", alone)
-        _phrases("training examples", rows[0].training_examples)
-        _phrases("dropped examples", rows[0].dropped_examples)
-        _phrases("seconds", {name: f"{value:.1f}" for name, value in rows[0].seconds.items()})
+        public_only = {row.split: f"{row.public_only:.1%}" for row in rows if row.public_only is not None}
+        _print_values("public tests passed, hidden failed", public_only)
+        _print_values("training examples", rows[0].training_examples)
+        _print_values("dropped examples", rows[0].dropped_examples)
+        _print_values("seconds", {name: f"{value:.1f}" for name, value in rows[0].seconds.items()})
         console.print()
 
 
-def _phrases(title: str, counts: Mapping[str, Any]) -> None:
-    """`title: name value, name value`, broken between two phrases where the terminal is narrow; nothing without any."""
+def _print_values(title: str, counts: Mapping[str, Any]) -> None:
+    """Print `title: name value, name value`, with line breaks only between pairs; print nothing without values."""
     line = f"{title}:"
     phrases = [f" {name.replace('_', ' ')} {value}," for name, value in counts.items()]
     for phrase in phrases:
@@ -64,28 +64,28 @@ def _phrases(title: str, counts: Mapping[str, Any]) -> None:
 
 
 def _share(row: MetricsRow, name: str) -> str:
-    """A rate in percent, with its interval: short, for terminals of 80 columns."""
+    """Return a rate in percent with the interval, in a short form for terminals of 80 columns."""
     low, high = row.intervals[name]
     return rf"{row.rates[name]:.1%} \[{100 * low:.0f}, {100 * high:.0f}]"
 
 
-class _Notes(logging.Handler):
-    """Shows what parts of a run log for the user, such as the loss of an actor, above the progress bar."""
+class _ConsoleHandler(logging.Handler):
+    """Prints rayboot's log messages, such as the loss of an actor, above the progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
         console.print(record.getMessage(), soft_wrap=True, markup=False)
 
 
 @contextmanager
-def only_ours() -> Iterator[None]:
-    """Send what others print to a file beside the logs of a local Ray, for the time of the block.
+def redirected_libraries() -> Iterator[None]:
+    """Redirect the output of libraries during the block to `output.log` beside the logs of a local Ray.
 
-    Ray's core and its driver write notes to developers to both standard streams, across progress bars. What this
-    module draws still reaches the terminal, and errors that end the block are raised, not printed.
+    Ray prints messages for developers to both standard streams, across progress bars. Output of this module still
+    reaches the terminal, and errors that end the block are raised.
     """
     sys.stderr.flush()
-    terminal, notes = os.dup(2), _Notes()
-    logging.getLogger("rayboot").addHandler(notes)
+    terminal, handler = os.dup(2), _ConsoleHandler()
+    logging.getLogger("rayboot").addHandler(handler)
     log_file = local_ray_folder() / "output.log"
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("a") as log:
@@ -94,15 +94,15 @@ def only_ours() -> Iterator[None]:
             with redirect_stdout(log):
                 yield
         finally:
-            logging.getLogger("rayboot").removeHandler(notes)
+            logging.getLogger("rayboot").removeHandler(handler)
             sys.stderr.flush()
             os.dup2(terminal, 2)
             os.close(terminal)
 
 
 @contextmanager
-def bar(title: str) -> Iterator[Report]:
-    """A progress bar; the reports say how much is done, of how much."""
+def bar(title: str) -> Iterator[ProgressListener]:
+    """Show a progress bar during the block; yield a function that takes the numbers of done and of all units."""
     columns = (TextColumn(f"{title:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False) as progress:
         task = progress.add_task(title, total=None)
@@ -110,7 +110,7 @@ def bar(title: str) -> Iterator[Report]:
 
 
 def curve(rows: Sequence[MetricsRow], best: int) -> None:
-    """Greedy pass@1 of every iteration as bars, on test where there is one."""
+    """Print pass@1 of every iteration as bars, on test or else on validation."""
     split = headline_split(rows)
     table = Table(box=None, show_header=False, title=f"pass@1 on {split}", title_justify="left")
     for row in rows:
@@ -122,45 +122,43 @@ def curve(rows: Sequence[MetricsRow], best: int) -> None:
 
 
 def planned_runs(runs: Sequence[PlannedRun]) -> None:
-    """What an experiment would do."""
+    """Print the runs of an experiment, and the resources that each requests."""
     for run in runs:
-        asked = listed(required_resources(run.recipe))
-        console.print(f"{run.recipe.runs}/{run.recipe.name}  asks of Ray: {asked}", soft_wrap=True)
+        resources = listed(required_resources(run.recipe))
+        console.print(f"{run.recipe.runs}/{run.recipe.name}  requests from Ray: {resources}", soft_wrap=True)
 
 
 def begin_run(number: int, total: int, run: PlannedRun) -> None:
-    """A heading above a run of an experiment."""
+    """Print a heading above a run of an experiment."""
     console.rule(f"run {number} of {total}: {run.arm}, seed {run.seed}", align="left")
 
 
 def markdown(text: str) -> None:
-    """Markdown, drawn."""
+    """Print rendered Markdown."""
     console.print(Markdown(text))
 
 
 def figures(row: MetricsRow) -> dict[str, Any]:
-    """What a row has measured, for `metrics_table`."""
-    nothing = {name for name, value in row if value in ({}, None)}
-    return row.model_dump(
-        exclude={"iteration", "split", "model", "dataset", *nothing} - {"rates", "training"}
-    )
+    """Return the metrics of a row, for `metrics_table`."""
+    empty = {name for name, value in row if value in ({}, None)}
+    return row.model_dump(exclude={"iteration", "split", "model", "dataset", *empty} - {"rates", "training"})
 
 
 def metrics_table(title: str, metrics: Mapping[str, Any]) -> None:
-    """One number a line, with its interval where `metrics["intervals"]` has one."""
+    """Print one number per line, with the interval if `metrics["intervals"]` has one."""
     console.print(title, soft_wrap=True)
     table = Table(show_header=False)
     intervals = metrics.get("intervals", {})
     for name, value in metrics.items():
         if name != "intervals":
-            shown = f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
+            text = f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
             low, high = intervals.get(name, (None, None))
-            table.add_row(name, shown if low is None else f"{shown} \\[{low:.4f}, {high:.4f}]")
+            table.add_row(name, text if low is None else f"{text} \\[{low:.4f}, {high:.4f}]")
     console.print(table)
 
 
 def problems_without_row(ids: Sequence[str], total: int, failed: bool) -> None:
-    """Name the problems that a file of solutions leaves out, the first ten of them."""
+    """Print the first ten of the problems without a row in a file of solutions."""
     named = ", ".join(ids[:10]) + (", ..." if len(ids) > 10 else "")
     advice = "they count as failed" if failed else "--missing fail counts them as failed"
     console.print(
@@ -169,26 +167,27 @@ def problems_without_row(ids: Sequence[str], total: int, failed: bool) -> None:
 
 
 def listed(counts: Mapping[str, Any]) -> str:
+    """Return `name value, name value`, or `none`."""
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in counts.items()) or "none"
 
 
 @contextmanager
-def counted(title: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar that is told how much more is done."""
+def progress_counter(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar during the block; yield a function that advances the bar by N units."""
     done = 0
-    with bar(title) as report:
-        report(0, total)
+    with bar(title) as update:
+        update(0, total)
 
-        def advance(more: int) -> None:
+        def advance(units: int) -> None:
             nonlocal done
-            done += more
-            report(done, total)
+            done += units
+            update(done, total)
 
         yield advance
 
 
 def findings_table(findings: Sequence[Finding]) -> None:
-    """What the doctor found."""
+    """Print the findings of `rayboot doctor`."""
     table = Table(show_header=False)
     for finding in findings:
         advice = (

@@ -1,4 +1,4 @@
-"""What works on this machine, what is missing, and how to get it."""
+"""The checks of `rayboot doctor`: what works on this machine, what is missing, and advice."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ DISK_GB = 5
 
 
 class Finding(Frozen):
-    """One line of the doctor's report."""
+    """Result of one check."""
 
     what: str
     ok: bool
-    """False where it is missing."""
+    """Whether the checked component works."""
     found: str
     advice: str = ""
-    """How to get what is missing, or to get better."""
+    """How to install or improve the component."""
     needed: bool = True
-    """False for what only some recipes use."""
+    """False for components that only some recipes use."""
 
     @property
     def fine(self) -> bool:
@@ -36,7 +36,7 @@ class Finding(Frozen):
 
 
 def examine(folder: str = ".") -> list[Finding]:
-    """Look at Python, packages, engines, GPUs, the sandbox and the disk of `folder`."""
+    """Check Python, packages, engines, languages, hardware, the sandbox, the disk of `folder`, and packaged data."""
     return [
         _python(),
         *_packages(),
@@ -90,13 +90,13 @@ def _engines() -> list[Finding]:
 
 
 def _languages() -> list[Finding]:
-    """Of the sandbox. None is needed to run rayboot; each is, for problems in that language."""
+    """Check the sandbox's languages, each of which is needed only for problems in that language."""
     return [
         Finding(
             what=f"language {name}",
             ok=not (lacking := missing(language)),
             found=f"lacks {', '.join(lacking)}" if lacking else "ready",
-            advice=f"for problems in that language install {' '.join(sorted(set(lacking.values())))}",
+            advice=f"for problems in this language, install {' '.join(sorted(set(lacking.values())))}",
             needed=False,
         )
         for name, language in LANGUAGES.items()
@@ -119,8 +119,8 @@ def _hardware() -> Finding:
 
 
 _MEMORY = {
-    True: "the memory of a program's processes is counted together, by the kernel (cgroup)",
-    False: "no cgroup can be made here: the memory of a program's processes is looked at ten times a second",
+    True: "the kernel counts the memory of a program's processes together (cgroup)",
+    False: "no cgroup can be created here: the memory of a program's processes is polled ten times a second",
 }
 
 
@@ -148,7 +148,7 @@ def _disk(folder: str) -> Finding:
         what="disk",
         ok=free >= DISK_GB,
         found=f"{free:.0f} GB free here",
-        advice=f"a run wants {DISK_GB} GB at least: make room, or give another folder with runs=FOLDER",
+        advice=f"a run needs at least {DISK_GB} GB: free some space, or give another folder with runs=FOLDER",
     )
 
 
@@ -164,8 +164,8 @@ def _quickstart() -> Finding:
     return Finding(
         what="quickstart",
         ok=complete,
-        found="problems and seed model are there" if complete else "incomplete",
-        advice="install rayboot again: files of the package are missing",
+        found="problems and seed model are complete" if complete else "incomplete",
+        advice="reinstall rayboot: files of the package are missing",
     )
 
 

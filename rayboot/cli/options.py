@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that commands share."""
 
 from __future__ import annotations
 
@@ -34,35 +34,41 @@ Preload = Annotated[
 
 
 def check_out(out: Path | None, new_folders: bool = False) -> None:
-    """Raise a `UserError` where --out cannot be written, before anything is computed for it.
+    """Raise a `UserError` if --out cannot be written, before anything is computed for it.
 
     Args:
         out: A file or a new folder.
-        new_folders: Whether the folders above it are made where they are missing.
+        new_folders: Whether missing folders above it will be created.
     """
     if out is None:
         return
     above = next(folder for folder in out.absolute().parents if folder.exists() or not new_folders)
     if not above.exists():
-        raise UserError(f"--out {out}: there is no folder {above}; make it first, or name another")
+        raise UserError(f"--out {out}: there is no folder {above}; create it first, or give another path")
     if not above.is_dir():
         raise UserError(f"--out {out}: {above} is a file, not a folder")
     if not os.access(out if out.exists() else above, os.W_OK):
-        raise UserError(f"--out {out} cannot be written: you have no right to write there")
+        raise UserError(
+            f"--out {out} cannot be written: permission denied; give a path that you may write to"
+        )
 
 
 def check_out_file(out: Path | None, new_folders: bool = False) -> None:
-    """As `check_out`, for a file."""
+    """Raise a `UserError` if --out cannot be written or is a folder; see `check_out`."""
     check_out(out, new_folders)
     if out is not None and out.is_dir():
         raise UserError(f"--out {out} is a folder: give the name of a file")
 
 
 @contextmanager
-def opened_sandbox(
+def open_sandbox(
     workers: int, timeout: float, allow_weak: bool, preload: list[str] | None
 ) -> Iterator[Sandbox]:
-    """A sandbox as the options ask for it."""
+    """Open a sandbox with the options of a command.
+
+    Raises:
+        UserError: `timeout` is not a positive number.
+    """
     from rayboot.sandbox.sandbox import Sandbox
     from rayboot.sandbox.verdict import Limits
 

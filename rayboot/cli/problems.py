@@ -1,4 +1,4 @@
-"""`rayboot problems`: look at problems, and check them."""
+"""`rayboot problems`: show problems, and check them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rayboot.cli.options import Preload, Spec, Timeout, Weak, Workers, opened_sandbox
+from rayboot.cli.options import Preload, Spec, Timeout, Weak, Workers, open_sandbox
 from rayboot.errors import UserError
 
 problems_app = typer.Typer(no_args_is_help=True, help="Show problems, or check their references.")
@@ -40,14 +40,14 @@ def check(
 ) -> None:
     """Validate every problem, run the references against the tests, and list the problems that a stub solves."""
     from rayboot.cli import display
-    from rayboot.problems import load_examples, load_problems
+    from rayboot.problems import load_problems, load_statement_examples
     from rayboot.runs.check import check_references, unfit_problems
 
-    problems, examples = load_problems(dataset), load_examples(dataset)
+    problems, examples = load_problems(dataset), load_statement_examples(dataset)
     total = sum(len(problem.references) for problem in problems)
     with (
-        opened_sandbox(workers, timeout, allow_weak, preload) as sandbox,
-        display.counted("check", total) as advance,
+        open_sandbox(workers, timeout, allow_weak, preload) as sandbox,
+        display.progress_counter("check", total) as advance,
     ):
         checks = list(check_references(problems, sandbox, progress=advance))
         unfit = unfit_problems(problems, sandbox)
@@ -65,15 +65,15 @@ def check(
         display.console.print(f"{without} problems have no reference")
     if unfit:
         display.console.print(
-            f"{len(unfit)} problems are unfit: a program that does nothing, or gives one answer to everything, passes "
-            f"their tests: {', '.join(unfit)}",
+            f"{len(unfit)} problems are unfit, since a program that does nothing, or always gives the same answer, "
+            f"passes their tests: {', '.join(unfit)}",
             markup=False,
         )
-    for what in ("public", "broken", "unknown") if examples else ():
-        display.console.print(f"{sum(getattr(count, what) for count in examples)} examples are {what}")
+    for kind in ("public", "broken", "unknown") if examples else ():
+        display.console.print(f"{sum(getattr(count, kind) for count in examples)} examples are {kind}")
     for count in examples:
         if count.broken:
             display.console.print(
-                f"{count.id}: {count.broken} examples contradict its tests, and are not used"
+                f"{count.id}: {count.broken} examples contradict the tests, and are not used"
             )
     raise typer.Exit(1 if failing else 0)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, which Slurm and Kubernetes send: both end a command in the same orderly way."""
+"""Handle Ctrl-C and SIGTERM, which Slurm and Kubernetes send: both end a command after an orderly shutdown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 END_SECONDS = 25.0
-"""Longest time for closing what runs; Kubernetes kills what is still there after 30."""
+"""Longest time for the shutdown; Kubernetes kills a container 30 seconds after SIGTERM."""
 
 _received: list[int] = []
 _swallowed = threading.Event()
@@ -22,69 +22,69 @@ _message = "stopped"
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Let the first signal raise `KeyboardInterrupt` in the block, the only exception that Ray lets through its calls.
+def handle_signals() -> Iterator[None]:
+    """Let the first signal raise `KeyboardInterrupt` in the block, the only exception that passes through Ray's calls.
 
-    That closes what is open; further signals are ignored meanwhile, and where closing hangs, the process ends all the
-    same. Its exit code is 130 after Ctrl-C, 143 after SIGTERM.
+    The exception unwinds the block, which shuts everything down. Further signals are ignored, and the process ends
+    after `END_SECONDS` at the latest, with exit code 130 after Ctrl-C, 143 after SIGTERM.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as for a shell's background job
+        if signal.getsignal(number) is not signal.SIG_IGN:  # ignored in a shell's background job
             signal.signal(number, _stop)
     try:
         yield
-    except (KeyboardInterrupt, SystemExit):  # typer makes the one into the other
+    except (KeyboardInterrupt, SystemExit):  # typer turns KeyboardInterrupt into SystemExit
         if not _received:
             raise
-        _leave()
+        _exit()
 
 
 @contextmanager
-def says_when_stopped(message: str) -> Iterator[None]:
-    """What the command says when a signal ends it in this block."""
+def stop_message(message: str) -> Iterator[None]:
+    """Set the message of a command that a signal ends in this block."""
     global _message
     before, _message = _message, message
     yield
-    _message = before  # not after an exception: it is said when the block is left
+    _message = before  # not after an exception: the message is printed after the block
 
 
 def _stop(number: int, _: FrameType | None) -> None:
     if not _received:
         _received.append(number)
-        sys.unraisablehook = _note_swallowed
-        warnings.simplefilter("ignore")  # Cython warns of an import that is ended
-        threading.Thread(target=_see_to_the_end, args=[os.dup(2)], daemon=True).start()
+        sys.unraisablehook = _detect_swallowed
+        warnings.simplefilter("ignore")  # Cython warns of an interrupted import
+        threading.Thread(target=_enforce_end, args=[os.dup(2)], daemon=True).start()
     elif not _swallowed.is_set():
         return
     _swallowed.clear()
     raise KeyboardInterrupt
 
 
-def _note_swallowed(error: sys.UnraisableHookArgs) -> None:
-    """An exception in a destructor, or in a function that C calls, goes no further."""
+def _detect_swallowed(error: sys.UnraisableHookArgs) -> None:
+    """Detect a `KeyboardInterrupt` in a destructor, or in a function called from C, which does not propagate."""
     if isinstance(error.exc_value, KeyboardInterrupt):
         _swallowed.set()
 
 
-def _see_to_the_end(descriptor: int) -> None:
-    """Raise a swallowed exception again, and end the process when its time is over."""
+def _enforce_end(descriptor: int) -> None:
+    """Raise a swallowed exception again, and end the process at the deadline."""
     deadline = time.monotonic() + END_SECONDS
     while (left := deadline - time.monotonic()) > 0:
         if _swallowed.wait(left):
             os.kill(os.getpid(), _received[0])
             time.sleep(0.05)
-    _say_and_end(descriptor)
+    _print_and_end(descriptor)
 
 
-def _leave() -> None:
-    """End the process. Python itself would end by SIGINT where the exception went through `exec`, as in imports."""
+def _exit() -> None:
+    """End the process. Python itself ends by SIGINT if the exception passed through `exec`, as in an import."""
     with suppress(Exception):
         sys.stdout.flush()
         atexit._run_exitfuncs()
-    _say_and_end(2)
+    _print_and_end(2)
 
 
-def _say_and_end(descriptor: int) -> None:
-    with suppress(OSError):  # nobody reads it any more: Ctrl-C has ended `tee` too
+def _print_and_end(descriptor: int) -> None:
+    with suppress(OSError):  # the reader is gone: Ctrl-C ends `tee` as well
         os.write(descriptor, f"rayboot: {_message}\n".encode())
     os._exit(128 + _received[0])

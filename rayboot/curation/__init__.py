@@ -1,11 +1,11 @@
-"""Attempts to training examples: bounds, duplicates, decontamination, and the replay buffer."""
+"""From attempts to training examples: limits, duplicates, decontamination, and the replay buffer."""
 
 from rayboot.curation.buffer import ReplayBuffer, distinct_programs, normalised, solve_rates
 from rayboot.curation.build import Counts, CurationJob, build_reference_set, build_training_set
 from rayboot.curation.contamination import contaminated
 from rayboot.curation.curate import (
     SCHEMA,
-    Curated,
+    CuratedProblem,
     TrainingExample,
     curate_problem,
     examples_table,
@@ -17,7 +17,7 @@ from rayboot.curation.sampling import Sampler
 __all__ = [
     "SCHEMA",
     "Counts",
-    "Curated",
+    "CuratedProblem",
     "CurationJob",
     "Overview",
     "ReplayBuffer",

@@ -19,7 +19,7 @@ from pydantic import Field
 from rayboot.attempts import Attempt
 from rayboot.config import CurationConfig
 from rayboot.curation.buffer import ReplayBuffer
-from rayboot.curation.curate import SCHEMA, Curated, TrainingExample, curate_problem, reference_example
+from rayboot.curation.curate import SCHEMA, CuratedProblem, TrainingExample, curate_problem, reference_example
 from rayboot.curation.sampling import RANK_SCHEMA, Cut, Sampler
 from rayboot.pools.executor import ProblemTable
 from rayboot.problems import Problem
@@ -32,18 +32,18 @@ class Counts(Frozen):
     """Numbers of examples."""
 
     examples: dict[str, int] = Field(default_factory=dict)
-    """Those in the training set, by kind; replayed ones count as `replay`."""
+    """In the training set, by kind; replayed examples count as `replay`."""
     replayed: dict[str, int] = Field(default_factory=dict)
-    """The replayed ones by the iteration that they come from."""
+    """Replayed, by the iteration that generated them."""
     dropped: dict[str, int] = Field(default_factory=dict)
-    """Those left out, by reason."""
+    """Left out, by reason."""
 
     def __add__(self, other: Counts) -> Counts:
         mine, theirs = self.model_dump(), other.model_dump()
         return Counts.model_validate({name: Counter(mine[name]) + Counter(theirs[name]) for name in mine})
 
     def summary(self) -> dict[str, Any]:
-        """For the metrics: in an order that does not depend on which part was counted first."""
+        """Return the counts sorted by key, regardless of the order in which parts were added."""
         by_number = sorted(self.replayed.items(), key=lambda item: int(item[0]))
         return {
             "examples": dict(sorted(self.examples.items())),
@@ -53,7 +53,7 @@ class Counts(Frozen):
 
 
 def count(examples: pa.Table, iteration: int, dropped: Counter[str]) -> Counts:
-    """The counts of a part of an iteration's training set."""
+    """Return the counts of a part of an iteration's training set."""
     origins = list(zip(examples["kind"].to_pylist(), examples["iteration"].to_pylist(), strict=True))
     return Counts(
         examples=Counter("replay" if origin < iteration else kind for kind, origin in origins),
@@ -64,7 +64,7 @@ def count(examples: pa.Table, iteration: int, dropped: Counter[str]) -> Counts:
 
 @dataclass(frozen=True)
 class CurationJob:
-    """What the training set of an iteration is made from, and where it goes."""
+    """The inputs and the output folder of an iteration's training set."""
 
     iteration: int
     seed: int
@@ -73,12 +73,12 @@ class CurationJob:
     problem_table: ProblemTable
     storage: Storage
     folder: str
-    """Below `storage`; what an interrupted run has left there is removed."""
+    """Output folder in `storage`; files of an interrupted run in it are removed."""
     rollouts: Sequence[str] = ()
-    """Rollout folders below `storage`: this iteration's, and with the replay buffer on those of the iterations before.
-    Without any, nothing was sampled, and references are learned."""
+    """Rollout folders in `storage`: of this iteration and, with the replay buffer, of earlier iterations. If there are
+    none, the training set consists of references."""
     contaminated: frozenset[str] = frozenset()
-    """Problems that must not be learned."""
+    """Ids of problems to leave out."""
 
     @property
     def sampler(self) -> Sampler:
@@ -86,25 +86,25 @@ class CurationJob:
 
 
 CANDIDATES_SCHEMA = pa.schema([*SCHEMA, *RANK_SCHEMA])
-"""Columns of a training set, and the rank by which a bound keeps an example or not."""
+"""Columns of a training set, and the rank by which global limits select examples."""
 
 
 class Candidates(NamedTuple):
-    """A table of `CANDIDATES_SCHEMA`, and how many examples were left out already, by reason."""
+    """Candidate examples before global limits: a table of `CANDIDATES_SCHEMA`, and the examples dropped, by reason."""
 
     table: pa.Table
     dropped: Counter[str]
 
 
 def make_candidates(job: CurationJob, ids: Sequence[str], files: Sequence[str]) -> Candidates:
-    """Curate the attempts on these problems, which are in these files; rows are in the order of ids."""
+    """Curate the attempts on these problems, which are in these files. Rows are in the order of `ids`."""
     problems: Mapping[str, Problem] = ray.get(job.problem_table)
     buffer = ReplayBuffer(job.storage, files)
     attempts = _attempts(job, buffer, ids)
     examples: list[TrainingExample] = []
     dropped: Counter[str] = Counter()
     for id in ids:
-        curated = _curated(job, problems[id], attempts[id])
+        curated = _curate(job, problems[id], attempts[id])
         dropped += curated.dropped
         if id in job.contaminated:
             dropped["contaminated"] += len(curated.examples)
@@ -115,20 +115,20 @@ def make_candidates(job: CurationJob, ids: Sequence[str], files: Sequence[str]) 
     )
 
 
-def _curated(job: CurationJob, problem: Problem, attempts: Sequence[Attempt]) -> Curated:
+def _curate(job: CurationJob, problem: Problem, attempts: Sequence[Attempt]) -> CuratedProblem:
     if not job.rollouts:
         reference = reference_example(problem, job.iteration, job.prompts.builder)
-        return Curated([reference] if reference else [], Counter())
+        return CuratedProblem([reference] if reference else [], Counter())
     return curate_problem(problem, attempts, job.iteration, job.options, job.prompts.builder)
 
 
 def _attempts(job: CurationJob, buffer: ReplayBuffer, ids: Sequence[str]) -> dict[str, list[Attempt]]:
-    """By problem, all of this iteration's attempts, and the verified ones of the iterations before."""
-    of_use = (pc.field("iteration") == job.iteration) | (pc.field("status") == "passed")
-    found = defaultdict(list)
-    for row in buffer.attempts(pc.field("problem_id").isin(ids) & of_use).to_pylist():
-        found[row["problem_id"]].append(Attempt.model_validate(row))
-    return found
+    """Return all of this iteration's attempts, and the verified ones of earlier iterations, by problem."""
+    where = (pc.field("iteration") == job.iteration) | (pc.field("status") == "passed")
+    by_problem = defaultdict(list)
+    for row in buffer.attempts(pc.field("problem_id").isin(ids) & where).to_pylist():
+        by_problem[row["problem_id"]].append(Attempt.model_validate(row))
+    return by_problem
 
 
 def _table(
@@ -142,26 +142,26 @@ def _table(
 
 PROBLEMS_PER_FILE = 512
 CANDIDATES = "candidates"
-"""Folder beside the training set's files, gone when they are made. A task writes to another file than it reads, so
-that it can be done again."""
+"""Folder beside the training set's files, removed once they are written. A task never writes to the file that it reads,
+so that Ray can run it again."""
 
 Chunk = dict[str, Any]
-"""A part of a training set: its `file`, the `ids` of its problems, and the `files` with attempts on them."""
+"""A part of a training set: the output `file`, the `ids` of the problems, and the `files` with attempts on them."""
 Work = Callable[[CurationJob, Chunk], Counts]
 Progress = Callable[[int, int], None]
-"""Told how much is done, of how much."""
+"""Called with the number of problems done and the total number."""
 
 
 def build_training_set(
     ids: Sequence[str], job: CurationJob, progress: Progress = lambda done, total: None
 ) -> Counts:
-    """Write the training set of these problems below the job's folder; files and rows are in the order of ids.
+    """Write the training set of these problems to the job's folder, with files and rows in the order of ids.
 
-    Each task curates the attempts on so many problems. A bound on the whole set needs a second round: the first writes
-    candidates with their ranks, from which follows the last rank to keep.
+    Each task curates the attempts on `PROBLEMS_PER_FILE` problems. Global limits need two passes: the first writes
+    candidates with their ranks, which determine the last rank to keep; the second writes the candidates up to it.
 
     Args:
-        progress: Told how many problems are done, of how many; of two rounds each counts.
+        progress: Called as problems are done; with two passes the total is twice the number of problems.
     """
     job.storage.remove(job.folder)
     job.storage.make_folder(job.folder)
@@ -185,28 +185,28 @@ def build_reference_set(
     folder: str,
     progress: Progress = lambda done, total: None,
 ) -> Counts:
-    """Write the references of the problems on their first prompts, as for validation."""
+    """Write a training set of the problems' references on their first prompts, such as a validation set."""
     job = CurationJob(iteration, 0, CurationConfig(), prompts, problem_table, storage, folder)
     return build_training_set(ids, job, progress)
 
 
 def _chunks(ids: Sequence[str], job: CurationJob) -> list[Chunk]:
     parts = [ids[start : start + PROBLEMS_PER_FILE] for start in range(0, len(ids), PROBLEMS_PER_FILE)]
-    found = ray.get(_locate.remote(job.storage, job.rollouts, parts))
+    files_of_parts = ray.get(_locate.remote(job.storage, job.rollouts, parts))
     return [
         {"file": f"{number:05d}.parquet", "ids": part, "files": files}
-        for number, (part, files) in enumerate(zip(parts, found, strict=True))
+        for number, (part, files) in enumerate(zip(parts, files_of_parts, strict=True))
     ]
 
 
 @ray.remote(num_cpus=0)
 def _locate(storage: Storage, rollouts: Sequence[str], parts: Sequence[Sequence[str]]) -> list[list[str]]:
-    """In a task, so that the driver needs no memory for it."""
+    """Return the files with attempts on each part. A task, so that the driver needs no memory for it."""
     return ReplayBuffer.of(storage, rollouts).locate(parts)
 
 
 def _counter(progress: Progress, total: int) -> Callable[[int], None]:
-    """Advances the progress by N problems."""
+    """Return a function that advances the progress by N problems."""
     done = 0
 
     def advance(problems: int) -> None:
@@ -219,13 +219,13 @@ def _counter(progress: Progress, total: int) -> Callable[[int], None]:
 
 
 def _total(chunks: list[Chunk], job: CurationJob, work: Work, advance: Callable[[int], None]) -> Counts:
-    """The work done for every chunk, in a task each."""
+    """Run the work for every chunk, each in a task, and return the sum of the counts."""
 
-    def counted(chunk: Chunk) -> dict[str, Any]:
+    def run(chunk: Chunk) -> dict[str, Any]:
         return {"counts": work(job, chunk).model_dump_json(), "problems": len(chunk["ids"])}
 
     total = Counts()
-    for row in ray.data.from_items(chunks, override_num_blocks=len(chunks)).map(counted).iter_rows():
+    for row in ray.data.from_items(chunks, override_num_blocks=len(chunks)).map(run).iter_rows():
         total += Counts.model_validate_json(row["counts"])
         advance(row["problems"])
     return total

@@ -1,4 +1,4 @@
-"""Which training problems are much like a problem that is measured."""
+"""Detect training problems whose statements resemble those of validation and test problems."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _WORD = re.compile(r"\w+")
 
 
 def contaminated(training: Iterable[Problem], measured: Iterable[Problem], words: int) -> frozenset[str]:
-    """Ids of the training problems whose statement shares an n-gram with a measured problem's.
+    """Return the ids of the training problems whose statement shares an n-gram with that of a measured problem.
 
     Args:
-        training: The problems that are learned from.
-        measured: Those of validation and test.
-        words: Words of an n-gram. Case and punctuation do not count; a shorter statement is one n-gram as a whole.
+        training: Training problems.
+        measured: Validation and test problems.
+        words: Words of an n-gram, regardless of case and punctuation. A shorter statement is one n-gram.
     """
-    known = {gram for problem in measured for gram in _grams(problem.statement, words)}
+    measured_grams = {gram for problem in measured for gram in _grams(problem.statement, words)}
     return frozenset(
-        problem.id for problem in training if not known.isdisjoint(_grams(problem.statement, words))
+        problem.id for problem in training if not measured_grams.isdisjoint(_grams(problem.statement, words))
     )
 
 
 def _grams(text: str, words: int) -> set[Gram]:
-    found = _WORD.findall(text.casefold())
-    if not found:  # a statement without words is like no other
+    tokens = _WORD.findall(text.casefold())
+    if not tokens:  # a statement without words resembles no other
         return set()
-    return {tuple(found[start : start + words]) for start in range(max(1, len(found) - words + 1))}
+    return {tuple(tokens[start : start + words]) for start in range(max(1, len(tokens) - words + 1))}

@@ -21,15 +21,15 @@ Kind = Literal["solution", "repair", "repair_on_first_prompt", "reference"]
 
 
 class TrainingExample(Frozen):
-    """A prompt and the completion to learn, with where they come from."""
+    """A prompt and the completion to learn, and the attempt that they come from."""
 
     problem_id: str
     kind: Kind
     """`solution`: first prompt and a verified program. `repair`: repair prompt and a verified repair.
-    `repair_on_first_prompt`: first prompt and a verified repair. `reference`: last prompt and the benchmark's own
+    `repair_on_first_prompt`: first prompt and a verified repair. `reference`: last prompt and the data set's own
     solution."""
     iteration: int
-    """Iteration whose rollout it comes from; earlier than the training set's own for replayed examples."""
+    """Iteration of the attempt's rollout; of a replayed example it is earlier than that of the training set."""
     sample: int
     round: int
     prompt: str
@@ -49,13 +49,13 @@ def examples_table(examples: list[TrainingExample]) -> pa.Table:
     return pa.Table.from_pylist([example.model_dump() for example in examples], schema=SCHEMA)
 
 
-class Curated(NamedTuple):
-    """Examples, and how many others were left out."""
+class CuratedProblem(NamedTuple):
+    """The candidate examples of one problem, before global limits, and the number of examples dropped."""
 
     examples: list[TrainingExample]
     dropped: Counter[str]
     """By reason. `duplicate`: this iteration has the same program on the same prompt. `replay_duplicate`: this
-    iteration, or one between, has the same program. Other reasons are named after the option that says so."""
+    iteration, or a later one than the example's, has the same program. Other reasons are named after an option."""
 
 
 def curate_problem(
@@ -64,38 +64,38 @@ def curate_problem(
     iteration: int,
     options: CurationConfig,
     prompts: PromptBuilder,
-) -> Curated:
-    """The examples that one problem offers to a training set.
+) -> CuratedProblem:
+    """Return the candidate examples of one problem.
 
     Args:
-        problem: The problem that all attempts are for.
-        attempts: Of this iteration and, with the replay buffer on, of earlier ones.
-        iteration: The iteration whose training set this is.
-        options: The recipe's section.
-        prompts: Turns programs into completions.
+        problem: The problem of all attempts.
+        attempts: Attempts of this iteration and, with the replay buffer, of earlier ones.
+        iteration: Iteration of the training set.
+        options: The section `curation` of the recipe.
+        prompts: Builds prompts, and the completions for programs.
 
     Returns:
-        Newest first, at most `max_per_problem`. The reference is taught when this iteration did not solve the problem.
-        Replayed examples are verified programs only, and none that this iteration wrote too.
+        Newest examples first, at most `max_per_problem`. The reference is an example if this iteration did not solve
+        the problem. Replayed examples have verified programs that this iteration did not generate.
     """
     ordered = sorted(attempts, key=lambda attempt: (-attempt.iteration, attempt.sample, attempt.round))
     fresh = [attempt for attempt in ordered if attempt.iteration == iteration]
     earlier = [attempt for attempt in ordered if attempt.iteration < iteration and attempt.passed]
-    examples, dropped = _taught(problem, fresh, options, prompts)
+    examples, dropped = _fresh_examples(problem, fresh, options, prompts)
     if options.replay is not None:
-        known = [attempt.program for attempt in fresh if attempt.passed]
-        replayed, duplicates = _replayed(problem, earlier, known, examples, options, prompts)
+        fresh_programs = [attempt.program for attempt in fresh if attempt.passed]
+        replayed, duplicates = _replayed(problem, earlier, fresh_programs, examples, options, prompts)
         kept = replayed[: options.replay.max_per_problem]
         dropped["replay_duplicate"] = duplicates
         dropped["replay_max_per_problem"] = len(replayed) - len(kept)
         examples = [*examples, *kept]
-    bounded = examples[: options.max_per_problem]
-    dropped["max_per_problem"] = len(examples) - len(bounded)
-    return Curated(bounded, dropped)
+    limited = examples[: options.max_per_problem]
+    dropped["max_per_problem"] = len(examples) - len(limited)
+    return CuratedProblem(limited, dropped)
 
 
 def reference_example(problem: Problem, iteration: int, prompts: PromptBuilder) -> TrainingExample | None:
-    """First prompt and reference; None where there is no reference or the prompt does not fit."""
+    """Return the reference on the first prompt; None without a reference, or if the prompt does not fit."""
     prompt = prompts.first(problem)
     if prompt is None or not problem.references:
         return None
@@ -110,39 +110,40 @@ def reference_example(problem: Problem, iteration: int, prompts: PromptBuilder) 
     )
 
 
-def _taught(
+def _fresh_examples(
     problem: Problem, fresh: Sequence[Attempt], options: CurationConfig, prompts: PromptBuilder
-) -> Curated:
-    """What this iteration's own attempts teach."""
-    solved = [attempt for attempt in fresh if attempt.passed]
-    if options.reference_fallback and not solved:
-        return Curated(_reference(problem, fresh, prompts), Counter())
-    examples = [example for attempt in solved for example in _verified(problem, attempt, options, prompts)]
+) -> CuratedProblem:
+    """Return the examples of this iteration's attempts."""
+    passed = [attempt for attempt in fresh if attempt.passed]
+    if options.reference_fallback and not passed:
+        return CuratedProblem(_reference(problem, fresh, prompts), Counter())
+    examples = [example for attempt in passed for example in _verified(problem, attempt, options, prompts)]
     distinct = _distinct(examples, problem.language)
-    return Curated(distinct, Counter(duplicate=len(examples) - len(distinct)))
+    return CuratedProblem(distinct, Counter(duplicate=len(examples) - len(distinct)))
 
 
 def _replayed(
     problem: Problem,
     earlier: Sequence[Attempt],
-    known: Iterable[str],
-    taught: Sequence[TrainingExample],
+    fresh_programs: Iterable[str],
+    fresh_examples: Sequence[TrainingExample],
     options: CurationConfig,
     prompts: PromptBuilder,
 ) -> tuple[list[TrainingExample], int]:
-    """Examples of the distinct earlier programs that are neither known nor taught, and how many others there were."""
+    """Return examples of distinct earlier programs, without fresh programs and examples, and the number dropped."""
     origin = attrgetter("iteration", "sample", "round")
-    new = {origin(attempt) for attempt in distinct_programs(earlier, problem.language, known)}
-    offered = [example for attempt in earlier for example in _verified(problem, attempt, options, prompts)]
-    candidates = (example for example in offered if origin(example) in new)
-    replayed = _distinct([*taught, *candidates], problem.language)[len(taught) :]
-    return replayed, len(offered) - len(replayed)
+    new = {origin(attempt) for attempt in distinct_programs(earlier, problem.language, fresh_programs)}
+    examples = [example for attempt in earlier for example in _verified(problem, attempt, options, prompts)]
+    candidates = (example for example in examples if origin(example) in new)
+    replayed = _distinct([*fresh_examples, *candidates], problem.language)[len(fresh_examples) :]
+    return replayed, len(examples) - len(replayed)
 
 
 def _verified(
     problem: Problem, attempt: Attempt, options: CurationConfig, prompts: PromptBuilder
 ) -> Iterable[TrainingExample]:
-    as_written = options.learn == "answer" and attempt.finish_reason == "stop"
+    """Yield the examples of a verified attempt: on its prompt and, as an option, a repair also on the first prompt."""
+    learns_answer = options.learn == "answer" and attempt.finish_reason == "stop"
     example = TrainingExample(
         problem_id=problem.id,
         kind="repair" if attempt.round else "solution",
@@ -150,7 +151,7 @@ def _verified(
         sample=attempt.sample,
         round=attempt.round,
         prompt=attempt.prompt,
-        completion=attempt.completion if as_written else prompts.target(problem, attempt.program),
+        completion=attempt.completion if learns_answer else prompts.target(problem, attempt.program),
     )
     yield example
     if attempt.round and options.reinforce_first_prompt and (first := prompts.first(problem)) is not None:
@@ -158,11 +159,11 @@ def _verified(
 
 
 def _reference(problem: Problem, fresh: Sequence[Attempt], prompts: PromptBuilder) -> list[TrainingExample]:
-    """The reference on the last prompt of the first chain, which is a repair prompt where there was a repair."""
-    asked = [attempt for attempt in fresh if attempt.sample == 0 and attempt.made]
-    if not asked or not problem.references:
+    """Return the reference on the last prompt of the first chain: a repair prompt if there was a repair."""
+    chain = [attempt for attempt in fresh if attempt.sample == 0 and attempt.generated]
+    if not chain or not problem.references:
         return []
-    last = asked[-1]
+    last = chain[-1]
     return [
         TrainingExample(
             problem_id=problem.id,
@@ -177,7 +178,7 @@ def _reference(problem: Problem, fresh: Sequence[Attempt], prompts: PromptBuilde
 
 
 def _distinct(examples: Iterable[TrainingExample], language: Language) -> list[TrainingExample]:
-    """The first of all examples that teach the same program on the same prompt."""
+    """Return the first example of each program on each prompt."""
     distinct: dict[tuple[str, str], TrainingExample] = {}
     for example in examples:
         distinct.setdefault((example.prompt, normalised(example.completion, language)), example)

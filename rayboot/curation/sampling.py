@@ -1,7 +1,7 @@
-"""Which candidates a training set keeps when an option bounds the number of replayed examples or of references.
+"""Global limits of a training set: the number of replayed examples, and the share of references.
 
-Every candidate has a rank that depends on nothing but itself, the run's seed and the iteration. A bound keeps the
-lowest ranks: the choice is the same whoever made the candidates, in whatever order.
+The rank of a candidate is a function of the candidate, its problem's solve rate, the run's seed and the iteration. A
+limit keeps the lowest ranks, so the choice does not depend on the order of the candidates.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from rayboot.curation.curate import TrainingExample
 
 
 class Rank(NamedTuple):
-    """A place in the order of candidates; the lowest are kept first."""
+    """Sort key of candidates; the lowest are kept."""
 
     score: float
-    """As the strategy prefers: lower is better."""
+    """Preference of the strategy: lower is better."""
     draw: int
-    """A random number that decides among equal scores."""
+    """Random number that orders equal scores."""
 
 
 ANY = Rank(math.inf, 0)
@@ -35,7 +35,7 @@ RANK_SCHEMA = pa.schema([("score", pa.float64()), ("draw", pa.int64())])
 
 
 class Cut(NamedTuple):
-    """The last rank that is kept, of replayed examples and of references."""
+    """The highest rank to keep, of replayed examples and of references."""
 
     replayed: Rank = ANY
     references: Rank = ANY
@@ -43,7 +43,7 @@ class Cut(NamedTuple):
 
 @dataclass(frozen=True)
 class Sampler:
-    """Ranks an iteration's candidates, and keeps as many as the recipe's bounds allow."""
+    """Ranks an iteration's candidates, and applies the recipe's global limits."""
 
     options: CurationConfig
     iteration: int
@@ -51,7 +51,7 @@ class Sampler:
 
     @property
     def bounded(self) -> bool:
-        """Whether there is anything to leave out."""
+        """Whether the recipe has a global limit."""
         return self._size is not None or self.options.max_reference_share is not None
 
     @property
@@ -59,11 +59,11 @@ class Sampler:
         return self.options.replay is not None and self.options.replay.strategy == "hardest"
 
     def rank(self, example: TrainingExample, solve_rate: float | None) -> Rank:
-        """The place of a replayed example or a reference.
+        """Return the rank of a candidate.
 
         Args:
             example: The candidate.
-            solve_rate: Of its problem, where `needs_solve_rates`.
+            solve_rate: Solve rate of the example's problem, if `needs_solve_rates`.
         """
         origin = (example.problem_id, example.kind, example.iteration, example.sample, example.round)
         draw = derive_seed(self.seed, self.iteration, "replay", *origin)
@@ -73,11 +73,15 @@ class Sampler:
         return Rank(float(-example.iteration) if strategy == "recency" else float(solve_rate or 0.0), draw)
 
     def cut(self, candidates: pa.Table) -> Cut:
-        """Where the ranks end that are kept. `candidates`: at least `kind`, `iteration`, `score` and `draw` of all."""
+        """Return the highest ranks to keep.
+
+        Args:
+            candidates: All candidates, with at least the columns `kind`, `iteration`, `score` and `draw`.
+        """
         replayed, reference = self._replayed(candidates), pc.equal(candidates["kind"], "reference")
-        offered = pc.sum(replayed, min_count=0).as_py()
-        size = offered if self._size is None else min(offered, self._size)
-        verified = candidates.num_rows - offered - pc.sum(reference, min_count=0).as_py() + size
+        available = pc.sum(replayed, min_count=0).as_py()
+        size = available if self._size is None else min(available, self._size)
+        verified = candidates.num_rows - available - pc.sum(reference, min_count=0).as_py() + size
         share = self.options.max_reference_share
         return Cut(
             _cut(candidates.filter(replayed), size),
@@ -85,7 +89,7 @@ class Sampler:
         )
 
     def keep(self, candidates: pa.Table, cut: Cut) -> tuple[pa.Table, Counter[str]]:
-        """The candidates within the cut, in their order, and how many were left out, by reason."""
+        """Return the candidates within the cut, in order, and the number of those beyond it, by reason."""
         beyond = {
             "replay_size": _beyond(candidates, self._replayed(candidates), cut.replayed),
             "max_reference_share": _beyond(
@@ -104,13 +108,13 @@ class Sampler:
 
 
 def references_beside(verified: int, share: float) -> int:
-    """How many references may stand beside so many verified examples, to be at most the share of all."""
-    exact = Fraction(str(share))  # as the recipe has it: 0.1 in binary is a little more
+    """Return the largest number of references that is at most `share` of all examples, with `verified` others."""
+    exact = Fraction(str(share))  # the decimal in the recipe: the binary float for 0.1 is slightly larger
     return int(exact * verified / (1 - exact))
 
 
 def _cut(candidates: pa.Table, most: int) -> Rank:
-    """The rank of the last one that is kept."""
+    """Return the highest rank to keep at most `most` candidates."""
     if candidates.num_rows <= most:
         return ANY
     if most == 0:
@@ -120,10 +124,10 @@ def _cut(candidates: pa.Table, most: int) -> Rank:
     return Rank(candidates["score"][last].as_py(), candidates["draw"][last].as_py())
 
 
-def _beyond(candidates: pa.Table, concerned: pa.ChunkedArray, last: Rank) -> pa.ChunkedArray:
-    """Which of the candidates concerned rank after the last one that is kept."""
+def _beyond(candidates: pa.Table, mask: pa.ChunkedArray, last: Rank) -> pa.ChunkedArray:
+    """Return a mask of the candidates within `mask` that rank after `last`."""
     score, draw = candidates["score"], candidates["draw"]
     later = pc.or_(
         pc.greater(score, last.score), pc.and_(pc.equal(score, last.score), pc.greater(draw, last.draw))
     )
-    return pc.and_(concerned, later)
+    return pc.and_(mask, later)

@@ -1,4 +1,4 @@
-"""Engines that write completions: the contract, and what makes an engine from a recipe's section."""
+"""Engines, which generate completions: the contract, and the choice of an engine by a recipe."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ __all__ = [
 
 
 def create_engine(config: GenerationConfig, model: str) -> Generator:
-    """Start the engine that the recipe asks for, with the weights of `model` as version 0.
+    """Start the engine that the recipe selects, with the weights of `model` as version 0.
 
-    Torch and transformers are imported only for the engine that needs them.
+    Torch and transformers are imported only for an engine that needs them.
 
     Raises:
-        UserError: `model` is no complete model directory and no model of the hub, the recording is unusable, or the
+        UserError: `model` is neither a complete model directory nor a hub name, the recording is unusable, or the
             engine's package is not installed.
     """
     if config.recording is not None:
@@ -67,8 +67,10 @@ def create_engine(config: GenerationConfig, model: str) -> Generator:
 
 
 def load_token_counter(config: GenerationConfig, model: str) -> TokenCounter:
-    """The count of prompt tokens that the engine itself will report, without loading the model's weights; one more
-    where the tokenizer adds an end, which only encoders read.
+    """Return a counter of prompt tokens, without loading the model's weights.
+
+    It counts what the engine reports. For a causal model whose tokenizer adds an end-of-sequence token it counts one
+    more: the engine drops that token.
 
     The `recorded` engine has no tokenizer: its tokens are words, separated by whitespace.
 

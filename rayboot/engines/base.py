@@ -1,4 +1,4 @@
-"""The contract between the loop and the engines that write completions."""
+"""The contract of engines, which generate completions."""
 
 from __future__ import annotations
 
@@ -13,26 +13,29 @@ from rayboot.values import Frozen
 
 
 class Usage(Frozen):
-    """What was asked of a provider, and what it cost; nothing, where an engine runs the model itself."""
+    """Use of a provider and its cost; zero where an engine runs the model itself."""
 
     requests: int = 0
-    """API requests, without their repetitions. A request for a prompt is several where the server gives one sample
-    at a time."""
+    """API requests, without retries. A prompt may take more than one, if the server returns fewer samples than
+    requested."""
     retries: int = 0
-    """Repetitions, after a rate limit, a server's error or a lost connection."""
+    """Retries after a rate limit, a server error or a lost connection."""
     prompt_tokens: int = 0
-    """As the server counts and bills them: a prompt once for each of its requests."""
+    """Prompt tokens as the server bills them: each request's prompt counts."""
     completion_tokens: int = 0
-    """With those of samples that no one kept, and those that a model thought and did not show."""
+    """Completion tokens as the server bills them, including discarded samples and hidden reasoning."""
     cost: float = 0.0
-    """Tokens at the recipe's prices, in its currency."""
+    """Cost of the tokens at the recipe's prices, in the recipe's currency."""
 
 
-class Meter:
-    """Counts requests as they are sent, and tokens as they are answered."""
+class UsageMeter:
+    """Counts requests as they are sent, and tokens as answers arrive."""
 
     def __init__(self, input_price: float, output_price: float) -> None:
-        """Prices are of a million tokens."""
+        """Args:
+        input_price: Price of a million prompt tokens.
+        output_price: Price of a million completion tokens.
+        """
         self._input_price = input_price
         self._output_price = output_price
         self._requests = 0
@@ -40,75 +43,75 @@ class Meter:
         self._prompt_tokens = 0
         self._completion_tokens = 0
 
-    def sent(self, again: bool) -> None:
-        """Count a request that goes out, for the first time or `again`."""
-        if again:
+    def count_request(self, retry: bool) -> None:
+        """Count a request that is sent for the first time, or a `retry`."""
+        if retry:
             self._retries += 1
         else:
             self._requests += 1
 
-    def answered(self, prompt_tokens: int, completion_tokens: int) -> None:
-        """Count what an answer says that it used."""
+    def count_tokens(self, prompt_tokens: int, completion_tokens: int) -> None:
+        """Count the tokens of an answer."""
         self._prompt_tokens += prompt_tokens
         self._completion_tokens += completion_tokens
 
     @property
     def usage(self) -> Usage:
-        paid = self._prompt_tokens * self._input_price + self._completion_tokens * self._output_price
+        cost = self._prompt_tokens * self._input_price + self._completion_tokens * self._output_price
         return Usage(
             requests=self._requests,
             retries=self._retries,
             prompt_tokens=self._prompt_tokens,
             completion_tokens=self._completion_tokens,
-            cost=paid / 1e6,
+            cost=cost / 1e6,
         )
 
 
 TokenCounter = Callable[[str], int]
-"""Number of tokens of a text, as the model's tokenizer counts them."""
+"""Returns the number of tokens of a string by the model's tokenizer."""
 
 
 class SamplingParams(Frozen):
-    """How completions are drawn. Names and meanings are those of vLLM and of the OpenAI API."""
+    """Sampling options. Names and meanings are those of vLLM and of the OpenAI API."""
 
     temperature: float = 0.0
-    """0 is greedy decoding."""
+    """0: greedy decoding."""
     top_p: float = 1.0
     max_tokens: int = 512
-    """Tokens of the completion at most."""
+    """Maximum tokens of the completion."""
     num_beams: int = 1
     """More than 1: beam search, with temperature 0 and one sample."""
     stop: tuple[str, ...] = ()
-    """Texts that end a completion; they are not part of it."""
+    """Strings that end a completion. They are not part of it."""
     logprobs: bool = False
-    """Return each sampled token's log-probability; not with beams."""
+    """Return the log-probability of each sampled token; not with beam search."""
 
 
 class GenerationRequest(Frozen):
-    """A prompt, and one seed for each sample that is wanted."""
+    """A prompt, with a seed for each sample."""
 
     prompt: str
     seeds: tuple[int, ...]
-    """As many completions as seeds. A sample's seed alone decides its randomness, whatever shares its batch."""
+    """One completion per seed. The seed alone determines the sample, whatever else is in the batch."""
     params: SamplingParams
     tag: str = ""
-    """Names the request for engines that look answers up: the attempt's id without its sample."""
+    """Key of the request in engines that look completions up: the attempt's id without its sample."""
 
 
 class Completion(Frozen):
     text: Annotated[str, BeforeValidator(clean)]
-    """What the model wrote, as text that can be stored and sent: see `clean`."""
+    """Generated text, with characters replaced that cannot be stored or sent: see `clean`."""
     tokens: int
-    """Tokens that the model generated, the end-of-sequence token included."""
+    """Number of generated tokens, including the end-of-sequence token."""
     finish_reason: Literal["stop", "length", "abort"]
     token_ids: tuple[int, ...] = ()
-    """The tokens themselves, by the policy's tokenizer; empty where an engine does not tell."""
+    """Ids of the generated tokens in the policy's tokenizer; empty if the engine does not return them."""
     logprobs: tuple[float, ...] = ()
-    """Natural log-probability of each token under the model, before temperature and top_p; empty unless asked for."""
+    """Natural log-probability of each token under the model, before temperature and top_p; empty unless requested."""
 
     @property
     def is_missing(self) -> bool:
-        """Whether the engine gave no answer at all, which says nothing about the model."""
+        """Whether the engine returned no answer at all, which says nothing about the model."""
         return self.finish_reason == "abort" and not self.tokens and not self.text
 
 
@@ -117,51 +120,51 @@ class GenerationResult(Frozen):
 
     completions: tuple[Completion, ...]
     prompt_tokens: int
-    """Tokens of the prompt, counted once however many samples were drawn."""
+    """Tokens of the prompt, counted once whatever the number of samples."""
     version: int
-    """Version of the weights that wrote them."""
+    """Version of the weights that generated them."""
     cached_tokens: int = 0
-    """Tokens of the prompt that the engine did not have to compute, over all samples."""
+    """Prompt tokens that the engine did not have to compute, summed over samples."""
 
 
 class EngineDied(RaybootError):
-    """The engine is lost, and with it what was in flight: its process must be replaced."""
+    """The engine and the requests in flight are lost: its process must be replaced."""
 
 
 class Generator(Protocol):
-    """One engine with one copy of a model. Calls may overlap: the engine batches what is in flight."""
+    """An engine with one copy of a model. Calls may overlap: the engine batches requests in flight."""
 
     @property
     def version(self) -> int:
-        """Version of the weights in use: 0 for the pretrained model, then as `publish` says."""
+        """Version of the weights in use: 0 for the pretrained model, later the last `publish`'s."""
 
     async def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
         """Answer the requests, in order.
 
         Raises:
             ValueError: A prompt and its completion do not fit the model's context.
-            EngineDied: See there.
+            EngineDied: The engine and the requests in flight are lost.
         """
 
     async def publish(self, checkpoint: str, version: int) -> None:
-        """Load the weights of `checkpoint` (a Hugging Face directory) in place, after what is in flight."""
+        """Load the weights of a Hugging Face directory in place, once the requests in flight are done."""
 
     async def close(self) -> None:
-        """Give back memory and processes."""
+        """Free the memory, and stop the processes."""
 
 
 @runtime_checkable
 class Sleeper(Protocol):
-    """An engine that can leave its GPU to others."""
+    """An engine that can release its GPU memory."""
 
     async def sleep(self) -> None:
-        """Give back the GPU's memory until the next `publish`, after what is in flight."""
+        """Free the GPU memory until the next `publish`, once the requests in flight are done."""
 
 
 @runtime_checkable
 class Billed(Protocol):
-    """An engine that asks a provider, who wants to be paid."""
+    """An engine that is billed by token."""
 
     @property
     def usage(self) -> Usage:
-        """What was asked since the engine's start, and what it cost."""
+        """Use and cost since the engine's start."""

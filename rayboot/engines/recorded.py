@@ -1,15 +1,15 @@
 """The `recorded` engine: completions from a file, for tests and for benchmarks of the pipeline.
 
-The recording is a JSONL file. Each row names a request by its tag (the attempt's id without its sample) or by its
-whole prompt, or no request at all, and lists completions:
+The recording is a JSONL file. Each row has the completions of a request, which it identifies by its tag (the attempt's
+id without its sample) or its whole prompt, or of all other requests:
 
     {"tag": "MBPP/11/0", "completions": ["def f(x): ...", "def f(x): ..."]}
     {"prompt": "Write a function ...", "completions": ["def f(x): ..."]}
     {"completions": ["def f(x): ...", "def g(x): ..."]}
 
-Sample i of a request that is named gets completion i modulo their number. Any other request gets those of the row
-without a name, drawn by its seeds. A row for the tag wins over one for the prompt. Tokens are words, separated by
-whitespace; sampling and stop strings have no effect on a recording.
+Sample i of an identified request gets completion i modulo their number. Any other request draws from the rows without
+tag and prompt, by its seeds. A row with the tag takes precedence over one with the prompt. Tokens are words, separated
+by whitespace. Sampling options and stop strings have no effect.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rayboot.values import Frozen
 
 
 class RecordedRow(Frozen):
-    """One line of a recording: the completions of one request."""
+    """One line of a recording: the completions of a request."""
 
     tag: str | None = None
     prompt: str | None = None
@@ -43,12 +43,12 @@ class RecordedRow(Frozen):
 
 
 def count_words(text: str) -> int:
-    """Tokens of a recording are words, separated by whitespace."""
+    """Return the number of tokens, which are words separated by whitespace."""
     return len(text.split())
 
 
 class RecordedEngine:
-    """A `Generator` that takes its time as a model does: `batch_size` completions at once, each for its own seconds."""
+    """A `Generator` with a model's latency: `batch_size` completions at once, each with its own duration."""
 
     def __init__(self, config: GenerationConfig) -> None:
         self._recording = str(config.recording)
@@ -56,7 +56,7 @@ class RecordedEngine:
         self._by_tag = {row.tag: row.completions for row in rows if row.tag is not None}
         self._by_prompt = {row.prompt: row.completions for row in rows if row.prompt is not None}
         unnamed = [row.completions for row in rows if row.tag is None and row.prompt is None]
-        self._others = tuple(text for completions in unnamed for text in completions)
+        self._unnamed_texts = tuple(text for completions in unnamed for text in completions)
         self._latency, self._spread = config.latency, config.latency_spread
         self._slots = asyncio.Semaphore(config.batch_size)
         self._version = 0
@@ -73,18 +73,20 @@ class RecordedEngine:
         """
         results = [self._replay(request) for request in requests]
         if self._latency:
-            await asyncio.gather(*(self._take_time(seed) for request in requests for seed in request.seeds))
+            await asyncio.gather(
+                *(self._wait_latency(seed) for request in requests for seed in request.seeds)
+            )
         return results
 
     async def publish(self, checkpoint: str, version: int) -> None:
-        """Take the version; a recording has no weights."""
+        """Set the version; a recording has no weights."""
         self._version = version
 
     async def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: there are no resources."""
 
-    async def _take_time(self, seed: int) -> None:
-        """Occupy a place of the batch for the completion's time."""
+    async def _wait_latency(self, seed: int) -> None:
+        """Occupy a slot of the batch for the completion's duration."""
         async with self._slots:
             await asyncio.sleep(completion_seconds(seed, self._latency, self._spread))
 
@@ -102,15 +104,15 @@ class RecordedEngine:
         named = self._by_tag.get(request.tag) or self._by_prompt.get(request.prompt)
         if named is not None:
             return [named[sample % len(named)] for sample in range(len(request.seeds))]
-        if self._others:
-            return [self._others[seed % len(self._others)] for seed in request.seeds]
+        if self._unnamed_texts:
+            return [self._unnamed_texts[seed % len(self._unnamed_texts)] for seed in request.seeds]
         raise UserError(
             f"recording {self._recording} has no completions for the tag {request.tag!r}, nor for its prompt"
         )
 
 
 def completion_seconds(seed: int, latency: float, spread: float) -> float:
-    """What the completion with this seed takes: drawn from a lognormal distribution with the mean `latency`."""
+    """Return the duration of the completion with this seed: a lognormal draw with mean `latency`."""
     return latency * exp(random.Random(seed).gauss(-(spread**2) / 2, spread))
 
 
@@ -118,7 +120,7 @@ def read_recording(path: str) -> list[RecordedRow]:
     """Read a recording.
 
     Raises:
-        UserError: There is no such file, or a line is not as the module's docstring says.
+        UserError: There is no such file, or a line is not in the module's format.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -135,6 +137,6 @@ def _read_row(path: str, number: int, line: str) -> RecordedRow:
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(
             f"recording {path}, line {number}: {where + ': ' if where else ''}{first['msg']}; "
-            'right is {"tag": ..., "completions": [...]}, {"prompt": ..., "completions": [...]} or, for all other '
+            'expected {"tag": ..., "completions": [...]}, {"prompt": ..., "completions": [...]} or, for all other '
             'requests, {"completions": [...]}'
         ) from error

@@ -1,4 +1,4 @@
-"""Where a completion ends: while it is generated, and exactly, afterwards."""
+"""The end of a completion: detected during generation, and determined exactly afterwards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from rayboot.engines.base import Completion
 from rayboot.models.codec import CompletionCodec
 
-# Tokens that decode to nothing by themselves (parts of a character).
+# Upper bound of consecutive tokens that decode to nothing alone, such as parts of a character.
 _TAIL_MARGIN = 4
 
 
@@ -23,18 +23,20 @@ def cut_completion(
     max_tokens: int,
     logprobs: Sequence[float] = (),
 ) -> Completion:
-    """What of a row's generated tokens is its completion: up to the end-of-sequence token, the first stop string,
-    or `max_tokens`, whichever comes first. A function of the row alone: what a row goes on to write while others
-    of its batch are not done does not matter."""
+    """Return the completion of a row's generated tokens.
+
+    It ends at the end-of-sequence token, the first stop string or `max_tokens`, whichever comes first. It is a function
+    of the row alone: tokens generated after the end, while other rows of the batch are in flight, are ignored.
+    """
     tokens = tokens[:max_tokens]
-    end = next((place for place, token in enumerate(tokens) if token in ends), None)
-    written = tokens[:end]
-    text = codec.decode(written)
+    end = next((position for position, token in enumerate(tokens) if token in ends), None)
+    generated = tokens[:end]
+    text = codec.decode(generated)
     finish_reason: Literal["stop", "length"] = "stop"
     count = len(tokens) if end is None else end + 1
     if find_stop(text, stop) is not None:
-        count = _tokens_until_stop(codec, written, stop)
-        text = codec.decode(written[:count])
+        count = _tokens_until_stop(codec, generated, stop)
+        text = codec.decode(generated[:count])
         text = text[: find_stop(text, stop)]
     elif end is None:
         finish_reason = "length"
@@ -48,13 +50,13 @@ def cut_completion(
 
 
 def find_stop(text: str, stop: Sequence[str]) -> int | None:
-    """Where the first stop string begins, or None."""
-    places = [place for place in (text.find(each) for each in stop) if place >= 0]
-    return min(places, default=None)
+    """Return the position of the first stop string in a text, or None."""
+    positions = [position for position in (text.find(each) for each in stop) if position >= 0]
+    return min(positions, default=None)
 
 
 def _tokens_until_stop(codec: CompletionCodec, tokens: Sequence[int], stop: Sequence[str]) -> int:
-    """The fewest tokens whose text holds a stop string: bisection, for a longer prefix holds what a shorter does."""
+    """Return the smallest number of tokens whose text has a stop string, by bisection."""
     low, high = 1, len(tokens)
     while low < high:
         middle = (low + high) // 2
@@ -66,14 +68,18 @@ def _tokens_until_stop(codec: CompletionCodec, tokens: Sequence[int], stop: Sequ
 
 
 class StopStrings:
-    """Tells at which step a stop string appears in a row's text, so that its generation can end.
+    """Detects the step at which a stop string appears in a row, so that its generation can end.
 
-    Cheap: a row's tail is decoded only when its last token could end a stop string. A stop string that the tail does
-    not show costs tokens, never correctness: `cut_completion` decides where a completion ends.
+    A row's tail is decoded only if its last token could end a stop string. A stop string that is missed costs tokens,
+    but not correctness: `cut_completion` determines the end of a completion.
     """
 
     def __init__(self, codec: CompletionCodec, stop: Sequence[str], closing: torch.Tensor) -> None:
-        """`closing`: the tokens that can end a stop string, from `closing_tokens`."""
+        """Args:
+        codec: The codec of completions.
+        stop: The stop strings, at least one.
+        closing: The tokens that can end a stop string, from `closing_tokens`.
+        """
         self._codec = codec
         self._stop = stop
         self._closing = closing
@@ -81,7 +87,11 @@ class StopStrings:
         self._tail = max(len(each.encode()) for each in stop) + _TAIL_MARGIN
 
     def appear_in(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Generated tokens of shape (rows, steps), the newest last, to a mask of shape (rows,)."""
+        """Return which rows have a stop string: a mask of shape (rows,).
+
+        Args:
+            tokens: Generated tokens of shape (rows, steps), the newest last.
+        """
         done = torch.zeros(tokens.shape[0], dtype=torch.bool, device=tokens.device)
         rows = self._closing[tokens[:, -1]].nonzero()[:, 0].tolist()
         if rows:
@@ -92,7 +102,7 @@ class StopStrings:
 
 
 def closing_tokens(codec: CompletionCodec, stop: Sequence[str], size: int) -> torch.Tensor:
-    """Which of `size` tokens can end one of the stop strings: a mask of shape (size,)."""
+    """Return which of `size` tokens can end one of the stop strings: a mask of shape (size,)."""
     ends = {each[-1] for each in stop}
-    # A single token may decode to a replacement character where its neighbours make it readable.
+    # A token that decodes to U+FFFD alone may be readable beside its neighbours.
     return torch.tensor(["\ufffd" in text or not ends.isdisjoint(text) for text in codec.decode_each(size)])

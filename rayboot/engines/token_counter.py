@@ -1,4 +1,4 @@
-"""Counting tokens without transformers, whose import takes seconds in every process that writes prompts."""
+"""Count tokens without transformers, whose import takes seconds in each process that builds prompts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from rayboot.engines.base import TokenCounter
 
 VERBATIM = {"TokenizersBackend", "PreTrainedTokenizerFast"}
-"""Tokenizer classes that use tokenizer.json as it stands; others may change what it adds to a text."""
+"""Tokenizer classes that use tokenizer.json unchanged. Others may change which tokens it adds to a text."""
 
 
 def fast_token_counter(model: str) -> TokenCounter | None:
-    """The count of the `tokenizers` library, where transformers would do nothing but call it; else None."""
+    """Return the counter of the `tokenizers` library if transformers would do nothing but call it; else None."""
     backend, config = Path(model) / "tokenizer.json", Path(model) / "tokenizer_config.json"
     if not (backend.is_file() and config.is_file()):
         return None
@@ -24,10 +24,10 @@ def fast_token_counter(model: str) -> TokenCounter | None:
     tokenizer = Tokenizer.from_file(str(backend))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    begin = tokenizer.token_to_id(options.get("bos_token") or "")
+    bos = tokenizer.token_to_id(options.get("bos_token") or "")
 
     def count(text: str) -> int:
         ids = tokenizer.encode(text).ids
-        return len(ids) - (begin is not None and ids[:2] == [begin, begin])  # as `loading.encode`
+        return len(ids) - (bos is not None and ids[:2] == [bos, bos])  # as in `loading.encode`
 
     return count

@@ -1,4 +1,4 @@
-"""Which weights an engine has, and when it may take others."""
+"""The version of an engine's weights, and when it may change."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 
 
 class Versions:
-    """A gate: calls end with the weights that they began with, and new weights wait for them."""
+    """A gate: a call keeps the weights that it began with, and new weights wait for the calls in flight."""
 
     def __init__(self) -> None:
         self.current = 0
-        """0 for the pretrained model, then as `publish` says."""
+        """0 for the pretrained model, later the last `publish`'s."""
         self._calls = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -22,7 +22,7 @@ class Versions:
 
     @asynccontextmanager
     async def use(self) -> AsyncIterator[int]:
-        """Hold the weights that are current, whose version it gives."""
+        """Hold the current weights during the block, and yield their version."""
         while not self._open.is_set():
             await self._open.wait()
         self._calls += 1
@@ -36,7 +36,7 @@ class Versions:
 
     @asynccontextmanager
     async def replace(self, version: int) -> AsyncIterator[None]:
-        """Wait for the calls under way, hold back new ones, and count the weights as replaced if the body succeeds."""
+        """Wait for the calls in flight, hold back new ones, and set the version if the block succeeds."""
         async with self._replacing:
             self._open.clear()
             try:
@@ -46,6 +46,6 @@ class Versions:
             finally:
                 self._open.set()
 
-    async def idle(self) -> None:
-        """Wait until no call is under way."""
+    async def wait_until_idle(self) -> None:
+        """Wait until no call is in flight."""
         await self._idle.wait()

@@ -1,4 +1,4 @@
-"""Estimates, intervals and paired tests of what a model can do."""
+"""Metrics of attempts: estimates, intervals and paired tests."""
 
 from rayboot.metrics.bleu import bleu_values
 from rayboot.metrics.breakdown import (

@@ -1,4 +1,4 @@
-"""BLEU of programs against references: how alike they look, not whether they are right."""
+"""BLEU of programs against references: textual similarity, not correctness."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ COLUMNS = ["problem_id", "round", "status", "program"]
 def bleu_values(
     attempts: Iterable[Mapping[str, Any]] | pa.Table, references: Mapping[str, Sequence[str]], round: int = 0
 ) -> dict[str, float]:
-    """Mean sentence BLEU-4 of each problem's programs, 0 to 100, by sacrebleu (Post 2018) with its default smoothing.
+    """Return the mean sentence BLEU-4 of each problem's programs, 0 to 100.
 
-    Words, numbers and single signs are the tokens; layout is none. Problems without references are left out.
+    BLEU is that of sacrebleu (Post 2018) with the default smoothing. Tokens are words, numbers and single symbols,
+    without white space. Problems without references are left out.
 
     Args:
         attempts: Rows with `problem_id`, `round`, `status` and `program`.
-        references: Programs known to be right, by problem id.
+        references: Correct programs, by problem id.
+        round: Round of the programs.
 
     Raises:
         UserError: sacrebleu is not installed.
@@ -35,14 +37,16 @@ def bleu_values(
     rows = attempts.select(COLUMNS).to_pylist() if isinstance(attempts, pa.Table) else attempts
     scores: dict[str, list[float]] = defaultdict(list)
     for row in rows:
-        known = references.get(row["problem_id"])
-        if known and row["round"] == round and row["status"] != SKIPPED:
-            score = metric.sentence_score(_spaced(row["program"]), [_spaced(program) for program in known])
+        expected = references.get(row["problem_id"])
+        if expected and row["round"] == round and row["status"] != SKIPPED:
+            score = metric.sentence_score(
+                _tokenized(row["program"]), [_tokenized(program) for program in expected]
+            )
             scores[row["problem_id"]].append(score.score)
     return {problem: fmean(values) for problem, values in scores.items()}
 
 
-def _spaced(program: str) -> str:
+def _tokenized(program: str) -> str:
     return " ".join(TOKEN.findall(program))
 
 
@@ -51,5 +55,5 @@ def _metric() -> Any:
         from sacrebleu.metrics.bleu import BLEU
     except ImportError:
         raise UserError("BLEU needs sacrebleu: pip install 'rayboot[bleu]'") from None
-    # effective_order: a program of fewer than four tokens is compared by the n-grams that it has.
+    # effective_order: programs of fewer than four tokens are compared by shorter n-grams.
     return BLEU(tokenize="none", effective_order=True)

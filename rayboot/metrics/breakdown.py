@@ -1,4 +1,4 @@
-"""What attempts show beside pass@k: what compiles, what repairs change, and how far failing programs come."""
+"""Metrics of attempts beside pass@k: compilation, changes by repairs, tests passed by failing programs."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from rayboot.values import Frozen
 
 
 class Transition(Frozen):
-    """How often repairs of programs that failed in one way ended in another."""
+    """The repairs of one kind of failure that have one outcome."""
 
     before: str
-    """Kind of the program's failure: the verdict's status, or the exception's name where it raised."""
+    """Kind of the failure: the verdict's status, or the exception's name if the program raised."""
     after: str
-    """The same of its repair; `passed` is what one hopes for."""
+    """Kind of the repair: `passed`, or a failure as in `before`."""
     count: int
     share: Interval
-    """Of all repairs of `before`."""
+    """Share of all repairs of `before`."""
 
 
 def pass_values(attempts: Attempts, k: int = 1, rounds: int | None = 0) -> dict[str, float]:
-    """pass@k of each problem, for `bootstrap_interval` and `paired_by_problem`.
+    """Return pass@k of each problem, for `bootstrap_interval` and `paired_by_problem`.
 
     Args:
-        rounds: A sample counts as solved when its first attempt or one of its first so many repairs passes: 0 for
+        rounds: Number of repairs that count: a sample is solved if the first attempt or one of these passes. 0 for
             pass@k, None (all repairs) for repair@k.
 
     Raises:
         ValueError: A problem with attempts has fewer samples than `k`.
     """
     return {
-        problem: _pass_value([chain for chain in chains if chain[0].made], k, rounds)
+        problem: _pass_value([chain for chain in chains if chain[0].generated], k, rounds)
         for problem, chains in chains_by_problem(attempts).items()
     }
 
@@ -48,39 +48,39 @@ def _pass_value(chains: Sequence[Chain], k: int, rounds: int | None) -> float:
 
 
 def rounds_curve(attempts: Attempts) -> list[Interval]:
-    """Share of samples solved after round 0, 1, .. up to the last round that any chain has.
+    """Return the share of samples solved after round 0, 1, .. up to the last round of any chain.
 
     Raises:
         ValueError: There are no attempts.
     """
-    chains = chains_by_problem(attempts)
-    last = max((chain[-1].round for several in chains.values() for chain in several), default=0)
+    by_problem = chains_by_problem(attempts)
+    last = max((chain[-1].round for chains in by_problem.values() for chain in chains), default=0)
     return [
         bootstrap_interval(
-            [fmean([solved_by(chain, rounds) for chain in several]) for several in chains.values()]
+            [fmean([solved_by(chain, rounds) for chain in chains]) for chains in by_problem.values()]
         )
         for rounds in range(last + 1)
     ]
 
 
 def compilation_rate(attempts: Attempts, round: int = 0) -> Interval | None:
-    """Share of the round's programs without a syntax error; None if the round has no program."""
-    made = [
-        [step for chain in chains for step in chain if step.made and step.round == round]
+    """Return the share of the round's programs without a syntax error; None if the round has no program."""
+    generated = [
+        [step for chain in chains for step in chain if step.generated and step.round == round]
         for chains in chains_by_problem(attempts).values()
     ]
-    compiling = [sum(step.status != "syntax_error" for step in steps) for steps in made]
-    return ratio_interval(compiling, [len(steps) for steps in made]) if made else None
+    compiling = [sum(step.status != "syntax_error" for step in steps) for steps in generated]
+    return ratio_interval(compiling, [len(steps) for steps in generated]) if generated else None
 
 
 def public_only_rate(attempts: Attempts, public: Mapping[str, int]) -> Interval | None:
-    """Share of programs, first attempts and repairs, that pass all public tests and fail a hidden one.
+    """Return the share of programs, repairs included, that pass all public tests and fail a hidden one.
 
-    It grows when a model learns to satisfy the tests that it is shown, whatever the task. Public tests run first, so
-    the first failing test tells. Programs that the sandbox could not judge do not count.
+    It grows if a model learns to satisfy the tests in prompts instead of the task. Public tests run first, so the index
+    of the first failing test decides. Programs that the sandbox could not judge do not count.
 
     Args:
-        public: Number of public tests of each problem that has public and hidden ones; others are left out.
+        public: Number of public tests of each problem that has public and hidden tests; other problems are left out.
 
     Returns:
         None if there is no program of such a problem.
@@ -88,23 +88,26 @@ def public_only_rate(attempts: Attempts, public: Mapping[str, int]) -> Interval 
     judged = [
         (
             public[problem],
-            [step for chain in chains for step in chain if step.made and step.status != "sandbox_error"],
+            [step for chain in chains for step in chain if step.generated and step.status != "sandbox_error"],
         )
         for problem, chains in chains_by_problem(attempts).items()
         if problem in public
     ]
-    alone = [
-        sum(not step.passed and (step.failing_test or 0) >= shown for step in steps)
-        for shown, steps in judged
+    public_only = [
+        sum(not step.passed and (step.failing_test or 0) >= number for step in steps)
+        for number, steps in judged
     ]
-    return ratio_interval(alone, [len(steps) for _, steps in judged]) if judged else None
+    return ratio_interval(public_only, [len(steps) for _, steps in judged]) if judged else None
 
 
 def error_transitions(attempts: Attempts) -> list[Transition]:
-    """What gets repaired into what, over all rounds; the most frequent kind of failure first."""
+    """Return the outcomes of repairs by the kind of failure, over all rounds; the most frequent kind first."""
     by_problem = [
         Counter(
-            (before.kind, after.kind) for chain in chains for before, after in pairwise(chain) if after.made
+            (before.kind, after.kind)
+            for chain in chains
+            for before, after in pairwise(chain)
+            if after.generated
         )
         for chains in chains_by_problem(attempts).values()
     ]
@@ -127,10 +130,9 @@ def _share(by_problem: Sequence[Counter[tuple[str, str]]], before: str, after: s
 
 
 def partial_success(attempts: Attempts, tests: Mapping[str, int], round: int = 0) -> Interval | None:
-    """Share of a problem's tests that were passed before the first that failed; 1 for a program that passes.
+    """Return the mean share of a problem's tests before the first failing one; 1 for a program that passes.
 
-    Tests run in their order, and the first failure ends the run: how many of the later ones would pass is not
-    known. So this is a lower bound of the share of tests that a program passes.
+    The first failing test ends a run, so this is a lower bound of the share of tests that a program passes.
 
     Args:
         tests: Number of tests of each problem.
@@ -138,14 +140,14 @@ def partial_success(attempts: Attempts, tests: Mapping[str, int], round: int = 0
     Returns:
         None if the round has no program.
     """
-    reached = [
+    by_problem = [
         [
             1.0 if step.passed else (step.failing_test or 0) / tests[problem]
             for chain in chains
             for step in chain
-            if step.made and step.round == round
+            if step.generated and step.round == round
         ]
         for problem, chains in chains_by_problem(attempts).items()
     ]
-    values = [fmean(shares) for shares in reached if shares]
+    values = [fmean(shares) for shares in by_problem if shares]
     return bootstrap_interval(values) if values else None

@@ -1,4 +1,4 @@
-"""Intervals: by the bootstrap over problems, of means and of ratios, and over seeds."""
+"""Intervals of means and ratios, by the bootstrap over problems, and of means over seeds."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from math import nan, sqrt
 from statistics import NormalDist, fmean, stdev
 
 import numpy as np
-from scipy.stats import t
 
 from rayboot.values import Frozen
 
 RESAMPLES = 2000
-
 
 SHARES = (0.0, 1.0)
 """Bounds of rates."""
@@ -21,7 +19,7 @@ DIFFERENCES = (-1.0, 1.0)
 
 
 class Interval(Frozen):
-    """A mean, and where 95 % of its bootstrap resamples lie."""
+    """A mean and the bounds of an interval, 95 % by default."""
 
     mean: float
     low: float
@@ -39,13 +37,14 @@ def bootstrap_interval(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval:
-    """The percentile interval of the mean over problems (Efron 1979); of values that are all the same, see `at_edge`.
+    """Return the bootstrap percentile interval of the mean over problems (Efron 1979).
+
+    If all values are 0 or all are at the same bound, it is the interval of `at_edge`.
 
     Args:
-        values: One number a problem, such as its pass@k, or its difference between two models for a paired
-            comparison.
-        bounds: The least and the largest that a value can be.
-        level: Share of the resamples that the interval holds.
+        values: One number per problem, such as pass@k, or the difference between two models on the problem.
+        bounds: Lowest and highest possible value.
+        level: Share of the resamples within the interval.
 
     Raises:
         ValueError: There are no values.
@@ -60,33 +59,32 @@ def bootstrap_interval(
 def at_edge(
     value: float, problems: int, bounds: tuple[float, float] = SHARES, level: float = 0.95
 ) -> Interval:
-    """The interval of a mean where every problem has the same value, so that resamples say nothing: 0 or 1, or no
-    difference.
+    """Return the interval of a mean when every problem has the same value, so that all resamples are equal.
 
-    As many other problems as Wilson's upper bound of a share of 0 allows (1927; of 20 problems 16 %) may have any value
-    within the bounds: of rates it is Wilson's interval.
+    The share of other problems that may have any value within the bounds is Wilson's upper bound for an observed share
+    of 0 (Wilson 1927; 16 % for 20 problems). For rates the result is Wilson's interval.
     """
     z = NormalDist().inv_cdf((1 + level) / 2)
-    others = z**2 / (problems + z**2)
+    share = z**2 / (problems + z**2)
     low, high = bounds
-    return Interval(mean=value, low=value - others * (value - low), high=value + others * (high - value))
+    return Interval(mean=value, low=value - share * (value - low), high=value + share * (high - value))
 
 
 def resampled(values: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """So many times as many values, drawn with replacement, in rows.
+    """Draw N resamples of the values with replacement: [N, values, ...].
 
     Raises:
         ValueError: There are no values.
     """
     if not len(values):
         raise ValueError("an interval needs at least one value")
-    drawn = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
-    found: np.ndarray = values[drawn]
-    return found
+    indices = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
+    samples: np.ndarray = values[indices]
+    return samples
 
 
 def percentile_interval(value: float, resamples: np.ndarray, level: float) -> Interval:
-    """The value, with the range that holds this share of its resamples."""
+    """Return the value with the central range of this share of the resamples."""
     low, high = np.quantile(resamples, [(1 - level) / 2, (1 + level) / 2])
     return Interval(mean=value, low=float(low), high=float(high))
 
@@ -100,13 +98,18 @@ def ratio_interval(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Interval | None:
-    """Sum of `amounts` over sum of `bases`, one of each for a problem, with its problem-level bootstrap interval.
+    """Return the sum of `amounts` over the sum of `bases`, with the bootstrap interval over problems.
 
-    Resamples whose bases sum to 0 say nothing and are left out; None when the bases themselves do. Where no amount, or
-    every amount, is as large as it can be, the interval is that of `at_edge`.
+    Resamples whose bases sum to 0 are left out. If all amounts are 0, or all are at their maximum, it is the interval
+    of `at_edge`.
 
     Args:
-        most: The largest that each amount could be; by default its base, as of shares.
+        amounts: One number per problem.
+        bases: One number per problem.
+        most: Maximum of each amount; by default the base, as for shares.
+
+    Returns:
+        None if the bases sum to 0.
 
     Raises:
         ValueError: There are no problems, or not as many amounts as bases.
@@ -125,10 +128,9 @@ def ratio_interval(
 
 
 def ratio_values(amounts: Sequence[float], bases: Sequence[float]) -> list[float]:
-    """One value for each problem, whose mean is the ratio of the sums: what a paired comparison of two ratios takes.
+    """Return one value per problem, with the ratio of the sums as the mean, for a paired comparison of two ratios.
 
-    The value is the ratio plus the problem's influence on it (the delta method): how much the ratio would move if
-    there were more problems like this one.
+    A value is the ratio plus the problem's influence on the ratio (delta method).
     """
     ratio, base = sum(amounts) / sum(bases), sum(bases) / len(bases)
     return [ratio + (a - ratio * b) / base for a, b in zip(amounts, bases, strict=True)]
@@ -137,28 +139,30 @@ def ratio_values(amounts: Sequence[float], bases: Sequence[float]) -> list[float
 def seed_interval(
     values: Sequence[float], level: float = 0.95, problems: int = 0, bounds: tuple[float, float] = SHARES
 ) -> Interval:
-    """Student's interval of the mean over seeds; of a single seed its ends are NaN.
+    """Return Student's t interval of the mean over seeds; with a single seed the bounds are NaN.
 
-    It takes the seeds for a sample of all seeds, and the problems for given. Of few seeds it is wide.
+    The seeds are a sample of all seeds, and the problems are fixed. With few seeds the interval is wide.
 
     Args:
-        problems: Of rates, how many each is the mean of: where all seeds are at the same bound, or no seed makes a
-            difference, the interval is that of `at_edge`.
+        problems: For rates, the number of problems in each mean: if all values are 0 or all are at the same bound, the
+            interval is that of `at_edge`.
     """
+    from scipy.stats import t  # here, because the import takes half a second
+
     mean = fmean(values)
     if len(values) < 2:
         return Interval(mean=mean, low=nan, high=nan)
     if problems and len({*values}) == 1 and mean in (0.0, *bounds):
         return at_edge(mean, problems, bounds, level)
-    reach = t.ppf((1 + level) / 2, len(values) - 1) * stdev(values) / sqrt(len(values))
-    return Interval(mean=mean, low=mean - reach, high=mean + reach)
+    margin = t.ppf((1 + level) / 2, len(values) - 1) * stdev(values) / sqrt(len(values))
+    return Interval(mean=mean, low=mean - margin, high=mean + margin)
 
 
 def paired_by_seed(ours: Mapping[int, float], theirs: Mapping[int, float], problems: int = 0) -> Interval:
-    """The difference ours - theirs, seed by seed.
+    """Return Student's t interval of the mean difference `ours` - `theirs`, paired by seed.
 
     Args:
-        ours, theirs: One number a seed; the seeds that both have are compared.
+        ours, theirs: One number per seed; the seeds in both are compared.
         problems: As for `seed_interval`.
 
     Raises:

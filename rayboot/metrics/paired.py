@@ -1,4 +1,4 @@
-"""Two models, or two modes, on the same problems: the difference, how sure it is, and whether it may be chance."""
+"""Paired comparison of two models, or two modes, on the same problems: difference, interval and p-value."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from rayboot.metrics.intervals import DIFFERENCES, Interval, bootstrap_interval
 from rayboot.values import Frozen
 
 EXACT = 16
-"""Problems with a difference up to which all of their signs' combinations are tried."""
+"""Highest number of problems with a difference for which all combinations of signs are enumerated."""
 FLIPS = 20_000
 BATCH = 1000
 
 
 class Paired(Frozen):
-    """A mean difference over the same problems: first minus second."""
+    """Mean difference over problems: first minus second."""
 
     difference: Interval
     p_value: float
-    """Chance of a difference at least as large, either way, if for each problem it were a toss which is which."""
+    """Two-sided p-value under exchangeability of the two sides on each problem."""
     problems: int
 
     @property
     def sure(self) -> bool:
-        """Whether the interval of the difference leaves out 0."""
+        """Whether the interval of the difference excludes 0."""
         return self.difference.low > 0 or self.difference.high < 0
 
     def __str__(self) -> str:
@@ -33,13 +33,13 @@ class Paired(Frozen):
 
 
 def paired(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Paired:
-    """Compare two values of each problem, given in the same order.
+    """Compare two values per problem, given in the same order of problems.
 
-    The interval is the problem-level bootstrap of the difference; the p-value a sign-flip test (Fisher 1935), exact
-    up to 16 problems that differ and from 20,000 random flips beyond.
+    The interval is the bootstrap over problems. The p-value is that of a sign-flip test (Fisher 1935): exact for up to
+    16 problems with a difference, else from 20,000 random flips.
 
     Raises:
-        ValueError: There are no values, or not as many of the one as of the other.
+        ValueError: There are no values, or the numbers of values differ.
     """
     differences = [a - b for a, b in zip(first, second, strict=True)]
     return Paired(
@@ -50,27 +50,28 @@ def paired(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Pa
 
 
 def paired_by_problem(first: Mapping[str, float], second: Mapping[str, float]) -> Paired:
-    """Compare values by problem id, on the problems that both have.
+    """Compare values by problem id, on the problems in both mappings.
 
     Raises:
-        ValueError: They have none in common.
+        ValueError: No problem is in both.
     """
-    both = sorted(first.keys() & second.keys())
-    if not both:
-        raise ValueError("a paired comparison needs problems that both have")
-    return paired([first[id] for id in both], [second[id] for id in both])
+    common = sorted(first.keys() & second.keys())
+    if not common:
+        raise ValueError("a paired comparison needs problems that both sides have")
+    return paired([first[id] for id in common], [second[id] for id in common])
 
 
 def _sign_flip(differences: np.ndarray, random: np.random.Generator) -> float:
-    differing = differences[differences != 0]
-    observed = abs(differing.sum()) - 1e-9  # sums of the same numbers in another order are the same
-    if not len(differing):
+    """Return the p-value: the share of sign flips whose absolute sum is at least the observed one."""
+    nonzero = differences[differences != 0]
+    observed = abs(nonzero.sum()) - 1e-9  # tolerance for sums of the same numbers in another order
+    if not len(nonzero):
         return 1.0
-    if len(differing) <= EXACT:
-        bits = np.arange(2 ** len(differing))[:, None] >> np.arange(len(differing))
-        return float(np.mean(np.abs((1 - 2 * (bits & 1)) @ differing) >= observed))
-    as_large = 0
+    if len(nonzero) <= EXACT:
+        bits = np.arange(2 ** len(nonzero))[:, None] >> np.arange(len(nonzero))
+        return float(np.mean(np.abs((1 - 2 * (bits & 1)) @ nonzero) >= observed))
+    extreme = 0
     for _ in range(FLIPS // BATCH):
-        signs = random.choice((-1.0, 1.0), size=(BATCH, len(differing)))
-        as_large += int(np.count_nonzero(np.abs(signs @ differing) >= observed))
-    return (as_large + 1) / (FLIPS + 1)
+        signs = random.choice((-1.0, 1.0), size=(BATCH, len(nonzero)))
+        extreme += int(np.count_nonzero(np.abs(signs @ nonzero) >= observed))
+    return (extreme + 1) / (FLIPS + 1)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
-    """The chance that of `k` samples, drawn without replacement from `n` of which `c` pass, at least one passes.
+    """Return the probability that at least one of `k` samples passes, drawn without replacement from `n`, `c` passing.
 
-    1 - C(n - c, k) / C(n, k) as a product, which does not overflow (Chen et al. 2021, arXiv 2107.03374, figure 3).
-    Averaged over problems it is the unbiased estimate of pass@k; never the share of problems with a passing sample.
+    This is 1 - C(n - c, k) / C(n, k) as a product, which does not overflow (Chen et al. 2021, arXiv 2107.03374,
+    figure 3). The mean over problems is the unbiased estimate of pass@k; the share of problems with a passing sample is
+    not.
 
     Raises:
         ValueError: `k` is not between 1 and `n`, or `c` is not between 0 and `n`.
     """
     if not 1 <= k <= n:
         raise ValueError(
-            f"pass@{k} needs at least {max(k, 1)} samples a problem and k >= 1, but there are {n}"
+            f"pass@{k} needs at least {max(k, 1)} samples per problem and k >= 1, but there are {n}"
         )
     if not 0 <= c <= n:
         raise ValueError(f"{c} of {n} samples cannot pass")
@@ -27,9 +28,9 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 
 
 def fractional_pass_at_k(n: int, c: int, k: float) -> float:
-    """pass@k for a number of samples that is not whole: a draw of the whole number below or above, k on average.
+    """Return pass@k for a fractional k, by linear interpolation between the integers below and above.
 
-    So is a budget turned into samples when it does not buy a whole number of them.
+    It is the expected pass@k of a random integer number of samples with mean k, such as a budget in tokens buys.
 
     Raises:
         ValueError: `k` is not between 0 and `n`, or `c` is not.

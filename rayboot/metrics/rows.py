@@ -1,7 +1,8 @@
-"""The rows of metrics.jsonl: one for each split that an iteration has measured."""
+"""The rows of metrics.jsonl: one per iteration and split."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,30 +11,30 @@ from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_ser
 from rayboot.values import Frozen
 
 STAGES = ("rollout", "curate", "refit", "evaluation")
-"""Stages whose seconds in a row add up to an iteration's; other entries there are parts of these."""
+"""Stages whose seconds add up to those of an iteration; other entries of `seconds` are parts of these."""
 HEADLINE_SPLITS = ("test", "validation")
 
 
 class SplitMetrics(Frozen):
-    """What the attempts on one split measure. As JSON, `rates` stand beside the other numbers."""
+    """Metrics of the attempts on one split. In JSON the `rates` are top-level keys."""
 
-    model_config = ConfigDict(extra="ignore")  # a run of another version is read as far as it goes
+    model_config = ConfigDict(extra="ignore")  # runs of other versions may have more fields
 
     rates: dict[str, float] = Field(default_factory=dict)
-    """`pass@k`: first attempts alone. `repair@k`: the same, where a sample counts as solved when its first attempt or
-    one of its repairs passes. A problem whose first prompt did not fit counts as unsolved."""
+    """`pass@k`: first attempts alone. `repair@k`: the same, where a sample counts as solved if the first attempt or a
+    repair passes. A problem whose first prompt did not fit counts as unsolved."""
     repair_rate: float | None = None
-    """Share of the chains failing at first that a repair solved; 0 when none failed."""
+    """Share of chains with a failing first attempt that a repair solved; 0 if none failed."""
     problems: int | None = None
     attempts: int | None = None
     skipped: int | None = None
-    """Attempts never made, because no prompt fitted."""
+    """Attempts that were not generated, because no prompt fitted."""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     public_only: float | None = None
-    """Share of programs that pass all public tests and fail a hidden one; None where no problem has both kinds."""
+    """Share of programs that pass all public tests and fail a hidden one; None if no problem has both kinds."""
     intervals: dict[str, tuple[float, float]] = Field(default_factory=dict)
-    """95 % bounds of the rates, by name."""
+    """Bounds of the 95 % intervals of rates, by name."""
 
     @property
     def tokens(self) -> int:
@@ -55,35 +56,40 @@ class SplitMetrics(Frozen):
 
 
 class MetricsRow(SplitMetrics):
-    """A row of metrics.jsonl. As JSON, what `training` holds is `training/NAME`."""
+    """A row of metrics.jsonl. In JSON the entries of `training` are top-level keys `training/NAME`."""
 
-    # The one row of `rayboot evaluate` says neither: there is one model, and one set of problems.
+    # Rows of `rayboot evaluate` in earlier versions lack both: one model, one set of problems.
     iteration: int = 0
     split: str = "test"
     model: str | None = None
-    """In the row of `rayboot evaluate`, as is `dataset`."""
+    """Only in the row of `rayboot evaluate`."""
     dataset: str | None = None
+    """Only in the row of `rayboot evaluate`."""
     retries: int | None = None
-    """Requests that a provider was asked again; in the row of `rayboot evaluate`, as is `cost`."""
+    """Number of requests that were sent to a provider again; only in the row of `rayboot evaluate`."""
     cost: float | None = None
-    """What a provider's tokens cost, at the recipe's prices."""
+    """Cost of a provider's tokens at the recipe's prices; only in the row of `rayboot evaluate`."""
     generation: dict[str, int | float] = Field(default_factory=dict)
-    """Throughput of the engines in the stage, as `Throughput` has it."""
+    """Throughput of the engines in the stage: the fields of `Throughput`."""
     training_examples: dict[str, int] = Field(default_factory=dict)
-    """Of the iteration's training set, by kind."""
+    """Examples of the iteration's training set, by kind."""
     replayed_examples: dict[str, int] = Field(default_factory=dict)
-    """By the iteration that they come from."""
+    """Replayed examples, by the iteration that generated them."""
     dropped_examples: dict[str, int] = Field(default_factory=dict)
-    """By reason."""
+    """Examples left out, by reason."""
     seconds: dict[str, float] = Field(default_factory=dict)
-    """Wall-clock seconds of the iteration by stage, and of parts of stages."""
+    """Wall-clock seconds of the iteration, by stage and by part of a stage."""
     training: dict[str, int | float | bool | None] = Field(default_factory=dict)
-    """How the refit went: steps, losses and the like."""
+    """Steps, losses and other results of the refit."""
 
     @property
     def stage_seconds(self) -> dict[str, float]:
-        """Wall-clock seconds by stage. Publishing and the start of engines are parts of the stage that waits."""
+        """Wall-clock seconds by stage. Publishing and starting engines are parts of the stage that waits for them."""
         return {stage: self.seconds[stage] for stage in STAGES if stage in self.seconds}
+
+    def to_json(self) -> str:
+        """Return the row as a line of metrics.jsonl."""
+        return json.dumps(self.model_dump(mode="json"))
 
     @model_validator(mode="before")
     @classmethod
@@ -106,6 +112,6 @@ class MetricsRow(SplitMetrics):
 
 
 def headline_split(rows: Sequence[MetricsRow]) -> str | None:
-    """The split whose numbers stand for a run: test, or else validation; None when neither is measured."""
-    measured = {row.split for row in rows}
-    return next((split for split in HEADLINE_SPLITS if split in measured), None)
+    """Return the split that represents a run: test, or else validation; None if neither has a row."""
+    splits = {row.split for row in rows}
+    return next((split for split in HEADLINE_SPLITS if split in splits), None)

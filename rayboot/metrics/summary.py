@@ -1,4 +1,4 @@
-"""The figures of an evaluation or a rollout, with their 95 % intervals."""
+"""The metrics of an evaluation or a rollout, with 95 % intervals."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from rayboot.metrics.rows import SplitMetrics
 def attempt_metrics(
     attempts: Attempts, ks: Sequence[int] = (1,), public_tests: Mapping[str, int] | None = None
 ) -> SplitMetrics:
-    """Measure an evaluation or a rollout.
+    """Return the metrics of an evaluation or a rollout.
 
     Args:
         attempts: All rounds of all samples; every problem has the same number of samples.
-        ks: The k of each `pass@k` and `repair@k`.
-        public_tests: Number of public tests of each problem that has hidden ones too, for `public_only`.
+        ks: Values of k for `pass@k` and `repair@k`.
+        public_tests: Number of public tests of each problem that also has hidden ones, for `public_only`.
 
     Raises:
-        ValueError: A problem with attempts has fewer samples than a k asks for.
+        ValueError: A problem with attempts has fewer samples than the largest k.
     """
     by_problem = chains_by_problem(attempts)
     steps = [step for chains in by_problem.values() for chain in chains for step in chain]
-    made = [step for step in steps if step.made]
+    generated = [step for step in steps if step.generated]
     intervals = metric_intervals(by_problem, ks) if by_problem else {}
     public_only = public_only_rate(by_problem, public_tests or {})
     if public_only is not None:
@@ -38,17 +38,17 @@ def attempt_metrics(
         rates={name: means.get(name, 0.0) for name in names},
         repair_rate=means.get("repair_rate", 0.0),
         problems=len(by_problem),
-        attempts=len(made),
-        skipped=len(steps) - len(made),
-        prompt_tokens=sum(step.prompt_tokens for step in made),
-        completion_tokens=sum(step.completion_tokens for step in made),
+        attempts=len(generated),
+        skipped=len(steps) - len(generated),
+        prompt_tokens=sum(step.prompt_tokens for step in generated),
+        completion_tokens=sum(step.completion_tokens for step in generated),
         public_only=means.get("public_only"),
         intervals={name: (interval.low, interval.high) for name, interval in intervals.items()},
     )
 
 
 def pass_at_k_interval(counts: Iterable[tuple[int, int]], k: int) -> Interval:
-    """pass@k of a table of counts, as papers publish them: samples (n) and passing samples (c) of each problem.
+    """Return pass@k of a table of counts, as published in papers: (n, c) samples and passing samples per problem.
 
     Raises:
         ValueError: There are no counts, or a problem has fewer samples than `k`.
@@ -57,12 +57,12 @@ def pass_at_k_interval(counts: Iterable[tuple[int, int]], k: int) -> Interval:
 
 
 def metric_intervals(attempts: Attempts, ks: Sequence[int] = (1,)) -> dict[str, Interval]:
-    """Intervals of what `attempt_metrics` gives under the same names, and `compilation_rate`.
+    """Return intervals of the rates of `attempt_metrics`, by name, and of `compilation_rate`.
 
-    A rate is left out where nothing was to be repaired, or no program made.
+    `repair_rate` is left out if no first attempt failed, and `compilation_rate` if there is no program.
 
     Raises:
-        ValueError: There are no attempts, or a problem has fewer samples than a k asks for.
+        ValueError: There are no attempts, or a problem has fewer samples than the largest k.
     """
     chains = chains_by_problem(attempts)
     rates = {"repair_rate": _repair_rate(chains), "compilation_rate": compilation_rate(chains)}
@@ -75,7 +75,8 @@ def metric_intervals(attempts: Attempts, ks: Sequence[int] = (1,)) -> dict[str, 
 
 def _repair_rate(by_problem: Mapping[str, Sequence[Chain]]) -> Interval | None:
     failing = [
-        [chain for chain in chains if chain[0].made and not chain[0].passed] for chains in by_problem.values()
+        [chain for chain in chains if chain[0].generated and not chain[0].passed]
+        for chains in by_problem.values()
     ]
     repaired = [sum(solved_by(chain, len(chain)) for chain in chains) for chains in failing]
     return ratio_interval(repaired, [len(chains) for chains in failing])

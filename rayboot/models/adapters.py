@@ -1,4 +1,4 @@
-"""Low-rank adapters (LoRA), as PEFT writes them, in a model that generates."""
+"""Low-rank adapters (LoRA) in PEFT's format, for models that generate."""
 
 from __future__ import annotations
 
@@ -14,50 +14,52 @@ from rayboot.errors import UserError
 
 @contextmanager
 def merged(model: PreTrainedModel, adapter: str) -> Iterator[None]:
-    """Add what the adapter in a directory adds to the weights of `model`, in place, on leaving the block.
+    """Add the weights of the adapter in a directory to those of `model`, in place, at the end of the block.
 
-    The adapter is read and checked on entering, so the block may still change the weights it is to be added to. When
-    the block raises, nothing is added.
+    The adapter is read and checked before the block, so the block may still change the model's weights. If the block
+    raises, nothing is added.
 
     Raises:
         UserError: The adapter is broken, of another model, or of a kind that cannot be merged.
     """
-    layers = _attached(model, adapter)
+    adapted = _attach(model, adapter)
     try:
         yield
     except BaseException:
-        layers.unload()
+        adapted.unload()
         raise
-    layers.merge_and_unload()
+    adapted.merge_and_unload()
 
 
-def _attached(model: PreTrainedModel, adapter: str) -> Any:
-    """PEFT's model of the base model and the adapter. It replaces modules of `model` until it is unloaded."""
-    # Here, because most models have no adapter.
+def _attach(model: PreTrainedModel, adapter: str) -> Any:
+    """Return PEFT's model of the base model and the adapter. It replaces modules of `model` until it is unloaded."""
+    # Imported here, because most models have no adapter.
     from peft import LoraConfig, PeftConfig, PeftModel
 
     try:
         config = PeftConfig.from_pretrained(adapter)
         if not isinstance(config, LoraConfig):
-            raise ValueError(f"it is of the kind {config.peft_type}, and LoRA is needed")
+            raise ValueError(f"its type is {config.peft_type}, and only LoRA is supported")
         if config.bias != "none" or config.init_lora_weights not in (True, False, "gaussian"):
-            raise ValueError("it replaces weights of the base model, and can only be one that adds to them")
-        # Frozen, and without dropout.
+            raise ValueError(
+                "it replaces weights of the base model: only adapters that add to them can be merged"
+            )
+        # Frozen and without dropout.
         config.inference_mode = True
-        # The plain class, which leaves `generate` alone.
-        layers: Any = PeftModel(model, config)
+        # The plain class, which does not change `generate`.
+        adapted: Any = PeftModel(model, config)
     except (ValueError, KeyError, TypeError, OSError, RuntimeError) as error:
-        raise _misfit(adapter, error) from error
+        raise _incompatible(adapter, error) from error
     try:
-        found = layers.load_adapter(adapter, "default", torch_device=str(model.device))
-        if strange := [*found.missing_keys, *found.unexpected_keys]:
-            raise ValueError(f"it lacks, or the model has no place for, {strange[0]}")
+        result = adapted.load_adapter(adapter, "default", torch_device=str(model.device))
+        if mismatched := [*result.missing_keys, *result.unexpected_keys]:
+            raise ValueError(f"only one of the adapter and the model has {mismatched[0]}")
     except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
-        layers.unload()
-        raise _misfit(adapter, error) from error
-    return layers
+        adapted.unload()
+        raise _incompatible(adapter, error) from error
+    return adapted
 
 
-def _misfit(adapter: str, error: Exception) -> UserError:
+def _incompatible(adapter: str, error: Exception) -> UserError:
     reason = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
     return UserError(f"adapter {adapter} cannot be used with this model: {reason}")

@@ -1,4 +1,4 @@
-"""What a model directory must hold. Checked before torch is imported, so that mistakes show at once."""
+"""Checks of model directories, without importing torch, so that mistakes are reported at once."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 
 
 def check_model(model: str) -> None:
-    """Check that `model` is a complete Hugging Face model or adapter directory, or could be a name of the hub.
+    """Check that `model` is a complete Hugging Face model or adapter directory, or could be a hub name.
 
     Raises:
-        UserError: Neither, or the directory lacks its config, tokenizer or weights, or an adapter its base model.
+        UserError: It is neither, or the directory lacks its config, tokenizer or weights, or an adapter its base model.
     """
     if not is_local(model):
         return
@@ -32,16 +32,18 @@ def check_model(model: str) -> None:
 
 
 def base_of(model: str) -> str | None:
-    """The model that the adapter in directory `model` belongs to; None when `model` is no adapter directory.
+    """Return the base model of the adapter in directory `model`; None if `model` is not an adapter directory.
 
     Raises:
-        UserError: The adapter has no weights, names no base model, or one that is not there.
+        UserError: The adapter has no weights, names no base model, or its base model does not exist.
     """
     config = Path(model, ADAPTER_CONFIG)
     if not config.is_file():
         return None
     if not Path(model, ADAPTER_WEIGHTS).is_file():
-        raise UserError(f"adapter directory {model} has no {ADAPTER_WEIGHTS}: give one as PEFT writes it")
+        raise UserError(
+            f"adapter directory {model} has no {ADAPTER_WEIGHTS}: give a directory written by PEFT"
+        )
     try:
         base = json.loads(config.read_text()).get("base_model_name_or_path")
     except (OSError, ValueError) as error:
@@ -56,7 +58,7 @@ def base_of(model: str) -> str | None:
 
 
 def weight_files(checkpoint: str) -> list[Path]:
-    """The safetensors files of a checkpoint directory, in the order of their names.
+    """Return the safetensors files of a checkpoint directory, sorted by name.
 
     Raises:
         UserError: There is none.
@@ -64,31 +66,31 @@ def weight_files(checkpoint: str) -> list[Path]:
     files = sorted(Path(checkpoint).glob("*.safetensors"))
     if not files:
         raise UserError(
-            f"checkpoint {checkpoint} has no safetensors file: give a directory as save_pretrained writes it"
+            f"checkpoint {checkpoint} has no safetensors file: give a directory written by save_pretrained"
         )
     return files
 
 
 def _check_config_and_weights(model: str) -> None:
     missing = [
-        what
-        for what, there in (
+        part
+        for part, present in (
             ("config.json", (Path(model) / "config.json").is_file()),
             ("weights (model.safetensors)", has_weights(model)),
         )
-        if not there
+        if not present
     ]
     if missing:
         raise UserError(
-            f"model directory {model} has no {' and no '.join(missing)}: give a directory as save_pretrained writes it"
+            f"model directory {model} has no {' and no '.join(missing)}: give a directory written by save_pretrained"
         )
 
 
 def check_tokenizer(model: str) -> None:
-    """Check that the directory `model` holds a tokenizer; a name of the hub passes.
+    """Check that the directory `model` holds a tokenizer. A hub name passes.
 
     Raises:
-        UserError: There is no such directory, or no tokenizer in it.
+        UserError: There is no such directory, or it has no tokenizer.
     """
     if not is_local(model) or any((Path(model) / name).is_file() for name in _TOKENIZER_FILES):
         return
@@ -99,7 +101,7 @@ def check_tokenizer(model: str) -> None:
 
 
 def is_local(model: str) -> bool:
-    """Whether `model` is a directory here; otherwise it must be what a name of the hub looks like.
+    """Return whether `model` is a local directory. Otherwise it must look like a hub name.
 
     Raises:
         UserError: It is neither.
@@ -115,20 +117,21 @@ def is_local(model: str) -> bool:
 
 
 def has_weights(directory: str) -> bool:
-    """Whether the directory holds weights that transformers reads."""
+    """Return whether the directory holds weights that transformers can read."""
     return any(any(Path(directory).glob(pattern)) for pattern in ("*.safetensors", "pytorch_model*.bin"))
 
 
 def check_same_shapes(checkpoint: str, model: str) -> None:
-    """Make sure that two local directories hold tensors of the same names and shapes.
+    """Check that the tensors of two local directories have the same names and shapes.
 
-    Tied weights may be there under one of their names or under both: a name that only one side has is no difference.
+    Tied weights may be stored under one of their names or under both: a name that only one side has is not a
+    difference.
 
     Raises:
         UserError: The checkpoint is missing, broken, or another model's.
     """
     if not Path(model).is_dir():
-        return  # of the hub, in a cache of its own
+        return  # a hub name: its files are in the hub's cache
     expected, found = _shapes(model), _shapes(checkpoint)
     differing = [name for name, shape in found.items() if expected.get(name, shape) != shape]
     if differing or not found.keys() & expected.keys():

@@ -1,4 +1,4 @@
-"""Reads models and tokenizers from disk, and new weights into a model that is already there."""
+"""Load models and tokenizers, and new weights into a loaded model."""
 
 from __future__ import annotations
 
@@ -28,69 +28,78 @@ from transformers.utils import logging
 from rayboot.errors import UserError
 from rayboot.models.adapters import merged
 from rayboot.models.directory import base_of, check_model, check_tokenizer, is_local, weight_files
-from rayboot.models.special_tokens import with_sound_pad
+from rayboot.models.special_tokens import with_valid_pad
 
 
 def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model directory or of a model of the hub.
+    """Return the tokenizer of a model directory or hub name.
 
     Raises:
         UserError: There is none.
     """
     check_tokenizer(model)
-    tokenizer: PreTrainedTokenizerBase = _read(AutoTokenizer, model, "tokenizer")
+    tokenizer: PreTrainedTokenizerBase = _from_pretrained(AutoTokenizer, model, "tokenizer")
     return tokenizer
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, prompt: str, *, continues: bool = True) -> list[int]:
-    """Tokens of a prompt, with the special tokens that this tokenizer adds; a beginning-of-text token that
-    the prompt begins with, as chats may, is not added again.
+    """Return the tokens of a prompt, with the special tokens that this tokenizer adds.
+
+    A beginning-of-text token that the prompt starts with, as chats may, is not added again.
 
     Args:
-        continues: The completion goes on where the prompt ends, as that of a causal model does: an end that the
-            tokenizer adds (`add_eos_token`) is left out. An encoder reads it.
+        tokenizer: The model's tokenizer.
+        prompt: The prompt.
+        continues: Whether the completion continues the prompt, as that of a causal model does. An end-of-sequence token
+            that the tokenizer adds (`add_eos_token`) is then dropped; an encoder needs it.
     """
     ids: list[int] = tokenizer(prompt, verbose=False)["input_ids"]
     if ids[:2] == [tokenizer.bos_token_id] * 2:
         ids = ids[1:]
     end = tokenizer.eos_token_id
-    added = continues and len(ids) > 1 and ids[-1] == end and not prompt.endswith(str(tokenizer.eos_token))
-    return ids[:-1] if added else ids
+    has_added_end = (
+        continues and len(ids) > 1 and ids[-1] == end and not prompt.endswith(str(tokenizer.eos_token))
+    )
+    return ids[:-1] if has_added_end else ids
 
 
 def load_model(model: str, dtype: torch.dtype | str, device: torch.device) -> PreTrainedModel:
-    """A causal or encoder-decoder model, as its config says, ready to generate; of an adapter directory, its base
-    model with the adapter merged into the weights.
+    """Return a causal or encoder-decoder model, as its config says, ready to generate.
+
+    For an adapter directory, return the base model with the adapter merged into its weights.
 
     Args:
+        model: Directory or hub name.
         dtype: `"auto"` is the checkpoint's own.
+        device: Device of the weights.
 
     Raises:
         UserError: The directory is incomplete, or its weights are not those of its config.
     """
     check_model(model)
     if (base := base_of(model)) is not None:
-        ready = load_model(base, dtype, device)
-        with merged(ready, model):
+        base_model = load_model(base, dtype, device)
+        with merged(base_model, model):
             pass
-        return ready
-    config = with_sound_pad(_read(AutoConfig, model, "config"))
+        return base_model
+    config = with_valid_pad(_from_pretrained(AutoConfig, model, "config"))
     auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-    loaded, report = _read(auto, model, "weights", config=config, dtype=dtype, output_loading_info=True)
+    loaded, report = _from_pretrained(
+        auto, model, "weights", config=config, dtype=dtype, output_loading_info=True
+    )
     if report["missing_keys"]:
-        # transformers would go on with random weights in these places.
-        raise UserError(f"the weights of model {model} lack {_some(report['missing_keys'])}")
+        # transformers would initialise these weights at random.
+        raise UserError(f"the weights of model {model} lack {_first_three(report['missing_keys'])}")
     return cast(PreTrainedModel, loaded.to(device).eval().requires_grad_(False))
 
 
 def load_weights(model: PreTrainedModel, checkpoint: str) -> None:
     """Copy the weights of a checkpoint directory into `model`, in the model's dtype and on its device.
 
-    All is checked before the first tensor changes: after an error the model is as it was. Tied weights may be in the
-    checkpoint once, as `save_pretrained` writes them, or under each of their names.
+    Everything is checked before the first tensor changes: after an error the model is unchanged. Tied weights may be
+    stored once, as `save_pretrained` does, or under each of their names.
 
-    Of an adapter directory it takes the base model's weights, with the adapter merged into them: what was merged
-    before is gone.
+    For an adapter directory, load the base model's weights with the adapter merged: an adapter merged earlier is gone.
 
     Raises:
         UserError: The checkpoint is missing or broken, or holds the weights of another model.
@@ -98,22 +107,22 @@ def load_weights(model: PreTrainedModel, checkpoint: str) -> None:
     base = base_of(checkpoint)
     targets = model.state_dict()
     with nullcontext() if base is None else merged(model, checkpoint):
-        _copy_weights(checkpoint if base is None else _directory(base), targets)
+        _copy_weights(checkpoint if base is None else _local_directory(base), targets)
 
 
 def _copy_weights(checkpoint: str, targets: Mapping[str, torch.Tensor]) -> None:
     weights = read_weights(checkpoint)
-    _check_fit(checkpoint, weights, targets)
+    _check_compatible(checkpoint, weights, targets)
     with torch.no_grad():
         for name, weight in weights.items():
             targets[name].copy_(weight)
 
 
 def read_weights(checkpoint: str) -> dict[str, torch.Tensor]:
-    """All tensors of a directory's safetensors files, single or sharded, on the CPU.
+    """Return all tensors of a directory's safetensors files, single or sharded, on the CPU.
 
     Raises:
-        UserError: There is no such directory, no such file in it, or one that cannot be read.
+        UserError: There is no such directory, it has no such file, or one cannot be read.
     """
     weights: dict[str, torch.Tensor] = {}
     for file in weight_files(checkpoint):
@@ -125,57 +134,57 @@ def read_weights(checkpoint: str) -> dict[str, torch.Tensor]:
 
 
 def quiet_transformers() -> None:
-    """Keep progress bars and notices of transformers out of the output of a run."""
+    """Suppress progress bars and notices of transformers."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _check_fit(
+def _check_compatible(
     checkpoint: str, weights: Mapping[str, torch.Tensor], targets: Mapping[str, torch.Tensor]
 ) -> None:
     # Names that share storage are tied: one of them is enough.
     present = {targets[name].data_ptr() for name in weights if name in targets}
     missing = [name for name, target in targets.items() if target.data_ptr() not in present]
     unexpected = [name for name in weights if name not in targets]
-    misshapen = [
+    mismatched = [
         f"{name} {tuple(weights[name].shape)} for {tuple(target.shape)}"
         for name, target in targets.items()
         if name in weights and weights[name].shape != target.shape
     ]
-    for what, names in (
+    for verb, names in (
         ("lacks", missing),
         ("has the unknown", unexpected),
-        ("has the wrong shape", misshapen),
+        ("has the wrong shape", mismatched),
     ):
         if names:
-            raise UserError(f"checkpoint {checkpoint} is of another model: it {what} {_some(names)}")
+            raise UserError(f"checkpoint {checkpoint} is of another model: it {verb} {_first_three(names)}")
 
 
-def _read(auto: Any, model: str, what: str, **options: Any) -> Any:
+def _from_pretrained(auto: Any, model: str, part: str, **options: Any) -> Any:
     quiet_transformers()
     if not is_local(model):
-        # Without a network the hub's client would try again for minutes before it looks into its cache.
-        options["local_files_only"] = not _hub_answers()
+        # Without a network the hub's client would retry for minutes before it reads its cache.
+        options["local_files_only"] = not _hub_is_reachable()
     try:
         return auto.from_pretrained(model, **options)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).strip().split("\n")[0]
         if is_local(model):
-            raise UserError(f"the {what} of model {model} cannot be read: {reason}") from error
+            raise UserError(f"the {part} of model {model} cannot be read: {reason}") from error
         raise UserError(
-            f"model {model} is neither a directory here nor a model that can be downloaded now: give a directory, "
-            f"or download it first where there is a network, with `hf download {model}` ({reason})"
+            f"model {model} is neither a local directory nor a model that can be downloaded now: give a directory, "
+            f"or run `hf download {model}` with a network connection first ({reason})"
         ) from error
 
 
-def _directory(model: str) -> str:
-    """Where the files of a model are that has been loaded before."""
+def _local_directory(model: str) -> str:
+    """Return the directory of a model that has been loaded before."""
     return model if is_local(model) else str(snapshot_download(model, local_files_only=True))
 
 
 @lru_cache(maxsize=1)
-def _hub_answers() -> bool:
+def _hub_is_reachable() -> bool:
     if constants.HF_HUB_OFFLINE:
         return False
     try:
@@ -183,13 +192,13 @@ def _hub_answers() -> bool:
     except HTTPError:
         return True
     except URLError as error:
-        # Certificates are the business of the hub's client, which may know more of them.
+        # Certificates are checked by the hub's client, which may know more of them.
         return isinstance(error.reason, ssl.SSLError)
     except OSError:
         return False
     return True
 
 
-def _some(names: Any) -> str:
+def _first_three(names: Any) -> str:
     names = sorted(names)
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

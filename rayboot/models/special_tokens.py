@@ -1,4 +1,4 @@
-"""The token ids that generation and training need, which ids a model can be fed, and how many."""
+"""Token ids that generation and training need, valid ids of a model, and its context."""
 
 from __future__ import annotations
 
@@ -14,69 +14,75 @@ _QUESTION, _ANSWER = "the-question", "the-answer"
 
 
 @dataclass(frozen=True)
-class Ends:
-    """The tokens that end a completion, all that anyone names: the tokenizer, the generation config, and the chat
-    template, which may end a turn with another token than a text."""
+class EndTokens:
+    """Tokens that end a completion, as named by the tokenizer, the generation config and the chat template.
+
+    A chat template may end a turn with another token than the tokenizer ends a text.
+    """
 
     ids: tuple[int, ...]
-    """There may be none."""
-    turn: int | None
-    """The one that ends a turn of a chat; None without a chat template, or where it ends turns with plain text."""
-    opening: str
-    """How a prompt ends after which an answer is written; empty without a chat template."""
+    """May be empty."""
+    turn_end: int | None
+    """The token that ends a turn of a chat; None without a chat template, or if it ends turns with plain text."""
+    generation_prompt: str
+    """End of a rendered chat after which the model generates an answer; empty without a chat template."""
 
     @classmethod
-    def of(cls, tokenizer: PreTrainedTokenizerBase, defaults: GenerationConfig, size: int) -> Ends:
+    def of(cls, tokenizer: PreTrainedTokenizerBase, defaults: GenerationConfig, size: int) -> EndTokens:
         """Args:
+        tokenizer: The model's tokenizer.
         defaults: The checkpoint's own generation config.
-        size: Number of the model's embeddings; ids outside are of no use.
+        size: Number of the model's embeddings; ids outside are ignored.
         """
-        opening, turn = _chat_turn(tokenizer)
-        named = (tokenizer.eos_token_id, *_as_tuple(defaults.eos_token_id), turn)
-        ids = tuple(dict.fromkeys(id for id in named if id is not None and 0 <= id < size))
-        return cls(ids=ids, turn=turn if turn in ids else None, opening=opening)
+        generation_prompt, turn_end = _chat_turn(tokenizer)
+        candidates = (tokenizer.eos_token_id, *_as_tuple(defaults.eos_token_id), turn_end)
+        ids = tuple(dict.fromkeys(id for id in candidates if id is not None and 0 <= id < size))
+        return cls(
+            ids=ids, turn_end=turn_end if turn_end in ids else None, generation_prompt=generation_prompt
+        )
 
-    def after(self, prompt: str) -> int:
-        """The end to teach after a prompt: that of a turn after a chat's, the tokenizer's own after others."""
-        if self.turn is not None and self.opening and prompt.endswith(self.opening):
-            return self.turn
+    def for_prompt(self, prompt: str) -> int:
+        """Return the end token to train after a prompt: a turn's after a chat, else the tokenizer's own."""
+        if self.turn_end is not None and self.generation_prompt and prompt.endswith(self.generation_prompt):
+            return self.turn_end
         return self.ids[0]
 
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """The checkpoint's ids; the tokenizer's where it names none."""
+    """Special token ids of the checkpoint, or of the tokenizer where the checkpoint has none."""
 
     ends: tuple[int, ...]
-    """Tokens that end a sequence; there may be none."""
+    """Tokens that end a sequence; may be empty."""
     pad: int
-    """Any id that the model has an embedding for: the attention mask tells padding apart."""
+    """Any id with an embedding: padding is identified by the attention mask."""
     decoder_start: int | None
-    """The first token of an encoder-decoder's completion, not part of it."""
+    """First token of an encoder-decoder's output, which is not part of the completion."""
     forced_first: int | None
-    """What some encoder-decoders must write first, such as BART's language."""
+    """First token that some encoder-decoders must generate, such as BART's language."""
 
     @classmethod
     def of(cls, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> SpecialTokens:
         """Raises:
-        UserError: The model is an encoder-decoder, and has no embedding for the token that it is to begin with.
+        UserError: The model is an encoder-decoder without an embedding for the token that its output must start
+            with.
         """
-        named, size = model.generation_config, table_size(model.config)
-        start = named.decoder_start_token_id
-        start = start if start is not None else named.bos_token_id
-        first = named.forced_bos_token_id
+        defaults, size = model.generation_config, embedding_count(model.config)
+        start = defaults.decoder_start_token_id
+        start = start if start is not None else defaults.bos_token_id
+        first = defaults.forced_bos_token_id
         if model.config.is_encoder_decoder:
             for name, id in (("decoder_start_token_id", start), ("forced_bos_token_id", first)):
                 check_ids([] if id is None else [id], size, tokenizer, f"the generation config's {name}")
         return cls(
-            ends=Ends.of(tokenizer, named, size).ids,
-            pad=pad_within(size, named.pad_token_id, tokenizer.pad_token_id),
+            ends=EndTokens.of(tokenizer, defaults, size).ids,
+            pad=valid_pad(size, defaults.pad_token_id, tokenizer.pad_token_id),
             decoder_start=start,
             forced_first=first if model.config.is_encoder_decoder else None,
         )
 
     def generation_config(self, **settings: object) -> GenerationConfig:
-        """These ids, with settings, for `model.generate`."""
+        """Return a generation config with these ids and settings, for `model.generate`."""
         return GenerationConfig(  # type: ignore[no-untyped-call]
             eos_token_id=list(self.ends) or None,
             pad_token_id=self.pad,
@@ -87,71 +93,72 @@ class SpecialTokens:
 
 
 def load_defaults(model: str, config: PreTrainedConfig) -> GenerationConfig:
-    """The generation config of a model directory; where it has none, what its config says."""
+    """Return the generation config of a model directory; if it has none, the one that its config implies."""
     try:
         return GenerationConfig.from_pretrained(model)
     except OSError:
         return GenerationConfig.from_model_config(config)
 
 
-def table_size(config: PreTrainedConfig) -> int:
-    """Number of the model's embeddings, which may be more or fewer than the tokenizer has tokens."""
+def embedding_count(config: PreTrainedConfig) -> int:
+    """Return the number of the model's embeddings, which may differ from the tokenizer's number of tokens."""
     size: int = config.get_text_config().vocab_size
     return size
 
 
-def pad_within(size: int, *wished: int | None) -> int:
-    """The first of these ids that has an embedding; 0 where none has."""
-    return next((id for id in wished if id is not None and 0 <= id < size), 0)
+def valid_pad(size: int, *candidates: int | None) -> int:
+    """Return the first of these ids that has an embedding; 0 if none has."""
+    return next((id for id in candidates if id is not None and 0 <= id < size), 0)
 
 
-def with_sound_pad(config: PreTrainedConfig) -> PreTrainedConfig:
-    """The config, with another pad token where it names one that has no embedding: such a model cannot be built."""
+def with_valid_pad(config: PreTrainedConfig) -> PreTrainedConfig:
+    """Return the config with a valid pad token: a model whose pad token has no embedding cannot be built."""
     pad: int | None = getattr(config, "pad_token_id", None)
-    if (pad is None and config.is_encoder_decoder) or (pad is not None and not 0 <= pad < table_size(config)):
-        # Encoder-decoders need one to shift labels; where a causal model has one, its embedding is not trained.
+    if (pad is None and config.is_encoder_decoder) or (
+        pad is not None and not 0 <= pad < embedding_count(config)
+    ):
+        # Encoder-decoders need a pad token to shift labels. A causal model does not train the embedding of its pad
+        # token.
         setattr(config, "pad_token_id", 0 if config.is_encoder_decoder else None)  # noqa: B010  most configs have it
     return config
 
 
-def check_ids(ids: Iterable[int], size: int, tokenizer: PreTrainedTokenizerBase, what: str) -> None:
+def check_ids(ids: Iterable[int], size: int, tokenizer: PreTrainedTokenizerBase, source: str) -> None:
     """Check that the model has an embedding for each of these tokens.
 
     Raises:
-        UserError: It has none for one of them, which is named.
+        UserError: It has none for one of them, which the message names.
     """
     for id in ids:
         if not 0 <= id < size:
             token = tokenizer.convert_ids_to_tokens(id) if id >= 0 else None
             raise UserError(
-                f"{what}: the model has no embedding for token {id} ({token!r}), only for 0 to {size - 1}: use the "
+                f"{source}: the model has no embedding for token {id} ({token!r}), only for 0 to {size - 1}: use the "
                 "tokenizer that the model was trained with, or save the model again after "
                 "model.resize_token_embeddings"
             )
 
 
 def _chat_turn(tokenizer: PreTrainedTokenizerBase) -> tuple[str, int | None]:
-    """How the chat template opens an answer, and the token with which it ends one, if it does."""
+    """Return the text with which the chat template opens an answer, and the token that ends one, if any."""
     question = {"role": "user", "content": _QUESTION}
     chat = [question, {"role": "assistant", "content": _ANSWER}, question]
     try:
-        asked, answered, again = (
+        question_text, answer_text, next_turn_text = (
             _render(tokenizer, chat[:1], add_generation_prompt=True),
             _render(tokenizer, chat[:2]),
             _render(tokenizer, chat).rpartition(_QUESTION)[0],
         )
-    except (
-        Exception
-    ):  # there is no template, or it refuses these messages: a program, that raises what it likes
+    except Exception:  # no template, or one that refuses these messages: it may raise anything
         return "", None
-    opening = asked.rpartition(_QUESTION)[2]
-    begins = {tokenizer.bos_token_id} - {tokenizer.eos_token_id}
-    # Templates that end no turn leave it to the token that begins the next one.
-    for text in (answered, again):
+    generation_prompt = question_text.rpartition(_QUESTION)[2]
+    bos = {tokenizer.bos_token_id} - {tokenizer.eos_token_id}
+    # In templates without an end of turn, the token that begins the next turn ends one.
+    for text in (answer_text, next_turn_text):
         for id in tokenizer(text.rpartition(_ANSWER)[2], add_special_tokens=False)["input_ids"]:
-            if id in tokenizer.added_tokens_decoder and id not in begins:
-                return opening, id
-    return opening, None
+            if id in tokenizer.added_tokens_decoder and id not in bos:
+                return generation_prompt, id
+    return generation_prompt, None
 
 
 def _render(tokenizer: PreTrainedTokenizerBase, chat: Sequence[dict[str, str]], **options: Any) -> str:
@@ -165,19 +172,23 @@ def _as_tuple(ids: int | Sequence[int] | None) -> tuple[int, ...]:
 
 
 class ContextLimit:
-    """The model's context, from `max_position_embeddings`; models with relative positions (T5) have none."""
+    """The model's context, `max_position_embeddings`; models with relative positions (T5) have no limit."""
 
     def __init__(
-        self, config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase, longest: int | None = None
+        self, config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase, max_length: int | None = None
     ) -> None:
-        """`longest`: what the engine allows, where that is less."""
+        """Args:
+        config: The model's config.
+        tokenizer: The model's tokenizer.
+        max_length: The engine's limit, if it has one.
+        """
         positions: int | None = getattr(config.get_text_config(), "max_position_embeddings", None)
-        self._positions = min((limit for limit in (positions, longest) if limit is not None), default=None)
-        self._size, self._tokenizer = table_size(config), tokenizer
-        self._shared = not config.is_encoder_decoder
+        self._positions = min((limit for limit in (positions, max_length) if limit is not None), default=None)
+        self._size, self._tokenizer = embedding_count(config), tokenizer
+        self._is_shared = not config.is_encoder_decoder
 
     def check(self, prompt: Sequence[int], max_tokens: int, tag: str) -> None:
-        """Check one request. An encoder-decoder reads and writes in a context each, others in a shared one.
+        """Check one request. An encoder-decoder has separate contexts for prompt and completion, others a shared one.
 
         Raises:
             ValueError: The prompt has no token, or prompt and completion do not fit.
@@ -190,7 +201,7 @@ class ContextLimit:
         check_ids(prompt, self._size, self._tokenizer, f"{name}: the prompt")
         if self._positions is None:
             return
-        needed = prompt_tokens + max_tokens if self._shared else max(prompt_tokens, max_tokens)
+        needed = prompt_tokens + max_tokens if self._is_shared else max(prompt_tokens, max_tokens)
         if needed > self._positions:
             raise ValueError(
                 f"{name}: {prompt_tokens} prompt tokens and max_tokens {max_tokens} do not fit "

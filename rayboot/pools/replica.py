@@ -22,7 +22,7 @@ from rayboot.values import Frozen
 
 
 class Weights(Frozen):
-    """A checkpoint and its version: the iteration that made it, 0 for the pretrained model."""
+    """A checkpoint and its version: 0 for the pretrained model, then the number of the refit in the run."""
 
     checkpoint: str
     version: int

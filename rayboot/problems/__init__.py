@@ -1,7 +1,7 @@
-"""Problems and their tests; one adapter a benchmark."""
+"""Problems and their tests, with an adapter per benchmark."""
 
-from rayboot.problems.load import load_examples, load_problems
-from rayboot.problems.overlap import Overlap, shared
+from rayboot.problems.load import load_problems, load_statement_examples
+from rayboot.problems.overlap import Overlap, find_overlaps
 from rayboot.problems.types import AssertTest, CallTest, Problem, ScriptTest, StdioTest, Test
 
 __all__ = [
@@ -12,7 +12,7 @@ __all__ = [
     "ScriptTest",
     "StdioTest",
     "Test",
-    "load_examples",
+    "find_overlaps",
     "load_problems",
-    "shared",
+    "load_statement_examples",
 ]

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from rayboot.errors import UserError
-from rayboot.problems.apps_calls import cut_calls, named_examples, printed_calls
+from rayboot.problems.apps_calls import cut_calls, leetcode_examples, printed_calls
 from rayboot.problems.apps_examples import cut_examples
-from rayboot.problems.apps_tests import Published, publish
-from rayboot.problems.rows import Row, RowModel, whole_rows
+from rayboot.problems.apps_tests import MarkedTests, mark_public
+from rayboot.problems.rows import Row, RowModel, encodable_rows
 from rayboot.problems.types import CallTest, Problem, StdioTest
 from rayboot.values import Frozen
 
@@ -34,16 +34,16 @@ from math import sqrt, sin, cos, tan, ceil, fabs, floor, gcd, exp, log, log2
 from typing import List, Tuple, Dict, Optional, Set
 from heapq import heapify, heappop, heappush, heappushpop, heapreplace, merge, nlargest, nsmallest
 """.strip()
-"""What the official harness imports before each program, and a little that LeetCode and Codewars import, too."""
+"""Imports that the official harness puts before each program, and a few of LeetCode and Codewars."""
 
 
 class AppsRow(RowModel):
-    """A row; `solutions` and `input_output` are JSON texts."""
+    """A row. `solutions` and `input_output` are JSON strings."""
 
     problem_id: int | str
     question: str
     input_output: str = ""
-    """`inputs`, `outputs` and, where a function is called, its name as `fn_name`."""
+    """`inputs`, `outputs` and, if a function is called, its name as `fn_name`."""
     solutions: str = ""
     starter_code: str = ""
     difficulty: str = ""
@@ -59,7 +59,7 @@ class InputOutput(RowModel):
 
 
 class StatementExamples(Frozen):
-    """How many examples a problem's statement had, by what became of them: see `Published`."""
+    """Number of examples in a problem's statement, by their relation to the tests: see `MarkedTests`."""
 
     id: str
     split: str
@@ -69,17 +69,17 @@ class StatementExamples(Frozen):
 
 
 def load(path: Path) -> list[Problem]:
-    """All problems that have tests: of a JSON Lines file, of one problem's folder, or of all problem folders in `path`.
+    """Return all problems with tests, from a JSON Lines file, one problem's folder, or all problem folders in `path`.
 
-    Where no column `split` says it, the split is that of the file's name, or else of the folder that it is in.
+    Without a column `split`, the split is that of the file's name, or else of the folder that it is in.
 
     Raises:
-        UserError: The file or folder is missing, or holds no problem with tests; or a problem is malformed, or has an
-            id that an earlier one has.
+        UserError: The file or folder is missing, or has no problem with tests; or a problem is malformed, or has the id
+            of an earlier one.
     """
     problems: dict[str, Problem] = {}
     for row in _rows(path):
-        with _named(row):
+        with _naming_row(row):
             problem = to_problem(AppsRow.model_validate(row.data))
         if problem is None:
             continue
@@ -91,17 +91,17 @@ def load(path: Path) -> list[Problem]:
     return list(problems.values())
 
 
-def load_examples(path: Path) -> list[StatementExamples]:
-    """What became of the examples in the statements of a file or folder, problem by problem.
+def load_statement_examples(path: Path) -> list[StatementExamples]:
+    """Count the examples in the statements of a file or folder, problem by problem.
 
     Raises:
         UserError: A row is malformed.
     """
     counts = []
     for row in _rows(path):
-        with _named(row):
+        with _naming_row(row):
             valid = AppsRow.model_validate(row.data)
-            _, public, broken, unknown = _Parts.of(valid).published
+            _, public, broken, unknown = _ParsedRow.of(valid).marked
         counts.append(
             StatementExamples(id=_id(valid), split=valid.split, public=public, broken=broken, unknown=unknown)
         )
@@ -109,9 +109,9 @@ def load_examples(path: Path) -> list[StatementExamples]:
 
 
 def to_problem(row: AppsRow) -> Problem | None:
-    """A row as a problem, without examples in its statement; None if it has no tests, as some rows of APPS."""
-    statement, entry_point, published = _Parts.of(row)
-    if not published.tests:
+    """Convert a row, without the examples in its statement; None if it has no tests, as some rows of APPS."""
+    statement, entry_point, marked = _ParsedRow.of(row)
+    if not marked.tests:
         return None
     return Problem(
         id=_id(row),
@@ -121,47 +121,47 @@ def to_problem(row: AppsRow) -> Problem | None:
         statement=statement,
         starter_code=row.starter_code,
         entry_point=entry_point,
-        tests=tuple(published.tests),
+        tests=tuple(marked.tests),
         prelude=PRELUDE,
-        references=tuple(_parsed(row.solutions, "solutions") or ()),
+        references=tuple(_parse_json(row.solutions, "solutions") or ()),
     )
 
 
 def _id(row: AppsRow) -> str:
     number = str(row.problem_id)
-    number = str(int(number)) if number.isdecimal() else number  # folders have 0001, rows 1
+    number = str(int(number)) if number.isdecimal() else number  # folders are named 0001, rows 1
     return "/".join(filter(None, ("APPS", row.split, number)))
 
 
-class _Parts(NamedTuple):
-    """What a row's examples and its tests make of each other."""
+class _ParsedRow(NamedTuple):
+    """Fields of a problem that depend on both the examples and the tests of its row."""
 
     statement: str
     entry_point: str
-    published: Published
+    marked: MarkedTests
 
     @classmethod
-    def of(cls, row: AppsRow) -> _Parts:
-        pairs = InputOutput.model_validate(_parsed(row.input_output, "input_output") or {})
+    def of(cls, row: AppsRow) -> _ParsedRow:
+        pairs = InputOutput.model_validate(_parse_json(row.input_output, "input_output") or {})
         if len(pairs.inputs) != len(pairs.outputs):
             raise ValueError(f"input_output has {len(pairs.inputs)} inputs, but {len(pairs.outputs)} outputs")
-        both = list(zip(pairs.inputs, pairs.outputs, strict=True))
+        test_data = list(zip(pairs.inputs, pairs.outputs, strict=True))
         statement, examples = cut_examples(row.question)
         if pairs.fn_name is None:
-            stdio = [StdioTest(stdin=_text(i), stdout=_text(o)) for i, o in both]
-            return cls(statement, "", publish(examples, stdio))
-        calls = [*named_examples(examples), *printed_calls(row.question, pairs.fn_name)]
-        tests = [CallTest(args=i, expected=o) for i, o in both if _is_portable([i, o])]
-        return cls(cut_calls(statement, pairs.fn_name), pairs.fn_name, publish(calls, tests))
+            stdio = [StdioTest(stdin=_as_text(i), stdout=_as_text(o)) for i, o in test_data]
+            return cls(statement, "", mark_public(examples, stdio))
+        calls = [*leetcode_examples(examples), *printed_calls(row.question, pairs.fn_name)]
+        tests = [CallTest(args=i, expected=o) for i, o in test_data if _fits_json([i, o])]
+        return cls(cut_calls(statement, pairs.fn_name), pairs.fn_name, mark_public(calls, tests))
 
 
-def _text(lines: Any) -> str:
-    """Some rows have a list of lines in place of a text."""
+def _as_text(lines: Any) -> str:
+    """Return a string as it is, and a list of lines, as in some rows, joined."""
     return "\n".join(map(str, lines)) if isinstance(lines, list) else str(lines)
 
 
-def _is_portable(data: object) -> bool:
-    """Whether JSON can carry it on: Python writes no integers of more than 4,300 digits."""
+def _fits_json(data: object) -> bool:
+    """Return whether JSON can hold the data: Python writes no integers of more than 4,300 digits."""
     try:
         json.dumps(data)
     except ValueError:
@@ -169,9 +169,10 @@ def _is_portable(data: object) -> bool:
     return True
 
 
-def _parsed(text: str, name: str) -> Any:
+def _parse_json(text: str, name: str) -> Any:
     try:
-        # A detour: int() reads no more than 4,300 digits, and lifting that limit would lift it for everyone.
+        # int() reads no more than 4,300 digits; lifting that limit would affect the whole process, so Decimal reads
+        # them.
         return json.loads(text, parse_int=lambda digits: int(Decimal(digits))) if text.strip() else None
     except json.JSONDecodeError as error:
         raise ValueError(f"{name} is not JSON ({error})") from None
@@ -182,8 +183,8 @@ def _rows(path: Path) -> Iterator[Row]:
 
 
 @contextmanager
-def _named(row: Row) -> Iterator[None]:
-    """Errors in a row name it."""
+def _naming_row(row: Row) -> Iterator[None]:
+    """Name the row in errors of the block."""
     try:
         yield
     except ValidationError as error:
@@ -197,12 +198,12 @@ def _named(row: Row) -> Iterator[None]:
 
 def _file_rows(path: Path) -> Iterator[Row]:
     split = _split(path)
-    for row in whole_rows(path):
+    for row in encodable_rows(path):
         yield row._replace(data={"split": split, **row.data})
 
 
 def _folder_rows(path: Path) -> Iterator[Row]:
-    """The problem folders as rows: `path` itself, those in it, or those in its folders `train` and `test`."""
+    """Yield the problem folders as rows: `path` itself, those in it, or those in its folders `train` and `test`."""
     questions = [path / "question.txt"] if (path / "question.txt").exists() else []
     questions = questions or sorted(path.glob("*/question.txt")) or sorted(path.glob("*/*/question.txt"))
     if not questions:
@@ -211,7 +212,7 @@ def _folder_rows(path: Path) -> Iterator[Row]:
         )
     for number, question in enumerate(questions):
         folder = question.parent
-        metadata = _object(folder / "metadata.json")
+        metadata = _read_json_object(folder / "metadata.json")
         data = {
             "problem_id": folder.resolve().name,
             "question": _read(question),
@@ -229,7 +230,7 @@ def _split(path: Path) -> str:
     return next((name for name in names if name in SPLITS), "")
 
 
-def _object(path: Path) -> dict[str, Any]:
+def _read_json_object(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(_read(path) or "{}")
     except json.JSONDecodeError as error:
@@ -240,7 +241,7 @@ def _object(path: Path) -> dict[str, Any]:
 
 
 def _read(path: Path) -> str:
-    """The text of a file, or nothing where the problem has no such file."""
+    """Return the text of a file; empty if the problem has no such file."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The examples in an APPS statement: cut out of it, and matched with the problem's tests.
+"""Examples in an APPS statement: removed from it, and parsed for comparison with the problem's tests.
 
 Codeforces, AtCoder, CodeChef and Kattis print them below headings between dashes; LeetCode below `Example 1:`, with
 `Input: nums = [1]` in one line.
@@ -13,17 +13,17 @@ from itertools import groupby, pairwise
 from typing import Literal, NamedTuple
 
 _DASHED = re.compile(r"\s*(?P<line>[-=])(?P=line){2,}\s*(?P<name>[^\s=-].*?)\s*(?P=line){3,}\s*(?P<rest>.*)")
-"""A line such as `-----Note-----` or `===== Sample Input 1: =====`; some go on behind the dashes."""
+"""A line such as `-----Note-----` or `===== Sample Input 1: =====`. Some have text after the dashes."""
 _EXAMPLE_NAME = re.compile(r"\s*(sample|example|пример)", re.IGNORECASE)
 _NOTE_NAME = re.compile(r"\s*(sample |example )?(explanation|note|примечан|пояснен)", re.IGNORECASE)
 _PLAIN_EXAMPLE = re.compile(
     r"[\s*#_]*(for )?(?-i:[SE])(ample|xample)s?( (usage|tests?|cases?|text))*\s*#?\d*[\s:.*_-]*",
     re.IGNORECASE,
 )
-"""A line such as `Example 1:` or `## Examples`. In lower case it may be a line of an example."""
-_PUT = re.compile(
+"""A line such as `Example 1:` or `## Examples`. In lower case it may be part of an example."""
+_IO_HEADING = re.compile(
     r"[\s*#_`]*(?P<sample>((sample|example|test)s?\s+)+(case\s+)?)?"
-    r"(?P<put>input|ou?t?put|входные данные|выходные данные)"
+    r"(?P<io>input|ou?t?put|входные данные|выходные данные)"
     r"(\s+(data|format))?\s*#?\s*\d*[\s*_`]*(:[\s*_]*(?P<rest>.*)|[\s.-]*)",
     re.IGNORECASE,
 )
@@ -32,16 +32,16 @@ _EXPLANATION = re.compile(r"[\s*#_]*(E[Xx][Pp][Ll]\w+|N[Oo][Tt][Ee][Ss]?)\b.*")
 _END = re.compile(
     r"[\s*_]*(Constraints?|Notes?|Follow[ -]?[Uu]p)\b.*|\s*#+ +[A-Za-z].*|\s*(\*\*|__)[A-Za-z][^*_]{3,}\2:?\s*"
 )
-"""What ends examples that have no dashed headings."""
-_LOOSE = re.compile(r"```|=>|->|→|==|//|>>>|^\s*[\[({\"'`\d]")
-"""A line below `Example:` that shows one."""
+"""End of examples without dashed headings."""
+_EXAMPLE_LINE = re.compile(r"```|=>|->|→|==|//|>>>|^\s*[\[({\"'`\d]")
+"""A line below `Example:` that is part of one."""
 _ABOUT_EXAMPLES = re.compile(r"\d|sample|example|test|\bcase|picture|figure|follow", re.IGNORECASE)
 
-Kind = Literal["keep", "cut", "note", "loose", "input", "output"]
+Kind = Literal["keep", "cut", "note", "example", "input", "output"]
 
 
 class Example(NamedTuple):
-    """What stands below a heading of input, and then below one of output; the latter may go on with an explanation."""
+    """Text below a heading of input, and below the next one of output, where an explanation may follow."""
 
     input: str
     output: str
@@ -49,16 +49,16 @@ class Example(NamedTuple):
 
 class Cut(NamedTuple):
     statement: str
-    """The question without its examples and what explains them."""
+    """The question without its examples and their explanations."""
     examples: tuple[Example, ...]
 
 
 def cut_examples(question: str) -> Cut:
-    """Take the examples out of a question, in whatever form its site prints them."""
+    """Separate the examples from a question, in the form of any of the sites."""
     reader = _Reader()
     for line in question.splitlines():
         reader.read(line)
-    blocks = [(kind, "\n".join(texts)) for (_, kind), texts in _runs(reader.labelled)]
+    blocks = [(kind, "\n".join(texts)) for (_, kind), texts in _group_blocks(reader.labelled)]
     inputs_outputs = [block for block in blocks if block[0] in ("input", "output")]
     examples = tuple(
         Example(text, output)
@@ -66,19 +66,19 @@ def cut_examples(question: str) -> Cut:
         if (kind, next_kind) == ("input", "output") and text.strip()
     )
     words = {word for example in examples for text in example for word in text.split() if len(word) > 1}
-    kept = "\n".join(_kept(kind, text, words) for kind, text in blocks)
+    kept = "\n".join(_remaining_text(kind, text, words) for kind, text in blocks)
     statement = re.sub(r"\n{3,}", "\n\n", _without_copies(kept, examples)).strip()
     return Cut(statement or question.strip(), examples)
 
 
 @dataclass
 class _Reader:
-    """Gives each line its kind, and a number that changes where a new block of that kind begins."""
+    """Labels each line with its kind, and with a number that changes where a new block of that kind begins."""
 
     labelled: list[tuple[tuple[int, Kind], str]] = field(default_factory=list)
     _state: Kind = "keep"
     _dashed: bool = False
-    """The section stands below a dashed heading, and ends at the next."""
+    """Whether the section is below a dashed heading, and ends at the next one."""
     _in_example: bool = False
     _number: int = 0
 
@@ -87,8 +87,8 @@ class _Reader:
             self._heading(dashed["name"], line)
             if dashed["rest"]:
                 self.read(dashed["rest"])
-        elif self._in_example and (put := _PUT.fullmatch(line)):
-            self._enter(put)
+        elif self._in_example and (heading := _IO_HEADING.fullmatch(line)):
+            self._start_block(heading)
         elif not self._dashed or not self._in_example:
             self._plain(line)
         elif _EXPLANATION.fullmatch(line):
@@ -97,14 +97,14 @@ class _Reader:
             self._label(self._state, line)
 
     def _plain(self, line: str) -> None:
-        put = _PUT.fullmatch(line)
+        heading = _IO_HEADING.fullmatch(line)
         if _PLAIN_EXAMPLE.fullmatch(line):
             self._in_example, self._dashed = True, False
             self._label("cut", line)
-            self._state = "loose"
-        elif put and (put["sample"] or self._is_leetcode(put)):
+            self._state = "example"
+        elif heading and (heading["sample"] or self._is_leetcode(heading)):
             self._in_example, self._dashed = True, False
-            self._enter(put)
+            self._start_block(heading)
         elif self._in_example and _EXPLANATION.fullmatch(line) and line.lower().lstrip(" *_").startswith("e"):
             self._label("cut", line)
         elif self._in_example and _END.fullmatch(line):
@@ -113,16 +113,16 @@ class _Reader:
         else:
             self._label(self._state, line)
 
-    def _is_leetcode(self, put: re.Match[str]) -> bool:
-        """Whether it is `Input: nums = [1]` without any heading before it."""
-        return put["put"].lower() == "input" and bool(re.match(r"[\w\s]+=|[\[\"]", put["rest"] or ""))
+    def _is_leetcode(self, heading: re.Match[str]) -> bool:
+        """Return whether the line is like `Input: nums = [1]`, without a heading before it."""
+        return heading["io"].lower() == "input" and bool(re.match(r"[\w\s]+=|[\[\"]", heading["rest"] or ""))
 
     def _heading(self, name: str, line: str) -> None:
         self._dashed = True
         self._in_example = bool(_EXAMPLE_NAME.match(name)) and not _NOTE_NAME.match(name)
-        put = _PUT.fullmatch(name.rstrip(": "))
-        if self._in_example and put:
-            self._enter(put)
+        heading = _IO_HEADING.fullmatch(name.rstrip(": "))
+        if self._in_example and heading:
+            self._start_block(heading)
         elif self._in_example:
             self._label("cut", line)
         elif _NOTE_NAME.match(name):
@@ -131,31 +131,33 @@ class _Reader:
         else:
             self._label("keep", line)
 
-    def _enter(self, put: re.Match[str]) -> None:
+    def _start_block(self, heading: re.Match[str]) -> None:
         self._number += 1
-        self._state = "input" if put["put"].lower() in ("input", "входные данные") else "output"
-        self._label(self._state, put["rest"] or "")
+        self._state = "input" if heading["io"].lower() in ("input", "входные данные") else "output"
+        self._label(self._state, heading["rest"] or "")
 
     def _label(self, kind: Kind, line: str) -> None:
         self._state = kind
         self.labelled.append(((self._number, kind), line))
 
 
-def _runs(labelled: Sequence[tuple[tuple[int, Kind], str]]) -> list[tuple[tuple[int, Kind], list[str]]]:
+def _group_blocks(
+    labelled: Sequence[tuple[tuple[int, Kind], str]],
+) -> list[tuple[tuple[int, Kind], list[str]]]:
     return [(label, [line for _, line in run]) for label, run in groupby(labelled, key=lambda pair: pair[0])]
 
 
-def _kept(kind: Kind, text: str, words: set[str]) -> str:
-    """What stays of a block in the statement."""
+def _remaining_text(kind: Kind, text: str, words: set[str]) -> str:
+    """Return the part of a block that stays in the statement."""
     if kind == "keep":
         return text
     if kind == "note":
         return _definitions(text, words)
-    return _after_examples(text) if kind == "loose" else ""
+    return _after_examples(text) if kind == "example" else ""
 
 
 def _definitions(note: str, words: set[str]) -> str:
-    """The first paragraphs of a note, as long as they speak of no example: some define a word of the statement."""
+    """Return the first paragraphs of a note up to one about an example: some define a word of the statement."""
     kept: list[str] = []
     for paragraph in re.split(r"\n\s*\n", note):
         if _ABOUT_EXAMPLES.search(paragraph) or words.intersection(re.findall(r"\w+", paragraph)):
@@ -165,12 +167,12 @@ def _definitions(note: str, words: set[str]) -> str:
 
 
 def _after_examples(text: str) -> str:
-    """What follows the examples below a plain `Example:`: all from the first paragraph that does not show one."""
+    """Return the text after the examples below a plain `Example:`, from the first paragraph that is not part of one."""
     lines = text.splitlines()
     fenced = shown = False
     for number, line in enumerate(lines):
         is_fence = line.lstrip().startswith("```")
-        shown = (shown and bool(line.strip())) or fenced or bool(_LOOSE.search(line))
+        shown = (shown and bool(line.strip())) or fenced or bool(_EXAMPLE_LINE.search(line))
         if line.strip() and not shown:
             return "\n".join(lines[number:])
         fenced ^= is_fence
@@ -179,12 +181,12 @@ def _after_examples(text: str) -> str:
 
 
 def _without_copies(statement: str, examples: Sequence[Example]) -> str:
-    """The statement without lines that are the whole text of an example once more."""
+    """Return the statement without lines that repeat the whole text of an example."""
     lines = statement.split("\n")
     for text in {text for example in examples for text in example}:
         copy = [line.split() for line in text.strip().splitlines()]
         if len(text.split()) < 2 and len(text.strip()) < 5:
-            continue  # a line such as `N` or `0` says nothing
+            continue  # a line such as `N` or `0` is too short to identify
         start = 0
         while start + len(copy) <= len(lines):
             if [line.split() for line in lines[start : start + len(copy)]] == copy:
@@ -194,7 +196,7 @@ def _without_copies(statement: str, examples: Sequence[Example]) -> str:
     return "\n".join(lines)
 
 
-def answers(output: str) -> list[list[str]]:
-    """What an example's output may be, token by token: it may be followed by an explanation after a blank line."""
+def possible_outputs(output: str) -> list[list[str]]:
+    """Return the possible outputs of an example, as tokens: an explanation may follow after a blank line."""
     paragraphs = re.split(r"\n\s*\n", output.strip())
     return ["\n".join(paragraphs[: n + 1]).split() for n in range(len(paragraphs))]

@@ -1,45 +1,48 @@
-"""The tests of an APPS row: which of them the statement shows as examples, and which examples are broken."""
+"""The tests of an APPS row: which are examples of the statement, and which examples are broken."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rayboot.problems.apps_calls import CallExample, shows
-from rayboot.problems.apps_examples import Example, answers
+from rayboot.problems.apps_calls import CallExample, has_result
+from rayboot.problems.apps_examples import Example, possible_outputs
 from rayboot.problems.types import CallTest, StdioTest, Test
 
 
-class Published(NamedTuple):
-    """Tests, and what became of the examples: feedback shows those that are tests, and the others are not used."""
+class MarkedTests(NamedTuple):
+    """Tests, and the number of examples by their relation to them.
+
+    Feedback shows examples that are tests. Other examples are not used.
+    """
 
     tests: list[Test]
     public: int
     """Tests that are examples."""
     broken: int
-    """Examples whose input is a test's, with another output."""
+    """Examples with the input of a test and another output."""
     unknown: int
-    """Examples whose input is no test's."""
+    """Examples whose input is not a test's."""
 
 
-def publish(
+def mark_public(
     examples: Sequence[Example | CallExample], tests: Sequence[StdioTest] | Sequence[CallTest]
-) -> Published:
-    """`tests`, with those public that are examples, too.
+) -> MarkedTests:
+    """Return `tests`, where those that are examples are public.
 
-    All tests decide, and no other example does: so a broken or misread example fails no right program.
+    The verdict depends on all tests and on no other example, so a broken or misread example fails no correct program.
     """
-    known: list[StdioTest | CallTest] = [*tests]
+    listed: list[StdioTest | CallTest] = [*tests]
     public: set[int] = set()
     broken = unknown = 0
     for example in examples:
-        same_input = [n for n, test in enumerate(known) if _same_input(example, test)]
-        same = [n for n in same_input if _same_output(example, known[n])]
+        same_input = [n for n, test in enumerate(listed) if _same_input(example, test)]
+        same = [n for n in same_input if _same_output(example, listed[n])]
         public.update(same[:1])
         broken += bool(same_input) and not same
         unknown += not same_input
-    published: list[Test] = [test.model_copy(update={"public": n in public}) for n, test in enumerate(known)]
-    return Published(published, len(public), broken, unknown)
+    marked: list[Test] = [test.model_copy(update={"public": n in public}) for n, test in enumerate(listed)]
+    return MarkedTests(marked, len(public), broken, unknown)
 
 
 def _same_input(example: Example | CallExample, test: StdioTest | CallTest) -> bool:
@@ -50,5 +53,5 @@ def _same_input(example: Example | CallExample, test: StdioTest | CallTest) -> b
 
 def _same_output(example: Example | CallExample, test: StdioTest | CallTest) -> bool:
     if isinstance(test, StdioTest):
-        return isinstance(example, Example) and test.stdout.split() in answers(example.output)
-    return isinstance(example, CallExample) and shows(example, test.expected)
+        return isinstance(example, Example) and test.stdout.split() in possible_outputs(example.output)
+    return isinstance(example, CallExample) and has_result(example, test.expected)

@@ -1,7 +1,7 @@
 """BigCodeBench (Zhuo et al. 2024, arXiv 2406.15877): 1,140 Python tasks that use many libraries.
 
-They come in one file, `BigCodeBench.jsonl.gz`. The tests are those of `unittest`, and run in the judge's process: see
-docs/benchmarks-data.md for what that cannot do.
+The file is `BigCodeBench.jsonl.gz`. The tests use `unittest`, and run in the judge's process: docs/benchmarks-data.md
+lists what that cannot do.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from rayboot.problems.rows import RowModel, problems_from_rows
 from rayboot.problems.types import AssertTest, Problem
 
-# As the official harness, which looks at no other class; but the first failure is raised, and so told.
+# As in the official harness, which reads no other class. Here the first failure is raised, so that it is reported.
 _RUN = "import unittest\nunittest.defaultTestLoader.loadTestsFromTestCase(TestCases).debug()"
 
 
@@ -28,12 +28,12 @@ class BigCodeBenchRow(RowModel):
 
 
 def load(path: Path) -> list[Problem]:
-    """All problems of the file. All tests are hidden."""
+    """Return all problems of the file. All tests are hidden."""
     return problems_from_rows(path, BigCodeBenchRow, to_problem)
 
 
 def to_problem(row: BigCodeBenchRow) -> Problem:
-    """A row as a problem, whose program goes on where the starter code (the prompt to complete) ends."""
+    """Convert a row. The program continues the starter code, which is the prompt to complete."""
     return Problem(
         id=row.task_id,
         benchmark="bigcodebench",
@@ -46,7 +46,7 @@ def to_problem(row: BigCodeBenchRow) -> Problem:
 
 
 def _imports(prompt: str) -> str:
-    """The prompt's imports, which tests use, too: in the official harness program and tests are one module."""
+    """Return the prompt's imports, which tests use too: in the official harness program and tests are one module."""
     try:
         body = ast.parse(prompt).body
     except SyntaxError as error:

@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face hub, or clones of them on this machine, by the package `datasets` (extra `hub`)."""
+"""Data sets of the Hugging Face hub, or local clones of them, read with the package `datasets` (extra `hub`)."""
 
 from __future__ import annotations
 
@@ -14,35 +14,40 @@ from rayboot.values import Frozen
 
 Value = TypeVar("Value", bound=HasId)
 
-_SECONDS = 10.0
-"""To wait for the hub's first answer. `datasets` itself tries for half a minute."""
+_ANSWER_SECONDS = 10.0
+"""Longest wait for the hub's first answer. `datasets` itself retries for half a minute."""
 
 
 class HubDataset(Frozen):
-    """Where the hub keeps a benchmark."""
+    """Location of a benchmark on the hub."""
 
     repository: str
     """OWNER/NAME, or the folder of a clone."""
     config: str = ""
-    """Empty: the only one, or the default."""
+    """Empty: the only or default one."""
     splits: tuple[str, ...] = ()
-    """Those that are loaded where a SPEC names none; empty: all."""
+    """Splits to load if a SPEC names none; empty: all."""
     files: str = ""
-    """URL of the data files with the fields `repository`, `config` and `split`, for a repository with a loading script,
-    which `datasets` refuses from version 4 on. Empty: the hub's own Parquet copy."""
+    """URL of the data files with the fields `repository`, `config` and `split`.
+
+    Needed for a repository with a loading script, which `datasets` refuses from version 4 on. Empty: the hub's own
+    Parquet copy.
+    """
 
 
 _PARQUET_COPY = "hf://datasets/{repository}@refs/convert/parquet/{config}/{split}/*.parquet"
 
 
-def parse(location: str, usual: HubDataset | None) -> tuple[HubDataset | None, str]:
-    """The data set and the split that stand behind the colon of a SPEC, as in `mbpp:hub:OWNER/NAME:CONFIG/SPLIT`.
+def parse_location(location: str, default: HubDataset | None) -> tuple[HubDataset | None, str]:
+    """Return data set and split of a SPEC's part after the first colon, such as `hub:OWNER/NAME:CONFIG/SPLIT`.
 
-    `usual` is the benchmark's own. None: it is meant, and there is none.
+    Args:
+        location: The part of the SPEC.
+        default: The benchmark's data set, for `hub` without a name; None if it has none.
     """
     rest = location.removeprefix("hub")
     if not rest.startswith(":"):
-        return usual, rest.removeprefix("/")
+        return default, rest.removeprefix("/")
     name, colon, config = rest[1:].partition(":")
     if colon:
         config, _, split = config.partition("/")
@@ -50,18 +55,18 @@ def parse(location: str, usual: HubDataset | None) -> tuple[HubDataset | None, s
         name, split = _name_and_split(name)
     folder = Path(name).expanduser()
     name = str(folder) if folder.is_dir() else name
-    if usual is not None and name == usual.repository:
-        return usual.model_copy(update={"config": config or usual.config}), split
+    if default is not None and name == default.repository:
+        return default.model_copy(update={"config": config or default.config}), split
     return HubDataset(repository=name, config=config), split
 
 
 def is_hub(location: str) -> bool:
-    """Whether what stands behind the colon of a SPEC means the hub: `hub`, `hub/...` or `hub:...`."""
+    """Return whether a SPEC's part after the first colon names the hub: `hub`, `hub/...` or `hub:...`."""
     return location == "hub" or location.startswith(("hub/", "hub:"))
 
 
 def load_hub(dataset: HubDataset, split: str, load: Callable[[Path], list[Value]]) -> list[Value]:
-    """What `load` reads from the data set's rows, which it gets as a file `SPLIT.parquet` for each split.
+    """Load the data set's rows with `load`, which gets a file `SPLIT.parquet` for each split.
 
     Raises:
         UserError: The package is missing; the hub cannot be reached and the data set was not loaded before; there is no
@@ -76,7 +81,9 @@ def load_hub(dataset: HubDataset, split: str, load: Callable[[Path], list[Value]
                 raise UserError(str(error).replace(f"{folder}/", f"{dataset.repository} ")) from None
             for value in loaded:
                 if value.id in values:
-                    raise UserError(f"{dataset.repository}: {value.id} is in several splits; name one")
+                    raise UserError(
+                        f"{dataset.repository}: {value.id} is in more than one split; name one in the SPEC"
+                    )
                 values[value.id] = value
     return list(values.values())
 
@@ -92,15 +99,15 @@ def _save(dataset: HubDataset, split: str, folder: Path) -> list[Path]:
 
 
 def _download(dataset: HubDataset, split: str) -> dict[str, Any]:
-    """The wanted splits as tables of `datasets`."""
+    """Return the requested splits as tables of `datasets`."""
     try:
         import datasets
         from datasets.exceptions import DatasetNotFoundError
     except ImportError:
         raise UserError("the hub's data sets need the package datasets: pip install 'rayboot[hub]'") from None
-    with _quietly(datasets), _offline_if_unreachable(dataset, datasets):
+    with _without_progress_bars(datasets), _offline_if_unreachable(dataset, datasets):
         try:
-            return _wanted(_load(dataset, split, datasets), dataset, split)
+            return _select_splits(_load(dataset, split, datasets), dataset, split)
         except (DatasetNotFoundError, ValueError) as error:
             raise UserError(f"{dataset.repository}: {error}") from None
         except OSError as error:
@@ -126,7 +133,7 @@ def _load(dataset: HubDataset, split: str, datasets: Any) -> dict[str, Any]:
     return loaded
 
 
-def _wanted(tables: dict[str, Any], dataset: HubDataset, split: str) -> dict[str, Any]:
+def _select_splits(tables: dict[str, Any], dataset: HubDataset, split: str) -> dict[str, Any]:
     names = [split] if split else list(dataset.splits or tables)
     if unknown := [name for name in names if name not in tables]:
         known = ", ".join(tables)
@@ -135,7 +142,7 @@ def _wanted(tables: dict[str, Any], dataset: HubDataset, split: str) -> dict[str
 
 
 def _name_and_split(text: str) -> tuple[str, str]:
-    """A folder or OWNER/NAME, and what stands behind it."""
+    """Split a text into a folder or OWNER/NAME, and what follows it."""
     path = Path(text).expanduser()
     if path.is_dir():
         return text, ""
@@ -148,9 +155,9 @@ def _name_and_split(text: str) -> tuple[str, str]:
 
 @contextmanager
 def _offline_if_unreachable(dataset: HubDataset, datasets: Any) -> Iterator[None]:
-    """Where the hub does not answer, `datasets` shall look into its cache at once and not try again and again."""
+    """If the hub does not answer, make `datasets` use its cache at once instead of retrying."""
     before = datasets.config.HF_HUB_OFFLINE
-    datasets.config.HF_HUB_OFFLINE = before or not (_is_local(dataset) or _answers(dataset))
+    datasets.config.HF_HUB_OFFLINE = before or not (_is_local(dataset) or _is_reachable(dataset))
     try:
         yield
     finally:
@@ -161,25 +168,25 @@ def _is_local(dataset: HubDataset) -> bool:
     return Path(dataset.repository).is_dir()
 
 
-def _answers(dataset: HubDataset) -> bool:
+def _is_reachable(dataset: HubDataset) -> bool:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        HfApi().dataset_info(dataset.repository, timeout=_SECONDS)
+        HfApi().dataset_info(dataset.repository, timeout=_ANSWER_SECONDS)
     except HfHubHTTPError:
-        return True  # it does, and `datasets` will say what is wrong
-    except Exception:  # its HTTP client's own errors, which differ from version to version
+        return True  # it answers, and `datasets` will report the error
+    except Exception:  # errors of the HTTP client, which differ between versions
         return False
     return True
 
 
 @contextmanager
-def _quietly(datasets: Any) -> Iterator[None]:
-    shown = datasets.is_progress_bar_enabled()
+def _without_progress_bars(datasets: Any) -> Iterator[None]:
+    was_enabled = datasets.is_progress_bar_enabled()
     datasets.disable_progress_bars()
     try:
         yield
     finally:
-        if shown:
+        if was_enabled:
             datasets.enable_progress_bars()

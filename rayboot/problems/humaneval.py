@@ -25,12 +25,12 @@ class HumanEvalRow(RowModel):
 
 
 def load(path: Path) -> list[Problem]:
-    """All problems of the file. The hidden test is `check`; examples of the docstring are public tests."""
+    """Return all problems of the file. The hidden test is `check`; examples of the docstring are public tests."""
     return problems_from_rows(path, HumanEvalRow, to_problem)
 
 
 def to_problem(row: HumanEvalRow) -> Problem:
-    """A row as a problem, whose program goes on where the starter code (the prompt) ends."""
+    """Convert a row. The program continues the starter code, which is the prompt."""
     public = [AssertTest(code=code, public=True) for code in example_asserts(row)]
     hidden = AssertTest(code=f"{row.test.strip()}\n\ncheck({row.entry_point})")
     return Problem(
@@ -46,7 +46,10 @@ def to_problem(row: HumanEvalRow) -> Problem:
 
 
 def helpers(prompt: str, test: str, entry_point: str) -> str:
-    """The prompt's functions that the test calls, as set-up: it shall not believe what a program makes of them."""
+    """Return the prompt's functions that the test calls, as set-up code.
+
+    A program's own versions of them must not affect the test.
+    """
     try:
         body, tree = ast.parse(prompt).body, ast.parse(test)
     except SyntaxError:
@@ -58,9 +61,9 @@ def helpers(prompt: str, test: str, entry_point: str) -> str:
 
 
 def example_asserts(row: HumanEvalRow) -> list[str]:
-    """The docstring's examples as asserts, in their order: those that `check` asserts, too, and only those.
+    """Return the docstring's examples as asserts, in order, if `check` asserts them too.
 
-    A wrong, inexact or misread example can therefore never fail a program that passes the official test.
+    A wrong, inexact or misread example can therefore not fail a program that passes the official test.
     """
     checked = {ast.dump(test).replace("'candidate'", repr(row.entry_point)) for test in asserted(row.test)}
     asserts: dict[str, str] = {}
@@ -73,7 +76,7 @@ def example_asserts(row: HumanEvalRow) -> list[str]:
 
 
 def _examples(row: HumanEvalRow) -> Iterator[tuple[str, str]]:
-    """Whatever looks like an example: `f(1) == 2` and the like, or a doctest with the value below."""
+    """Yield call and value of everything that looks like an example: `f(1) == 2`, or a doctest with the value below."""
     one_line = re.compile(rf"\b({re.escape(row.entry_point)}\(.*\))\s*(?:==|=>|->|➞|➡|=)\s*(.+)$")
     lines = row.prompt.splitlines()
     for line, below in zip(lines, [*lines[1:], ""], strict=True):
@@ -84,7 +87,7 @@ def _examples(row: HumanEvalRow) -> Iterator[tuple[str, str]]:
 
 
 def asserted(code: str) -> list[ast.expr]:
-    """What the assert statements of some Python assert; nothing, if it is none."""
+    """Return the expressions of the assert statements in Python code; an empty list if the code is not Python."""
     try:
         return [node.test for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Assert)]
     except (SyntaxError, ValueError):
@@ -92,7 +95,7 @@ def asserted(code: str) -> list[ast.expr]:
 
 
 def _docstring(row: HumanEvalRow) -> str:
-    """The task in words: the first text in the function's body (in HumanEval/115 an import comes before it)."""
+    """Return the first string in the function's body, the task (an import precedes it in HumanEval/115)."""
     try:
         functions = [node for node in ast.parse(row.prompt).body if isinstance(node, ast.FunctionDef)]
     except SyntaxError as error:

@@ -1,7 +1,7 @@
 """HumanEvalPack (Muennighoff et al. 2023, arXiv 2308.07124): HumanEval's problems, each with a wrong program to repair.
 
-One file `humanevalpack.jsonl` a language, all in the same format. The task is HumanEvalFix with docstrings: the wrong
-program is the problem's `buggy_code`, and the tests stay hidden but for examples.
+There is a file `humanevalpack.jsonl` per language, in the same format. The task is HumanEvalFix with docstrings: the
+wrong program is the problem's `buggy_code`, and the tests are hidden, except for examples.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rayboot.problems.humaneval import asserted, helpers
 from rayboot.problems.rows import RowModel, problems_from_rows
 from rayboot.problems.types import AssertTest, Language, Problem, ScriptTest, Test
 
-# For testify's assert.Equal, which compares in this way.
+# Replaces testify's assert.Equal, with the same comparison.
 _EQUAL = """
 func raybootEqual(expected, actual interface{}, message ...interface{}) {
     if !reflect.DeepEqual(expected, actual) {
@@ -31,11 +31,11 @@ _PACKAGES = """
 """
 
 
-def go_head(prompt: str, solution: str) -> str:
-    """The prompt with a package clause and the imports that the solution needs.
+def go_header(prompt: str, solution: str) -> str:
+    """Return the prompt with a package clause and the imports that the solution needs.
 
-    The official harness, too, adds what is missing. Some prompts import what their own solution does not use, which Go
-    refuses.
+    The official harness also adds missing imports. Some prompts have imports that their own solution does not use,
+    which Go rejects.
     """
     prompt = _IMPORTS.sub("", prompt).lstrip("\n")
     code = re.sub(r"//.*", "", prompt + solution)
@@ -45,9 +45,9 @@ def go_head(prompt: str, solution: str) -> str:
 
 
 def go_test(test: str) -> str:
-    """The test function as a program of its own, without `testing` and testify.
+    """Return the test function as a program, without `testing` and testify.
 
-    A variable stands in brackets where its method is called, so that it is not taken for a package.
+    A variable is put in parentheses where its method is called, so that it is not taken for a package.
     """
     test = _ASSERT.sub("", _TEST.sub("func main()", test)).replace("assert.Equal(", "raybootEqual(")
     for variable in set(_VARIABLE.findall(test)):
@@ -61,7 +61,7 @@ LANGUAGES: dict[str, Language] = {
     "Java": "java",
     "Go": "go",
 }
-"""By what stands before the slash of a `task_id`. The benchmark has C++ and Rust, too."""
+"""Languages by the part of `task_id` before the slash. The benchmark also has C++ and Rust."""
 
 PRELUDE = """
 import math, re, sys, copy, datetime, itertools, collections, heapq, statistics, functools, hashlib, string, numpy
@@ -69,9 +69,9 @@ import numpy as np
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, Union
 from collections import ChainMap, Counter, OrderedDict, defaultdict, deque, namedtuple
 """.strip()
-"""What the official harness (bigcode-evaluation-harness, `humanevalpack.py`) puts before each Python program."""
+"""Imports that the official harness (bigcode-evaluation-harness, `humanevalpack.py`) puts before Python programs."""
 
-# console.assert prints and goes on; the official harness takes whatever is printed there for a failure.
+# console.assert prints and continues; the official harness takes any such output for a failure.
 _JAVASCRIPT_ASSERT = """const console = {...globalThis.console, assert(ok) {
   if (!ok) throw new Error("an assertion failed");
 }};
@@ -92,32 +92,32 @@ class HumanEvalPackRow(RowModel):
 
 
 def load(path: Path) -> list[Problem]:
-    """All problems of the file. Only Python's have public tests: the examples that the test asserts, too."""
+    """Return all problems of the file. Only Python's have public tests: the examples that the test asserts too."""
     return problems_from_rows(path, HumanEvalPackRow, to_problem)
 
 
 def to_problem(row: HumanEvalPackRow) -> Problem:
-    """A row as a problem, whose program goes on where the starter code (the prompt) ends."""
+    """Convert a row. The program continues the starter code, which is the prompt."""
     name = row.task_id.partition("/")[0]
     if name not in LANGUAGES:
-        raise ValueError(f"task_id: rayboot does not run {name}, but {', '.join(LANGUAGES)}")
+        raise ValueError(f"task_id: rayboot does not run {name}, only {', '.join(LANGUAGES)}")
     language = LANGUAGES[name]
-    right, wrong = row.canonical_solution, row.buggy_solution
-    before_right = before_wrong = row.prompt
+    correct, buggy = row.canonical_solution, row.buggy_solution
+    correct_starter = buggy_starter = row.prompt
     if language == "go":
-        before_right, before_wrong = go_head(row.prompt, right), go_head(row.prompt, wrong)
+        correct_starter, buggy_starter = go_header(row.prompt, correct), go_header(row.prompt, buggy)
     return Problem(
         id=row.task_id,
         benchmark="humanevalpack",
         language=language,
         statement=row.docstring.strip(),
-        starter_code=before_right,
+        starter_code=correct_starter,
         entry_point=row.entry_point,
         tests=_tests(row, language),
         setup_code=helpers(row.prompt, row.test, row.entry_point) if language == "python" else "",
         prelude=PRELUDE if language == "python" else "",
-        references=(before_right + right,),
-        buggy_code=before_wrong + wrong,
+        references=(correct_starter + correct,),
+        buggy_code=buggy_starter + buggy,
     )
 
 
@@ -135,13 +135,13 @@ def _tests(row: HumanEvalPackRow, language: Language) -> tuple[Test, ...]:
 
 
 def _examples(row: HumanEvalPackRow) -> list[str]:
-    """The asserts of the example test that are in the test, too: so none can fail a program that passes the latter."""
+    """Return the asserts of the example test that are in the test too: these cannot fail a program that passes it."""
     checked = {ast.dump(test) for test in asserted(row.test)}
     shown = {ast.dump(test): test for test in asserted(row.example_test)}
     return [f"assert {ast.unparse(test)}" for key, test in shown.items() if key in checked]
 
 
 def _java_test(row: HumanEvalPackRow) -> str:
-    """The test with the imports of the prompt, above which it stands in the official harness."""
+    """Return the test with the prompt's imports: in the official harness the prompt precedes the test."""
     imports = " ".join(re.findall(r"^import [^;]+;", row.prompt, re.MULTILINE))
     return f"{imports} {row.test}".replace("new AssertionError()", 'new AssertionError("failed to pass")')

@@ -1,4 +1,4 @@
-"""From a dataset SPEC to problems."""
+"""Load the problems of a dataset SPEC."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rayboot.problems import (
     bigcodebench,
     humaneval,
     humanevalpack,
+    jsonl,
     mbpp,
     mbxp,
-    own,
     quickstart,
     quixbugs,
 )
 from rayboot.problems.apps import StatementExamples
 from rayboot.problems.hub import HubDataset
-from rayboot.problems.spec import Benchmark, load_spec, of_split, unknown
+from rayboot.problems.spec import Benchmark, load_spec, select_split, unknown_benchmark
 from rayboot.problems.types import Problem
 
 BENCHMARKS: dict[str, Benchmark[Problem]] = {
@@ -61,32 +61,34 @@ BENCHMARKS: dict[str, Benchmark[Problem]] = {
         "BigCodeBench's BigCodeBench.jsonl.gz",
         HubDataset(repository="bigcode/bigcodebench", splits=("v0.1.4",)),
     ),
-    "jsonl": Benchmark(own.load, "a JSON Lines file of problems (docs/problems.md)"),
+    "jsonl": Benchmark(jsonl.load, "a JSON Lines file of problems (docs/problems.md)"),
 }
 PACKAGED: dict[str, Callable[[], list[Problem]]] = {"quickstart": quickstart.packaged}
-ELSEWHERE = ("swebench", "defects4j")
-"""Benchmarks of whole repositories: their tasks are no problems that the sandbox could judge."""
+REPOSITORY_BENCHMARKS = ("swebench", "defects4j")
+"""Benchmarks whose tasks are repositories: the sandbox cannot judge them."""
 
 
-def load_examples(spec: str) -> list[StatementExamples]:
-    """What became of the examples in the statements of a SPEC's problems; none for benchmarks other than APPS.
+def load_statement_examples(spec: str) -> list[StatementExamples]:
+    """Count the examples in the statements of a SPEC's problems; none for benchmarks other than APPS.
 
     Raises:
         UserError: As `load_problems`.
     """
     if not spec.startswith("apps:"):
         return []
-    usual = BENCHMARKS["apps"]
-    return load_spec(spec, {"apps": Benchmark(apps.load_examples, usual.files, usual.hub)})
+    apps_benchmark = BENCHMARKS["apps"]
+    return load_spec(
+        spec, {"apps": Benchmark(apps.load_statement_examples, apps_benchmark.files, apps_benchmark.hub)}
+    )
 
 
 def load_problems(spec: str) -> list[Problem]:
-    """The problems that a SPEC names, in the order of their file.
+    """Return the problems of a SPEC, in the order of their file.
 
-    A SPEC is `NAME:PATH`, `NAME:hub` (the Hugging Face hub), `NAME:hub:OWNER/NAME[:CONFIG]`, or `quickstart`, with
-    `/SPLIT` behind it where there are splits. NAME is `mbpp`, `humaneval`, `mbxp`, `apps`, `humanevalpack`, `quixbugs`,
+    A SPEC is `NAME:PATH`, `NAME:hub` (the Hugging Face hub), `NAME:hub:OWNER/NAME[:CONFIG]` or `quickstart`, followed
+    by `/SPLIT` if there are splits. NAME is `mbpp`, `humaneval`, `mbxp`, `apps`, `humanevalpack`, `quixbugs`,
     `bigcodebench` or `jsonl`. PATH is a JSON Lines file, a JSON array or Parquet, plain or gzipped, or for APPS and
-    QuixBugs a folder; a file whose path is the whole PATH goes before a split.
+    QuixBugs a folder. A file at the whole PATH takes precedence over a split.
 
     Raises:
         UserError: The SPEC names no known benchmark, file, data set or split, or there are bad rows.
@@ -94,7 +96,7 @@ def load_problems(spec: str) -> list[Problem]:
     name, colon, _ = spec.partition(":")
     if not colon:
         name, _, split = spec.partition("/")
-    if name in ELSEWHERE:
+    if name in REPOSITORY_BENCHMARKS:
         raise UserError(
             f"{spec}: {name} is judged by its own harness and not by the sandbox: "
             "see rayboot.problems.repository and docs/benchmarks-data.md"
@@ -106,5 +108,5 @@ def load_problems(spec: str) -> list[Problem]:
     if name in BENCHMARKS:
         raise UserError(f"{spec}: {name} needs the path of its file: {name}:PATH")
     if name not in PACKAGED:
-        raise UserError(unknown(name, [*BENCHMARKS, *PACKAGED]))
-    return of_split(PACKAGED[name](), split, spec)
+        raise UserError(unknown_benchmark(name, [*BENCHMARKS, *PACKAGED]))
+    return select_split(PACKAGED[name](), split, spec)

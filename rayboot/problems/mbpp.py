@@ -1,7 +1,7 @@
 """MBPP (Austin et al. 2021, arXiv 2108.07732): 974 short Python problems, in `mbpp.jsonl`.
 
-Or the 427 of the sanitized version, in `sanitized-mbpp.json`. MBPP+ (Liu et al. 2023, arXiv 2305.01210) has the columns
-of the latter on the hub, and more tests.
+Or the 427 of the sanitized version, in `sanitized-mbpp.json`. MBPP+ (Liu et al. 2023, arXiv 2305.01210) has the
+latter's columns on the hub, and more tests.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ SPLITS = {
     "validation": range(511, 601),
     "train": range(601, 975),
 }
-"""The splits of the paper, by task id."""
+"""Splits of the paper, by task id."""
 
 
 class MbppRow(RowModel):
-    """A row; `challenge_test_list` is not read, as the paper's own evaluation does not use it."""
+    """A row. `challenge_test_list` is not read: the paper's own evaluation does not use it."""
 
     task_id: int
     text: str = Field(validation_alias=AliasChoices("text", "prompt"))
@@ -35,39 +35,39 @@ class MbppRow(RowModel):
     test_list: list[str]
     test_setup_code: str = ""
     test_imports: tuple[str, ...] = ()
-    """In place of `test_setup_code` in the sanitized version."""
+    """Replaces `test_setup_code` in the sanitized version."""
     test: str = ""
-    """MBPP+'s own test, of many inputs; it needs NumPy."""
+    """MBPP+'s own test, with many inputs; it needs NumPy."""
 
 
 def load(path: Path) -> list[Problem]:
-    """All problems of the file. The first test of each is public, the others are hidden."""
+    """Return all problems of the file. The first test of each is public, the others are hidden."""
     return problems_from_rows(path, MbppRow, to_problem)
 
 
 def to_problem(
     row: MbppRow, benchmark: str = "mbpp", prefix: str = "MBPP", split: str | None = None
 ) -> Problem:
-    """A row as a problem; other benchmarks in the same format give their own names and split."""
+    """Convert a row; other benchmarks in the same format pass their own names and split."""
     reference = unix_lines(row.code)
     tests = [
         AssertTest(code=unix_lines(test), public=number == 0) for number, test in enumerate(row.test_list)
     ]
-    more = [AssertTest(code=row.test)] if row.test else []
+    extra = [AssertTest(code=row.test)] if row.test else []
     return Problem(
         id=f"{prefix}/{row.task_id}",
         benchmark=benchmark,
         split=_split(row.task_id) if split is None else split,
         statement=unix_lines(row.text).strip(),
         entry_point=called_function(tests[0].code, reference) if tests else "",
-        tests=(*tests, *more),
+        tests=(*tests, *extra),
         setup_code=unix_lines("\n".join([*row.test_imports, row.test_setup_code])),
         references=(reference,),
     )
 
 
 def called_function(test: str, program: str) -> str:
-    """The function of `program` that `test` calls; the empty string if it calls none.
+    """Return the function of `program` that `test` calls; empty if it calls none.
 
     Raises:
         ValueError: The test is not Python.
@@ -83,14 +83,14 @@ def called_function(test: str, program: str) -> str:
     ]
     defined = set(re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=", program, re.MULTILINE))
     names = {name for match in defined for name in match if name}
-    ours = [name for name in calls if name in names] or [
+    candidates = [name for name in calls if name in names] or [
         name for name in calls if not hasattr(builtins, name)
     ]
-    return ours[0] if ours else ""
+    return candidates[0] if candidates else ""
 
 
 def unix_lines(text: str) -> str:
-    """`text` with line ends that are one newline: 972 of MBPP's 974 solutions have CRLF, four a stray CR."""
+    """Return `text` with newlines as line ends: 972 of MBPP's 974 solutions have CRLF, four a stray CR."""
     return re.sub(r"\r+\n|\r", "\n", text)
 
 

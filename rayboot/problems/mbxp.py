@@ -1,6 +1,6 @@
 """MBXP and multilingual HumanEval (Athiwaratkun et al. 2023, arXiv 2210.14868): MBPP and HumanEval in more languages.
 
-Both come as one JSON Lines file a language, in the same format.
+Both have a JSON Lines file per language, in the same format.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAME = re.compile(r"[A-Za-z_$][\w$]*")
 
 
 class MbxpRow(RowModel):
-    """A row. Perl, Go and Swift have no canonical solutions, Java and JavaScript not everywhere."""
+    """A row. Perl, Go and Swift have no canonical solutions; some rows of Java and JavaScript have none."""
 
     task_id: str
     language: Language
@@ -33,12 +33,12 @@ class MbxpRow(RowModel):
 
 
 def load(path: Path) -> list[Problem]:
-    """All problems of the file. Only Python's have public tests: the examples that the test asserts, too."""
+    """Return all problems of the file. Only Python's have public tests: the examples that the test asserts too."""
     return problems_from_rows(path, MbxpRow, to_problem)
 
 
 def to_problem(row: MbxpRow) -> Problem:
-    """A row as a problem, whose program goes on where the starter code (the prompt) ends."""
+    """Convert a row. The program continues the starter code, which is the prompt."""
     humaneval = row.task_id.startswith("HumanEval")
     return Problem(
         id=row.task_id,
@@ -57,11 +57,11 @@ def to_problem(row: MbxpRow) -> Problem:
 
 
 def _reference(prompt: str, solution: str) -> str:
-    """The whole solution.
+    """Return the whole solution.
 
-    In the JavaScript file the prompts' parameters are in lower case, and `char` is `ch`; many solutions spell them as
-    they were. There the reference's header takes the solution's spelling, without which it could not run. In the Java
-    file some solutions return an integer where the prompt says `Double`, which does not compile; `double` does.
+    In the JavaScript file the prompts' parameters are in lower case, and `char` is `ch`, while many solutions have the
+    original spelling. The reference's header then takes the solution's spelling, without which it could not run. In the
+    Java file some solutions return an integer where the prompt says `Double`, which does not compile; `double` does.
     """
     if _RETURNS_INTEGER.search(solution):
         prompt = prompt.replace("public static Double ", "public static double ")
@@ -70,17 +70,17 @@ def _reference(prompt: str, solution: str) -> str:
         return prompt + solution
     used: dict[str, str] = {name.lower().lstrip("_"): name for name in sorted(set(_NAME.findall(solution)))}
 
-    def spelled(parameter: re.Match[str]) -> str:
+    def respell(parameter: re.Match[str]) -> str:
         name: str = parameter[0]
         if name in used.values():
             return name
         return used.get(name.lower().lstrip("_")) or used.get(_RENAMED.get(name, ""), name)
 
-    return prompt[: header.start(1)] + _NAME.sub(spelled, header[1]) + prompt[header.end(1) :] + solution
+    return prompt[: header.start(1)] + _NAME.sub(respell, header[1]) + prompt[header.end(1) :] + solution
 
 
 def _split(task_id: str) -> str:
-    """MBPP's split of the task with this number."""
+    """Return MBPP's split of the task with this number."""
     number = task_id.rpartition("/")[2]
     return next((split for split, ids in mbpp.SPLITS.items() if number in map(str, ids)), "")
 
@@ -95,13 +95,13 @@ def _python_tests(row: MbxpRow) -> tuple[Test, ...]:
             test=row.test,
         )
     )
-    return (*[AssertTest(code=code, public=True) for code in examples], AssertTest(code=_check(row)))
+    return (*[AssertTest(code=code, public=True) for code in examples], AssertTest(code=_hidden_test(row)))
 
 
-def _check(row: MbxpRow) -> str:
-    """The hidden test: the file's function `check`, and the call of it.
+def _hidden_test(row: MbxpRow) -> str:
+    """Return the hidden test: the file's function `check`, and a call of it.
 
-    Four of MBPP's functions are called `check` themselves. There the test's own gets another name, or no program could
+    Four of MBPP's functions are named `check` themselves. The test's own function is then renamed, or no program could
     pass.
     """
     test, name = row.test.strip(), "check"

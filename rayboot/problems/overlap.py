@@ -1,4 +1,4 @@
-"""Whether two problem sets share problems: training on what is tested would make the numbers worthless."""
+"""Problems that two sets share: training on test problems would invalidate the results."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from typing import Literal
 from rayboot.problems.types import Problem
 from rayboot.values import Frozen
 
-Sameness = Literal["id", "statement and tests", "statement and solution"]
+OverlapKind = Literal["id", "statement and tests", "statement and solution"]
+"""Properties that two problems can share."""
 
 
 class Overlap(Frozen):
-    """A training problem that is a test problem, too."""
+    """A training problem that is also a test problem."""
 
-    same: Sameness
+    same: OverlapKind
     train_id: str
     test_id: str
 
 
-def shared(train: Sequence[Problem], test: Sequence[Problem]) -> list[Overlap]:
-    """Every pair of a training and a test problem with the same id, statement and tests, or statement and solution.
+def find_overlaps(train: Sequence[Problem], test: Sequence[Problem]) -> list[Overlap]:
+    """Return all pairs of a training and a test problem that share a property of `OverlapKind`.
 
-    Case and white space do not tell statements apart; comments and layout do not tell solutions apart. A pair that is
-    the same in several ways is listed once for each.
+    Statements are compared without case and whitespace, and solutions without comments and layout. A pair that is the
+    same in more than one way is listed once for each.
     """
     tested = {problem.id for problem in test}
     found = [
@@ -33,13 +34,13 @@ def shared(train: Sequence[Problem], test: Sequence[Problem]) -> list[Overlap]:
         for problem in train
         if problem.id in tested
     ]
-    alike = list(_same_statement(train, test))  # tests and solutions are read of these alone
-    same: Sameness
-    for same, told in (("statement and tests", _tests), ("statement and solution", _solutions)):
+    same_statements = list(_same_statement(train, test))  # tests and solutions are compared for these only
+    same: OverlapKind
+    for same, features in (("statement and tests", _tests), ("statement and solution", _solutions)):
         found += [
-            Overlap(same=same, train_id=mine.id, test_id=theirs.id)
-            for mine, theirs in alike
-            if told(mine) & told(theirs)
+            Overlap(same=same, train_id=train_problem.id, test_id=test_problem.id)
+            for train_problem, test_problem in same_statements
+            if features(train_problem) & features(test_problem)
         ]
     return found
 
@@ -48,13 +49,13 @@ def _same_statement(train: Sequence[Problem], test: Sequence[Problem]) -> Iterat
     tested: dict[str, list[Problem]] = defaultdict(list)
     for problem in test:
         tested[_words(problem.statement)].append(problem)
-    for mine in train:
-        for theirs in tested.get(_words(mine.statement), ()):
-            yield mine, theirs
+    for train_problem in train:
+        for test_problem in tested.get(_words(train_problem.statement), ()):
+            yield train_problem, test_problem
 
 
 def _tests(problem: Problem) -> set[frozenset[str]]:
-    """All tests as one thing: two sets share it when all are the same."""
+    """Return all tests as a single element: two problems share it if all their tests are the same."""
     return {frozenset(_words(test.model_dump_json(exclude={"public"})) for test in problem.tests)}
 
 

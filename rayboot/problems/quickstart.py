@@ -18,16 +18,16 @@ class QuickstartRow(MbppRow):
 
 
 def packaged() -> list[Problem]:
-    """All problems of the packaged file."""
+    """Return all problems of the packaged file."""
     with as_file(files("rayboot.recipes") / "quickstart" / "problems.jsonl") as path:
         return load(path)
 
 
 def load(path: Path) -> list[Problem]:
-    """All problems of a file in this format. The first test of each is public, the others are hidden."""
+    """Return all problems of a file in this format. The first test of each is public, the others are hidden."""
     return problems_from_rows(path, QuickstartRow, to_problem)
 
 
 def to_problem(row: QuickstartRow) -> Problem:
-    """A row as a problem."""
+    """Convert a row."""
     return mbpp_problem(row, benchmark="quickstart", prefix="quickstart", split=row.split)

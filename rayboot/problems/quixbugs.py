@@ -1,7 +1,7 @@
 """QuixBugs (Lin et al. 2017): 40 Python programs, each with a bug in one line; a clone of github.com/jkoppel/QuixBugs.
 
-Read are `python_programs` (wrong), `correct_python_programs`, `json_testcases` (a test a line: arguments, result), and
-the functions of `python_testcases/test_*.py`, with its `node.py`, for programs on graphs and linked lists.
+These are read: `python_programs` (wrong), `correct_python_programs`, `json_testcases` (a test per line: arguments,
+result), and for programs on graphs and linked lists the functions of `python_testcases/test_*.py` with its `node.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from rayboot.errors import UserError
 from rayboot.problems.types import AssertTest, Problem
 
-# What the benchmark's own tests do, in python_testcases, where it is more than `call == expected`.
+# Comparisons of the benchmark's own tests, in python_testcases, other than `call == expected`.
 _COMPARISONS = {
     "flatten": "list({call}) == {expected}",
     "hanoi": "{call} == {tuples}",
@@ -22,14 +22,14 @@ _COMPARISONS = {
     "sqrt": "abs({call} - {expected}) <= {last}",
 }
 _SLOW = {"knapsack": [6404180], "levenshtein": ["amanaplanacanalpanama"]}
-"""First arguments of the tests that the benchmark itself skips: minutes and more for a right program."""
+"""First arguments of tests that the benchmark itself skips: a correct program takes minutes or more."""
 
 
 def load(path: Path) -> list[Problem]:
-    """All problems of the clone. The first test of each is public, the others are hidden.
+    """Return all problems of the clone. The first test of each is public, the others are hidden.
 
     Raises:
-        UserError: It is not a clone of QuixBugs; a program has no tests, or a file is not what it should be.
+        UserError: It is not a clone of QuixBugs; a program has no tests, or a file is malformed.
     """
     programs = sorted((path / "python_programs").glob("*.py"))
     programs = [file for file in programs if file.stem != "node" and not file.stem.endswith("_test")]
@@ -62,7 +62,7 @@ def _problem(root: Path, name: str) -> Problem:
 
 
 def _code_and_text(path: Path) -> tuple[str, str]:
-    """The code of a program, and the text below it: what it should do, or other solutions."""
+    """Return the code of a program, and the text below it: its task, or other solutions."""
     source = _read(path)
     texts = [node for node in _parsed(path, source).body if isinstance(node, ast.Expr)]
     match texts[-1:]:
@@ -76,10 +76,10 @@ def _asserts(name: str, path: Path) -> Iterator[str]:
         if not line.strip():
             continue
         try:
-            given, expected = json.loads(line)
+            arguments, expected = json.loads(line)
         except ValueError as error:
             raise UserError(f"{path} line {number}: expected [arguments, result] ({error})") from None
-        args = given if isinstance(given, list) else [given]
+        args = arguments if isinstance(arguments, list) else [arguments]
         if args[:1] == _SLOW.get(name):
             continue
         comparison = _COMPARISONS.get(name, "{call} == {expected}").format(
@@ -92,15 +92,15 @@ def _asserts(name: str, path: Path) -> Iterator[str]:
 
 
 def _functions(path: Path) -> Iterator[str]:
-    """Each test function with what stands outside of functions, but for imports and the choice of the program."""
+    """Yield each test function with the module-level code, except imports and the choice of the program."""
     body = _parsed(path, _read(path)).body
     functions = [node for node in body if isinstance(node, ast.FunctionDef)]
-    shared = [
+    module_nodes = [
         node for node in body if not isinstance(node, ast.FunctionDef | ast.Import | ast.ImportFrom | ast.If)
     ]
     for function in functions:
         if function.name.startswith("test"):
-            yield "\n".join([*map(ast.unparse, [*shared, function]), f"{function.name}()"])
+            yield "\n".join([*map(ast.unparse, [*module_nodes, function]), f"{function.name}()"])
 
 
 def _parsed(path: Path, source: str) -> ast.Module:

@@ -1,4 +1,4 @@
-"""Rows of a file, and how they become problems, with errors that name the file and the line."""
+"""Rows of a file and their conversion to problems, with errors that name file and line."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from rayboot.errors import UserError
 _GZIP = b"\x1f\x8b"
 _PARQUET = b"PAR1"
 _BOM = b"\xef\xbb\xbf"
-"""What editors on Windows put before UTF-8."""
+"""Byte order mark, which editors on Windows put before UTF-8."""
 _BATCH = 256
-"""Rows of a Parquet file that are read at once: some of APPS have 100 MB of tests."""
+"""Rows of a Parquet file to read at once: some rows of APPS have 100 MB of tests."""
 
 
 def read_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each object of a file, and where it is, for messages: file and 1-based line, item or row.
+    """Yield the objects of a file, each with its location for messages: file and 1-based line, item or row.
 
     Raises:
-        UserError: The file is missing, damaged or empty, or holds something else than objects.
+        UserError: The file is missing, damaged or empty, or has a value that is not an object.
     """
     try:
         found = False
@@ -38,7 +38,7 @@ def read_objects(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             found = True
             yield where, data
         if not found:
-            raise UserError(f"{path} is empty: expected one JSON object a line")
+            raise UserError(f"{path} is empty: expected one JSON object per line")
     except FileNotFoundError:
         raise UserError(f"no such file: {path}") from None
     except IsADirectoryError:
@@ -54,31 +54,31 @@ def _objects(path: Path) -> Iterator[tuple[str, Any]]:
         start = file.read(4)
         file.seek(0)
         if start == _PARQUET:
-            yield from _of_parquet(path)
+            yield from _read_parquet(path)
         elif start.startswith(_GZIP):
             with gzip.open(file) as unpacked:
-                yield from _of_json(path, unpacked)
+                yield from _read_json(path, unpacked)
         else:
-            yield from _of_json(path, file)
+            yield from _read_json(path, file)
 
 
-def _of_json(path: Path, file: BinaryIO | gzip.GzipFile) -> Iterator[tuple[str, Any]]:
-    """Lines; or, where the first begins with a bracket, the items of one array."""
+def _read_json(path: Path, file: BinaryIO | gzip.GzipFile) -> Iterator[tuple[str, Any]]:
+    """Yield the values of the lines, or, if the first one begins with a bracket, the items of one array."""
     start = file.readline().removeprefix(_BOM)
     rest = dropwhile(lambda line: not line[1].strip(), enumerate(chain([start], file), start=1))
     first = next(rest, (0, b""))
     lines = chain([first], rest)
     if first[1].lstrip().startswith(b"["):
-        items = _parsed(b"".join(line for _, line in lines), str(path))
+        items = _parse_json(b"".join(line for _, line in lines), str(path))
         yield from ((f"{path} item {number}", item) for number, item in enumerate(items, start=1))
         return
     for number, line in lines:
         if line.strip():
             where = f"{path} line {number}"
-            yield where, _parsed(line.strip(), where)
+            yield where, _parse_json(line.strip(), where)
 
 
-def _parsed(text: bytes, where: str) -> Any:
+def _parse_json(text: bytes, where: str) -> Any:
     try:
         return json.loads(text)
     except UnicodeDecodeError:
@@ -87,16 +87,16 @@ def _parsed(text: bytes, where: str) -> Any:
         raise UserError(
             f"{where} is not JSON ({error.msg}, column {error.colno}): is the file cut off?"
         ) from None
-    except ValueError:  # Python reads no longer ones
+    except ValueError:  # too long an integer for Python
         raise UserError(
-            f"{where} has an integer of more than {sys.get_int_max_str_digits()} digits: write it as a text"
+            f"{where} has an integer of more than {sys.get_int_max_str_digits()} digits: write it as a string"
         ) from None
     except RecursionError:
         raise UserError(f"{where} is nested too deeply") from None
 
 
-def _of_parquet(path: Path) -> Iterator[tuple[str, Any]]:
-    from pyarrow import ArrowException, parquet  # here: most runs read JSON, and this takes a while
+def _read_parquet(path: Path) -> Iterator[tuple[str, Any]]:
+    from pyarrow import ArrowException, parquet  # imported here: it is slow, and most runs read JSON
 
     try:
         with parquet.ParquetFile(path) as file:
@@ -107,17 +107,17 @@ def _of_parquet(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 class Row(NamedTuple):
-    """One JSON object of a file. Blank lines are no rows."""
+    """One JSON object of a file. Blank lines are skipped."""
 
     number: int
-    """0-based, in the file."""
+    """Number of the row in the file, from 0."""
     where: str
     """File and 1-based line, for messages."""
     data: dict[str, Any]
 
 
 class RowModel(BaseModel):
-    """The fields of a benchmark's row that are read; others are ignored, and a null is a field that is missing."""
+    """The fields of a benchmark's row that are used. Others are ignored, and a null is a missing field."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -132,7 +132,7 @@ class RowModel(BaseModel):
 
 
 class HasId(Protocol):
-    """A problem, or a task."""
+    """A problem or a task."""
 
     @property
     def id(self) -> str:
@@ -144,7 +144,7 @@ Value = TypeVar("Value", bound=HasId)
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """The rows of a file: JSON Lines, a JSON array or Parquet.
+    """Yield the rows of a file: JSON Lines, a JSON array or Parquet.
 
     Raises:
         UserError: The file is missing, truncated or empty, or a line is not a JSON object.
@@ -153,16 +153,20 @@ def read_rows(path: Path) -> Iterator[Row]:
         yield Row(number, where, data)
 
 
-def whole_rows(path: Path) -> Iterator[Row]:
-    """The rows of a file, as `read_rows`, where each must be text that UTF-8 can hold."""
+def encodable_rows(path: Path) -> Iterator[Row]:
+    """Yield the rows of a file, as `read_rows`. Their strings must be encodable as UTF-8.
+
+    Raises:
+        UserError: As `read_rows`; or a string has a lone surrogate.
+    """
     for row in read_rows(path):
-        if half := _half_character(row.data):
-            raise UserError(f"{row.where} has half a character (a lone surrogate) in {half}: remove it")
+        if surrogate := _lone_surrogate(row.data):
+            raise UserError(f"{row.where} has a lone surrogate in {surrogate}: remove it")
         yield row
 
 
-def _half_character(data: Any) -> str | None:
-    """What is around the first lone surrogate in a row's texts: JSON can write one, and UTF-8 cannot."""
+def _lone_surrogate(data: Any) -> str | None:
+    """Return the text around the first lone surrogate in a row: JSON can hold one, and UTF-8 cannot."""
     match data:
         case str() if not data.isascii():
             try:
@@ -170,39 +174,38 @@ def _half_character(data: Any) -> str | None:
             except UnicodeEncodeError as error:
                 return ascii(data[max(0, error.start - 20) : error.end + 20])
         case dict():
-            return next(filter(None, map(_half_character, [*data, *data.values()])), None)
+            return next(filter(None, map(_lone_surrogate, [*data, *data.values()])), None)
         case list():
-            return next(filter(None, map(_half_character, data)), None)
+            return next(filter(None, map(_lone_surrogate, data)), None)
     return None
 
 
 def problems_from_rows(
     path: Path, row_type: type[RowType], to_problem: Callable[[RowType], Value]
 ) -> list[Value]:
-    """The problems of a file with one problem a row.
+    """Return the problems of a file with one problem per row.
 
     Raises:
-        UserError: As `read_rows`; and for a row with missing or wrong fields, without tests, or with an id that an
-            earlier row has.
+        UserError: As `read_rows`; or a row has missing or wrong fields, no tests, or the id of an earlier row.
     """
-    lines_by_id: dict[str, str] = {}
+    locations_by_id: dict[str, str] = {}
     problems = []
-    for row in whole_rows(path):
+    for row in encodable_rows(path):
         try:
             problem = to_problem(row_type.model_validate(row.data))
         except ValidationError as error:
             raise UserError(f"{row.where}: {_describe(error, row_type)}") from None
         except ValueError as error:
             raise UserError(f"{row.where}: {error}") from None
-        if earlier := lines_by_id.get(problem.id):
+        if earlier := locations_by_id.get(problem.id):
             raise UserError(f"{row.where}: the id {problem.id} is taken already by {earlier}")
-        lines_by_id[problem.id] = row.where
+        locations_by_id[problem.id] = row.where
         problems.append(problem)
     return problems
 
 
 def _describe(error: ValidationError, row_type: type[BaseModel]) -> str:
-    """The first error of a row, in words."""
+    """Return a message on the first error of a row."""
     first = error.errors(include_url=False)[0]
     field = ".".join(map(str, first["loc"]))
     if field in ("tests", "test_list") and first["type"] == "too_short":

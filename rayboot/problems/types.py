@@ -1,4 +1,4 @@
-"""A problem and its tests: what every benchmark is turned into."""
+"""A problem and its tests, to which the data of every benchmark is converted."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Language = Literal["python", "javascript", "java", "perl", "go", "swift"]
 
 
 def clean(text: str) -> str:
-    """The text with U+FFFD for halves of characters (lone surrogates), which UTF-8 cannot hold, and for NUL.
+    """Return the text with U+FFFD in place of lone surrogates, which UTF-8 cannot encode, and of NUL.
 
-    Models write them; Arrow, JSON and compilers refuse them.
+    Models generate them; Arrow, JSON and compilers reject them.
     """
     return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 class AssertTest(Frozen):
-    """Python source that raises when the program is wrong, as in MBPP and HumanEval."""
+    """Python source that raises if the program is wrong, as in MBPP and HumanEval."""
 
     kind: Literal["assert"] = "assert"
     code: str
@@ -29,7 +29,7 @@ class AssertTest(Frozen):
 
 
 class StdioTest(Frozen):
-    """Text on standard input, and what the program must print, as in APPS."""
+    """Text on standard input, and the text that the program must print, as in APPS."""
 
     kind: Literal["stdio"] = "stdio"
     stdin: str
@@ -38,7 +38,7 @@ class StdioTest(Frozen):
 
 
 class CallTest(Frozen):
-    """A function's arguments and the value that it must return, as in APPS' call-based problems."""
+    """Arguments of a function, and the value that it must return, as in APPS' call-based problems."""
 
     kind: Literal["call"] = "call"
     args: tuple[Any, ...]
@@ -48,7 +48,7 @@ class CallTest(Frozen):
 
 
 class ScriptTest(Frozen):
-    """A test file that is joined to the program; the exit code decides, as in MBXP."""
+    """A test file that is combined with the program; the exit code decides, as in MBXP."""
 
     kind: Literal["script"] = "script"
     code: str
@@ -64,28 +64,28 @@ class Problem(Frozen):
     id: str = Field(min_length=1)
     """Unique among all problems of a run, such as `MBPP/11`."""
     benchmark: str
-    """Where it comes from, such as `mbpp`; selects the prompt template."""
+    """Name of the data set, such as `mbpp`; selects the prompt template."""
     split: str = ""
-    """`train`, `validation`, `test` or `prompt`; empty where the benchmark has no splits."""
+    """`train`, `validation`, `test` or `prompt`; empty if the benchmark has no splits."""
     difficulty: str = ""
-    """As the benchmark has it, such as APPS' `introductory`, `interview` or `competition`; empty where it has none."""
+    """The benchmark's own label, such as APPS' `introductory`, `interview` or `competition`; empty if it has none."""
     language: Language = "python"
     statement: str
-    """The task in words. Never cut from a prompt."""
+    """The task in words. It is never cut from a prompt."""
     starter_code: str = ""
     """Code that the program must begin with or contain, such as a function's signature."""
     entry_point: str = ""
     """Name of the function that the tests call; empty for programs that read standard input."""
     tests: tuple[Test, ...] = Field(min_length=1)
-    """All must pass. Public tests come first: they are sorted so when the problem is made."""
+    """All must pass. Public tests come first: they are sorted when the problem is created."""
     setup_code: str = ""
     """Code that runs after the program and before the tests."""
     prelude: str = ""
-    """Python import statements, one a line. A program may use the names that they bind as if it began with them."""
+    """Python import statements, one per line. A program may use the names that they bind without importing them."""
     references: tuple[str, ...] = ()
-    """Solutions known to be right, best first."""
+    """Solutions known to be correct, best first."""
     buggy_code: str = ""
-    """A wrong program to repair, where the benchmark is one of repair."""
+    """A wrong program to repair, if that is the task."""
 
     @model_validator(mode="before")
     @classmethod
@@ -96,7 +96,7 @@ class Problem(Frozen):
 
     @property
     def public_tests(self) -> tuple[Test, ...]:
-        """The tests that a prompt or feedback may show."""
+        """The tests that prompts and feedback may show."""
         return tuple(test for test in self.tests if test.public)
 
 

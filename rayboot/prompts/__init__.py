@@ -1,4 +1,4 @@
-"""Prompts, feedback, and programs out of completions: pure functions of problems, verdicts and text."""
+"""Prompts, feedback, and extraction of programs from completions: pure functions of problems, verdicts and text."""
 
 from rayboot.prompts.answer import is_fenced
 from rayboot.prompts.builder import PromptBuilder

@@ -1,7 +1,7 @@
 """The program in a completion, which may be a chat model's answer.
 
-Of the blocks of an answer, the last one counts that parses and defines the function that is asked for; without such a
-function, the last that parses and reads its input. Blocks whose names it needs come before it.
+It is the last block that parses and defines the requested function; if no function is requested, the last one that
+parses and reads its input. Blocks that bind the names that it needs are put before it.
 """
 
 from __future__ import annotations
@@ -11,59 +11,68 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from rayboot.problems.types import Language
-from rayboot.prompts.answer import LONGEST, above_fences, is_fenced, is_marked, mended, readings, spoken
-from rayboot.prompts.show import lines
+from rayboot.prompts.answer import (
+    MAX_ANSWER_CHARS,
+    answer_turns,
+    before_fences,
+    code_readings,
+    has_marks,
+    is_fenced,
+    normalized,
+)
+from rayboot.prompts.show import whole_lines
 from rayboot.prompts.source import (
-    acts,
-    binds,
+    bound_names,
+    code_segments,
     defines,
-    definition,
-    header,
+    definition_start,
+    free_names,
+    has_effect,
+    has_only_imports,
+    header_lines,
     hoisted,
     is_abridged,
-    needs,
-    only_imports,
+    missing_brackets,
     parses,
     reads_input,
-    runs,
-    unclosed,
-    without_calls_above,
+    without_examples_above,
     writes_output,
 )
 
-WHOLE, METHOD, BODY, BROKEN, OTHER, SCRAP = 6, 5, 4, 3, 2, 1
-"""What a candidate is: the program, one whose function is a method of `Solution`, its rest after a prompt's
-beginning, a broken one, other code, a block."""
+WHOLE, METHOD, BODY, BROKEN, OTHER, FRAGMENT = 6, 5, 4, 3, 2, 1
+"""Grades of candidates: the program; one whose function is a method of `Solution`; a body after the starter code; a
+broken program; other code; a fragment."""
 
 BLOCKS = 50
-"""Number of an answer's last blocks that are read: a model that repeats itself must not cost minutes."""
+"""Number of an answer's last blocks that are read, to bound the time if a model repeats itself."""
 
 
 def program_in(
-    completion: str, before: str = "", entry_point: str = "", language: Language = "python"
+    completion: str, starter: str = "", entry_point: str = "", language: Language = "python"
 ) -> str:
-    """The whole program of a completion.
+    """Return the whole program in a completion.
 
     Args:
-        completion: The model's text: code, or an answer with code in it.
-        before: Code that the completion may continue, such as a function's signature. It may also be the whole program
-            again: in Python its definition then follows the first and replaces it; elsewhere it takes its place.
-        entry_point: The function that is asked for; empty for programs that read standard input.
-        language: What the code is written in.
+        completion: The model's text: code, or an answer that contains code.
+        starter: Code that the completion may continue, such as a function's signature. A completion may also repeat the
+            whole program: in Python its definition follows the first one and replaces it; in other languages it
+            replaces the starter code.
+        entry_point: The requested function; empty for programs that read standard input.
+        language: Language of the code.
     """
-    return _Extraction(before, entry_point, language).program(completion.removeprefix("\ufeff"))
+    return _Extraction(starter, entry_point, language).program(completion.removeprefix("\ufeff"))
 
 
 class _Extraction:
-    def __init__(self, before: str, entry_point: str, language: Language) -> None:
-        self._before, self._entry_point, self._language = before, entry_point, language
+    def __init__(self, starter: str, entry_point: str, language: Language) -> None:
+        self._starter, self._entry_point, self._language = starter, entry_point, language
 
     def program(self, completion: str) -> str:
-        plain = self._joined(completion)
-        if len(completion) <= LONGEST and self._is_code(completion, plain):
+        plain = self._assemble(completion)
+        if len(completion) <= MAX_ANSWER_CHARS and self._is_code(completion, plain):
             return plain
         best = (0, plain)
-        for turns in spoken(completion, self._language):
+        for turns in answer_turns(completion, self._language):
             for turn in turns:
                 for candidate in self._candidates(turn):
                     if candidate[0] == WHOLE:
@@ -76,106 +85,113 @@ class _Extraction:
         return best[1]
 
     def _is_code(self, completion: str, plain: str) -> bool:
-        """Whether the completion is code as it stands, without a word of prose."""
+        """Return whether the completion is only code, without prose."""
         if not completion.strip():
             return True
-        if self._language != "python" and (is_fenced(completion) or is_marked(plain, self._language)):
-            return False  # no parser would stumble over it
-        pieces = runs(plain, self._language)
+        if self._language != "python" and (is_fenced(completion) or has_marks(plain, self._language)):
+            return False  # a parser would accept it
+        pieces = code_segments(plain, self._language)
         if len(pieces) != 1 or pieces[0].strip() != plain.strip() or not parses(plain, self._language):
             return False
-        return not self._before or self._defined(plain)
+        return not self._starter or self._parses_and_defines(plain)
 
     def _candidates(self, text: str) -> Iterator[tuple[int, str]]:
-        head = above_fences(text)
-        if self._before and head.strip():
-            program = next(iter(runs(self._before + head, self._language)), "")
-            if program.startswith(self._before.strip("\n")) and self._defined(program):
+        head = before_fences(text)
+        if self._starter and head.strip():
+            program = next(iter(code_segments(self._starter + head, self._language)), "")
+            if program.startswith(self._starter.strip("\n")) and self._parses_and_defines(program):
                 yield BODY, program
-        for fenced, blocks in readings(text, self._language):
+        for fenced, blocks in code_readings(text, self._language):
             if not fenced and self._language == "python":
-                blocks = [without_calls_above(block, self._entry_point) for block in blocks]
-            for grade, program in self._of_blocks(blocks[-BLOCKS:]):
+                blocks = [without_examples_above(block, self._entry_point) for block in blocks]
+            for grade, program in self._from_blocks(blocks[-BLOCKS:]):
                 if fenced or grade >= BODY:
                     yield grade, program
 
-    def _of_blocks(self, blocks: Sequence[str]) -> Iterator[tuple[int, str]]:
-        """Candidates of one reading, the last block's first."""
-        parts = [mended(block, self._language) for block in blocks]
+    def _from_blocks(self, blocks: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Yield the candidates of one reading, from the last block on."""
+        code_blocks = [normalized(block, self._language) for block in blocks]
         has_body = False
-        for place in reversed(range(len(blocks))):
-            code, block = parts[place], blocks[place]
-            if self._is_quoted(block, [each for each in parts[:place] if each]):
+        for index in reversed(range(len(blocks))):
+            code, block = code_blocks[index], blocks[index]
+            if self._is_excerpt(block, [each for each in code_blocks[:index] if each]):
                 continue
             if code is None or (not self._defines(code) and self._defines(block)):
-                yield (BROKEN if self._defines(block) else SCRAP), self._joined(block)
+                yield (BROKEN if self._defines(block) else FRAGMENT), self._assemble(block)
                 code = block
             else:
-                needed = self._needed(place, parts)
-                program = hoisted("\n".join([*needed, code]), self._language) if needed else code
-                yield self._grade(code, program, needed), self._joined(program)
-            if self._before and not self._defines(code):
+                dependencies = self._dependencies(index, code_blocks)
+                program = hoisted("\n".join([*dependencies, code]), self._language) if dependencies else code
+                yield self._grade(code, program, dependencies), self._assemble(program)
+            if self._starter and not self._defines(code):
                 for body in self._bodies(code):
                     has_body = True
                     yield BODY, body
-        together = "\n".join(blocks)
-        if self._entry_point and len(blocks) > 1 and not has_body and parses(together, self._language):
-            yield self._grade(together, together, []), self._joined(hoisted(together, self._language))
+        joined = "\n".join(blocks)
+        if self._entry_point and len(blocks) > 1 and not has_body and parses(joined, self._language):
+            yield self._grade(joined, joined, []), self._assemble(hoisted(joined, self._language))
 
-    def _is_quoted(self, block: str, earlier: Sequence[str]) -> bool:
-        """Whether it only explains: the first lines of an earlier function, or a part of an earlier program."""
+    def _is_excerpt(self, block: str, earlier: Sequence[str]) -> bool:
+        """Return whether the block repeats only the first lines of an earlier function, or a part of a program."""
         if not self._entry_point:
-            return any(_flat(block) in _flat(each) for each in earlier)
+            return any(_stripped_lines(block) in _stripped_lines(each) for each in earlier)
         beginning = re.compile(rf"^[ \t]*{re.escape(block.strip())}[ \t]*\n+[ \t]+\S", re.MULTILINE)
         return any(beginning.search(each) for each in earlier)
 
-    def _needed(self, place: int, parts: Sequence[str | None]) -> list[str]:
-        """Blocks that bind what this one needs: nearer ones first looked at, and those below it last."""
+    def _dependencies(self, index: int, code_blocks: Sequence[str | None]) -> list[str]:
+        """Return the blocks that bind names that this one needs, in order.
+
+        Earlier blocks are searched first, from the nearest on, then later ones.
+        """
         found: set[int] = set()
-        code = parts[place] or ""
-        missing = needs(code, self._language)
-        for other in [*range(place - 1, -1, -1), *range(place + 1, len(parts))]:
-            part = parts[other]
+        code = code_blocks[index] or ""
+        missing = free_names(code, self._language)
+        for other in [*range(index - 1, -1, -1), *range(index + 1, len(code_blocks))]:
+            part = code_blocks[other]
             if part is None or not missing or part.strip() in code:
                 continue
-            bound = binds(part, self._language)
-            if self._language != "python" and (self._defines(part) or bound & binds(code, self._language)):
-                continue  # two definitions are one too many there
+            bound = bound_names(part, self._language)
+            if self._language != "python" and (
+                self._defines(part) or bound & bound_names(code, self._language)
+            ):
+                continue  # a second definition would be an error
             if self._language != "python" and self._entry_point and self._calls(part):
-                continue  # an example, whose variables have the names of the function's
+                continue  # an example, with variables named as the function's
             if not self._entry_point and reads_input(part) and reads_input(code):
-                continue  # and so are two programs
-            if bound & missing or "*" in bound or only_imports(part):
+                continue  # a second program
+            if bound & missing or "*" in bound or has_only_imports(part):
                 found.add(other)
-                missing = (missing - bound) | (needs(part, self._language) - binds(code, self._language))
-        return [part for number in sorted(found) if (part := parts[number])]
+                missing = (missing - bound) | (
+                    free_names(part, self._language) - bound_names(code, self._language)
+                )
+        return [part for number in sorted(found) if (part := code_blocks[number])]
 
-    def _grade(self, code: str, program: str, needed: Sequence[str]) -> int:
+    def _grade(self, code: str, program: str, dependencies: Sequence[str]) -> int:
         if self._entry_point:
             if self._defines(code) and is_abridged(code, self._language):
                 return BROKEN
             if defines(code, self._entry_point, self._language, method=False):
                 return WHOLE
             return METHOD if self._defines(code) else OTHER
-        if not (acts(code, self._language) and reads_input(program) and writes_output(program)):
+        if not (has_effect(code, self._language) and reads_input(program) and writes_output(program)):
             return OTHER
-        helped_by_a_program = any(acts(each, self._language) for each in needed)
-        return WHOLE if reads_input(code) or not helped_by_a_program else OTHER
+        needs_other_program = any(has_effect(each, self._language) for each in dependencies)
+        return WHOLE if reads_input(code) or not needs_other_program else OTHER
 
     def _bodies(self, code: str) -> Iterator[str]:
-        """The code as the rest of what `before` begins."""
+        """Yield the code as the rest of what `starter` begins."""
         if self._language != "python":
-            yield from self._closed(self._before + code)
+            yield from self._close_brackets(self._starter + code)
         elif re.search(r"^\s*(?:return|yield|raise)\b", code, re.MULTILINE):
-            last = self._before.rstrip().rpartition("\n")[2]
+            last = self._starter.rstrip().rpartition("\n")[2]
             indent = last[: len(last) - len(last.lstrip())] + "    " * last.endswith(":")
-            program = lines(self._before) + textwrap.indent(textwrap.dedent(code), indent)
-            if self._defined(program):
+            program = whole_lines(self._starter) + textwrap.indent(textwrap.dedent(code), indent)
+            if self._parses_and_defines(program):
                 yield program
 
-    def _closed(self, code: str) -> Iterator[str]:
-        """The code with the closing brackets that it lacks."""
-        missing = unclosed(code, self._language)
+    def _close_brackets(self, code: str) -> Iterator[str]:
+        """Yield the code with the closing brackets that it lacks."""
+        missing = missing_brackets(code, self._language)
         if missing is not None and len(missing) <= 3:
             yield code.rstrip("\n") + "".join("\n" + bracket for bracket in missing)
 
@@ -185,32 +201,35 @@ class _Extraction:
     def _calls(self, code: str) -> bool:
         return re.search(rf"\b{re.escape(self._entry_point)}\s*\(", code) is not None
 
-    def _defined(self, program: str) -> bool:
+    def _parses_and_defines(self, program: str) -> bool:
         return parses(program, self._language) and self._defines(program)
 
-    def _joined(self, code: str) -> str:
-        """The program of code that goes on where `before` ends, or that is the whole program again."""
-        before, language = self._before, self._language
-        if not before or code.startswith(before.rstrip()):
+    def _assemble(self, code: str) -> str:
+        """Return the program of code that continues `starter`, or repeats the whole program."""
+        starter, language = self._starter, self._language
+        if not starter or code.startswith(starter.rstrip()):
             return code
-        whole = self._defines(code)
+        is_whole = self._defines(code)
         if language == "python":
-            joined = hoisted(before + code if code[:1].isspace() else lines(before) + code, language)
+            joined = hoisted(starter + code if code[:1].isspace() else whole_lines(starter) + code, language)
             return (
                 joined
-                if not whole or parses(joined, language)
-                else hoisted(lines("\n".join(header(before, language))) + code, language)
+                if not is_whole or parses(joined, language)
+                else hoisted(whole_lines("\n".join(header_lines(starter, language))) + code, language)
             )
-        if not whole:
-            return before + code
-        above = before[: definition(before, self._entry_point, language)]
-        if language == "java" and not binds(code, language):
-            return next(self._closed(above + code), above + code)
-        if language != "java" and binds(above, language) - binds(code, language):
+        if not is_whole:
+            return starter + code
+        above = starter[: definition_start(starter, self._entry_point, language)]
+        if language == "java" and not bound_names(code, language):
+            return next(self._close_brackets(above + code), above + code)
+        if language != "java" and bound_names(above, language) - bound_names(code, language):
             return hoisted(above + code, language)
-        return lines("\n".join(line for line in header(before, language) if line not in code)) + code
+        return (
+            whole_lines("\n".join(line for line in header_lines(starter, language) if line not in code))
+            + code
+        )
 
 
-def _flat(code: str) -> str:
-    """The lines without their indentation, each between line ends."""
+def _stripped_lines(code: str) -> str:
+    """Return the lines without indentation, between line ends."""
     return "\n".join(["", *map(str.strip, code.strip().split("\n")), ""])

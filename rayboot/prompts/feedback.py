@@ -1,4 +1,4 @@
-"""What a model is told about its failing program (Dr. Boot, arXiv 2507.15889, section on feedback)."""
+"""Feedback for a model on its failing program (Dr. Boot, arXiv 2507.15889, section on feedback)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ SENTENCES = {
     "crashed": "The code above ends the interpreter before it gives an answer.",
 }
 MAX_CHARS = 300
-"""Characters of a message, a call or a value that feedback quotes; the middle of longer ones is cut."""
+"""Maximum characters of a message, a call or a value in feedback; longer ones lose their middle."""
 
 
 def feedback_text(problem: Problem, verdict: Verdict, mode: FeedbackMode) -> str:
-    """What to tell the model about a failing program.
+    """Return the feedback on a failing program.
 
-    A program that fails on a hidden test is told only that it is wrong, in either mode: an error's message, and even
-    a time-out, would say something of the hidden input. Errors before any test are told in full.
+    If it fails on a hidden test, the feedback says only that it is wrong, in either mode: the message of an error, and
+    even a time-out, would reveal something of the hidden input. Errors before any test are included.
     """
     hidden = verdict.failing_test is not None and not problem.tests[verdict.failing_test].public
     if mode == "simple" or hidden:
@@ -47,7 +47,7 @@ def _error(verdict: Verdict) -> str:
 
 
 def _is_source(verdict: Verdict) -> bool:
-    """Whether `call` is a call, and not lines of standard input."""
+    """Return whether `call` is a call, and not lines of standard input."""
     return verdict.call.endswith(")") and "\n" not in verdict.call
 
 
@@ -69,7 +69,7 @@ def _wrong_answer(problem: Problem, verdict: Verdict) -> str:
 
 
 def cut_middle(text: str, size: int) -> str:
-    """`text` in at most `size` characters: of a longer one its beginning and its end, with `...` between."""
+    """Return `text` in at most `size` characters: a longer one loses its middle, which `...` replaces."""
     if len(text) <= size:
         return text
     if size <= 3:

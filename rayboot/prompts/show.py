@@ -1,4 +1,4 @@
-"""Problems and their tests as a model sees them."""
+"""Problems and their tests in the form that a model sees."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from rayboot.problems import AssertTest, CallTest, Problem, ScriptTest, StdioTes
 
 
 def show_test(problem: Problem, test: Test) -> str:
-    """One test as text: a line of Python, or an example of input and output. No newline at the end."""
+    """Return one test as text: a line of Python, or an example of input and output. It has no newline at the end."""
     match test:
         case StdioTest():
             return f"Input:\n{test.stdin.rstrip()}\nOutput:\n{test.stdout.rstrip()}"
@@ -17,12 +17,12 @@ def show_test(problem: Problem, test: Test) -> str:
 
 
 def show_call(problem: Problem, test: CallTest) -> str:
-    """The call that a test makes, as source."""
+    """Return the source of the call that a test makes."""
     return f"{problem.entry_point}({', '.join(map(repr, test.args))})"
 
 
 def show_interface(problem: Problem) -> str:
-    """How the program is called, in a sentence; empty if the problem does not say."""
+    """Return a sentence on how the program is called; empty if the problem does not define it."""
     if problem.entry_point:
         return f"The function is called {problem.entry_point}."
     if isinstance(problem.tests[0], StdioTest):
@@ -31,18 +31,18 @@ def show_interface(problem: Problem) -> str:
 
 
 def task_fields(problem: Problem) -> dict[str, str]:
-    """What a template may say of a problem."""
+    """Return the values of a template's placeholders for the problem."""
     return {
         "statement": problem.statement,
-        "starter_code": lines(problem.starter_code),
-        "tests": lines("\n".join(show_test(problem, test) for test in problem.public_tests)),
-        "buggy_code": lines(problem.buggy_code),
-        "interface": lines(show_interface(problem)),
+        "starter_code": whole_lines(problem.starter_code),
+        "tests": whole_lines("\n".join(show_test(problem, test) for test in problem.public_tests)),
+        "buggy_code": whole_lines(problem.buggy_code),
+        "interface": whole_lines(show_interface(problem)),
         "language": problem.language,
         "entry_point": problem.entry_point,
     }
 
 
-def lines(text: str) -> str:
-    """`text` as whole lines, so that it can stand in a template: ends with a newline unless it is empty."""
+def whole_lines(text: str) -> str:
+    """Return `text` with a newline at its end, so that it can stand in a template; an empty text stays empty."""
     return text.rstrip("\n") + "\n" if text else ""

@@ -1,4 +1,4 @@
-"""What a piece of source binds and needs: of Python by its parser, of other languages by their tokens."""
+"""Names that source code binds and needs: for Python by its parser, for other languages by their tokens."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ HEADER: dict[Language, str] = {
     "swift": r"import ",
     "javascript": r"['\"]use strict",
 }
-"""How the lines begin that stand above everything else, and that an answer may leave out."""
+"""Beginnings of lines that must precede all others. An answer may leave these lines out."""
 
-_MARGIN: dict[Language, str] = {
+_TOP_LEVEL_DEFINITION: dict[Language, str] = {
     "python": r"(?:async\s+)?def\s+(\w+)|class\s+(\w+)|(\w+)\s*=[^=]",
     "javascript": r"(?:export[ \t]+|async[ \t]+|default[ \t]+){0,3}function\b\s*\*?\s*([\w$]+)"
     r"|(?:export\s+)?(?:const|let|var|class)\s+([\w$]+)",
@@ -36,8 +36,8 @@ _MARGIN: dict[Language, str] = {
     "go": r"func\s+(?:\([^)]*\)\s*)?(\w+)|(?:type|var|const)\s+(\w+)",
     "swift": r"(?:[\w@]+[ \t]+){0,6}(?:func|class|struct|enum|protocol|let|var)\s+(\w+)",
 }
-"""Definitions at the margin."""
-_NAMED: dict[Language, str] = {
+"""Definitions without indentation."""
+_NAMED_DEFINITION: dict[Language, str] = {
     "python": r"^\s*(?:async\s+)?def {name}\b",
     "javascript": r"\bfunction\s*\*?\s*{name}\b"
     r"|^(?:export\s+)?(?:(?:const|let|var)\s+)?(?:module\.|exports\.)*{name}\s*="
@@ -56,27 +56,27 @@ _CODE_LINE = re.compile(
 )
 """A line outside all brackets that is code, in languages with braces."""
 _UNFINISHED = re.compile(r"@|.*(?:\"\"\"|''')|[^\n]*[\\([{,]\s*(?:#.*)?$", re.DOTALL | re.MULTILINE)
-_GOES_ON = re.compile(r"(?:else|elif|except|finally)\b.*:|[)\]}]")
+_CONTINUATION = re.compile(r"(?:else|elif|except|finally)\b.*:|[)\]}]")
 _LABELLED = re.compile(r"^[\w *]{1,30}: +(?=(?:async )?(?:def|class) \w+[(:])", re.MULTILINE)
-_CHUNKS = 30
-"""Pieces at the margin that may belong to one Python statement."""
+_MAX_CHUNKS = 30
+"""Maximum number of unindented chunks in one Python statement."""
 _OPENING, _CLOSING = "([{", ")]}"
-_READS = re.compile(
+_INPUT = re.compile(
     r"\binput\s*\(|\bstdin\b|\b(?:open|readFileSync)\s*\(\s*0|fileinput|STDIN|<>|System\.in|os\.Stdin|readLine|"
     r"/dev/stdin|\bfmt\.Scan"
 )
-_WRITES = re.compile(r"\bprint|\bwrite|\bsay\b|\bconsole\.|\bSystem\.out\b|\bfmt\.F?[Pp]rint")
-_LEFT_OUT = re.compile(
+_OUTPUT = re.compile(r"\bprint|\bwrite|\bsay\b|\bconsole\.|\bSystem\.out\b|\bfmt\.F?[Pp]rint")
+_ELISION = re.compile(
     r"^\s*(?:#|//)\s*(?:\.\.\.|\u2026)\s*(?:$|\(?(?:rest|existing|same|remaining|other|previous|unchanged|as above)\b)",
     re.MULTILINE,
 )
-_FEIGNS = re.compile(r"\bstdin\s*=\s*(?:io\.)?StringIO\s*\(|\bpatch\(|\bsubprocess\b")
+_FAKE_INPUT = re.compile(r"\bstdin\s*=\s*(?:io\.)?StringIO\s*\(|\bpatch\(|\bsubprocess\b")
 _BUILTINS = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 
 
 @lru_cache(maxsize=64)
-def tree_of(code: str) -> ast.Module | None:
-    """Python's syntax tree; None for what does not parse."""
+def syntax_tree(code: str) -> ast.Module | None:
+    """Return Python's syntax tree; None if the code does not parse."""
     try:
         return ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -84,11 +84,11 @@ def tree_of(code: str) -> ast.Module | None:
 
 
 def parses(code: str, language: Language) -> bool:
-    """Whether it is code that says something; where there is no parser, whether its tokens and brackets go together."""
+    """Return whether the code is valid and not prose; without a parser, whether its tokens and brackets match."""
     if language == "python":
-        tree = tree_of(code)
-        return tree is not None and not all(map(_says_nothing, tree.body))
-    return bool(code.strip()) and unclosed(code, language) == "" and not _is_json(code)
+        tree = syntax_tree(code)
+        return tree is not None and not all(map(_may_be_prose, tree.body))
+    return bool(code.strip()) and missing_brackets(code, language) == "" and not _is_json(code)
 
 
 def _is_json(code: str) -> bool:
@@ -100,98 +100,100 @@ def _is_json(code: str) -> bool:
 
 
 @lru_cache(maxsize=64)
-def unclosed(code: str, language: Language) -> str | None:
-    """The brackets that are missing at the end; None where the code is broken otherwise."""
+def missing_brackets(code: str, language: Language) -> str | None:
+    """Return the closing brackets that are missing at the end; None if the code is broken otherwise."""
     stack: list[str] = []
-    for sign in _brackets(code, language):
-        if sign in _OPENING:
-            stack.append(_CLOSING[_OPENING.index(sign)])
-        elif not stack or stack.pop() != sign:
+    for bracket in _brackets(code, language):
+        if bracket in _OPENING:
+            stack.append(_CLOSING[_OPENING.index(bracket)])
+        elif not stack or stack.pop() != bracket:
             return None
     return "".join(reversed(stack))
 
 
 def defines(code: str, name: str, language: Language, *, method: bool = True) -> bool:
-    """Whether the code defines the function: in Python at the top, with a body, or if so wished as a method of
-    `Solution`."""
+    """Return whether the code defines the function with a body.
+
+    In Python the definition must be at the top level or, if `method`, in the class `Solution`.
+    """
     if not name:
         return False
-    tree = tree_of(code) if language == "python" else None
+    tree = syntax_tree(code) if language == "python" else None
     if tree is None:
-        found = code[definition(code, name, language) :]
+        found = code[definition_start(code, name, language) :]
         return bool(found) and (language == "python" or _has_body(found, language))
-    return any(_defines(statement, name, method) for statement in _top(tree.body))
+    return any(_defines(statement, name, method) for statement in _top_level(tree.body))
 
 
 def _has_body(code: str, language: Language) -> bool:
-    """Whether the definition at the code's beginning has a body with more than comments in it."""
-    said = "".join(text for kind, text in parts(code, language) if kind != "comment")
-    while (flat := re.sub(r"\([^()]*\)", "_", said)) != said:
-        said = flat
-    return re.search(r"^[^{]*=>\s*[^\s{]|^[^{]*(?:\{\s*\}\s*)*\{\s*[^\s}]", said) is not None
+    """Return whether the definition at the beginning of the code has a body with more than comments."""
+    code_text = "".join(text for kind, text in lex(code, language) if kind != "comment")
+    while (reduced := re.sub(r"\([^()]*\)", "_", code_text)) != code_text:
+        code_text = reduced
+    return re.search(r"^[^{]*=>\s*[^\s{]|^[^{]*(?:\{\s*\}\s*)*\{\s*[^\s}]", code_text) is not None
 
 
-def without_calls_above(code: str, name: str) -> str:
-    """Python's code without the examples and tests that the statement of a task shows above the function."""
-    tree = tree_of(code) if name else None
+def without_examples_above(code: str, name: str) -> str:
+    """Return Python code without the examples and tests that a task's statement shows above the function."""
+    tree = syntax_tree(code) if name else None
     body = tree.body if tree else []
-    place = next((place for place, each in enumerate(body) if _defines(each, name, True)), 0)
-    rows = code.split("\n")
-    for each in body[:place]:
+    index = next((index for index, each in enumerate(body) if _defines(each, name, True)), 0)
+    lines = code.split("\n")
+    for each in body[:index]:
         used = any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(each))
         if used and isinstance(each, ast.Assert | ast.Expr | ast.Assign):
             end = each.end_lineno or each.lineno
-            rows[each.lineno - 1 : end] = [""] * (end - each.lineno + 1)
-    return "\n".join(rows).lstrip("\n") if place else code
+            lines[each.lineno - 1 : end] = [""] * (end - each.lineno + 1)
+    return "\n".join(lines).lstrip("\n") if index else code
 
 
-def definition(code: str, name: str, language: Language) -> int:
-    """Where the function's definition begins; the end where there is none."""
-    match = re.search(_NAMED[language].replace("{name}", re.escape(name)), code, re.MULTILINE)
+def definition_start(code: str, name: str, language: Language) -> int:
+    """Return where the function's definition begins; the end of the code if there is none."""
+    match = re.search(_NAMED_DEFINITION[language].replace("{name}", re.escape(name)), code, re.MULTILINE)
     return match.start() if match else len(code)
 
 
-def header(code: str, language: Language) -> list[str]:
-    """The lines that stand above everything else, Python's imports among them."""
+def header_lines(code: str, language: Language) -> list[str]:
+    """Return the lines that must precede all others; in Python, all imports."""
     first = r"from |import " if language == "python" else HEADER[language]
     return [line for line in code.splitlines() if re.match(first, line)]
 
 
 def reads_input(code: str) -> bool:
-    """Whether the code looks at its standard input, and does not make one up to try a program."""
-    return _READS.search(code) is not None and _FEIGNS.search(code) is None
+    """Return whether the code reads its standard input, and does not replace it to test a program."""
+    return _INPUT.search(code) is not None and _FAKE_INPUT.search(code) is None
 
 
 def writes_output(code: str) -> bool:
-    """Whether the code looks as if it printed: an example of how to read does not."""
-    return _WRITES.search(code) is not None
+    """Return whether the code seems to print: an example of how to read input does not."""
+    return _OUTPUT.search(code) is not None
 
 
 def is_abridged(code: str, language: Language) -> bool:
-    """Whether the code leaves out what stands in another piece: by three dots among statements, or by a comment."""
-    tree = tree_of(code) if language == "python" else None
+    """Return whether the code leaves something out, by three dots among statements or by a comment."""
+    tree = syntax_tree(code) if language == "python" else None
     bodies = (getattr(node, "body", None) for node in (ast.walk(tree) if tree else ()))
-    dots = any(isinstance(body, list) and any(map(_is_dots, body[1:])) for body in bodies)
-    return dots or _LEFT_OUT.search(code) is not None
+    dots = any(isinstance(body, list) and any(map(_is_ellipsis, body[1:])) for body in bodies)
+    return dots or _ELISION.search(code) is not None
 
 
-def acts(code: str, language: Language) -> bool:
-    """Whether the code does something when it is run, and does not only define."""
+def has_effect(code: str, language: Language) -> bool:
+    """Return whether running the code does more than define names."""
     if language in ("go", "java"):
         return re.search(r"\bmain\s*\(", code) is not None
-    tree = tree_of(code) if language == "python" else None
-    idle = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign
-    return tree is None or any(not isinstance(each, idle | ast.AnnAssign) for each in tree.body)
+    tree = syntax_tree(code) if language == "python" else None
+    inert = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign
+    return tree is None or any(not isinstance(each, inert | ast.AnnAssign) for each in tree.body)
 
 
 @lru_cache(maxsize=64)
-def binds(code: str, language: Language) -> frozenset[str]:
-    """Names that the code gives a meaning to at its top; `*` for those of a whole module."""
+def bound_names(code: str, language: Language) -> frozenset[str]:
+    """Return the names that the code binds at its top level; `*` stands for all names of a module."""
     if language != "python":
-        found = re.finditer(rf"^(?:{_MARGIN[language]})", code, re.MULTILINE)
+        found = re.finditer(rf"^(?:{_TOP_LEVEL_DEFINITION[language]})", code, re.MULTILINE)
         names = {name for match in found for name in match.groups() if name}
         return frozenset(names | ({"*"} if re.search(r"^import [\w.]+\.\*;", code, re.MULTILINE) else set()))
-    table = _table(code)
+    table = _symbol_table(code)
     if table is None:
         return frozenset()
     bound = {
@@ -200,19 +202,19 @@ def binds(code: str, language: Language) -> frozenset[str]:
     return frozenset(bound | ({"*"} if re.search(r"^from [\w.]+ import \*", code, re.MULTILINE) else set()))
 
 
-def only_imports(code: str) -> bool:
-    """Whether code with braces is nothing but imports, which do not say what they bind."""
+def has_only_imports(code: str) -> bool:
+    """Return whether code with braces has only imports, whose bound names are unknown."""
     return all(map(_IMPORT.match, code.split("\n")))
 
 
 @lru_cache(maxsize=64)
-def needs(code: str, language: Language) -> frozenset[str]:
-    """Names that the code uses and does not bind; where there is no parser, all its words."""
+def free_names(code: str, language: Language) -> frozenset[str]:
+    """Return the names that the code uses and does not bind; without a parser, all its words."""
     if language != "python":
-        said = "".join(text for kind, text in parts(code, language) if kind != "comment")
-        said = re.sub(r"^(?:package|import) .*", "", said, flags=re.MULTILINE)
-        return frozenset(re.findall(r"[\w$]+", said)) - binds(code, language)
-    table = _table(code)
+        code_text = "".join(text for kind, text in lex(code, language) if kind != "comment")
+        code_text = re.sub(r"^(?:package|import) .*", "", code_text, flags=re.MULTILINE)
+        return frozenset(re.findall(r"[\w$]+", code_text)) - bound_names(code, language)
+    table = _symbol_table(code)
     if table is None:
         return frozenset()
     used = {
@@ -221,90 +223,96 @@ def needs(code: str, language: Language) -> frozenset[str]:
         for symbol in each.get_symbols()
         if symbol.is_referenced() and (each is table or symbol.is_global())
     }
-    return frozenset(used - binds(code, language) - _BUILTINS)
+    return frozenset(used - bound_names(code, language) - _BUILTINS)
 
 
 def hoisted(code: str, language: Language) -> str:
-    """The code with the lines first that must be first, each once."""
-    header = re.compile(rf"(?:{HEADER[language]}).*\n?")
+    """Return the code with the lines first that must precede all others, each once."""
+    pattern = re.compile(rf"(?:{HEADER[language]}).*\n?")
     lines = code.splitlines(keepends=True)
-    places = [number for number, line in enumerate(lines) if header.match(line)]
+    indices = [number for number, line in enumerate(lines) if pattern.match(line)]
     if language == "python":
-        tree = tree_of(code)
+        tree = syntax_tree(code)
         futures = (
             [s for s in tree.body if isinstance(s, ast.ImportFrom) and s.module == "__future__"]
             if tree
             else []
         )
-        places = [number for s in futures for number in range(s.lineno - 1, s.end_lineno or s.lineno)]
-    if places == list(range(len(places))):
+        indices = [number for s in futures for number in range(s.lineno - 1, s.end_lineno or s.lineno)]
+    if indices == list(range(len(indices))):
         return code
-    top = dict.fromkeys(lines[number].rstrip("\n") + "\n" for number in places)
-    return "".join([*top, *(line for number, line in enumerate(lines) if number not in set(places))])
+    hoisted_lines = dict.fromkeys(lines[number].rstrip("\n") + "\n" for number in indices)
+    return "".join(
+        [*hoisted_lines, *(line for number, line in enumerate(lines) if number not in set(indices))]
+    )
 
 
-def runs(text: str, language: Language) -> list[str]:
-    """The pieces of code in prose, in order; none where prose and broken code cannot be told apart."""
-    return list(_python_runs(text) if language == "python" else _braced_runs(text, language))
+def code_segments(text: str, language: Language) -> list[str]:
+    """Return the segments of code in prose, in order; none if prose and broken code cannot be distinguished."""
+    return list(_python_segments(text) if language == "python" else _braced_segments(text, language))
 
 
-def _python_runs(text: str) -> list[str]:
+def _python_segments(text: str) -> list[str]:
     chunks: list[str] = []
     for line in _LABELLED.sub("", text).split("\n"):
-        if chunks and (not line.strip() or line[0].isspace() or _GOES_ON.match(line)):
+        if chunks and (not line.strip() or line[0].isspace() or _CONTINUATION.match(line)):
             chunks[-1] += "\n" + line
         else:
             chunks.append(line)
-    found: list[list[str]] = [[]]
+    segments: list[list[str]] = [[]]
     broken: set[str] = set()
-    place = 0
-    while place < len(chunks):
-        end = _statement_end(chunks, place)
-        code = "\n".join(chunks[place:end])
-        tree = tree_of(code)
-        if tree is not None and not (tree.body and all(map(_says_nothing, tree.body))):
-            found[-1].append(code)
+    index = 0
+    while index < len(chunks):
+        end = _statement_end(chunks, index)
+        code = "\n".join(chunks[index:end])
+        tree = syntax_tree(code)
+        if tree is not None and not (tree.body and all(map(_may_be_prose, tree.body))):
+            segments[-1].append(code)
         else:
             prose, _, below = code.partition("\n")  # code may be indented below a line of prose
             below = textwrap.dedent(below)
-            found += [[below], []] if tree_of(prose.strip()) is None and parses(below, "python") else [[]]
+            segments += (
+                [[below], []] if syntax_tree(prose.strip()) is None and parses(below, "python") else [[]]
+            )
             if end < len(chunks) and (match := re.match(r"(?:async\s+)?(?:def|class)\s+(\w+)\s*[(:]", code)):
                 broken.add(match[1])
-        place = end
-    pieces = ["\n".join(run).strip("\n") for run in found]
+        index = end
+    pieces = ["\n".join(segment).strip("\n") for segment in segments]
     pieces = [piece for piece in pieces if parses(piece, "python")]
-    return [] if broken.difference(*(binds(piece, "python") for piece in pieces)) else pieces
+    return [] if broken.difference(*(bound_names(piece, "python") for piece in pieces)) else pieces
 
 
-def _statement_end(chunks: list[str], place: int) -> int:
-    """Where the statement ends that begins with a chunk: a string or a bracket may go over several."""
-    if tree_of(chunks[place]) is None and _UNFINISHED.match(chunks[place]):
-        for end in range(place + 2, min(place + _CHUNKS, len(chunks)) + 1):
-            if tree_of("\n".join(chunks[place:end])) is not None:
+def _statement_end(chunks: list[str], index: int) -> int:
+    """Return where the statement ends that begins with a chunk: a string or a bracket may span chunks."""
+    if syntax_tree(chunks[index]) is None and _UNFINISHED.match(chunks[index]):
+        for end in range(index + 2, min(index + _MAX_CHUNKS, len(chunks)) + 1):
+            if syntax_tree("\n".join(chunks[index:end])) is not None:
                 return end
-    return place + 1
+    return index + 1
 
 
-def _braced_runs(text: str, language: Language) -> Iterator[str]:
-    run: list[str] = []
+def _braced_segments(text: str, language: Language) -> Iterator[str]:
+    segment: list[str] = []
     depth, in_comment = 0, False
     for line in text.split("\n"):
         in_comment = (in_comment or line.lstrip().startswith("/*")) and "*/" not in line
         if in_comment:
-            run.append(line)
+            segment.append(line)
         elif depth > 0 or not line.strip() or _CODE_LINE.match(line):
-            run.append(line)
-            signs = list(_brackets(line, language))  # a string over several lines is an error in each
-            depth += sum(sign in _OPENING for sign in signs) - sum(sign in _CLOSING for sign in signs)
+            segment.append(line)
+            brackets = list(_brackets(line, language))  # a string over lines is an error in each
+            depth += sum(bracket in _OPENING for bracket in brackets) - sum(
+                bracket in _CLOSING for bracket in brackets
+            )
             depth = max(0, depth)
         else:
-            yield from _worth(run, language)
-            run = []
-    yield from _worth(run, language)
+            yield from _unless_broken(segment, language)
+            segment = []
+    yield from _unless_broken(segment, language)
 
 
-def parts(code: str, language: Language) -> Iterator[tuple[str, str]]:
-    """The code piece by piece, each with what it is: `string`, `comment` or `code`."""
+def lex(code: str, language: Language) -> Iterator[tuple[str, str]]:
+    """Yield the code token by token, each with its kind: `string`, `comment` or `code`."""
     for _, kind, text in _lexer(language).get_tokens_unprocessed(code):
         is_handle = kind in String.Regex and text.startswith("<")  # Perl's <STDIN>
         yield (
@@ -314,12 +322,12 @@ def parts(code: str, language: Language) -> Iterator[tuple[str, str]]:
 
 
 def _brackets(code: str, language: Language) -> Iterator[str]:
-    """The brackets of the code, without those in strings and comments; a `?` for what is no code."""
+    """Yield the brackets of the code outside strings and comments, and a `?` for each token that is not code."""
     for _, kind, text in _lexer(language).get_tokens_unprocessed(code):
         if kind in Error:
             yield from "?" * bool(text.strip())
         elif kind in Punctuation or kind in Operator:
-            yield from (sign for sign in text if sign in _OPENING + _CLOSING)
+            yield from (bracket for bracket in text if bracket in _OPENING + _CLOSING)
 
 
 @cache
@@ -327,29 +335,29 @@ def _lexer(language: Language) -> Lexer:
     return get_lexer_by_name(language)
 
 
-def _worth(run: list[str], language: Language) -> Iterator[str]:
-    code = "\n".join(run).strip("\n")
-    if code.strip() and unclosed(code, language) is not None:
+def _unless_broken(segment: list[str], language: Language) -> Iterator[str]:
+    code = "\n".join(segment).strip("\n")
+    if code.strip() and missing_brackets(code, language) is not None:
         yield code
 
 
-def _says_nothing(statement: ast.stmt) -> bool:
-    """Whether a statement may be a word or a list of words, or the number of an example."""
+def _may_be_prose(statement: ast.stmt) -> bool:
+    """Return whether a statement may be a word, a list of words, or the number of an example."""
     if isinstance(statement, ast.AnnAssign):
         return statement.value is None
     return isinstance(statement, ast.Expr) and not any(
         isinstance(node, ast.Call | ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr | ast.Subscript)
-        and not (isinstance(node, ast.Call) and ast.unparse(node.func) == "O")  # as of a complexity
+        and not (isinstance(node, ast.Call) and ast.unparse(node.func) == "O")  # as in O(n)
         for node in ast.walk(statement)
     )
 
 
-def _top(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Statements of a module, those in its ifs and trys too."""
+def _top_level(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield the statements of a module, including those within if, try and with."""
     for statement in body:
         yield statement
         if isinstance(statement, ast.If | ast.Try | ast.With):
-            yield from _top([*statement.body, *getattr(statement, "orelse", [])])
+            yield from _top_level([*statement.body, *getattr(statement, "orelse", [])])
 
 
 def _defines(statement: ast.stmt, name: str, method: bool) -> bool:
@@ -361,30 +369,30 @@ def _defines(statement: ast.stmt, name: str, method: bool) -> bool:
         case ast.ClassDef():
             return statement.name == name
         case ast.Assign(targets=[ast.Name(id=target)]) | ast.AnnAssign(target=ast.Name(id=target)):
-            return target == name and _may_be_called(statement.value, name)
+            return target == name and _may_be_function(statement.value, name)
     return False
 
 
-def _may_be_called(value: ast.expr | None, name: str) -> bool:
-    """Whether it may be a function, and not what the function of this name says of an example."""
-    itself = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == name
+def _may_be_function(value: ast.expr | None, name: str) -> bool:
+    """Return whether the value may be a function, and not the named function's result for an example."""
+    calls_itself = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == name
     return (
         isinstance(value, ast.Lambda | ast.Name | ast.Attribute | ast.Call | ast.IfExp | ast.Subscript)
-        and not itself
+        and not calls_itself
     )
 
 
 def _is_stub(statement: ast.stmt) -> bool:
-    """Whether it stands where a body would: nothing, a docstring, three dots, NotImplementedError."""
+    """Return whether a statement stands for a missing body: pass, a docstring, three dots or NotImplementedError."""
     raised = isinstance(statement, ast.Raise) and "NotImplemented" in ast.dump(statement)
-    return isinstance(statement, ast.Pass) or _says_nothing(statement) or raised
+    return isinstance(statement, ast.Pass) or _may_be_prose(statement) or raised
 
 
-def _is_dots(statement: ast.stmt) -> bool:
+def _is_ellipsis(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Expr) and getattr(statement.value, "value", None) is ...
 
 
-def _table(code: str) -> symtable.SymbolTable | None:
+def _symbol_table(code: str) -> symtable.SymbolTable | None:
     try:
         return symtable.symtable(code, "answer", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -1,4 +1,4 @@
-"""What a run leaves for people to look at."""
+"""The HTML report and the TensorBoard files of a run."""
 
 from rayboot.report.page import report_runs, write_report
 from rayboot.report.tensorboard import write_tensorboard

@@ -1,4 +1,4 @@
-"""Stacked bars, one for each iteration."""
+"""Charts of stacked bars, one bar per iteration."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ LEFT, RIGHT, TOP = 82, 74, 6
 BAR, PITCH = 22, 32
 BOTTOM = 24
 CHARACTER = 6.6
-"""Width of a digit at the size that charts are written in."""
+"""Width of a digit in the font size of charts."""
 
 
 class Bar(NamedTuple):
     name: str
     parts: Mapping[str, float]
-    """In the order in which they are stacked."""
+    """Amounts by name, in the order of stacking."""
 
 
 class Unit(NamedTuple):
@@ -42,17 +42,19 @@ def bar_chart(
     show: Callable[[float], str],
     unit: Unit = ONE,
 ) -> Markup:
-    """Args:
-    styles: A class of colour for each part's name.
-    show: How an amount is written.
-    unit: What the axis counts in.
+    """Draw a bar chart.
+
+    Args:
+        styles: CSS class of the colour by part.
+        show: Formats an amount.
+        unit: Unit of the axis.
     """
     most = max(sum(bar.parts.values()) for bar in bars)
-    across = axis(0, (most or 1) / unit.size, LEFT, WIDTH - RIGHT, 4)
+    x_axis = axis(0, (most or 1) / unit.size, LEFT, WIDTH - RIGHT, 4)
     height = TOP + PITCH * len(bars) + BOTTOM
     grid = []
-    for value in across.ticks:
-        x = across.place(value)
+    for value in x_axis.ticks:
+        x = x_axis.position(value)
         grid.append(element("line", class_="grid", x1=x, x2=x, y1=TOP, y2=height - BOTTOM))
         grid.append(text(x, height - 7, unit.tick(value), "middle", "faint"))
     label = f"{title}: " + "; ".join(
@@ -64,19 +66,21 @@ def bar_chart(
         y = TOP + PITCH * number + (PITCH - BAR) / 2
         total = sum(bar.parts.values())
         drawn.append(text(LEFT - 10, y + BAR / 2 + 4, bar.name, "end"))
-        drawn.append(text(across.place(total / unit.size) + 6, y + BAR / 2 + 4, show(total), class_="strong"))
-        at = 0.0
+        drawn.append(
+            text(x_axis.position(total / unit.size) + 6, y + BAR / 2 + 4, show(total), class_="strong")
+        )
+        start = 0.0
         for name, amount in bar.parts.items():
-            left, right = (across.place(edge / unit.size) for edge in (at, at + amount))
+            left, right = (x_axis.position(edge / unit.size) for edge in (start, start + amount))
             drawn.append(_part(left, right, y, styles[name], show(amount)))
-            at += amount
+            start += amount
         tip = "\n".join([bar.name, *(f"{name}: {show(amount)}" for name, amount in bar.parts.items())])
         drawn.append(hit(LEFT, y - 4, WIDTH - LEFT, BAR + 8, tip))
     return picture(WIDTH, height, label, *grid, *drawn)
 
 
 def box(style: str) -> Markup:
-    """A piece of a bar for a legend."""
+    """Draw a box in a part's colour for a legend."""
     return element(
         "svg",
         element("g", element("rect", x=0, y=0, width=14, height=14, rx=2), class_=f"part {style}"),
@@ -87,15 +91,15 @@ def box(style: str) -> Markup:
     )
 
 
-def _part(left: float, right: float, y: float, style: str, words: str) -> Markup:
-    shown = (
-        [text((left + right) / 2, y + BAR / 2 + 4, words, "middle", "on")]
-        if _fits(words, right - left)
+def _part(left: float, right: float, y: float, style: str, label: str) -> Markup:
+    labels = (
+        [text((left + right) / 2, y + BAR / 2 + 4, label, "middle", "on")]
+        if _fits(label, right - left)
         else []
     )
     box = element("rect", x=left, y=y, width=max(right - left, 0.0), height=BAR)
-    return element("g", box, *shown, class_=f"part {style}")
+    return element("g", box, *labels, class_=f"part {style}")
 
 
-def _fits(words: str, width: float) -> bool:
-    return len(words) * CHARACTER + 6 <= width
+def _fits(label: str, width: float) -> bool:
+    return len(label) * CHARACTER + 6 <= width

@@ -1,4 +1,4 @@
-"""The section on what each refit learned from."""
+"""The section on training sets."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from rayboot.report.read import RunRecord
 from rayboot.report.words import ABSENT, count, plain
 
 KINDS = ("solution", "repair", "repair_on_first_prompt", "replay", "reference")
-"""In the order in which they are stacked: what the model wrote itself comes first."""
+"""Kinds of examples in the order of stacking: those that the model generated come first."""
 
 
 def composition_section(runs: Sequence[RunRecord]) -> Section | None:
-    """A chart for each run that made a training set."""
+    """Return a section with a chart for each run that has a training set; None if no run has one."""
     figures, seen = [], set()
     for run in runs:
         bars, rows = [], []
@@ -38,8 +38,8 @@ def composition_section(runs: Sequence[RunRecord]) -> Section | None:
         title="What it learned from",
         text=(
             "Each iteration trains on what passed in its rollout: solutions, and repairs of failing programs. "
-            "A problem that was not solved teaches its reference, where it has one. A good run needs fewer references "
-            "as it goes."
+            "A problem that was not solved contributes its reference, if it has one. A good run needs fewer references "
+            "with every iteration."
         ),
         figures=figures,
         legend=[Key(plain(kind), box(_style(kind))) for kind in in_order(seen)],
@@ -47,17 +47,17 @@ def composition_section(runs: Sequence[RunRecord]) -> Section | None:
 
 
 def _training_sets(run: RunRecord) -> list[tuple[int, dict[str, int], dict[str, int]]]:
-    """Iteration, examples by kind, and examples left out by reason."""
-    found = {
+    """Return iterations with the numbers of examples by kind and of examples left out by reason."""
+    by_iteration = {
         row.iteration: (row.training_examples, row.dropped_examples)
         for row in run.rows
         if row.training_examples
     }
-    return [(iteration, *sets) for iteration, sets in sorted(found.items())]
+    return [(iteration, *counts) for iteration, counts in sorted(by_iteration.items())]
 
 
 def in_order(kinds: Collection[str]) -> list[str]:
-    """Kinds of examples in the order in which they are stacked."""
+    """Return kinds of examples in the order of stacking."""
     return [*(kind for kind in KINDS if kind in kinds), *sorted(set(kinds) - set(KINDS))]
 
 

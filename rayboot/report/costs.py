@@ -1,4 +1,4 @@
-"""What a run cost, and how fast it was: seconds and tokens by stage, rates, and their sections of the page."""
+"""Cost and throughput of a run: seconds and tokens by stage, rates, and the sections that show them."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ SPLITS_OF = {"rollout": ("train",), "evaluation": HEADLINE_SPLITS}
 
 
 def seconds_by_stage(run: RunRecord, iteration: int) -> dict[str, float]:
-    """Wall-clock seconds of an iteration."""
-    rows = (run.row(iteration, split) for split in SPLITS)  # all of an iteration say the same
+    """Return the wall-clock seconds of an iteration by stage."""
+    rows = (run.row(iteration, split) for split in SPLITS)  # all rows of an iteration have the same
     return next((row.stage_seconds for row in rows if row), {})
 
 
 def tokens_by_stage(run: RunRecord, iteration: int) -> dict[str, float]:
-    """Tokens read and written by engines, and those that a refit learned from."""
+    """Return the tokens of an iteration by stage: read and written by engines, or trained on in a refit."""
     tokens: Counter[str] = Counter()
     for stage, splits in SPLITS_OF.items():
         for split in splits:
             if (row := run.row(iteration, split)) and row.tokens:
                 tokens[stage] += row.tokens
     for split in HEADLINE_SPLITS:
-        if (row := run.row(iteration, split)) and (learned := row.training.get("tokens")):
-            tokens["refit"] = int(learned)
+        if (row := run.row(iteration, split)) and (trained := row.training.get("tokens")):
+            tokens["refit"] = int(trained)
     return {stage: tokens[stage] for stage in STAGES if stage in tokens}
 
 
@@ -40,34 +40,33 @@ def total_seconds(run: RunRecord) -> float:
 
 
 def total_tokens(run: RunRecord) -> float:
-    """Tokens read and written by engines."""
+    """Return the tokens read and written by engines."""
     stages = (tokens_by_stage(run, iteration) for iteration in run.iterations)
     return sum(tokens.get("rollout", 0) + tokens.get("evaluation", 0) for tokens in stages)
 
 
 def engine_rate(run: RunRecord, amount: str) -> list[Series]:
-    """What an engine replica did, as `generation` in metrics.jsonl names it, for each of its busy seconds."""
-    found = []
+    """Return an amount of `generation` in metrics.jsonl per busy second of a replica, by stage and iteration."""
+    all_series = []
     for style, (stage, splits) in zip(("c0", "c1"), SPLITS_OF.items(), strict=True):
         points = []
         for iteration in run.iterations:
             rows = [row for split in splits if (row := run.row(iteration, split))]
-            # Of the stage, the same in all its rows.
-            generation = rows[0].generation if rows else {}
+            generation = rows[0].generation if rows else {}  # the same in all rows of a stage
             if amount in generation and (seconds := generation.get("busy_seconds")):
                 points.append(Point(iteration, generation[amount] / seconds))
-        found.append(Series(stage, style, points))
-    return [series for series in found if series.points]
+        all_series.append(Series(stage, style, points))
+    return [series for series in all_series if series.points]
 
 
 def attempt_rate(run: RunRecord) -> list[Series]:
-    """Attempts, generated and verified, a second of the whole stage."""
+    """Return attempts, generated and verified, per wall-clock second of the stage, by stage and iteration."""
     attempts = {(row.iteration, row.split): float(row.attempts or 0) for row in run.rows}
     return _by_stage(run, attempts, _stage_seconds(run))
 
 
 def verified_yield(run: RunRecord, chains: Iterable[RunChain]) -> list[Series]:
-    """Verified programs for a thousand tokens read and written."""
+    """Return verified programs per thousand tokens read and written, by stage and iteration."""
     verified = Counter((chain.iteration, chain.split) for chain in chains if chain.passed)
     thousands = {
         (iteration, stage): tokens / 1000
@@ -82,16 +81,16 @@ def _by_stage(
     amounts: dict[tuple[int, str], float] | Counter[tuple[int, str]],
     costs: dict[tuple[int, str], float],
 ) -> list[Series]:
-    """Amounts, by iteration and split, over costs, by iteration and stage."""
-    found = []
+    """Return the ratios of amounts by iteration and split to costs by iteration and stage."""
+    all_series = []
     for style, (stage, splits) in zip(("c0", "c1"), SPLITS_OF.items(), strict=True):
         points = [
             Point(iteration, sum(amounts.get((iteration, split), 0) for split in splits) / cost)
             for iteration in run.iterations
             if (cost := costs.get((iteration, stage)))
         ]
-        found.append(Series(stage, style, points))
-    return [series for series in found if series.points]
+        all_series.append(Series(stage, style, points))
+    return [series for series in all_series if series.points]
 
 
 def _stage_seconds(run: RunRecord) -> dict[tuple[int, str], float]:
@@ -106,13 +105,13 @@ STYLES = {stage: f"s-{stage}" for stage in STAGES}
 
 
 def cost_section(runs: Sequence[RunRecord]) -> Section | None:
-    """Seconds and tokens of each run, by iteration and stage."""
+    """Return a section with the seconds and tokens of each run by iteration and stage; None without any."""
     figures = []
     for run in runs:
-        of = f", {run.label}" if len(runs) > 1 else ""
+        suffix = f", {run.label}" if len(runs) > 1 else ""
         for title, by_stage, show in (
-            (f"Time{of}", seconds_by_stage, duration),
-            (f"Tokens{of}", tokens_by_stage, compact),
+            (f"Time{suffix}", seconds_by_stage, duration),
+            (f"Tokens{suffix}", tokens_by_stage, compact),
         ):
             if figure := _bars(run, title, by_stage, show):
                 figures.append(figure)
@@ -122,9 +121,9 @@ def cost_section(runs: Sequence[RunRecord]) -> Section | None:
         id="cost",
         title="Where time and tokens went",
         text=(
-            "Time is by the clock; publishing the weights and starting the engines counts for the stage that waits "
-            "for it. Tokens of a rollout and an evaluation are those of prompts and completions, of a refit those of "
-            "the completions that it trained on, as often as it saw them."
+            "Time is wall-clock time; publishing weights and starting engines count towards the stage that waits for "
+            "them. Tokens of a rollout or an evaluation are those of prompts and completions; tokens of a refit are "
+            "those of the completions that it trains on, counted in every epoch."
         ),
         figures=figures,
         legend=[Key(stage, box(style)) for stage, style in STYLES.items()],
@@ -132,19 +131,19 @@ def cost_section(runs: Sequence[RunRecord]) -> Section | None:
 
 
 def throughput_section(runs: Sequence[RunRecord], chains: Sequence[Sequence[RunChain]]) -> Section | None:
-    """Rates of each run."""
+    """Return a section with the rates of each run; None without any."""
     figures = []
-    for run, its in zip(runs, chains, strict=True):
-        of = f", {run.label}" if len(runs) > 1 else ""
+    for run, chains_of_run in zip(runs, chains, strict=True):
+        suffix = f", {run.label}" if len(runs) > 1 else ""
         for title, unit, series in (
             ("Attempts per second", "attempts/s", attempt_rate(run)),
             ("Tokens written per busy second", "tokens/s", engine_rate(run, "completion_tokens")),
-            ("Samples under way in a busy replica", "samples", engine_rate(run, "sample_seconds")),
-            ("Verified programs per 1,000 tokens", "programs", verified_yield(run, its)),
+            ("Samples in flight in a busy replica", "samples", engine_rate(run, "sample_seconds")),
+            ("Verified programs per 1,000 tokens", "programs", verified_yield(run, chains_of_run)),
         ):
             if series:
-                chart = curve_chart(title + of, series, share=False, unit=unit)
-                figures.append(Figure(title + of, chart, _table(series)))
+                chart = curve_chart(title + suffix, series, share=False, unit=unit)
+                figures.append(Figure(title + suffix, chart, _table(series)))
     if not figures:
         return None
     return Section(
@@ -152,10 +151,10 @@ def throughput_section(runs: Sequence[RunRecord], chains: Sequence[Sequence[RunC
         title="How fast it was",
         text=(
             "An attempt is generated and verified; the first evaluation also waits for the engines to start. Busy "
-            "seconds are those in which an engine replica has work, added up over the replicas. With fewer samples "
-            "under way than `generation.batch_size` (for a provider, `generation.openai.max_concurrency`) a replica "
-            "has room for more. "
-            "Verified programs for the same tokens rise when the model fails less, and so repairs less."
+            "seconds are those in which an engine replica has work, summed over the replicas. With fewer samples "
+            "in flight than `generation.batch_size` (for a provider, `generation.openai.max_concurrency`) a replica "
+            "could process more. "
+            "Verified programs per token increase as the model fails less, and so repairs less."
         ),
         figures=figures,
         legend=[Key(stage, swatch(f"c{number}")) for number, stage in enumerate(SPLITS_OF)],
@@ -182,7 +181,7 @@ def _bars(
 
 
 def _unit(seconds: float) -> Unit:
-    """What an axis of that length counts in."""
+    """Return the unit of an axis up to `seconds`."""
     return next(
         unit
         for unit in (Unit(3600, "h"), Unit(60, "min"), Unit(1, "s"))
@@ -191,12 +190,15 @@ def _unit(seconds: float) -> Unit:
 
 
 def _table(series: Sequence[Series]) -> Table:
-    iterations = sorted({point.iteration for one in series for point in one.points})
-    cells = {(one.name, point.iteration): point.mean for one in series for point in one.points}
+    iterations = sorted({point.iteration for line in series for point in line.points})
+    cells = {(line.name, point.iteration): point.mean for line in series for point in line.points}
     return Table(
-        ["iteration", *(one.name for one in series)],
+        ["iteration", *(line.name for line in series)],
         [
-            [str(n), *(f"{cells[one.name, n]:.4g}" if (one.name, n) in cells else ABSENT for one in series)]
+            [
+                str(n),
+                *(f"{cells[line.name, n]:.4g}" if (line.name, n) in cells else ABSENT for line in series),
+            ]
             for n in iterations
         ],
     )

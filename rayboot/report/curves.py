@@ -1,4 +1,4 @@
-"""Lines over iterations, with bands for their 95 % intervals."""
+"""Charts of lines over iterations, with bands for 95 % intervals."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ WIDTH, HEIGHT = 380, 240
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 26, 40
 MARK = 4.0
 STYLES = 8
-"""Series that look different: `c0` to `c7`."""
+"""Number of distinct styles of series: `c0` to `c7`."""
 MAX_TICKS = 12
-"""Iterations that are written below the axis at most."""
+"""Most iterations with a label below the axis."""
 
 
 class Point(NamedTuple):
@@ -30,43 +30,43 @@ class Point(NamedTuple):
 class Series(NamedTuple):
     name: str
     style: str
-    """Class of its colour and dash, such as `c0`; its digit chooses the mark too."""
+    """CSS class of colour and dash, such as `c0`; the digit also determines the mark."""
     points: Sequence[Point]
 
 
 def curve_chart(
     title: str, series: Sequence[Series], best: int | None = None, share: bool = True, unit: str = ""
 ) -> Markup:
-    """One panel.
+    """Draw one panel.
 
     Args:
-        best: The iteration to mark.
-        share: The values are shares, shown in percent.
-        unit: What the values count, otherwise.
+        best: Iteration to mark.
+        share: Whether values are shares, shown in percent.
+        unit: Unit of values that are not shares.
     """
-    points = [point for one in series for point in one.points]
-    across = _iterations_axis(points)
-    up = _values_axis(points, share)
+    points = [point for line in series for point in line.points]
+    x_axis = _iterations_axis(points)
+    y_axis = _values_axis(points, share)
     show: Callable[[float], str] = percent if share else compact
     label = f"{title}: " + "; ".join(
-        f"{one.name} from {show(one.points[0].mean)} at iteration {one.points[0].iteration} "
-        f"to {show(one.points[-1].mean)} at iteration {one.points[-1].iteration}"
-        for one in series
+        f"{line.name} from {show(line.points[0].mean)} at iteration {line.points[0].iteration} "
+        f"to {show(line.points[-1].mean)} at iteration {line.points[-1].iteration}"
+        for line in series
     )
     return picture(
         WIDTH,
         HEIGHT,
         label,
-        *_frame(across, up, share),
-        *([_best(across, best)] if best is not None else []),
-        *(_band(one, across, up) for one in series),
-        *(_line(one, across, up) for one in series),
-        *_hits(series, across, show, unit),
+        *_frame(x_axis, y_axis, share),
+        *([_best(x_axis, best)] if best is not None else []),
+        *(_band(line, x_axis, y_axis) for line in series),
+        *(_line(line, x_axis, y_axis) for line in series),
+        *_hits(series, x_axis, show, unit),
     )
 
 
 def mark(style: str, x: float, y: float) -> Markup:
-    """The mark of a series, which tells it from others without colour."""
+    """Draw the mark of a series, which distinguishes series without colour."""
     shape = int(style[1:]) % 4
     if shape == 0:
         return element("circle", cx=x, cy=y, r=MARK)
@@ -78,7 +78,7 @@ def mark(style: str, x: float, y: float) -> Markup:
 
 
 def swatch(style: str) -> Markup:
-    """A piece of a series' line for a legend."""
+    """Draw a piece of a series' line for a legend."""
     line = element("line", x1=0, x2=28, y1=7, y2=7, class_="line")
     return element(
         "svg",
@@ -104,25 +104,25 @@ def _values_axis(points: Sequence[Point], share: bool) -> Axis:
     high = max(point.mean if point.high is None else point.high for point in points)
     if not share:
         return axis(0, high or 1, HEIGHT - BOTTOM, TOP)
-    if high - low < 0.1:  # room, so that a change within the noise does not look like a cliff
+    if high - low < 0.1:  # a wider range, so that a change within the noise does not look large
         low, high = max(0.0, low - 0.05), min(1.0, high + 0.05)
     return axis(low, high, HEIGHT - BOTTOM, TOP)
 
 
-def _frame(across: Axis, up: Axis, share: bool) -> list[Markup]:
-    lines = []
-    for value in up.ticks:
-        y = up.place(value)
-        words = f"{100 * value:.3g}%" if share else compact(value)
-        lines.append(element("line", class_="grid", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y))
-        lines.append(text(LEFT - 8, y + 4, words, "end"))
-    lines += [text(across.place(n), HEIGHT - BOTTOM + 18, f"{n:.0f}", "middle") for n in across.ticks]
-    lines.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, "iteration", "middle", "faint"))
-    return lines
+def _frame(x_axis: Axis, y_axis: Axis, share: bool) -> list[Markup]:
+    parts = []
+    for value in y_axis.ticks:
+        y = y_axis.position(value)
+        label = f"{100 * value:.3g}%" if share else compact(value)
+        parts.append(element("line", class_="grid", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y))
+        parts.append(text(LEFT - 8, y + 4, label, "end"))
+    parts += [text(x_axis.position(n), HEIGHT - BOTTOM + 18, f"{n:.0f}", "middle") for n in x_axis.ticks]
+    parts.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 5, "iteration", "middle", "faint"))
+    return parts
 
 
-def _best(across: Axis, best: int) -> Markup:
-    x = across.place(best)
+def _best(x_axis: Axis, best: int) -> Markup:
+    x = x_axis.position(best)
     anchor = "end" if x > WIDTH - 80 else "middle"
     return element(
         "g",
@@ -132,32 +132,32 @@ def _best(across: Axis, best: int) -> Markup:
     )
 
 
-def _band(series: Series, across: Axis, up: Axis) -> Markup:
-    """The intervals as an area; of a single point, as a bar."""
-    known = [(across.place(p.iteration), p.low, p.high) for p in series.points if p.low is not None]
-    if len(known) == 1:
-        x, low, high = known[0]
-        known = [(x - 3, low, high), (x + 3, low, high)]
-    upper = [(x, up.place(high)) for x, _, high in known if high is not None]
-    lower = [(x, up.place(low)) for x, low, _ in known if low is not None]
+def _band(series: Series, x_axis: Axis, y_axis: Axis) -> Markup:
+    """Draw the intervals as an area; that of a single point as a bar."""
+    bounds = [(x_axis.position(p.iteration), p.low, p.high) for p in series.points if p.low is not None]
+    if len(bounds) == 1:
+        x, low, high = bounds[0]
+        bounds = [(x - 3, low, high), (x + 3, low, high)]
+    upper = [(x, y_axis.position(high)) for x, _, high in bounds if high is not None]
+    lower = [(x, y_axis.position(low)) for x, low, _ in bounds if low is not None]
     corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in [*upper, *reversed(lower)])
     return element("polygon", points=corners, class_=f"band {series.style}")
 
 
-def _line(series: Series, across: Axis, up: Axis) -> Markup:
-    places = [(across.place(point.iteration), up.place(point.mean)) for point in series.points]
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    marks = [mark(series.style, x, y) for x, y in places] if len(places) <= 3 * MAX_TICKS else []
+def _line(series: Series, x_axis: Axis, y_axis: Axis) -> Markup:
+    positions = [(x_axis.position(point.iteration), y_axis.position(point.mean)) for point in series.points]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in positions)
+    marks = [mark(series.style, x, y) for x, y in positions] if len(positions) <= 3 * MAX_TICKS else []
     return element(
         "g", element("polyline", points=path, class_="line"), *marks, class_=f"series {series.style}"
     )
 
 
-def _hits(series: Sequence[Series], across: Axis, show: Callable[[float], str], unit: str) -> list[Markup]:
-    """A column for each iteration, as wide as half the way to its neighbours."""
-    iterations = sorted({point.iteration for one in series for point in one.points})
-    places = [across.place(number) for number in iterations]
-    edges = [float(LEFT), *((a + b) / 2 for a, b in pairwise(places)), float(WIDTH - RIGHT)]
+def _hits(series: Sequence[Series], x_axis: Axis, show: Callable[[float], str], unit: str) -> list[Markup]:
+    """Return a hit area per iteration, which extends half the way to the neighbours."""
+    iterations = sorted({point.iteration for line in series for point in line.points})
+    positions = [x_axis.position(number) for number in iterations]
+    edges = [float(LEFT), *((a + b) / 2 for a, b in pairwise(positions)), float(WIDTH - RIGHT)]
     return [
         hit(left, TOP - 10, right - left, HEIGHT - TOP - BOTTOM + 10, _tip(series, number, show, unit))
         for number, (left, right) in zip(iterations, pairwise(edges), strict=True)
@@ -166,12 +166,12 @@ def _hits(series: Sequence[Series], across: Axis, show: Callable[[float], str], 
 
 def _tip(series: Sequence[Series], iteration: int, show: Callable[[float], str], unit: str) -> str:
     lines = [f"iteration {iteration}"]
-    for one in series:
-        for point in one.points:
+    for line in series:
+        for point in line.points:
             if point.iteration == iteration:
-                known = point.low is not None and point.high is not None
-                between = f"  [{show(point.low)}, {show(point.high)}]" if known else ""  # type: ignore[arg-type]
-                lines.append(f"{one.name}: {show(point.mean)}{' ' + unit if unit else ''}{between}")
+                has_bounds = point.low is not None and point.high is not None
+                bounds = f"  [{show(point.low)}, {show(point.high)}]" if has_bounds else ""  # type: ignore[arg-type]
+                lines.append(f"{line.name}: {show(point.mean)}{' ' + unit if unit else ''}{bounds}")
     return "\n".join(lines)
 
 

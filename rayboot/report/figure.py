@@ -1,4 +1,4 @@
-"""What a section of the page is made of."""
+"""The parts of a section of the page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 
 class Table(NamedTuple):
-    """Numbers behind a chart, for those who do not see it or want them exactly."""
+    """The exact numbers of a chart, also for readers who cannot see it."""
 
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -31,14 +31,14 @@ class Key(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """Figures of which one is shown at a time, the first to begin with; a menu chooses."""
+    """Figures that are shown one at a time, chosen by a menu; initially the first."""
 
     name: str
     figures: Sequence[Figure]
 
 
 class Section(NamedTuple):
-    """A part of the page with charts."""
+    """A section of the page with charts."""
 
     id: str
     title: str

@@ -1,4 +1,4 @@
-"""The problems that are least solved over the iterations."""
+"""The problems with the lowest solve rates over all iterations."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from rayboot.report.words import shared_start
 from rayboot.values import Frozen
 
 SHOWN = 6
-"""Problems that were never solved, and as many that were solved least."""
+"""Most problems that were never solved, and most of the others."""
 EXCERPT = 200
+"""Most characters of an excerpt."""
 
 
-class Turn(Frozen):
-    """What an iteration made of a problem."""
+class IterationShares(Frozen):
+    """Results on one problem in one iteration."""
 
     iteration: int
     at_first: float
-    """Share of the samples that passed at once."""
+    """Share of samples whose first attempt passed."""
     solved: float
-    """The same, where repairs count."""
+    """Share of samples whose first attempt or a repair passed."""
 
 
 class HardProblem(Frozen):
@@ -35,31 +36,32 @@ class HardProblem(Frozen):
     solved: float
     """Share of the chains of all iterations that were solved."""
     chains: int
-    turns: tuple[Turn, ...]
+    turns: tuple[IterationShares, ...]
     excerpt: str = ""
-    """The problem's own part of its prompt, cut."""
+    """Beginning of the part of the prompt that is specific to the problem."""
 
 
 class Hardest(Frozen):
-    """The hardest of some splits."""
+    """The hardest problems of some splits."""
 
     problems: tuple[HardProblem, ...]
-    """Least solved first."""
+    """In order of the solve rate, lowest first."""
     of: int
+    """Number of all problems."""
     never: int
-    """How many of all were never solved."""
+    """Number of problems that were never solved."""
 
 
 def hardest(run: RunRecord, chains: Iterable[RunChain], splits: Sequence[str]) -> Hardest:
-    """Rank the problems of these splits."""
+    """Return the hardest problems of these splits that were not always solved."""
     grouped: dict[tuple[str, str], list[RunChain]] = defaultdict(list)
     for chain in chains:
         if chain.split in splits:
             grouped[chain.split, chain.problem_id].append(chain)
-    ranked = sorted((_hard(*key, its) for key, its in grouped.items()), key=_rank)
+    ranked = sorted((_hard_problem(*key, of_problem) for key, of_problem in grouped.items()), key=_rank)
     never = [problem for problem in ranked if problem.solved == 0]
-    seldom = [problem for problem in ranked if 0 < problem.solved < 1]
-    shown = never[:SHOWN] + seldom[:SHOWN]
+    sometimes = [problem for problem in ranked if 0 < problem.solved < 1]
+    shown = never[:SHOWN] + sometimes[:SHOWN]
     excerpts = _excerpts(run, [problem.problem_id for problem in shown])
     return Hardest(
         problems=tuple(
@@ -70,33 +72,33 @@ def hardest(run: RunRecord, chains: Iterable[RunChain], splits: Sequence[str]) -
     )
 
 
-def _hard(split: str, problem_id: str, chains: Sequence[RunChain]) -> HardProblem:
-    turns: dict[int, list[RunChain]] = defaultdict(list)
+def _hard_problem(split: str, problem_id: str, chains: Sequence[RunChain]) -> HardProblem:
+    by_iteration: dict[int, list[RunChain]] = defaultdict(list)
     for chain in chains:
-        turns[chain.iteration].append(chain)
+        by_iteration[chain.iteration].append(chain)
     return HardProblem(
         problem_id=problem_id,
         split=split,
         solved=fmean(chain.passed for chain in chains),
         chains=len(chains),
         turns=tuple(
-            Turn(
+            IterationShares(
                 iteration=iteration,
-                at_first=fmean(chain.passed_first for chain in its),
-                solved=fmean(chain.passed for chain in its),
+                at_first=fmean(chain.passed_first for chain in of_iteration),
+                solved=fmean(chain.passed for chain in of_iteration),
             )
-            for iteration, its in sorted(turns.items())
+            for iteration, of_iteration in sorted(by_iteration.items())
         ),
     )
 
 
 def _rank(problem: HardProblem) -> tuple[float, int, int, str]:
-    """Least solved first; of equals the one tried more often, then in the order of ids, `p/9` before `p/10`."""
+    """Return the sort key: lowest solve rate, then most chains, then the id, with `p/9` before `p/10`."""
     return problem.solved, -problem.chains, len(problem.problem_id), problem.problem_id
 
 
 def _excerpts(run: RunRecord, ids: Sequence[str]) -> dict[str, str]:
-    """What first prompts do not have in common: the statement, without a template's words and few-shot examples."""
+    """Return the part of each first prompt that is not common to all: without the template and few-shot examples."""
     prompts: dict[str, str] = {}
     where = pc.field("problem_id").isin(pa.array(ids, pa.string())) & (pc.field("round") == 0)
     for _, table in run.attempts(["problem_id", "prompt"], where):
@@ -104,10 +106,10 @@ def _excerpts(run: RunRecord, ids: Sequence[str]) -> dict[str, str]:
             prompts.setdefault(row["problem_id"], row["prompt"] or "")
     start = _shared_lines(list(prompts.values()))
     end = _shared_lines([prompt[::-1] for prompt in prompts.values()])
-    own = {id: " ".join(prompt[start : len(prompt) - end].split()) for id, prompt in prompts.items()}
-    return {id: text if len(text) <= EXCERPT else f"{text[:EXCERPT]}…" for id, text in own.items()}
+    distinct = {id: " ".join(prompt[start : len(prompt) - end].split()) for id, prompt in prompts.items()}
+    return {id: text if len(text) <= EXCERPT else f"{text[:EXCERPT]}…" for id, text in distinct.items()}
 
 
 def _shared_lines(texts: list[str]) -> int:
-    """Characters of the whole lines that all texts begin with; none of a single text."""
+    """Return the number of characters in whole lines that all texts begin with; 0 for a single text."""
     return texts[0].rfind("\n", 0, shared_start(texts)) + 1 if len(texts) > 1 else 0

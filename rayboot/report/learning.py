@@ -1,4 +1,4 @@
-"""The section on what the model can do: pass@1 and repair@1 over iterations."""
+"""The sections on pass@1, repair@1 and public tests over iterations."""
 
 from __future__ import annotations
 
@@ -19,19 +19,22 @@ ROLES = {
 
 
 def learning_section(runs: Sequence[RunRecord], measured: Sequence[Measures]) -> Section | None:
-    """A panel for each split; of several runs, a panel for each split and metric, with a line for each run."""
-    several = len(runs) > 1
+    """Return a section with pass@1 and repair@1; None without any metrics.
+
+    Of one run it has a panel for each split; of more runs, a panel for each split and metric, with a line for each run.
+    """
+    compares = len(runs) > 1
     panels: list[tuple[str, list[Series]]] = []
     for split in SPLITS:
         lines = {
             metric: [
-                Series(run.label if several else metric, _style(number if several else column), found)
+                Series(run.label if compares else metric, _style(number if compares else column), points)
                 for number, run in enumerate(runs)
-                if (found := _points(run, measured[number], split, metric))
+                if (points := _points(run, measured[number], split, metric))
             ]
             for column, metric in enumerate(METRICS)
         }
-        if several:
+        if compares:
             panels += [(f"{metric}, {ROLES[split]}", lines[metric]) for metric in METRICS]
         else:
             panels.append(
@@ -39,21 +42,21 @@ def learning_section(runs: Sequence[RunRecord], measured: Sequence[Measures]) ->
             )
     figures = [
         Figure(
-            title, curve_chart(title, series, None if several else _chosen(runs[0], title)), _table(series)
+            title, curve_chart(title, series, None if compares else _chosen(runs[0], title)), _table(series)
         )
         for title, series in panels
         if series
     ]
     if not figures:
         return None
-    names = [run.label for run in runs] if several else METRICS
+    names = [run.label for run in runs] if compares else METRICS
     return Section(
         id="learning",
         title="What the model can do",
         text=(
             "pass@1 is the share of problems that a first attempt solves; repair@1 counts a problem as solved, too, "
             "when a repair of the failing attempt passes. Iteration 0 is the pretrained model; training problems are "
-            "tried by the policy that an iteration begins with. Bands are 95% intervals, by the bootstrap over "
+            "attempted by the policy at the start of an iteration. Bands are 95% intervals, by the bootstrap over "
             "problems: where the mean might lie with other problems of the same kind."
         ),
         figures=figures,
@@ -62,7 +65,10 @@ def learning_section(runs: Sequence[RunRecord], measured: Sequence[Measures]) ->
 
 
 def public_section(runs: Sequence[RunRecord]) -> Section | None:
-    """Programs that pass what the model is shown and fail what it is not: a curve for each run and split."""
+    """Return a section with the share of programs that pass public tests alone; None without any metrics.
+
+    It has a line for each run and split.
+    """
     series = [
         Series(f"{run.label}, {ROLES[split]}" if len(runs) > 1 else ROLES[split], "", points)
         for run in runs
@@ -71,7 +77,7 @@ def public_section(runs: Sequence[RunRecord]) -> Section | None:
     ]
     if not series:
         return None
-    series = [one._replace(style=_style(number)) for number, one in enumerate(series)]
+    series = [line._replace(style=_style(number)) for number, line in enumerate(series)]
     title = "Public tests passed, a hidden one failed"
     return Section(
         id="public",
@@ -82,7 +88,7 @@ def public_section(runs: Sequence[RunRecord]) -> Section | None:
             "task. Programs of problems with both kinds of tests count."
         ),
         figures=[Figure(title, curve_chart(title, series), _table(series))],
-        legend=[Key(one.name, swatch(one.style)) for one in series],
+        legend=[Key(line.name, swatch(line.style)) for line in series],
     )
 
 
@@ -95,30 +101,30 @@ def _public_only(run: RunRecord, split: str) -> list[Point]:
 
 
 def _chosen(run: RunRecord, title: str) -> int | None:
-    """The iteration to mark: it was not chosen by what the policy before it did on training problems."""
+    """Return the iteration to mark; none on training problems, where the policy of the iteration before is measured."""
     return None if title == _sentence(ROLES["train"]) else run.best
 
 
 def _points(run: RunRecord, measured: Measures, split: str, metric: str) -> list[Point]:
-    """With intervals where the attempts are still there."""
+    """Return the metric by iteration, with intervals where the attempts still exist."""
     points = []
     for iteration in run.iterations:
         row = run.row(iteration, split)
         if row is None or metric not in row.rates:
             continue
         values = measured.get((iteration, split))
-        known = interval((values.at_first if metric == "pass@1" else values.repaired) if values else None)
-        bounds = (known.low, known.high) if known else (None, None)
+        estimate = interval((values.at_first if metric == "pass@1" else values.repaired) if values else None)
+        bounds = (estimate.low, estimate.high) if estimate else (None, None)
         points.append(Point(iteration, row.rates[metric], *bounds))
     return points
 
 
 def _table(series: Sequence[Series]) -> Table:
-    iterations = sorted({point.iteration for one in series for point in one.points})
-    cells = {(one.name, point.iteration): point for one in series for point in one.points}
+    iterations = sorted({point.iteration for line in series for point in line.points})
+    cells = {(line.name, point.iteration): point for line in series for point in line.points}
     return Table(
-        ["iteration", *(one.name for one in series)],
-        [[str(n), *(_cell(cells.get((one.name, n))) for one in series)] for n in iterations],
+        ["iteration", *(line.name for line in series)],
+        [[str(n), *(_cell(cells.get((line.name, n))) for line in series)] for n in iterations],
     )
 
 

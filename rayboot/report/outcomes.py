@@ -1,4 +1,4 @@
-"""What became of every problem: chains of attempts, and each problem's share of solved ones."""
+"""Outcomes of a run's attempts: chains, and pass@1 and repair@1 per problem."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ NAMES = {
     "sandbox_error": "sandbox error",
     SKIPPED: "prompt too long",
 }
-"""A failing verdict in words."""
+"""Failing verdicts in words."""
 
 
 class RunChain(NamedTuple):
-    """A first attempt and its repairs, with their place in the run."""
+    """A first attempt and its repairs, with iteration, split, problem and sample."""
 
     iteration: int
     split: str
@@ -39,11 +39,11 @@ class RunChain(NamedTuple):
     statuses: tuple[str, ...]
     """By round."""
     errors: tuple[str, ...]
-    """By round: the exception's class, where there was one."""
+    """By round: the exception's class, or empty."""
 
     @property
-    def made(self) -> bool:
-        """Whether the problem's prompt fitted, so that there was a first attempt."""
+    def generated(self) -> bool:
+        """Whether the prompt fitted, so that a first attempt was generated."""
         return self.statuses[0] != SKIPPED
 
     @property
@@ -54,61 +54,67 @@ class RunChain(NamedTuple):
     def passed(self) -> bool:
         return "passed" in self.statuses
 
-    def problem_with(self, round: int) -> str:
-        """What was wrong with an attempt, in words: the exception's class where that says more."""
+    def failure(self, round: int) -> str:
+        """Return the failure of an attempt in words: the exception's class if the program raised, else the verdict."""
         status, error = self.statuses[round], self.errors[round]
         return error if status == "error" and error else NAMES.get(status, status)
 
 
 class Measure(NamedTuple):
-    """One split in one iteration: each problem's share of samples that pass at first, and with repairs."""
+    """Results on one split in one iteration, by problem."""
 
     at_first: dict[str, float]
+    """Share of samples whose first attempt passes."""
     repaired: dict[str, float]
+    """Share of samples whose first attempt or a repair passes."""
 
 
 Measures = dict[tuple[int, str], Measure]
-"""By iteration and split."""
+"""Measures by iteration and split."""
 
 
 def read_chains(run: RunRecord) -> list[RunChain]:
-    """All chains of the run whose attempts are still there."""
+    """Return all chains of the run whose attempts still exist."""
     return [
         chain for iteration, table in run.attempts(COLUMNS) for chain in chains(iteration, table.to_pylist())
     ]
 
 
 def chains(iteration: int, rows: Iterable[dict[str, Any]]) -> list[RunChain]:
-    """Attempts, in the order of split, problem, sample and round, as chains."""
-    found = []
+    """Return attempts as chains.
+
+    Args:
+        rows: Attempts in the order of split, problem, sample and round.
+    """
+    result = []
     for key, group in groupby(rows, key=lambda row: (row["split"], row["problem_id"], row["sample"])):
         attempts = list(group)
         statuses = tuple(row["status"] for row in attempts)
-        found.append(RunChain(iteration, *key, statuses, tuple(row["error_type"] for row in attempts)))
-    return found
+        result.append(RunChain(iteration, *key, statuses, tuple(row["error_type"] for row in attempts)))
+    return result
 
 
-def measures(found: Iterable[RunChain]) -> Measures:
-    """pass@1 and repair@1 of every problem, by iteration and split; a problem without a sample is unsolved."""
+def measures(run_chains: Iterable[RunChain]) -> Measures:
+    """Return pass@1 and repair@1 of every problem; a problem whose prompt did not fit is unsolved."""
     grouped: dict[tuple[int, str], dict[str, list[RunChain]]] = defaultdict(lambda: defaultdict(list))
-    for chain in found:
+    for chain in run_chains:
         grouped[chain.iteration, chain.split][chain.problem_id].append(chain)
     return {
         key: Measure(
-            {id: fmean(chain.passed_first for chain in its) for id, its in problems.items()},
-            {id: fmean(chain.passed for chain in its) for id, its in problems.items()},
+            {id: fmean(chain.passed_first for chain in of_problem) for id, of_problem in problems.items()},
+            {id: fmean(chain.passed for chain in of_problem) for id, of_problem in problems.items()},
         )
         for key, problems in grouped.items()
     }
 
 
 def interval(values: dict[str, float] | None) -> Interval | None:
-    """The 95 % interval of the mean over problems; None without problems."""
+    """Return the 95 % interval of the mean over problems; None without problems."""
     return bootstrap_interval(list(values.values())) if values else None
 
 
 def difference(before: dict[str, float], after: dict[str, float]) -> Interval | None:
-    """By how much the mean changed, paired by problem; None when no problem is in both."""
+    """Return the change of the mean, paired by problem, with its interval; None if no problem is in both."""
     shared = [id for id in before if id in after]
     if not shared:
         return None

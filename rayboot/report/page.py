@@ -1,4 +1,4 @@
-"""The report: one page that needs nothing but a browser."""
+"""The report: one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from rayboot.report.outcomes import Measures, RunChain, measures, read_chains
 from rayboot.report.read import RunRecord, read_runs
 from rayboot.report.repairs import repairs_section
 from rayboot.report.rows import comparison_table, iterations_table, rows_table
-from rayboot.report.summary import Story, Tile, story, tiles
+from rayboot.report.summary import RunSummary, Tile, summarize, tiles
 from rayboot.storage import Storage
 
 ROLES = {"Measured": ("test", "validation"), "Training": ("train",)}
 """Splits whose problems are ranked together."""
 
 
-class Overview(NamedTuple):
-    """What the page says of one run by itself."""
+class RunOverview(NamedTuple):
+    """The parts of the page about one run alone."""
 
     label: str
-    story: Story
+    story: RunSummary
     tiles: Sequence[Tile]
     hardest: Sequence[tuple[str, Hardest]]
-    """By the name of the problems' role."""
+    """Hardest problems with the name of a role of `ROLES`."""
     rows: Table
     iterations: Table
     recipe: str
@@ -43,10 +43,10 @@ class Overview(NamedTuple):
 
 
 def render(runs: Sequence[RunRecord]) -> str:
-    """The page of one run, or of several compared."""
+    """Return the HTML page on one run, or on a comparison of runs."""
     chains = [read_chains(run) for run in runs]
-    measured = [measures(its) for its in chains]
-    overviews = [_overview(*its) for its in zip(runs, chains, measured, strict=True)]
+    measured = [measures(chains_of_run) for chains_of_run in chains]
+    overviews = [_overview(*parts) for parts in zip(runs, chains, measured, strict=True)]
     sections = [
         learning_section(runs, measured),
         public_section(runs),
@@ -55,7 +55,12 @@ def render(runs: Sequence[RunRecord]) -> str:
         cost_section(runs),
         throughput_section(runs, chains),
     ]
-    hard = [problem.problem_id for one in overviews for _, found in one.hardest for problem in found.problems]
+    hard = [
+        problem.problem_id
+        for overview in overviews
+        for _, ranking in overview.hardest
+        for problem in ranking.problems
+    ]
     return _template().render(
         title=" · ".join(run.label for run in runs),
         version=__version__,
@@ -66,13 +71,13 @@ def render(runs: Sequence[RunRecord]) -> str:
     )
 
 
-def _overview(run: RunRecord, chains: Sequence[RunChain], measured: Measures) -> Overview:
-    ranked = [(role, hardest(run, chains, splits)) for role, splits in ROLES.items()]
-    return Overview(
+def _overview(run: RunRecord, chains: Sequence[RunChain], measured: Measures) -> RunOverview:
+    rankings = [(role, hardest(run, chains, splits)) for role, splits in ROLES.items()]
+    return RunOverview(
         label=run.label,
-        story=story(run, measured, chains),
+        story=summarize(run, measured, chains),
         tiles=tiles(run, measured),
-        hardest=[(role, found) for role, found in ranked if found.problems],
+        hardest=[(role, ranking) for role, ranking in rankings if ranking.problems],
         rows=rows_table(run),
         iterations=iterations_table(run),
         recipe=run.recipe_text,
@@ -95,23 +100,23 @@ NAME = "report.html"
 
 
 def write_report(storage: Storage) -> str:
-    """Write the report of the run in this folder as its `report.html`; its path or URI."""
+    """Write `report.html` into a run directory, and return its path or URI."""
     storage.write_text(NAME, render(read_runs([storage.uri("")])))
     return storage.uri(NAME)
 
 
 def report_runs(runs: Sequence[str], out: Path | None = None) -> str:
-    """Write one page on one run, or on several compared.
+    """Write one page on one run, or on a comparison of runs.
 
     Args:
-        runs: Run directories, or their URIs.
-        out: The file to write; by default `report.html`, of one run in its own folder, of several in this one.
+        runs: Paths or URIs of run directories.
+        out: File to write. Default: `report.html`, in the run directory of a single run, else in the current folder.
 
     Returns:
-        The page's path or URI.
+        The path or URI of the page.
 
     Raises:
-        UserError: One is no run directory or is named twice, or `out` is a folder or cannot be written.
+        UserError: One is not a run directory or is named twice, or `out` is a folder or cannot be written.
     """
     records = read_runs(runs)
     if out is None:

@@ -1,4 +1,4 @@
-"""The section on failing programs: what was wrong with them, and what became of them."""
+"""The section on failing first attempts: their errors, and the outcomes of their repairs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from rayboot.report.read import SPLITS, RunRecord
 from rayboot.report.sankey import Flow, flow_chart, repair_flow
 from rayboot.report.words import count, percent
 
-MOST = 8
-"""Iterations of a split that a menu offers at most; evenly spaced ones, if there are more."""
+MAX_ITERATIONS = 8
+"""Most iterations of a split in a menu; if there are more, evenly spaced ones are chosen."""
 
 
 def repairs_section(runs: Sequence[RunRecord], chains: Sequence[Sequence[RunChain]]) -> Section | None:
-    """A diagram for each split and iteration of each run, chosen by a menu."""
+    """Return a section with a diagram for each split and iteration of each run; None without failing attempts."""
     choices = [
-        Choice(run.label, figures) for run, its in zip(runs, chains, strict=True) if (figures := _of_run(its))
+        Choice(run.label, figures)
+        for run, chains_of_run in zip(runs, chains, strict=True)
+        if (figures := _figures(chains_of_run))
     ]
     if not choices:
         return None
@@ -25,36 +27,39 @@ def repairs_section(runs: Sequence[RunRecord], chains: Sequence[Sequence[RunChai
         id="repairs",
         title="What went wrong, and what was repaired",
         text=(
-            "On the left are the first attempts that failed, by what was wrong with them. On the right is what became "
-            "of them: repaired, or what is wrong with the last repair."
+            "On the left are the first attempts that failed, by their error. On the right are the outcomes: repaired, "
+            "or the error of the last repair."
         ),
         choices=choices,
     )
 
 
-def _of_run(chains: Sequence[RunChain]) -> list[Figure]:
-    found: list[tuple[str, list[RunChain]]] = []
+def _figures(chains: Sequence[RunChain]) -> list[Figure]:
+    selections: list[tuple[str, list[RunChain]]] = []
     for split in reversed(SPLITS):
-        its = [chain for chain in chains if chain.split == split]
-        iterations = sorted({chain.iteration for chain in its})
+        of_split = [chain for chain in chains if chain.split == split]
+        iterations = sorted({chain.iteration for chain in of_split})
         name = "training rollout" if split == "train" else f"{split} problems"
         if len(iterations) > 1:
-            found.append((f"{name}, all iterations", its))
-        found += [
-            (f"{name}, iteration {number}", [chain for chain in its if chain.iteration == number])
-            for number in _spread(iterations)
+            selections.append((f"{name}, all iterations", of_split))
+        selections += [
+            (f"{name}, iteration {number}", [chain for chain in of_split if chain.iteration == number])
+            for number in _evenly_spaced(iterations)
         ]
-    flows = [(title, part, flow) for title, part in found if (flow := repair_flow(part))]
-    return [Figure(title, flow_chart(title, flow), _table(flow), _note(part)) for title, part, flow in flows]
+    flows = [(title, selected, flow) for title, selected in selections if (flow := repair_flow(selected))]
+    return [
+        Figure(title, flow_chart(title, flow), _table(flow), _note(selected))
+        for title, selected, flow in flows
+    ]
 
 
 def _note(chains: Sequence[RunChain]) -> str:
-    made = [chain for chain in chains if chain.made]
-    failed = [chain for chain in made if not chain.passed_first]
+    first_attempts = [chain for chain in chains if chain.generated]
+    failed = [chain for chain in first_attempts if not chain.passed_first]
     repaired = sum(chain.passed for chain in failed)
     return (
-        f"{count(len(made) - len(failed))} of {count(len(made), 'first attempt')} passed, {count(len(failed))} failed; "
-        f"{count(repaired)} of these were repaired ({percent(repaired / len(failed))})."
+        f"{count(len(first_attempts) - len(failed))} of {count(len(first_attempts), 'first attempt')} passed, "
+        f"{count(len(failed))} failed; {count(repaired)} of these were repaired ({percent(repaired / len(failed))})."
     )
 
 
@@ -70,8 +75,8 @@ def _table(flow: Flow) -> Table:
     return Table(["first attempt", "outcome", "programs", "share"], rows)
 
 
-def _spread(iterations: Sequence[int]) -> list[int]:
-    if len(iterations) <= MOST:
+def _evenly_spaced(iterations: Sequence[int]) -> list[int]:
+    if len(iterations) <= MAX_ITERATIONS:
         return list(iterations)
     last = len(iterations) - 1
-    return [iterations[round(number * last / (MOST - 1))] for number in range(MOST)]
+    return [iterations[round(number * last / (MAX_ITERATIONS - 1))] for number in range(MAX_ITERATIONS)]

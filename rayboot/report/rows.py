@@ -1,4 +1,4 @@
-"""Tables of all numbers: a run's rows, and several runs side by side."""
+"""Tables of all numbers: the rows of a run, and runs side by side."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MEASURED = ("problems", "attempts", "skipped", "prompt_tokens", "completion_toke
 
 
 def rows_table(run: RunRecord) -> Table:
-    """What each row of metrics.jsonl measured; a key that a row does not have is a dash."""
+    """Return a table with a row for each row of metrics.jsonl; missing values are dashes."""
     metrics = list(dict.fromkeys(name for row in run.rows for name in row.rates))
     return Table(
         ["iteration", "split", *metrics, *map(plain, ("public_only", *MEASURED))],
@@ -59,30 +59,30 @@ def rows_table(run: RunRecord) -> Table:
 
 
 def iterations_table(run: RunRecord) -> Table:
-    """What each iteration learned from, and how the refit went."""
+    """Return a table of the training set and the refit of each iteration."""
     last = {row.iteration: row for row in run.rows}
     return Table(REFIT, [_refit_cells(row) for _, row in sorted(last.items())])
 
 
 def comparison_table(runs: Sequence[RunRecord], measured: Sequence[Measures]) -> Table:
-    """A row for each run: from what to what, at what cost, and how far from the first run."""
+    """Return a table with a row for each run: metrics, cost, and the difference to the first run."""
     first = _at_first(runs[0], measured[0])
     rows = [
-        [*_run_cells(run, values), _against(first, _at_first(run, values)) if number else ABSENT]
+        [*_run_cells(run, values), _change(first, _at_first(run, values)) if number else ABSENT]
         for number, (run, values) in enumerate(zip(runs, measured, strict=True))
     ]
     return Table([*COMPARED, f"against {runs[0].label}"], rows)
 
 
 def _at_first(run: RunRecord, measured: Measures) -> dict[str, float]:
-    """What the chosen iteration solves of each problem at the first attempt; empty where that is not known."""
+    """Return pass@1 of each problem in the chosen iteration; empty if it is unknown."""
     if run.headline_split is None:
         return {}
     values = measured.get((chosen_iteration(run), run.headline_split))
     return values.at_first if values else {}
 
 
-def _against(first: dict[str, float], other: dict[str, float]) -> str:
+def _change(first: dict[str, float], other: dict[str, float]) -> str:
     change = difference(first, other)
     return points(change) if change else ABSENT
 
@@ -108,9 +108,9 @@ def _run_cells(run: RunRecord, measured: Measures) -> list[str]:
 
 def _share(run: RunRecord, measured: Measures, iteration: int, metric: str) -> str:
     values = measured.get((iteration, run.headline_split or ""))
-    known = interval((values.at_first if metric == "pass@1" else values.repaired) if values else None)
+    estimate = interval((values.at_first if metric == "pass@1" else values.repaired) if values else None)
     row = run.row(iteration, run.headline_split or "")
-    return percent_interval(known) if known else _percent(row.rates.get(metric) if row else None)
+    return percent_interval(estimate) if estimate else _percent(row.rates.get(metric) if row else None)
 
 
 def _refit_cells(row: MetricsRow) -> list[str]:

@@ -1,4 +1,4 @@
-"""The flow from what was wrong with first attempts to what became of them."""
+"""The flow from the errors of first attempts to the outcomes of their repairs."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ WIDTH = 680
 LEFT, RIGHT, NODE = 192, 192, 12
 FLOW_HEIGHT = 240
 SLOT = 17
-"""Least height of a node's place, so that labels never overlap."""
+"""Least height of a node's slot, so that labels never overlap."""
 GAP = 7
-MOST = 7
-"""Kinds of errors that are told apart on a side; rarer ones are put together."""
+MAX_KINDS = 7
+"""Most kinds of errors on a side; rarer ones are merged."""
 
 REPAIRED = "repaired"
 UNTRIED = "no repair tried"
 OTHER = "other errors"
 
 Flow = Counter[tuple[str, str]]
-"""How many failing first attempts had a kind of error, and had an outcome."""
+"""Number of failing first attempts by kind of error and by outcome."""
 
 
 class Node(NamedTuple):
@@ -38,16 +38,16 @@ class Node(NamedTuple):
 
 
 def repair_flow(chains: Iterable[RunChain]) -> Flow:
-    """From the error of each failing first attempt to `repaired`, or to what is wrong with the last repair."""
+    """Return the flow from the error of each failing first attempt to `repaired` or the error of the last repair."""
     flow: Flow = Counter()
     for chain in chains:
-        if chain.made and not chain.passed_first:
-            flow[chain.problem_with(0), _outcome(chain)] += 1
-    return _without_rare(flow)
+        if chain.generated and not chain.passed_first:
+            flow[chain.failure(0), _outcome(chain)] += 1
+    return _merge_rare(flow)
 
 
 def flow_chart(title: str, flow: Flow) -> Markup:
-    """A Sankey diagram of a flow that is not empty."""
+    """Draw a Sankey diagram of a flow that is not empty."""
     total = sum(flow.values())
     sources = _nodes(_totals(flow, 0), total)
     targets = _nodes(_totals(flow, 1), total, first=REPAIRED)
@@ -70,19 +70,19 @@ def _outcome(chain: RunChain) -> str:
         return REPAIRED
     if len(chain.statuses) == 1 or chain.statuses[1] == SKIPPED:
         return UNTRIED
-    made = [number for number, status in enumerate(chain.statuses) if status != SKIPPED]
-    return chain.problem_with(made[-1])
+    rounds = [number for number, status in enumerate(chain.statuses) if status != SKIPPED]
+    return chain.failure(rounds[-1])
 
 
-def _without_rare(flow: Flow) -> Flow:
-    """The flow with rare kinds of errors as one, on each side."""
-    kept = [{name for name, _ in _totals(flow, side).most_common(MOST)} for side in (0, 1)]
+def _merge_rare(flow: Flow) -> Flow:
+    """Merge rare kinds of errors into one, on each side."""
+    kept = [{name for name, _ in _totals(flow, side).most_common(MAX_KINDS)} for side in (0, 1)]
     kept[1] |= {REPAIRED, UNTRIED}
-    joined: Flow = Counter()
+    merged: Flow = Counter()
     for ends, amount in flow.items():
         source, target = (end if end in kept[side] else OTHER for side, end in enumerate(ends))
-        joined[source, target] += amount
-    return joined
+        merged[source, target] += amount
+    return merged
 
 
 def _totals(flow: Mapping[tuple[str, str], int], side: int) -> Counter[str]:

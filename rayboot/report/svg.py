@@ -1,4 +1,4 @@
-"""SVG as escaped text, and the few things that every chart needs."""
+"""SVG elements as escaped text, and the parts that charts share."""
 
 from __future__ import annotations
 
@@ -12,17 +12,22 @@ Value = str | int | float | None
 
 
 def element(name: str, *children: str | Markup, **attributes: Value) -> Markup:
-    """An element; children that are not `Markup` are escaped. `class_` stands for `class`, `x_y` for `x-y`."""
-    written = "".join(
+    """Return an element; children that are not `Markup` are escaped. `class_` stands for `class`, `x_y` for `x-y`."""
+    pairs = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_text(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{name}{written}>{''.join(escape(child) for child in children)}</{name}>")
+    return Markup(f"<{name}{pairs}>{''.join(escape(child) for child in children)}</{name}>")
 
 
 def picture(width: float, height: float, label: str, *children: Markup, interactive: bool = True) -> Markup:
-    """A chart. The label says what it shows to those who do not see it; the keyboard walks through its `hit`s."""
+    """Return a chart.
+
+    Args:
+        label: Text for screen readers.
+        interactive: Whether the chart takes the keyboard's focus, to step through the areas of `hit`.
+    """
     view = f"0 0 {_text(width)} {_text(height)}"
     return element(
         "svg",
@@ -41,12 +46,12 @@ def text(x: float, y: float, words: str, anchor: str = "start", class_: str | No
 
 
 def hit(x: float, y: float, width: float, height: float, tip: str) -> Markup:
-    """An area that shows a tip, whose lines are separated by newlines."""
+    """Return an area that shows a tip, whose lines are separated by newlines."""
     return element("rect", class_="hit", x=x, y=y, width=width, height=height, data_tip=tip)
 
 
 class Axis(NamedTuple):
-    """A linear scale from values to places."""
+    """A linear scale from values to positions."""
 
     low: float
     high: float
@@ -54,13 +59,13 @@ class Axis(NamedTuple):
     end: float
     ticks: Sequence[float]
 
-    def place(self, value: float) -> float:
+    def position(self, value: float) -> float:
         span = self.high - self.low
         return self.start + (self.end - self.start) * ((value - self.low) / span if span else 0.5)
 
 
 def axis(low: float, high: float, start: float, end: float, ticks: int = 5) -> Axis:
-    """A scale that holds low to high and begins and ends at a round number."""
+    """Return a scale that contains `low` and `high`, and begins and ends at round numbers."""
     step = _round_step((high - low) / ticks or abs(high) / ticks or 1.0)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     last = max(last, first + 1)
@@ -69,7 +74,7 @@ def axis(low: float, high: float, start: float, end: float, ticks: int = 5) -> A
 
 
 def _round_step(step: float) -> float:
-    """The next of 1, 2, 2.5, 5 and 10 times a power of ten."""
+    """Return the smallest of 1, 2, 2.5, 5 and 10 times a power of ten that is not below `step`."""
     power: float = 10.0 ** math.floor(math.log10(step))
     return next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= step * (1 - 1e-9))
 

@@ -13,23 +13,23 @@ from rayboot.storage import Storage
 
 FOLDER = "tensorboard"
 REFIT = {"train_loss": "loss", "best_validation_loss": "validation_loss"}
-"""The refit's numbers that have a usual name in TensorBoard."""
+"""Names of the refit's results that differ in TensorBoard."""
 
 
 def write_tensorboard(storage: Storage, rows: Iterable[MetricsRow]) -> None:
-    """Write the rows' numbers, a file for each iteration; one that is there stays, so that no number comes twice.
+    """Write the numbers of rows, one file per iteration. Existing files are kept, so that no number is written twice.
 
-    What a split measured is `SPLIT/METRIC`, such as `validation/pass@1`; the refit is `train/loss`, `train/steps` and
-    the like; what an iteration has once is `training_examples/KIND`, `seconds/STAGE` and so on.
+    Tags: `SPLIT/METRIC` for the metrics of a split, such as `validation/pass@1`; `train/loss`, `train/steps` and so on
+    for the refit; `training_examples/KIND`, `seconds/STAGE` and so on for an iteration.
     """
     scalars: dict[int, dict[str, float]] = defaultdict(dict)
     for row in rows:
         scalars[row.iteration].update(_scalars(row.split, row.model_dump()))
     storage.make_folder(FOLDER)
-    there = {info.base_name for info in storage.files(FOLDER)}
+    existing = {info.base_name for info in storage.files(FOLDER)}
     for iteration, values in sorted(scalars.items()):
         name = f"events.out.tfevents.{iteration:010d}.rayboot"  # TensorBoard reads files in the order of their names
-        if name not in there:
+        if name not in existing:
             _write(storage, f"{FOLDER}/{name}", iteration, values)
 
 
@@ -40,7 +40,7 @@ def _write(storage: Storage, name: str, iteration: int, values: Mapping[str, flo
     with tempfile.TemporaryDirectory(prefix="rayboot-") as local:
         with SummaryWriter(local) as writer:
             for tag, value in values.items():
-                # Not add_scalar: it would make pass@1 into pass_1.
+                # Not add_scalar, which changes pass@1 to pass_1.
                 summary = Summary(value=[Summary.Value(tag=tag, simple_value=value)])
                 writer.file_writer.add_summary(summary, iteration)
         [file] = Path(local).iterdir()
@@ -49,9 +49,9 @@ def _write(storage: Storage, name: str, iteration: int, values: Mapping[str, flo
 
 def _scalars(split: str, row: dict[str, Any]) -> Iterable[tuple[str, float]]:
     for name, value in row.items():
-        if name == "intervals":  # no scalars
+        if name == "intervals":
             continue
-        if name == "generation":  # of one stage: the rollout's in a row of train, the evaluation's in others
+        if name == "generation":  # of the rollout in a row of split train, of the evaluation in others
             stage = "rollout" if split == "train" else "evaluation"
             yield from ((f"{stage}/{part}", number) for part, number in value.items())
         elif isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Format numbers for readers."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from rayboot.metrics import Interval
 
 ABSENT = "\N{EN DASH}"
-"""In a table, for a number that there is not."""
+"""Table cell for a missing value."""
 
 
 def count(number: float, thing: str = "") -> str:
-    """`1,234`, or with a thing `1 problem` and `1,234 problems`."""
+    """Return `1,234` or, with a noun, `1 problem` and `1,234 problems`."""
     text = f"{number:,.0f}"
     return f"{text} {thing}{'' if number == 1 else 's'}" if thing else text
 
 
 def compact(number: float) -> str:
-    """`950`, `12.3k`, `4.56M`."""
+    """Return a short form: `950`, `12.3k`, `4.56M`."""
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if number >= size:
             return f"{number / size:.3g}{unit}" if number < 999.5 * size else f"{number / size:.0f}{unit}"
@@ -29,18 +29,18 @@ def percent(share: float) -> str:
 
 
 def percent_interval(interval: Interval) -> str:
-    """`71.7% [63.3, 79.2]`."""
+    """Return an interval in percent: `71.7% [63.3, 79.2]`."""
     return f"{percent(interval.mean)} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
 
 
 def points(interval: Interval) -> str:
-    """A difference in percentage points: `+25.8 [17.5, 34.2]`."""
+    """Return a difference in percentage points: `+25.8 [+17.5, +34.2]`."""
     mean, low, high = (100 * value for value in (interval.mean, interval.low, interval.high))
     return f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def duration(seconds: float) -> str:
-    """`0.8 s`, `42 s`, `5 min 38 s`, `3 h 05 min`."""
+    """Return a duration: `0.8 s`, `42 s`, `5 min 38 s`, `3 h 05 min`."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -52,17 +52,17 @@ def duration(seconds: float) -> str:
 
 
 def plain(name: str) -> str:
-    """A key as words: `repair_on_first_prompt` is `repair on first prompt`."""
+    """Return a key as words: `repair on first prompt` for `repair_on_first_prompt`."""
     return name.replace("_", " ")
 
 
 def listed(parts: list[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
+    """Join phrases: `a`, `a and b`, `a, b and c`."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def shared_start(texts: Sequence[str]) -> int:
-    """Characters that all texts begin with."""
+    """Return the number of characters that all texts begin with."""
     first, last = min(texts), max(texts)
     same = (number for number, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
     return next(same, len(first))

@@ -129,7 +129,7 @@ class Arms:
 
 def _decisions(history: Sequence[Step]) -> Iterator[tuple[Sequence[Step], Step]]:
     """Yield each attempt after the first, with the attempts before it."""
-    made = [step for step in history if step.made]
+    made = [step for step in history if step.generated]
     for number, step in enumerate(made):
         if number:
             yield made[:number], step

@@ -117,7 +117,7 @@ class RolloutWorker:
         )
         attempts = await self._sample(problem, split, prompt, [0])
         while not attempts[-1].passed and (possible := self._possible(attempts[-1])):
-            history = [attempt.step for attempt in attempts if attempt.made]
+            history = [attempt.step for attempt in attempts if attempt.generated]
             action = allocation.decide(history, possible, random)
             if action == "stop":
                 break

@@ -1,1 +1,1 @@
-"""A run and its life: launch, experiments, evaluation of one model, verification of files."""
+"""Launch runs and experiments, evaluate one model, verify files of solutions, check references."""

@@ -1,4 +1,4 @@
-"""Whether a benchmark's own references pass its tests, and whether programs that do nothing fail them."""
+"""Check that a data set's references pass its tests, and that trivial programs fail them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from rayboot.values import Frozen
 
 
 class ReferenceCheck(Frozen):
-    """One reference of one problem."""
+    """The check of one reference."""
 
     problem_id: str
     reference: int | None
-    """Index into the problem's references; None where it has none."""
+    """Index into the problem's references; None if the problem has none."""
     verdict: Verdict | None
-    """None where there is no reference to run."""
+    """None if the problem has no reference."""
 
 
 def check_references(
     problems: Sequence[Problem], sandbox: Sandbox, batch: int = BATCH, progress: Progress | None = None
 ) -> Iterator[ReferenceCheck]:
-    """Run every reference; problems without any come last. `progress` is told how many more references were run."""
+    """Run every reference, and yield a check for each; then one for each problem without references.
+
+    Args:
+        progress: Called with the number of references that have run since the last call.
+    """
     pairs = [(problem, number) for problem in problems for number in range(len(problem.references))]
     jobs = [Job.of(problem, problem.references[number]) for problem, number in pairs]
     for (problem, number), verdict in zip(pairs, run_in_batches(jobs, sandbox, batch, progress), strict=True):
@@ -39,9 +43,10 @@ def check_references(
 def unfit_problems(
     problems: Sequence[Problem], sandbox: Sandbox, batch: int = BATCH, progress: Progress | None = None
 ) -> list[str]:
-    """Ids of the problems that a stub passes: a program that does nothing, or always gives the first test's answer.
+    """Return the ids of the Python problems whose tests a stub passes; see `stubs`.
 
-    Looks at Python's problems alone. `progress` gets the number of further stubs that were run.
+    Args:
+        progress: Called with the number of stubs that have run since the last call.
     """
     pairs = [(problem.id, stub) for problem in problems for stub in stubs(problem)]
     by_id = {problem.id: problem for problem in problems}
@@ -52,7 +57,10 @@ def unfit_problems(
 
 
 def stubs(problem: Problem) -> list[str]:
-    """Programs that solve nothing."""
+    """Return trivial programs: one that does nothing, and one that always gives the first test's expected answer.
+
+    Only for Python problems; none where a test's code cannot be parsed.
+    """
     if problem.language != "python":
         return []
     first = problem.tests[0]
@@ -72,14 +80,14 @@ def stubs(problem: Problem) -> list[str]:
             ]
         except SyntaxError:
             return []
-        called = [node.func for node in nodes if isinstance(node, ast.Call)]
+        callees = [node.func for node in nodes if isinstance(node, ast.Call)]
         if not names:
-            names = {f.id for f in called if isinstance(f, ast.Name) and not hasattr(builtins, f.id)}
-        compared = (node for node in nodes if isinstance(node, ast.Compare) and len(node.ops) == 1)
-        right = next(
-            (node.comparators[0] for node in compared if isinstance(node.ops[0], ast.Eq | ast.Is)), None
+            names = {f.id for f in callees if isinstance(f, ast.Name) and not hasattr(builtins, f.id)}
+        comparisons = (node for node in nodes if isinstance(node, ast.Compare) and len(node.ops) == 1)
+        expected = next(
+            (node.comparators[0] for node in comparisons if isinstance(node.ops[0], ast.Eq | ast.Is)), None
         )
-        answers += [] if right is None else [ast.unparse(right)]
+        answers += [] if expected is None else [ast.unparse(expected)]
     return [
         "\n".join(f"def {name}(*args, **kwargs):\n    return {answer}" for name in sorted(names))
         for answer in dict.fromkeys(answers)

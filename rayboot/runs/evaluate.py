@@ -1,4 +1,4 @@
-"""Measure one model on one set of problems, as an iteration of the loop would."""
+"""Evaluate one model on one set of problems, as an iteration of the loop does."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from rayboot.storage import RunDirectory, Storage
 def measure(
     model: str, dataset: str, overrides: Sequence[str], out: Path | None, observer: Observer
 ) -> MetricsRow:
-    """Sample, verify and repair once.
+    """Sample, verify and repair every problem once.
 
     Args:
-        model: Model directory, hub name, `quickstart`, or a run directory or its URI: its best iteration's checkpoint,
-            measured by the run's own recipe (prompts, examples, sampling, seed). With engine openai only its tokenizer
-            is used.
+        model: Model directory, hub name, `quickstart`, or run directory or URI. Of a run the best iteration's
+            checkpoint is evaluated with the run's recipe (prompts, few-shot examples, sampling, seed). With engine
+            openai only the tokenizer is used.
         dataset: SPEC of the problems.
         overrides: Recipe options, such as `evaluation.samples=10`.
-        out: New folder for the attempts and the metrics; None keeps none.
+        out: New folder for the attempts and the metrics; None: they are not kept.
 
     Returns:
-        The row of metrics.jsonl; with engine openai its cost, too.
+        The row of metrics.jsonl; with engine openai including retries and cost.
 
     Raises:
         UserError: The model, the run, the SPEC, an option or the folder is wrong.
@@ -42,9 +42,9 @@ def measure(
         raise UserError(f"{out} exists: give a new folder to --out")
     with tempfile.TemporaryDirectory(prefix="rayboot-") as temporary:
         recipe, iteration = _recipe(model, dataset, overrides, out or Path(temporary, "evaluation"))
-        served = recipe.generation.engine == "openai"
-        directory = tokenizer_directory if served else pretrained_directory
-        pretrained = directory(recipe.policy.model)
+        is_served = recipe.generation.engine == "openai"
+        directory_of = tokenizer_directory if is_served else pretrained_directory
+        pretrained = directory_of(recipe.policy.model)
         few_shot = load_problems(recipe.problems.few_shot) if recipe.problems.few_shot else []
         problems = load_problems(dataset)[: recipe.problems.limit]
         run = RunDirectory.open(recipe, resume=False)
@@ -59,38 +59,42 @@ def measure(
                 iteration,
             )
             try:
-                measured = lab.evaluate(lab.pretrained)
+                evaluation = lab.evaluate(lab.pretrained)
             finally:
                 lab.close()
         row = MetricsRow(
             iteration=iteration,
             model=model,
             dataset=dataset,
-            **dict(measured.splits["test"]),
-            **(measured.generation.model_dump(include={"retries", "cost"}) if served else {}),
+            **dict(evaluation.splits["test"]),
+            **(evaluation.generation.model_dump(include={"retries", "cost"}) if is_served else {}),
         )
-        run.write_metrics([row.model_dump_json()])
+        run.write_metrics([row.to_json()])
     return row
 
 
 def _recipe(model: str, dataset: str, overrides: Sequence[str], folder: Path) -> tuple[Recipe, int]:
-    """A recipe that only evaluates, and the iteration to number the attempts by: their seeds depend on it."""
+    """Return a recipe for an evaluation alone, and its iteration, on which the attempts' seeds depend."""
     directory, iteration, data = _resolve(model)
     data["policy"] = {**data.get("policy", {}), "model": directory}
-    sets = data.get("problems", {})
-    shots = min(sets.get("shots", 0), sets.get("limit") or sets.get("shots", 0))
+    section = data.get("problems", {})
+    shots = min(section.get("shots", 0), section.get("limit") or section.get("shots", 0))
     data["problems"] = {
         **dict.fromkeys(("train", "validation", "test"), dataset),
-        **({"few_shot": sets["few_shot"], "shots": shots} if shots else {}),
+        **({"few_shot": section["few_shot"], "shots": shots} if shots else {}),
     }
-    if any(given.startswith("evaluation.samples=") for given in overrides):
-        data.get("evaluation", {}).pop("k", None)  # the run's k belong to its own number of samples
-    place = [f"name={folder.name}", f"runs={json.dumps(str(folder.absolute().parent))}"]
-    return recipe_from(data, [*overrides, *place], where="rayboot evaluate"), iteration
+    if any(override.startswith("evaluation.samples=") for override in overrides):
+        data.get("evaluation", {}).pop("k", None)  # the run's values of k suit the run's number of samples
+    output = [f"name={folder.name}", f"runs={json.dumps(str(folder.absolute().parent))}"]
+    return recipe_from(data, [*overrides, *output], where="rayboot evaluate"), iteration
 
 
 def _resolve(model: str) -> tuple[str, int, dict[str, Any]]:
-    """The model's directory; of a run that of its best iteration, with the iteration and the run's recipe."""
+    """Return the model's directory; of a run the best iteration's checkpoint, that iteration, and the run's recipe.
+
+    Raises:
+        UserError: The run is not finished.
+    """
     if "://" not in model and not Path(model, "run.json").is_file():
         return model, 0, {}
     run = RunDirectory(Storage(model))
@@ -99,10 +103,10 @@ def _resolve(model: str) -> tuple[str, int, dict[str, Any]]:
     recipe = run.recipe()
     best = run.facts().get("best_iteration")
     if best is None:
-        refitted = run.summary(1, "checkpoint") is not None
-        instead = f", or name a checkpoint, such as {run.uri(1, 'checkpoint')}" if refitted else ""
+        has_checkpoint = run.summary(1, "checkpoint") is not None
+        alternative = f", or name a checkpoint, such as {run.uri(1, 'checkpoint')}" if has_checkpoint else ""
         raise UserError(
             f"run {model} is not finished, so it has no best iteration yet; finish it with rayboot run --resume"
-            + instead
+            + alternative
         )
     return (recipe["policy"]["model"] if best == 0 else run.uri(best, "checkpoint")), best, recipe

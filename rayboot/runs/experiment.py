@@ -1,4 +1,4 @@
-"""Run an experiment: every arm with every seed, and one table of the arms over seeds."""
+"""Run an experiment: every arm with every seed, and a table that compares the arms over seeds."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from rayboot.values import Frozen
 
 
 class RunResult(Frozen):
-    """One run, by its best iteration as validation chose it."""
+    """Result of one run: the metrics of its best iteration, which validation chose."""
 
     arm: str
     seed: int
     best_iteration: int
     split: str
-    """What was measured: `test`, or `validation` where there is no test set."""
+    """Split of the metrics: `test`, or `validation` without a test set."""
     pass_at_1: float
     repair_at_1: float
     curve: tuple[float, ...]
-    """pass@1 of each iteration, the pretrained model's first."""
+    """pass@1 of each iteration, from the pretrained model on."""
     seconds: float
-    """Of all stages of all iterations."""
+    """Wall-clock seconds of all stages of all iterations."""
     tokens: int
-    """Prompt and completion tokens of all attempts, evaluation included."""
+    """Prompt and completion tokens of all attempts, including evaluations."""
     problems: int = 0
-    """Problems of the split."""
+    """Number of problems of the split."""
 
 
 def run_result(arm: str, seed: int, rows: Sequence[MetricsRow], best_iteration: int) -> RunResult:
-    """The result of a run, from the rows of its metrics.jsonl."""
+    """Return the result of a run from its rows of metrics.jsonl."""
     split = headline_split(rows) or "validation"
-    measured = {row.iteration: row for row in rows if row.split == split}
-    best = measured[best_iteration]
+    by_iteration = {row.iteration: row for row in rows if row.split == split}
+    best = by_iteration[best_iteration]
     return RunResult(
         arm=arm,
         seed=seed,
@@ -52,15 +52,15 @@ def run_result(arm: str, seed: int, rows: Sequence[MetricsRow], best_iteration: 
         split=split,
         pass_at_1=best.rates["pass@1"],
         repair_at_1=best.rates["repair@1"],
-        curve=tuple(measured[iteration].rates["pass@1"] for iteration in sorted(measured)),
-        seconds=sum(sum(row.stage_seconds.values()) for row in measured.values()),
+        curve=tuple(by_iteration[iteration].rates["pass@1"] for iteration in sorted(by_iteration)),
+        seconds=sum(sum(row.stage_seconds.values()) for row in by_iteration.values()),
         tokens=sum(row.tokens for row in rows),
         problems=best.problems or 0,
     )
 
 
 def grid_tables(results: Sequence[RunResult], baseline: str) -> str:
-    """Markdown: a row for each arm, with paired differences to the baseline, and pass@1 by iteration."""
+    """Return two Markdown tables: arms with paired differences to the baseline, and pass@1 by iteration."""
     arms = list(dict.fromkeys(result.arm for result in results))
     by_arm = {arm: [result for result in results if result.arm == arm] for arm in arms}
     seeds, split = len(by_arm[arms[0]]), results[0].split
@@ -92,7 +92,7 @@ def _curves(by_arm: Mapping[str, Sequence[RunResult]]) -> list[str]:
     ]
     for arm, runs in by_arm.items():
         points = [[run.curve[number] for run in runs if number < len(run.curve)] for number in range(last)]
-        lines.append(f"| {arm} | " + " | ".join(_share(each) if each else "" for each in points) + " |")
+        lines.append(f"| {arm} | " + " | ".join(_share(values) if values else "" for values in points) + " |")
     return lines
 
 
@@ -124,22 +124,22 @@ def _deviation(values: Sequence[float]) -> float:
     return stdev(values) if len(values) > 1 else 0.0
 
 
-Begin = Callable[[int, int, PlannedRun], None]
-"""Told before each run: its number from 1, how many there are, and the run."""
+RunListener = Callable[[int, int, PlannedRun], None]
+"""Called before each run with its number from 1, the number of runs, and the run."""
 
 
 class ExperimentOutcome(Frozen):
-    """What a finished experiment leaves."""
+    """Results of a finished experiment."""
 
     results: tuple[RunResult, ...]
     tables: str
     """Markdown."""
     folder: str
-    """Where the runs lie, with `results.md` and `results.jsonl`."""
+    """Path or URI of the folder with the runs, `results.md` and `results.jsonl`."""
 
 
 def planned(experiment: Experiment, file: Path, overrides: Sequence[str]) -> list[PlannedRun]:
-    """The runs of an experiment that was read from `file`.
+    """Return the runs of an experiment that was read from `file`.
 
     Raises:
         UserError: The recipe or an override is wrong.
@@ -149,22 +149,22 @@ def planned(experiment: Experiment, file: Path, overrides: Sequence[str]) -> lis
 
 
 def run_experiment(
-    experiment: Experiment, runs: Sequence[PlannedRun], observer: Observer, resume: bool, begin: Begin
+    experiment: Experiment, runs: Sequence[PlannedRun], observer: Observer, resume: bool, begin: RunListener
 ) -> ExperimentOutcome:
-    """Do the runs one after the other, and compare the arms.
+    """Execute the runs one after the other, and compare the arms.
 
     Args:
-        resume: Read finished runs back, and go on in an unfinished one.
+        resume: Read finished runs back, and resume an unfinished one.
 
     Raises:
-        UserError: The experiment's folder exists and `resume` is false; or something in a recipe is wrong.
-        RaybootError: A stage failed. What is finished is kept, and `resume` goes on from there.
+        UserError: The experiment's folder holds runs and `resume` is false; or something in a recipe is wrong.
+        RaybootError: A stage failed. Finished stages are kept, and `resume` continues after them.
     """
     storage = Storage(runs[0].recipe.runs)
     if not resume and any(storage.exists(f"{run.recipe.name}/recipe.yaml") for run in runs):
         raise UserError(f"{storage.uri('')} has runs of this experiment already: go on with --resume")
     results = []
-    with connected(_most(runs)):
+    with connected(_peak_resources(runs)):
         for number, run in enumerate(runs, 1):
             begin(number, len(runs), run)
             outcome = run_recipe(run.recipe, observer, resume)
@@ -175,7 +175,7 @@ def run_experiment(
     return ExperimentOutcome(results=tuple(results), tables=tables, folder=storage.uri(""))
 
 
-def _most(runs: Sequence[PlannedRun]) -> Resources:
-    """What the most demanding run asks of Ray: the runs take turns."""
-    asked = [required_resources(run.recipe) for run in runs]
-    return {kind: max(each[kind] for each in asked) for kind in asked[0]}
+def _peak_resources(runs: Sequence[PlannedRun]) -> Resources:
+    """Return the largest request of any run for each kind of resource: one run executes at a time."""
+    requests = [required_resources(run.recipe) for run in runs]
+    return {kind: max(request[kind] for request in requests) for kind in requests[0]}

@@ -1,4 +1,4 @@
-"""From a recipe to a finished run: check the inputs, connect to Ray, run the loop, leave what a run leaves."""
+"""From a recipe to a finished run: check the inputs, connect to Ray, run the algorithm, write the report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rayboot.errors import UserError
 from rayboot.metrics import MetricsRow
 from rayboot.models import check_model, check_tokenizer
 from rayboot.pools.cluster import connected, required_resources
-from rayboot.problems import Problem, load_problems, shared
+from rayboot.problems import Problem, find_overlaps, load_problems
 from rayboot.recipes import resolve_model
 from rayboot.report import write_report
 from rayboot.rollout import PromptSource
@@ -35,10 +35,10 @@ PACKAGES = ("ray", "torch", "transformers", "pyarrow", "pydantic")
 
 
 class Outcome(Frozen):
-    """Where a finished run's results lie."""
+    """Paths or URIs of a finished run's results."""
 
     best_iteration: int
-    """Chosen by validation; 0 when no refit was better than the pretrained model."""
+    """Chosen by validation; 0 if no refit was better than the pretrained model."""
     checkpoint: str
     """Hugging Face directory of the best iteration."""
     metrics: str
@@ -48,17 +48,17 @@ class Outcome(Frozen):
 
 
 def run_recipe(recipe: Recipe, observer: Observer, resume: bool = False) -> Outcome:
-    """Run the whole loop.
+    """Run a recipe from its inputs to its report.
 
     Raises:
-        UserError: Something in the recipe, the problems or the model is wrong; found before any actor starts.
-        RaybootError: A stage failed. What is finished is kept, and `resume` goes on from there.
+        UserError: Something in the recipe, the problems or the model is wrong; raised before any actor starts.
+        RaybootError: A stage failed. Finished stages are kept, and `resume` continues after them.
     """
     recipe.require_weights()
     deepspeed_options(recipe.training)
     problems = load_splits(recipe)
     pretrained = pretrained_directory(recipe.policy.model)
-    PromptSource.of(recipe, pretrained, problems["few_shot"])  # refuses templates before anything is started
+    PromptSource.of(recipe, pretrained, problems["few_shot"])  # checks the templates before anything starts
     with leased(RunDirectory.of(recipe).storage):
         run = RunDirectory.open(recipe, resume)
         with connected(required_resources(recipe)):
@@ -80,33 +80,34 @@ def run_recipe(recipe: Recipe, observer: Observer, resume: bool = False) -> Outc
 
 
 def load_splits(recipe: Recipe) -> Mapping[str, Sequence[Problem]]:
-    """The recipe's problems by what they are for: `train`, `validation`, `test` and `few_shot`.
+    """Return the recipe's problems by role: `train`, `validation`, `test` and `few_shot`.
 
     Raises:
-        UserError: A SPEC is wrong, a set is empty, or a problem is in two of the measured or trained sets.
+        UserError: A SPEC is wrong, a set is empty, two of train, validation and test share a problem id, or the
+            algorithm needs references and there are none.
     """
     specs = recipe.problems
-    named = {
+    spec_of = {
         "train": specs.train,
         "validation": specs.validation,
         "test": specs.test,
         "few_shot": specs.few_shot,
     }
-    problems = {role: load_problems(spec)[: specs.limit] if spec else [] for role, spec in named.items()}
-    for trained, measured in (("train", "validation"), ("train", "test"), ("validation", "test")):
-        found = shared(problems[trained], problems[measured])
-        if same := [pair for pair in found if pair.same == "id"]:
+    problems = {role: load_problems(spec)[: specs.limit] if spec else [] for role, spec in spec_of.items()}
+    for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        pairs = find_overlaps(problems[first], problems[second])
+        if same := [pair for pair in pairs if pair.same == "id"]:
             raise UserError(
-                f"problems.{trained} ({named[trained]}) and problems.{measured} ({named[measured]}) share "
-                f"{len(same)} problems, such as {same[0].train_id}: give each its own split, as in SPEC/train"
+                f"problems.{first} ({spec_of[first]}) and problems.{second} ({spec_of[second]}) share "
+                f"{len(same)} problems, such as {same[0].train_id}: give them different splits, as in SPEC/train"
             )
-        if found:
+        if pairs:
             log.warning(
-                f"{len({pair.train_id for pair in found})} problems of problems.{trained} are those of "
-                f"problems.{measured} under another id, such as {found[0].train_id} and {found[0].test_id} (the same "
-                f"{found[0].same}); with curation.decontaminate they are not learned from"
+                f"{len({pair.train_id for pair in pairs})} problems of problems.{first} are those of "
+                f"problems.{second} under another id, such as {pairs[0].train_id} and {pairs[0].test_id} (the same "
+                f"{pairs[0].same}); with curation.decontaminate they are not learned from"
             )
-    if recipe.algorithm.learns_references and not any(each.references for each in problems["train"]):
+    if recipe.algorithm.learns_references and not any(problem.references for problem in problems["train"]):
         raise UserError(
             f"algorithm {recipe.algorithm.type} trains on references, and problems.train ({specs.train}) has none"
         )
@@ -114,16 +115,16 @@ def load_splits(recipe: Recipe) -> Mapping[str, Sequence[Problem]]:
 
 
 def pretrained_directory(model: str) -> str:
-    """A local directory, or a URI, of the model with its tokenizer; a hub name is downloaded.
+    """Return the local directory, or the URI, of a model and its tokenizer; a hub name is downloaded.
 
     Raises:
-        UserError: There is no such model.
+        UserError: There is no such model, or a file of it is missing.
     """
     return _directory(model, check_model)
 
 
 def tokenizer_directory(model: str) -> str:
-    """As `pretrained_directory`, for an engine that asks a server: only the tokenizer is used, to budget prompts."""
+    """Return the directory of the tokenizer that counts a server's prompts, found as by `pretrained_directory`."""
     return _directory(model, check_tokenizer, TOKENIZER_FILES)
 
 
@@ -143,14 +144,14 @@ def _download(name: str, files: list[str] | None) -> str:
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
-            f"model {name} is no directory here and cannot be downloaded from the hub ({reason}); "
+            f"model {name} is not a local directory and cannot be downloaded from the hub ({reason}); "
             "give the path of a Hugging Face model directory"
         ) from None
 
 
 def facts(recipe: Recipe) -> dict[str, Any]:
-    """Versions, seed and hardware: what `run.json` tells."""
-    there = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    """Return versions, seed and hardware for `run.json`."""
+    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return {
         "name": recipe.name,
         "seed": recipe.seed,
@@ -158,5 +159,5 @@ def facts(recipe: Recipe) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in PACKAGES},
         "platform": platform.platform(),
-        "resources": {kind: amount for kind, amount in there.items() if ":" not in kind},
+        "resources": {kind: amount for kind, amount in resources.items() if ":" not in kind},
     }

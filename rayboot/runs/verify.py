@@ -1,4 +1,4 @@
-"""Verify a file of solutions that some model wrote: verdicts, and their pass@k."""
+"""Verify a file of solutions: verdicts and pass@k."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from rayboot.sandbox.verdict import Status, Verdict
 from rayboot.values import Frozen
 
 BATCH = 512
-"""Large, since a batch ends with its slowest program; small enough for progress to be seen."""
+"""Programs per batch: large, since a batch ends with the slowest program; small enough to show progress."""
 
 Progress = Callable[[int], None]
-"""Told how many more programs were run."""
+"""Called with the number of programs that have run since the last call."""
 
 
 def run_in_batches(
     jobs: Sequence[Job], sandbox: Sandbox, batch: int = BATCH, progress: Progress | None = None
 ) -> Iterator[Verdict]:
-    """The verdicts of `jobs`, in their order, as each batch ends."""
+    """Yield the verdicts of `jobs` in order, as each batch ends."""
     remaining = iter(jobs)
     while chunk := list(islice(remaining, batch)):
         verdicts = sandbox.run_many(chunk)
@@ -42,36 +42,36 @@ class Solution(Frozen):
     """One row: a program for a problem."""
 
     task_id: str | int
-    """As the file gives it."""
+    """As in the file."""
     index: int
-    """0-based number of the row in its file."""
+    """0-based number of the row in the file."""
     problem: Problem
     program: str
     fenced: bool = False
-    """Whether the row looks like a chat model's answer that was not extracted."""
+    """Whether the text has fenced code blocks, as a chat model's answer has, and was not extracted."""
 
 
 def read_solutions(path: str | Path, problems: Sequence[Problem], extract: bool = False) -> list[Solution]:
-    """The rows of a JSON Lines file, plain or gzipped, in their order; several may be for one problem.
+    """Return the rows of a JSON Lines file, plain or gzipped, in order. A problem may have any number of rows.
 
-    A row has `task_id` (`MBPP/11`, `11` or 11) and `solution`, a whole program, or else `completion`, which goes on
-    where the problem's starter code ends, as in HumanEval's samples. Other fields are ignored.
+    A row has `task_id` (`MBPP/11`, `11` or 11) and `solution`, a whole program, or else `completion`, which continues
+    the problem's starter code, as in HumanEval's samples. Other fields are ignored.
 
     Args:
         path: The file.
-        problems: What the rows may be for.
-        extract: Whether each text is a model's answer, whose program is taken out of it as in the loop.
+        problems: Problems that rows may name.
+        extract: Whether each text is a model's answer, from which the program is extracted as in a rollout.
 
     Raises:
-        UserError: The file cannot be read, or a row lacks a field or names an unknown problem.
+        UserError: The file cannot be read; a row lacks a field, or names an unknown or ambiguous problem.
     """
     by_id = _by_id(problems)
     templates = TemplateLibrary()
     solutions = []
     for row in read_rows(Path(path)):
         problem = _problem(row, by_id)
-        text, before = _text(row, problem)
-        program = program_of(problem, text, templates(problem).continues) if extract else before + text
+        text, prefix = _text(row, problem)
+        program = program_of(problem, text, templates(problem).continues) if extract else prefix + text
         solutions.append(
             Solution(
                 task_id=row.data["task_id"],
@@ -102,18 +102,18 @@ def _problem(row: Row, by_id: Mapping[str, list[Problem]]) -> Problem:
 
 
 def _text(row: Row, problem: Problem) -> tuple[str, str]:
-    """A row's text, and the code that it goes on from."""
+    """Return a row's text, and the code that it continues."""
     fields: dict[str, Any] = row.data
-    for name, before in (("solution", ""), ("completion", problem.starter_code)):
+    for name, prefix in (("solution", ""), ("completion", problem.starter_code)):
         if name in fields:
             if not isinstance(fields[name], str):
                 raise UserError(f"{row.where}: {name} must be a text, not {type(fields[name]).__name__}")
-            return clean(fields[name]), before
+            return clean(fields[name]), prefix
     raise UserError(f"{row.where}: expected the field solution (a whole program) or completion")
 
 
 def _by_id(problems: Sequence[Problem]) -> dict[str, list[Problem]]:
-    """Problems by id, and by what comes after the id's last slash; the former goes first."""
+    """Return problems by id and by the part after the last slash of the id; a whole id takes precedence."""
     by_id = {problem.id: [problem] for problem in problems}
     by_number: dict[str, list[Problem]] = {}
     for problem in problems:
@@ -125,20 +125,20 @@ class VerifiedSolution(Frozen):
     """The verdict on one row, as `rayboot verify --out` writes it."""
 
     task_id: str | int
-    """As the file gives it."""
+    """As in the file."""
     index: int
-    """0-based number of the row in its file."""
+    """0-based number of the row in the file."""
     status: Status
     error_type: str
     message: str
     seconds: float
-    """Wall-clock time of the program with all its tests."""
+    """Wall-clock seconds of the program with all tests."""
 
 
 def verify(
     solutions: Sequence[Solution], sandbox: Sandbox, batch: int = BATCH, progress: Progress | None = None
 ) -> Iterator[VerifiedSolution]:
-    """Run every solution against its problem's tests, and yield the results in the order given."""
+    """Run every solution against the problem's tests, and yield the results in order."""
     jobs = [Job.of(solution.problem, solution.program) for solution in solutions]
     for solution, verdict in zip(solutions, run_in_batches(jobs, sandbox, batch, progress), strict=True):
         yield VerifiedSolution(
@@ -152,7 +152,7 @@ def verify(
 
 
 def without_solution(solutions: Iterable[Solution], problems: Iterable[Problem]) -> list[Problem]:
-    """The problems that no row is for, in their order."""
+    """Return the problems without a row, in order."""
     answered = {solution.problem.id for solution in solutions}
     return [problem for problem in problems if problem.id not in answered]
 
@@ -163,9 +163,10 @@ def solutions_pass_at_k(
     ks: Sequence[int],
     failed: Iterable[Problem] = (),
 ) -> dict[str, float]:
-    """pass@k over the problems that have solutions, for those k of which every problem has at least as many.
+    """Return pass@k over the problems with solutions, for each k up to the lowest number of solutions of a problem.
 
-    Problems in `failed` count as if each had as many failing solutions as the others have at least.
+    Args:
+        failed: Problems to count as failed, each with that lowest number of failing solutions.
     """
     outcomes: dict[str, list[bool]] = defaultdict(list)
     for solution, result in zip(solutions, results, strict=True):

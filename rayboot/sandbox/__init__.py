@@ -1,6 +1,6 @@
-"""Run untrusted programs against tests, in isolation, and say what happened.
+"""Run untrusted programs against tests, in isolation, and report what happened.
 
-Usable on its own; knows neither Ray nor torch:
+It can be used on its own, and imports neither Ray nor torch:
 
     from rayboot.problems.types import AssertTest
     from rayboot.sandbox import Sandbox

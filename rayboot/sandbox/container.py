@@ -1,4 +1,4 @@
-"""A server inside a gVisor container: a kernel of its own, in user space, between the programs and the machine's."""
+"""A sandbox server in a gVisor container: a kernel in user space stands between the programs and the machine's."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from rayboot.sandbox.inside.languages import readable_of_languages
 from rayboot.sandbox.server import BOOT, END_SECONDS, Server, interpreter_command
 from rayboot.sandbox.verdict import Runtime
 
-_OWN_FOLDER = "/server"
-"""In the container, open to its root alone: there lies the sandbox's own source."""
+_SOURCE_FOLDER = "/server"
+"""Folder in the container that holds the sandbox's own source. Only the container's root may open it."""
 _TOOLS = ("/usr", "/bin", "/etc/alternatives")
 _CAPABILITIES = [
     f"CAP_{name}" for name in ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID", "SYS_ADMIN")
 ]
-"""What the fork server needs to give each program a user and a pid namespace."""
+"""Capabilities with which the fork server gives each program a user and a pid namespace."""
 _EMPTY = {"type": "tmpfs", "source": "tmpfs", "options": ["ro", "mode=755"]}
 _RUN_AND_REMOVE = 'umask 022; "$@"; status=$?; rm -rf "$0"; exit $status'
 
 
 class ContainedServer(Server):
-    """As `Server`, in a container of its own that `runsc` runs. It ends when its channel does.
+    """A `Server` in its own container, which `runsc` runs. The container ends when its channel is closed.
 
     Raises:
-        UserError: There is no `runsc` (when made), or it cannot run here (`wait_ready`).
+        UserError: `runsc` is not on the PATH (constructor), or cannot run here (`wait_ready`).
     """
 
     def _launch(self, channel: socket.socket) -> subprocess.Popen[bytes]:
@@ -45,18 +45,18 @@ class ContainedServer(Server):
             raise UserError(
                 "runtime runsc: there is no `runsc` on the PATH; install gVisor (Debian package runsc)"
             )
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `_end`)
-        self._bundle, self._mark = make_folder("rayboot-runsc-")
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `_end`)
+        self._bundle, self._folder_lock = make_folder("rayboot-runsc-")
         _write_bundle(Path(self._bundle), self._environment)
         options = [f"--root={self._bundle}/state", "--network=none", "--ignore-cgroups"]
         container = [runsc, *options, "run", f"--bundle={self._bundle}", Path(self._bundle).name]
-        return subprocess.Popen(  # a shell around it removes the bundle, even when this process is killed
+        return subprocess.Popen(  # the shell removes the bundle, even if this process is killed
             ["/bin/sh", "-c", _RUN_AND_REMOVE, self._bundle, *container],
             cwd="/",
             env=self._environment,
             stdin=channel.fileno(),
             stdout=subprocess.DEVNULL,
-            stderr=self._complaints,
+            stderr=self._stderr,
             start_new_session=True,
         )
 
@@ -66,15 +66,15 @@ class ContainedServer(Server):
         except UserError:
             raise
         except RaybootError as error:
-            self._complaints.seek(0)
-            said = self._complaints.read().decode(errors="replace").strip() or str(error)
-            problem = said.splitlines()[-1]
+            self._stderr.seek(0)
+            output = self._stderr.read().decode(errors="replace").strip() or str(error)
+            problem = output.splitlines()[-1]
             raise UserError(
                 f"runtime runsc: gVisor (Debian package runsc; needs root) cannot run here: {problem}"
             ) from error
 
     def _end(self) -> None:
-        with suppress(OSError):  # closed alone, it would stay open for a thread that waits for a verdict
+        with suppress(OSError):  # close() alone keeps it open while another thread waits for a verdict on it
             self._channel.shutdown(socket.SHUT_RDWR)
         self._channel.close()
         try:
@@ -82,29 +82,29 @@ class ContainedServer(Server):
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)  # the container's processes die with `runsc run`
             self._process.wait()
-        self._complaints.close()
+        self._stderr.close()
         shutil.rmtree(self._bundle, ignore_errors=True)
-        os.close(self._mark)
+        os.close(self._folder_lock)
 
-    def _server_is_busy(self) -> None:
-        """Tell it what share of a processor a process gets, which inside is not to be seen."""
+    def _on_heartbeat(self) -> None:
+        """Send the share of a processor that each process gets, which the container cannot see."""
         processors = len(os.sched_getaffinity(0))
         running = int(Path("/proc/loadavg").read_text().split()[3].split("/")[0])
         framing.send(self._channel, min(1.0, processors / max(running, 1)))
 
 
 def start_server(runtime: Runtime, allow_weak: bool, preload: Mapping[str, str] | None = None) -> Server:
-    """A server, in a container or not. Inside one, weak isolation is never allowed: the container offers more."""
+    """Start a server, in a container or not. A container never allows weak isolation, since it offers more."""
     if runtime == "runsc":
         return ContainedServer(allow_weak=False, preload=preload)
     return Server(allow_weak, preload)
 
 
 def _write_bundle(bundle: Path, environment: dict[str, str]) -> None:
-    """An OCI bundle: what `runsc` runs, and what is to be seen inside."""
+    """Write an OCI bundle: the process that `runsc` starts, and the files that it sees."""
     root = bundle / "rootfs"
-    (root / _OWN_FOLDER[1:]).mkdir(parents=True)
-    (root / _OWN_FOLDER[1:]).chmod(0o700)
+    (root / _SOURCE_FOLDER[1:]).mkdir(parents=True)
+    (root / _SOURCE_FOLDER[1:]).chmod(0o700)
     root.chmod(0o755)
     mounts = _mounts(environment)
     if not any(mount["destination"].startswith("/tmp/") for mount in mounts):
@@ -113,7 +113,7 @@ def _write_bundle(bundle: Path, environment: dict[str, str]) -> None:
 
 
 def _specification(mounts: list[dict[str, Any]], environment: dict[str, str]) -> dict[str, Any]:
-    python, *rest = interpreter_command(BOOT, f"{_OWN_FOLDER}/sandbox", "0", newroot.WORK_PARENT, "runsc")
+    python, *rest = interpreter_command(BOOT, f"{_SOURCE_FOLDER}/sandbox", "0", newroot.WORK_PARENT, "runsc")
     sets = ("bounding", "effective", "inheritable", "permitted")
     process = {
         "user": {"uid": 0, "gid": 0},
@@ -144,13 +144,13 @@ def _mounts(environment: dict[str, str]) -> list[dict[str, Any]]:
     return [
         *({"destination": path, **_EMPTY} for path in ("/proc", "/sys", "/dev/shm", "/dev/pts")),
         {"destination": newroot.WORK_PARENT, **work},
-        _bind(str(Path(__file__).parent), f"{_OWN_FOLDER}/sandbox"),
+        _bind(str(Path(__file__).parent), f"{_SOURCE_FOLDER}/sandbox"),
         *(_bind(path, path) for path in _outermost(readable)),
     ]
 
 
 def _outermost(paths: Iterable[str]) -> list[str]:
-    """Without those that lie below another."""
+    """Return the paths that do not lie below another of them."""
     kept: list[str] = []
     for path in sorted(set(paths)):
         if not any(path.startswith(f"{other}/") for other in kept):

@@ -1,4 +1,4 @@
-"""Temporary folders of servers: marked while in use, and removed later where an owner was killed."""
+"""Temporary folders of servers: locked while in use, and removed later if the owner was killed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _YOUNG_SECONDS = 60.0
 
 
 def make_folder(prefix: str) -> tuple[str, int]:
-    """A temporary folder for one server, and a descriptor that marks it as in use for as long as it is open.
+    """Make a temporary folder for one server. Return it, and a descriptor that marks it as in use while open.
 
-    Those of servers whose owners were killed are removed.
+    Folders of servers whose owners were killed are removed.
     """
     for old in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
         with suppress(OSError):
-            if time.time() - old.stat().st_mtime > _YOUNG_SECONDS:  # else it may be about to be marked
+            if time.time() - old.stat().st_mtime > _YOUNG_SECONDS:  # a younger one may not be locked yet
                 _remove_unused(str(old))
     folder = tempfile.mkdtemp(prefix=prefix)
     lock = os.open(folder, _DIRECTORY)

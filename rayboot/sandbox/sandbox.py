@@ -1,4 +1,4 @@
-"""The sandbox: a few warm servers, and programs spread over them."""
+"""The sandbox: warm servers, over which programs are distributed."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from rayboot.sandbox.verdict import Limits, Runtime, Tier, Verdict
 from rayboot.values import Frozen
 
 WORKERS_PER_CPU = 32
-"""More would do nothing but fill the memory: each has two processes of its own."""
+"""Maximum. More workers would only fill the memory: each has two processes of its own."""
 
 
 class Job(Frozen):
-    """One program and everything that decides whether it is right."""
+    """One program, and everything that decides whether it is right."""
 
     program: str
     tests: tuple[Test, ...]
@@ -36,15 +36,15 @@ class Job(Frozen):
     setup_code: str = ""
     """Public code that runs after the program and before the tests."""
     prelude: str = ""
-    """Import statements that a Python program need not write itself."""
+    """Import statements that a Python program may leave out."""
     entry_point: str = ""
     """Name of the function that the tests call; `call` tests need it."""
     limits: Limits | None = None
-    """None: the sandbox's own."""
+    """None for the sandbox's defaults."""
 
     @classmethod
     def of(cls, problem: Problem, program: str) -> Job:
-        """A program with a problem's tests."""
+        """Return the job that runs a program against a problem's tests."""
         return cls(
             program=program,
             tests=problem.tests,
@@ -56,20 +56,20 @@ class Job(Frozen):
 
 
 class Sandbox:
-    """Runs programs in isolated processes. Thread-safe; a context manager.
+    """Warm servers that run programs in isolated processes. Thread-safe; a context manager.
 
     Args:
-        workers: Warm servers; as many programs run at the same time.
-        limits: What a program may use when its job does not say.
+        workers: Number of warm servers, and so of programs that run at the same time.
+        limits: Limits of jobs that have none of their own.
         allow_weak: Run programs even where the system offers too little isolation (tier C).
         preload: Modules beside the standard library that Python programs may import, such as `("numpy",)`. Each must be
-            importable here; they cost no time, as every program is forked from a process that has them.
-        runtime: `runsc` runs each server in a gVisor container: slower, and a kernel of its own stands between the
+            importable here. The import costs a program no time: it is forked from a process that has them.
+        runtime: `runsc` runs each server in a gVisor container: slower, with a kernel in user space between the
             programs and the machine's. Needs root, and `runsc` (Debian package runsc).
 
     Raises:
-        UserError: The system offers only tier C, and `allow_weak` is False; a module of `preload` is not installed; or
-            `runsc` is asked for, and missing or unable to run here.
+        UserError: `workers` or `runtime` is not allowed; the system offers only tier C, and `allow_weak` is False; a
+            module of `preload` is not installed; or `runsc` is requested, and missing or unable to run here.
     """
 
     def __init__(
@@ -80,9 +80,9 @@ class Sandbox:
         preload: Sequence[str] = (),
         runtime: Runtime = "native",
     ) -> None:
-        most = WORKERS_PER_CPU * (os.cpu_count() or 1)
-        if not 1 <= workers <= most:
-            raise UserError(f"a sandbox here can have 1 to {most} workers, not {workers}")
+        max_workers = WORKERS_PER_CPU * (os.cpu_count() or 1)
+        if not 1 <= workers <= max_workers:
+            raise UserError(f"a sandbox here can have 1 to {max_workers} workers, not {workers}")
         if runtime not in get_args(Runtime):
             raise UserError(f"runtime {runtime!r} is unknown: {' or '.join(get_args(Runtime))}")
         environment = _preload_environment(preload)
@@ -100,7 +100,7 @@ class Sandbox:
             self.close()
             raise
         self.tier: Tier = self._servers[0].tier
-        """How strong the isolation is: runsc (strongest, if asked for), A, B, or C."""
+        """Strength of the isolation: runsc (strongest, on request), A, B or C."""
 
     def run(
         self,
@@ -114,7 +114,9 @@ class Sandbox:
         """Run one program against its tests, in order, up to the first that fails.
 
         Raises:
-            UserError: There is no test, one of a kind that the language does not have, or no toolchain.
+            UserError: There is no test, a test's kind is not available in the language, a `call` test has no entry
+                point, or the toolchain is missing.
+            RaybootError: The sandbox is closed, or cannot prepare for the language.
         """
         return self.run_job(
             Job(
@@ -128,16 +130,16 @@ class Sandbox:
         )
 
     def run_job(self, job: Job) -> Verdict:
-        """As `run`, for a job."""
+        """Run one job, as `run` does."""
         _check(job)
         with self._server() as server:
             return server.verdict(job.model_dump(), job.limits or self._limits)
 
     def run_many(self, jobs: Sequence[Job]) -> list[Verdict]:
-        """The verdicts of many jobs, in their order, spread over the workers.
+        """Run jobs, distributed over the workers, and return their verdicts in order.
 
         Raises:
-            UserError: As `run`, before anything has run.
+            UserError: As `run`, before any job has run.
         """
         for job in jobs:
             _check(job)
@@ -152,7 +154,7 @@ class Sandbox:
             self._idle.put(server)
 
     def close(self) -> None:
-        """End the servers and whatever they still run."""
+        """Stop the servers, and the programs that they still run."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         for server in self._servers:
             server.close()

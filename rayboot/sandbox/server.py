@@ -1,4 +1,4 @@
-"""The owner's side of one warm server process: start it, ask it, replace it when it died."""
+"""The owner's side of one warm server process: start it, send it jobs, replace it when it dies."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from rayboot.sandbox.inside.pump import BUSY
 from rayboot.sandbox.verdict import Limits, Tier, Verdict
 
 TRIES = 3
-"""A program that kills its server this often gets the verdict `sandbox_error`."""
+"""A program that kills its server this many times gets the verdict `sandbox_error`."""
 START_SECONDS = 60.0
 GRACE_SECONDS = 60.0
-"""Beyond the program's own limit: a server that says nothing for so long counts as stuck."""
+"""Added to the program's own limit: a server that sends nothing for that long counts as hung."""
 END_SECONDS = 2.0
 
 BOOT = (
@@ -33,7 +33,10 @@ BOOT = (
 
 
 def interpreter_command(boot: str, *args: str) -> list[str]:
-    """A bare Python: no site-packages, no user's files. `-I` less its `-E`: the environment is clean as it is."""
+    """Return the command of a bare Python, without site-packages and the user's files.
+
+    The options are those of `-I` without `-E`, since the environment is clean already; and `-S`.
+    """
     python = getattr(sys, "_base_executable", None) or sys.executable
     return [python, "-s", "-P", "-S", "-W", "ignore", "-c", boot, *args]
 
@@ -43,12 +46,12 @@ CLEAN_ENVIRONMENT = {
     "HOME": "/tmp",
     "LANG": "C.UTF-8",
     "PYTHONUTF8": "1",
-    "MALLOC_ARENA_MAX": "1",  # an arena a thread would use up the limit on address space
+    "MALLOC_ARENA_MAX": "1",  # one arena per thread would use up the limit on address space
 }
 
 
 class Server:
-    """A supervisor process and, below it, the fork server whose children run the programs. One job at a time."""
+    """A supervisor process, and below it the fork server whose children run the programs. One job at a time."""
 
     def __init__(self, allow_weak: bool, preload: Mapping[str, str] | None = None) -> None:
         self.tier: Tier = "C"
@@ -61,7 +64,7 @@ class Server:
         self._start()
 
     def _start(self) -> None:
-        with suppress(OSError):  # what cannot be prepared is said when it is needed
+        with suppress(OSError):  # a program that needs it gets the error
             library.open_root()
         ours, theirs = socket.socketpair()
         with theirs:
@@ -70,8 +73,8 @@ class Server:
         self._ready = False
 
     def _launch(self, channel: socket.socket) -> subprocess.Popen[bytes]:
-        """Start the supervisor, with its end of the channel."""
-        self._scratch, self._mark = make_folder("rayboot-sandbox-")
+        """Start the supervisor with its end of the channel."""
+        self._scratch, self._folder_lock = make_folder("rayboot-sandbox-")
         folder, fd = str(Path(__file__).parent), channel.fileno()
         return subprocess.Popen(
             interpreter_command(BOOT, folder, str(fd), self._scratch, "A"),
@@ -84,18 +87,18 @@ class Server:
         )
 
     def wait_ready(self) -> None:
-        """Wait until the canary has run, and learn the tier.
+        """Wait until the canary has run, and set the tier.
 
         Raises:
             UserError: The tier is C, and weak isolation is not allowed.
-            RaybootError: It does not start.
+            RaybootError: The server does not start.
         """
         try:
-            self._greet()
+            self._handshake()
         except (OSError, EOFError, ValueError) as error:
             raise RaybootError(f"the sandbox's server did not start: {error}") from error
 
-    def _greet(self) -> None:
+    def _handshake(self) -> None:
         self._channel.settimeout(START_SECONDS)
         hello = self._receive()
         self.tier, self.reasons = hello["tier"], tuple(hello["reasons"])
@@ -109,7 +112,11 @@ class Server:
             )
 
     def verdict(self, job: dict[str, Any], limits: Limits) -> Verdict:
-        """Run one job; start again with a new server when this one dies or hangs."""
+        """Run one job. If the server dies or hangs, replace it and run the job again.
+
+        Raises:
+            RaybootError: The sandbox is closed.
+        """
         request = {**job, "limits": limits.model_dump()}
         problem = ""
         for _ in range(TRIES):
@@ -117,7 +124,7 @@ class Server:
                 raise RaybootError("the sandbox is closed")
             try:
                 if not self._ready:
-                    self._greet()
+                    self._handshake()
                 self._channel.settimeout(limits.timeout + GRACE_SECONDS)
                 framing.send(self._channel, request)
                 return Verdict(**self._receive(), tier=self.tier)
@@ -125,19 +132,19 @@ class Server:
                 problem = "the server hung"
             except (OSError, EOFError):
                 problem = "the server died"
-            except BaseException:  # Ctrl-C: the answer still under way must not be taken for the next job's
+            except BaseException:  # Ctrl-C: the answer in flight must not be taken for the next job's
                 self._replace()
                 raise
             self._replace()
         return Verdict(status="sandbox_error", message=f"{problem}, {TRIES} times", tier=self.tier)
 
     def _receive(self) -> Any:
-        """The next message that is more than a sign of life."""
+        """Return the next message that is not a heartbeat."""
         while (message := framing.receive(self._channel)) == BUSY:
-            self._server_is_busy()
+            self._on_heartbeat()
         return message
 
-    def _server_is_busy(self) -> None:
+    def _on_heartbeat(self) -> None:
         pass
 
     def _replace(self) -> None:
@@ -147,7 +154,7 @@ class Server:
                 self._start()
 
     def _end(self) -> None:
-        """The supervisor ends its fork server; and where it is killed, that dies with it, and the programs too."""
+        """Stop the supervisor, which stops its fork server. If it is killed, fork server and programs die with it."""
         self._process.terminate()
         try:
             self._process.wait(END_SECONDS)
@@ -156,7 +163,7 @@ class Server:
             self._process.wait()
         self._channel.close()
         leftovers.remove(self._scratch)
-        os.close(self._mark)
+        os.close(self._folder_lock)
 
     def close(self) -> None:
         with self._closing:

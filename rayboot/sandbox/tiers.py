@@ -1,4 +1,4 @@
-"""How strong the isolation is that this machine offers, and why."""
+"""The strength of the isolation that this machine offers, and the reasons for it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ MEANING: dict[Tier, str] = {
 
 
 class TierReport(Frozen):
-    """What a canary program found when it tried to break out."""
+    """The result of a canary program's attempts to break out."""
 
     tier: Tier
     meaning: str
-    """One line that says what the tier isolates."""
+    """One line on what the tier isolates."""
     reasons: tuple[str, ...] = ()
     """Why the tier is not stronger; empty at tier A."""
     counts_memory: bool = True
@@ -27,10 +27,10 @@ class TierReport(Frozen):
 
 
 def detect_tier(runtime: Runtime = "native") -> TierReport:
-    """Start a server, run the canary in it, and end it: takes a fraction of a second, or a second in a container.
+    """Start a server, run the canary in it, and stop it. Takes a fraction of a second, or a second in a container.
 
     Raises:
-        UserError: The runtime is `runsc`, and it is missing or cannot run here.
+        UserError: The runtime is `runsc`, and `runsc` is missing or cannot run here.
     """
     server = start_server(runtime, allow_weak=runtime == "native")
     try:

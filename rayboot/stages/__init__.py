@@ -1,1 +1,1 @@
-"""The lab, which owns what stages need, and the stages: each typed in, typed out, done once."""
+"""The lab, which owns what stages share, and the stages: each has typed inputs and results, and is done once."""

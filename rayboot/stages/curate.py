@@ -1,4 +1,4 @@
-"""Curation: the stage that makes a training set, and the references that validate a refit."""
+"""Curation: the stage that builds a training set, and the validation set of a refit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def curate(lab: Lab, name: str, rollouts: Sequence[str]) -> Curated:
-    """Make the training set of all training problems from rollout folders; without any, of references."""
+    """Build the training set of all training problems from rollout folders; from references if there are none."""
 
     def work(folder: str) -> Summary:
         with named("curation"), lab.observer.stage(lab.iteration, "curate") as progress:
@@ -38,7 +38,10 @@ def curate(lab: Lab, name: str, rollouts: Sequence[str]) -> Curated:
 
 
 def validation_set(lab: Lab) -> str | None:
-    """References of the validation problems on their first prompts, by whose loss a refit stops early: their URI."""
+    """Return the URI of the validation problems' references on their first prompts; None without references.
+
+    A refit stops early by its loss on them.
+    """
     ids = [problem.id for problem in lab.problems["validation"] if problem.references]
     if not ids:
         return None
@@ -54,7 +57,7 @@ def validation_set(lab: Lab) -> str | None:
 
 
 def _contaminated(lab: Lab) -> frozenset[str]:
-    """Training problems too much like those that are measured, if the recipe asks."""
+    """Return the training problems that resemble a validation or test problem; none without `decontaminate`."""
     words = lab.recipe.curation.decontaminate
     if words is None:
         return frozenset()

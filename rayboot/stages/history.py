@@ -1,4 +1,4 @@
-"""The rows of metrics.jsonl, and the choice of the best iteration by them."""
+"""The rows of metrics.jsonl, and the best iteration by them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rayboot.storage import RunDirectory
 
 
 class History:
-    """What a run has measured so far. Rows are made from the stages' summaries, so a resumed run makes the same."""
+    """The metrics of a run so far. Rows derive from the stages' results, so a resumed run writes the same rows."""
 
     def __init__(self, run: RunDirectory, observer: Observer) -> None:
         self._run = run
@@ -20,10 +20,10 @@ class History:
         self.rows: list[MetricsRow] = []
 
     def record(self, iteration: int, stages: Mapping[str, StageResult]) -> None:
-        """Add an iteration: a row for each split that a stage has measured, in `metrics.jsonl` and for the observer.
+        """Add one row per measured split of an iteration to `metrics.jsonl` and TensorBoard, and notify the observer.
 
         Args:
-            stages: What the iteration's stages have left, in their order; `curate` and `refit` stand in every row.
+            stages: Results of the iteration's stages, in their order. Those of `curate` and `refit` are in every row.
         """
         curated, training = stages.get("curate", Curated()), stages.get("refit")
         seconds = {name: result.seconds for name, result in stages.items()}
@@ -43,20 +43,20 @@ class History:
                 replayed_examples=curated.replayed,
                 dropped_examples=curated.dropped,
                 seconds=seconds,
-                training=training.model_dump(include=set(TRAINING)) if training else {},
+                training={name: getattr(training, name) for name in TRAINING} if training else {},
             )
             for result in sampled.values()
             for split, metrics in result.splits.items()
         ]
         self.rows += rows
-        self._run.write_metrics(row.model_dump_json() for row in self.rows)
+        self._run.write_metrics(row.to_json() for row in self.rows)
         write_tensorboard(self._run.storage, rows)
         self._observer.iteration(rows)
 
     def best_iteration(self) -> int:
-        """The iteration with the highest pass@1 on validation; of equals by repair@1, then the earliest."""
-        measured = [row for row in self.rows if row.split == "validation"]
-        best = max(measured, key=lambda row: (row.rates["pass@1"], row.rates["repair@1"], -row.iteration))
+        """Return the iteration with the highest pass@1 on validation; ties by repair@1, then the earliest."""
+        candidates = [row for row in self.rows if row.split == "validation"]
+        best = max(candidates, key=lambda row: (row.rates["pass@1"], row.rates["repair@1"], -row.iteration))
         return best.iteration
 
 
@@ -69,4 +69,4 @@ TRAINING = (
     "stopped_early",
     "dropped",
 )
-"""What a row tells of the refit, as `training/NAME`."""
+"""Fields of a refit's result in a row, as `training/NAME`."""

@@ -1,4 +1,4 @@
-"""The lab: what an algorithm works with. It owns the run, the models and the pools that its stages share."""
+"""The lab: the stages that an algorithm calls. It owns the run, the models and the pools that stages share."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from rayboot.stages.observer import Observer
 from rayboot.stages.refit import refit
 from rayboot.stages.results import Attempts, Sampled, StageResult, TrainingSet
 from rayboot.stages.sample import sample
-from rayboot.storage import RunDirectory, forget_copies, is_remote
-from rayboot.training import Refitter
+from rayboot.storage import RunDirectory, is_remote, remove_copies
+from rayboot.training import Kind, Refitter
 from rayboot.training.fit import worker_resources
 
 log = logging.getLogger("rayboot")
@@ -39,15 +39,15 @@ FOLDERS = {
     "refit": "checkpoint",
     "evaluation": "evaluation",
 }
-"""By stage, the name of the folder that it fills if an algorithm gives it no other."""
+"""Default name of each stage's folder."""
 
 
 class Lab:
-    """The stages that an algorithm asks for, each done once however often a run is resumed, and what they share.
+    """The stages that an algorithm calls, each done once however often a run is resumed, and what they share.
 
-    A stage's result is found again by its iteration and its `name`; an algorithm that asks for a stage twice in an
-    iteration gives each its own name. Nothing is started before a stage has work to do: resuming a run that is finished
-    starts no engine. Pools and training workers stay from one iteration to the next.
+    Iteration and `name` identify a stage's result; a stage that is called twice in an iteration needs distinct names.
+    Pools and training workers start when a stage first needs them, and persist across iterations: resuming a finished
+    run starts no engine.
     """
 
     def __init__(
@@ -61,8 +61,11 @@ class Lab:
     ) -> None:
         """Args:
         pretrained: Directory of the pretrained model.
-        problems: By split: `train`, `validation`, `test` (may be empty), and `few_shot` (likewise).
-        iteration: The one to begin with; seeds depend on it.
+        problems: Problems of `train`, `validation`, `test` and `few_shot`; the last two may be empty.
+        iteration: Number of the first iteration; seeds depend on it.
+
+        Raises:
+            UserError: The Ray cluster cannot hold the replicas, executors or training workers of the recipe.
         """
         self.recipe, self.run, self.problems, self.observer = recipe, run, problems, observer
         self.iteration = iteration
@@ -71,8 +74,8 @@ class Lab:
         self.plans = Plans()
         self.history = History(run, observer)
         self.rollouts: list[str] = []
-        """Folders of the rollouts so far, the latest last."""
-        self._last_iteration = iteration
+        """Folders of the rollouts so far, in order."""
+        self._last_iteration: int | None = None
         self._done: dict[str, StageResult] = {}
         self._refits = 0
         self._evaluated: dict[int, Weights] = {}
@@ -80,19 +83,23 @@ class Lab:
         self._check_resources()
 
     def iterations(self, count: int) -> Iterator[int]:
-        """Number the turns of a loop from 1, and record what each has measured; what came before it is iteration 0."""
+        """Yield the iterations 1 to `count`, and record the metrics of each; stages before the loop are iteration 0."""
         self._last_iteration = count
         self._record()
         for self.iteration in range(1, count + 1):
-            self._expect_refit()
+            self._prestart_refitter()
             yield self.iteration
             self._record()
 
-    def evaluate(self, policy: Weights, name: str = "evaluation") -> Sampled:
-        """Measure the policy on validation and test problems."""
+    def evaluate(self, policy: Weights) -> Sampled:
+        """Evaluate the policy on validation and test problems, once an iteration and after its refits."""
+        if self.iteration == self._last_iteration:  # no later iteration has a refit
+            self._close_refitter()
+            self.run.remove_state("training")
         splits = [split for split in ("validation", "test") if self.problems[split]]
         options, feedback = self.recipe.evaluation, self.recipe.algorithm.feedback_in_evaluation
         self._evaluated[self.iteration] = policy
+        name = FOLDERS["evaluation"]
         return self._once(
             "evaluation", name, lambda: sample(self, "evaluation", name, splits, policy, options, feedback)
         )
@@ -100,7 +107,7 @@ class Lab:
     def rollout(
         self, policy: Weights, feedback: Feedback, name: str = "rollout", tokens: bool = False
     ) -> Attempts:
-        """Sample, verify and repair every training problem with the policy.
+        """Sample, verify and repair every training problem with the policy, and return the attempts.
 
         Args:
             tokens: Keep the sampled tokens and their log-probabilities in the attempts.
@@ -115,61 +122,60 @@ class Lab:
         return Attempts(folder, sampled.splits)
 
     def curate(self, attempts: Attempts, name: str = "training_set") -> TrainingSet:
-        """Make a training set of the attempts, and of the verified ones of earlier rollouts if the recipe replays."""
+        """Build a training set from the attempts and, with `curation.replay`, verified ones of earlier rollouts."""
         return self._curated(name, self.rollouts if self.recipe.curation.replay else [attempts.folder])
 
     def references(self, name: str = "training_set") -> TrainingSet:
-        """Make a training set of the training problems' references, each on its first prompt."""
+        """Build a training set from the training problems' references, each on its first prompt."""
         return self._curated(name, [])
 
-    def refit(self, training_set: TrainingSet, start: Weights, name: str = "checkpoint") -> Weights:
-        """Train from `start` on the training set. The new weights."""
-        self._once("refit", name, lambda: refit(self, name, training_set.uri, start))
+    def refit(
+        self, training_set: TrainingSet, start: Weights, name: str = "checkpoint", kind: Kind = "sft"
+    ) -> Weights:
+        """Train from `start` on the training set, and return the new weights."""
+        self._once("refit", name, lambda: refit(self, name, training_set.uri, start, kind))
         self._refits += 1
-        if self.iteration == self._last_iteration:  # no refit comes after it
-            self._close_refitter()
-            self.run.forget("training")
         return Weights(checkpoint=self.run.uri(self.iteration, name), version=self._refits)
 
     def best(self) -> Weights:
-        """The weights with the highest pass@1 on validation; of equals by repair@1, then the earliest."""
+        """Return the weights with the highest pass@1 on validation; ties by repair@1, then the earliest."""
         return self._evaluated[self.history.best_iteration()]
 
     def iteration_of(self, weights: Weights) -> int:
-        """The iteration in which the weights were measured."""
-        return next(number for number, measured in self._evaluated.items() if measured == weights)
+        """Return the iteration in which the weights were evaluated."""
+        return next(number for number, evaluated in self._evaluated.items() if evaluated == weights)
 
     def close(self) -> None:
-        """End the actors that were started, whichever of them are still there."""
+        """Shut down all actors that were started. An error in one shutdown does not prevent the others."""
         with ExitStack() as closing:
             if is_remote(self.run.storage.uri("")) or is_remote(self.pretrained.checkpoint):
-                closing.callback(on_every_node, forget_copies)  # at last
+                closing.callback(on_every_node, remove_copies)  # runs last
             for name in ("generation", "execution"):
                 if name in self.__dict__:
                     closing.callback(self.__dict__.pop(name).shutdown)
             closing.callback(self._close_refitter)
             closing.callback(self.plans.close)
 
-    # What the stages work with.
+    # Shared by the stages.
 
     @cached_property
     def problem_table(self) -> ProblemTable:
-        """All problems by id, in Ray's object store."""
+        """Reference to all problems by id, in Ray's object store."""
         return ray.put({problem.id: problem for problems in self.problems.values() for problem in problems})
 
     @cached_property
     def generation(self) -> ActorPool:
-        """The policy's engines."""
+        """Pool of the policy's engines."""
         return start_generation_pool(self.recipe.generation, self.pretrained.checkpoint)
 
     @cached_property
     def execution(self) -> ActorPool:
-        """The sandboxes."""
+        """Pool of sandboxes."""
         return start_execution_pool(self.recipe.sandbox)
 
     @cached_property
     def refitter(self) -> Refitter:
-        """The training workers."""
+        """Client of the training workers."""
         return Refitter(self.recipe.training, self.run.state("training"))
 
     @property
@@ -178,7 +184,7 @@ class Lab:
         return self.recipe.generation.vllm.sleep
 
     def report_losses(self) -> None:
-        """Report what was lost, and what waits for its place."""
+        """Log actors that were lost, and those that wait for resources."""
         for pool in (self.generation, self.execution):
             pool.report_losses()
         if (lost := restarts_of(RolloutWorker.__name__)) > self._workers_lost:
@@ -186,16 +192,22 @@ class Lab:
             log.warning("a rollout worker was lost and is replaced; its problems in flight are done again")
 
     def restarts(self) -> dict[str, int]:
-        """Actors replaced so far, by kind."""
+        """Return the number of actors replaced so far, by kind."""
         self.report_losses()
         pools = (self.generation, self.execution)
         return {**{pool.kind: pool.restarts for pool in pools}, "rollout worker": self._workers_lost}
 
     def _once(self, stage: str, name: str, work: Callable[[], Result]) -> Result:
-        """Do a stage, and keep its result for the metrics under its kind or, if it has one, its own name."""
+        """Run a stage, and keep the result for the metrics under the stage's kind, or under a name other than default.
+
+        Raises:
+            ValueError: The iteration has a stage of this name already.
+        """
         key = stage if name == FOLDERS[stage] else name
         if key in self._done:
-            raise ValueError(f"iteration {self.iteration} has a stage {name} already: give each its own name")
+            raise ValueError(
+                f"iteration {self.iteration} has a stage {name} already: give each a distinct name"
+            )
         self._done[key] = result = work()
         return result
 
@@ -208,13 +220,14 @@ class Lab:
             self.history.record(self.iteration, self._done)
         self._done = {}
 
-    def _expect_refit(self) -> None:
-        """Have the training workers start, if the iteration's refit is still to come, and do not wait for them.
+    def _prestart_refitter(self) -> None:
+        """Start the training workers without waiting for them, unless the iteration's refit is done.
 
-        Not where others must come first: engines on the same GPUs, or all those that elastic workers leave room for.
+        Engines must start first if they share GPUs with the workers, or if the workers are elastic: these take all
+        resources that are left.
         """
-        first = self.shares_gpus or self.recipe.training.min_workers is not None
-        if not first and self.run.summary(self.iteration, FOLDERS["refit"]) is None:
+        engines_first = self.shares_gpus or self.recipe.training.min_workers is not None
+        if not engines_first and self.run.summary(self.iteration, FOLDERS["refit"]) is None:
             self.refitter.start()
 
     def _close_refitter(self) -> None:
@@ -222,7 +235,7 @@ class Lab:
             self.refitter.close()
 
     def _check_resources(self) -> None:
-        """Refuse what no node could ever hold, before hours of work end in waiting for it."""
+        """Raise a `UserError` before any work if the nodes cannot hold the replicas, the executors or the workers."""
         generation, sandbox, training = self.recipe.generation, self.recipe.sandbox, self.recipe.training
         engine = {"CPU": generation.cpus, "GPU": generation.gpus}
         options = "generation.replicas, generation.cpus, generation.gpus"

@@ -1,4 +1,4 @@
-"""What a run tells whoever watches it."""
+"""The interface of displays of a run."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Protocol
 from rayboot.metrics import MetricsRow
 
 Progress = Callable[[int, int], None]
-"""Told how much is done, of how much."""
+"""Called with the number of finished units of work and the total number."""
 
 
 class Observer(Protocol):
-    """Shows a run. The command line has one that draws; `Silent` is for programs and tests."""
+    """Displays a run: `rayboot.cli.display.Terminal` at the command line, `Silent` in programs and tests."""
 
     def stage(self, iteration: int, name: str) -> AbstractContextManager[Progress]:
-        """A context manager around a stage that runs; gives a `Progress`."""
+        """Return a context manager around the work of a stage; it yields a `Progress`."""
 
     def iteration(self, rows: Sequence[MetricsRow]) -> None:
-        """An iteration ended: its rows of metrics.jsonl."""
+        """Display an iteration that ended, by its rows of metrics.jsonl."""
 
 
 class Silent:
-    """Shows nothing."""
+    """Displays nothing."""
 
     @contextmanager
     def stage(self, iteration: int, name: str) -> Iterator[Progress]:

@@ -12,22 +12,22 @@ from rayboot.pools.replica import Weights
 from rayboot.stages.curate import validation_set
 from rayboot.stages.results import Refitted
 from rayboot.storage import Summary
-from rayboot.training import RefitJob
+from rayboot.training import Kind, RefitJob
 
 if TYPE_CHECKING:
     from rayboot.stages.lab import Lab
 
 
-def refit(lab: Lab, name: str, training_set: str, start: Weights) -> Refitted:
-    """Train from `start` on the training set at a URI."""
+def refit(lab: Lab, name: str, training_set: str, start: Weights, kind: Kind) -> Refitted:
+    """Train from `start` on the training set at a URI, and return the result."""
     run, recipe, iteration = lab.run, lab.recipe, lab.iteration
-    fit = _Fit(run.spent(iteration, name).get("fit_seconds", 0.0))
-    of_its_own = "" if name == "checkpoint" else f"-{name}"
+    timer = _FitTimer(run.spent(iteration, name).get("fit_seconds", 0.0))
+    suffix = "" if name == "checkpoint" else f"-{name}"
 
     def work(folder: str) -> Summary:
         validation = validation_set(lab) if recipe.training.patience else None
         if lab.shares_gpus:
-            # Engines first, even if there are none yet: a GPU without one has room for two workers.
+            # Start engines that are not there yet: Ray would place two workers on a GPU without an engine.
             lab.generation.broadcast("sleep")
         output = run.storage.uri(folder)
         with (
@@ -36,7 +36,7 @@ def refit(lab: Lab, name: str, training_set: str, start: Weights) -> Refitted:
         ):
 
             def follow(step: int, steps: int, loss: float) -> None:
-                fit.tick()
+                timer.tick()
                 progress(step, steps)
 
             result = lab.refitter.refit(
@@ -46,27 +46,28 @@ def refit(lab: Lab, name: str, training_set: str, start: Weights) -> Refitted:
                     validation_set=validation,
                     output=output,
                     storage=f"{output}.state" if run.storage.is_local else scratch,
-                    name=f"{recipe.name}-{iteration:02d}{of_its_own}",
-                    seed=derive_seed(recipe.seed, iteration, f"refit{of_its_own}") % 2**31,
+                    name=f"{recipe.name}-{iteration:02d}{suffix}",
+                    seed=derive_seed(recipe.seed, iteration, f"refit{suffix}") % 2**31,
                     max_prompt_tokens=recipe.policy.max_prompt_tokens,
                     max_completion_tokens=recipe.policy.max_completion_tokens,
                 ),
                 follow,
+                kind=kind,
             )
             shutil.rmtree(f"{output}.state", ignore_errors=True)
         if lab.shares_gpus:
-            lab.refitter.close()  # for all of the workers' memory
+            lab.refitter.close()  # frees all memory of the workers
         return {
             **result.model_dump(mode="json"),
-            "fit_seconds": round(fit.before + result.fit_seconds, 3),
+            "fit_seconds": round(timer.before + result.fit_seconds, 3),
         }
 
-    done = run.once(iteration, name, work, lambda: {"fit_seconds": fit.seconds})
+    done = run.once(iteration, name, work, lambda: {"fit_seconds": timer.seconds})
     return Refitted.model_validate(done)
 
 
-class _Fit:
-    """Seconds of a training, those of interrupted runs included, as far as its steps have been heard of."""
+class _FitTimer:
+    """Seconds of training from the first to the latest reported step, and those of interrupted runs."""
 
     def __init__(self, before: float) -> None:
         self.before = before

@@ -1,4 +1,4 @@
-"""What stages leave behind for the metrics: typed, kept as JSON in a stage's marker."""
+"""Typed results of stages, kept as JSON in a stage's marker, from which the metrics are written."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ Splits = dict[str, SplitMetrics]
 
 
 class StageResult(Frozen):
-    """What every stage leaves."""
+    """Fields of every stage's result."""
 
-    model_config = ConfigDict(extra="ignore")  # a run of another version is read as far as it goes
+    model_config = ConfigDict(extra="ignore")  # runs of other versions may have more fields
 
     seconds: float = 0.0
-    """Wall-clock seconds, those of interrupted runs included."""
+    """Wall-clock seconds, including those of interrupted runs."""
 
 
 class Sampled(StageResult):
-    """Of a rollout or an evaluation."""
+    """Result of a rollout or an evaluation."""
 
     splits: Splits
     restarts: dict[str, int] = Field(default_factory=dict)
-    """Actors lost and replaced, by kind."""
+    """Number of actors lost and replaced, by kind."""
     publish_seconds: float = 0.0
     generation: Throughput = Throughput()
 
 
 class Curated(StageResult, Counts):
-    """Of a curation."""
+    """Result of a curation."""
 
 
 class Refitted(StageResult, RefitResult):
-    """Of a refit; its `fit_seconds` include those of interrupted runs."""
+    """Result of a refit; `fit_seconds` includes those of interrupted runs."""
 
 
 class Attempts(NamedTuple):
-    """What a rollout has made."""
+    """The attempts of a rollout, on disk."""
 
     folder: str
-    """Below the run directory."""
+    """Path relative to the run directory."""
     splits: Splits
 
 
 class TrainingSet(NamedTuple):
-    """Examples for a refit."""
+    """The examples of a refit, on disk."""
 
     uri: str
-    """Folder of Parquet files."""
+    """URI of a folder of Parquet files."""
     counts: Counts

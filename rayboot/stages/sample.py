@@ -1,4 +1,4 @@
-"""The stages that sample from the policy: rollout on training problems, evaluation on the others."""
+"""The stages that sample from the policy: rollout on training problems, evaluation on validation and test problems."""
 
 from __future__ import annotations
 
@@ -46,10 +46,13 @@ def sample(
     feedback: Feedback,
     tokens: bool = False,
 ) -> Sampled:
-    """Sample, verify and repair the problems of these splits.
+    """Sample, verify and repair the problems of these splits, and return their metrics.
 
     Args:
         tokens: Keep the sampled tokens and their log-probabilities in the attempts.
+
+    Raises:
+        RaybootError: The sandbox could not judge too many programs, or a replica did not take the policy's weights.
     """
     recipe, run, iteration = lab.recipe, lab.run, lab.iteration
     settings = RolloutSettings(
@@ -78,21 +81,21 @@ def sample(
         lab.plans.start()
         pools = (lab.generation, lab.execution)
         restarts = lab.restarts()
-        wanted = [(problem.id, split) for split in splits for problem in lab.problems[split]]
+        pairs = [(problem.id, split) for split in splits for problem in lab.problems[split]]
         with named(stage), lab.observer.stage(iteration, stage) as progress:
-            progress(0, len(wanted))
+            progress(0, len(pairs))
             lab.execution.broadcast("ping")
             publishing += _publish(lab, policy)
             ledger.follow(lab.generation)
 
-            def meanwhile() -> None:
+            def poll() -> None:
                 lab.report_losses()
                 ledger.update()
 
             lab.plans.run(
                 stage,
                 stream_rollout,
-                wanted,
+                pairs,
                 settings,
                 prompts=lab.prompts,
                 problem_table=lab.problem_table,
@@ -101,7 +104,7 @@ def sample(
                 storage=run.storage,
                 folder=folder,
                 progress=progress,
-                meanwhile=meanwhile,
+                meanwhile=poll,
             )
         ledger.update(now=True)
         require_verdicts(*unjudged_programs(run.storage, folder))
@@ -124,7 +127,7 @@ def sample(
 
 
 def _allocation(lab: Lab) -> AdaptiveAllocation | None:
-    """The adaptive policy of a rollout, with what the one before has taught; None where repair is fixed."""
+    """Return the adaptive allocation with arms learned from the rollout before; None with `rollout.repair: fixed`."""
     options = lab.recipe.rollout
     if options.repair == "fixed":
         return None
@@ -133,7 +136,11 @@ def _allocation(lab: Lab) -> AdaptiveAllocation | None:
 
 
 def _publish(lab: Lab, policy: Weights) -> float:
-    """Have every replica take the weights, and make sure that it did; the seconds that it took."""
+    """Publish the weights to every replica, and return the seconds that it took.
+
+    Raises:
+        RaybootError: A replica has other weights afterwards.
+    """
     started = time.monotonic()
     versions = lab.generation.broadcast("publish", policy)
     if set(versions) != {policy.version}:
@@ -142,10 +149,10 @@ def _publish(lab: Lab, policy: Weights) -> float:
 
 
 def _public_tests(lab: Lab) -> dict[str, int]:
-    """Number of public tests of each problem that has hidden ones too."""
+    """Return the number of public tests of each problem that also has hidden ones."""
     return {
-        problem.id: shown
+        problem.id: public
         for problems in lab.problems.values()
         for problem in problems
-        if 0 < (shown := len(problem.public_tests)) < len(problem.tests)
+        if 0 < (public := len(problem.public_tests)) < len(problem.tests)
     }

@@ -1,4 +1,4 @@
-"""Files of a run, wherever they are: a local folder, or any filesystem that pyarrow knows by URI."""
+"""Files of a run: in a local folder, or on any filesystem that pyarrow opens by URI."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ import pyarrow.fs as pafs
 
 from rayboot.errors import UserError
 
-FORGOTTEN_SECONDS = 7 * 86400.0
-"""Age at which copies that a killed run has left on a machine are removed."""
+STALE_SECONDS = 7 * 86400.0
+"""Age at which the copies of a killed run are removed from a machine."""
 
 
 class Storage:
-    """A folder on a pyarrow filesystem. Paths given to its methods are relative to that folder."""
+    """A folder on a pyarrow filesystem. Methods take names relative to that folder."""
 
     def __init__(self, uri: str) -> None:
         """Open `uri`: a path, or a URI such as `s3://bucket/runs` or `s3://bucket/runs?endpoint_override=HOST:PORT`.
 
         Raises:
-            UserError: No filesystem is known for the URI.
+            UserError: pyarrow cannot open the URI.
         """
         self.is_local = not is_remote(uri)
         if self.is_local:
@@ -38,18 +38,18 @@ class Storage:
         self._uri = self.root if self.is_local else uri
 
     def path(self, name: str) -> str:
-        """Path of `name` as the filesystem wants it."""
+        """Return the path of `name` for the pyarrow filesystem."""
         return f"{self.root}/{name}" if name else self.root
 
     def uri(self, name: str) -> str:
-        """Path or URI of `name` that any process can open with `Storage` or `localize`."""
+        """Return the path or URI of `name`, which any process can open with `Storage` or `localize`."""
         return below(self._uri, name)
 
     def exists(self, name: str = "") -> bool:
         return bool(self.fs.get_file_info(self.path(name)).type != pafs.FileType.NotFound)
 
     def files(self, name: str = "", recursive: bool = False) -> list[pafs.FileInfo]:
-        """What is known of the files in a folder; none if there is no such folder."""
+        """Return size, time and path of the files in a folder; an empty list if it does not exist."""
         selector = pafs.FileSelector(self.path(name), recursive=recursive, allow_not_found=True)
         return [info for info in self.fs.get_file_info(selector) if info.type == pafs.FileType.File]
 
@@ -57,10 +57,10 @@ class Storage:
         self.fs.create_dir(self.path(name), recursive=True)
 
     def require_writable(self) -> None:
-        """Make the folder, and see that it takes files.
+        """Create the folder, and check that files can be written to it.
 
         Raises:
-            UserError: It does not.
+            UserError: They cannot.
         """
         probe = f".probe-{os.getpid()}"
         try:
@@ -72,7 +72,7 @@ class Storage:
             raise UserError(f"{self.uri('')} cannot be written to: {reason}") from None
 
     def remove(self, name: str) -> None:
-        """Delete a file, or a folder with all that is in it; nothing happens when it does not exist."""
+        """Delete a file, or a folder and its content. A name that does not exist is ignored."""
         kind = self.fs.get_file_info(self.path(name)).type
         if kind == pafs.FileType.Directory:
             self.fs.delete_dir(self.path(name))
@@ -80,9 +80,9 @@ class Storage:
             self.fs.delete_file(self.path(name))
 
     def rename(self, source: str, target: str) -> None:
-        """Move a local file or folder to a name that is free, or hold an existing file, in one step.
+        """Move a local file or folder atomically to a name that is free, or that of a file to replace.
 
-        After a power loss there is the one or the other, and what has the new name is whole.
+        After a power loss one of the two names exists, and the content of `target` is complete.
         """
         _flush_all(Path(self.path(source)))
         os.replace(self.path(source), self.path(target))
@@ -93,11 +93,11 @@ class Storage:
             return str(stream.read().decode())
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a whole file in one step: a reader sees the old text or the new, never a part."""
+        """Write a file atomically: a reader sees the old text or the new text, never a part."""
         self.write_bytes(name, text.encode())
 
     def write_bytes(self, name: str, content: bytes) -> None:
-        """As `write_text`."""
+        """Write a file atomically, as `write_text` does."""
         target = name if not self.is_local else f"{name}.partial"
         try:
             with self.fs.open_output_stream(self.path(target)) as stream:
@@ -110,10 +110,10 @@ class Storage:
             raise
 
     def touch(self, name: str) -> None:
-        """Give a file the time of now.
+        """Set a file's modification time to now.
 
         Raises:
-            FileNotFoundError: There is none.
+            FileNotFoundError: The file does not exist.
         """
         if self.is_local:
             os.utime(self.path(name))
@@ -121,57 +121,57 @@ class Storage:
             self.write_text(name, self.read_text(name))
 
     def upload(self, folder: str, name: str) -> None:
-        """Copy a folder of this machine to `name`."""
+        """Copy a local folder to `name`."""
         pafs.copy_files(
             folder, self.path(name), source_filesystem=pafs.LocalFileSystem(), destination_filesystem=self.fs
         )
 
 
 def is_remote(uri: str) -> bool:
-    """Whether `uri` names a filesystem other than this machine's."""
+    """Return whether `uri` names a filesystem other than the local one."""
     return "://" in uri and not uri.startswith("file://")
 
 
 def below(uri: str, name: str) -> str:
-    """Path or URI of `name` in the folder `uri`, whose options after `?` stay where they belong."""
+    """Return the path or URI of `name` in the folder `uri`; options after `?` stay at the end."""
     folder, mark, options = uri.partition("?") if is_remote(uri) else (uri, "", "")
     return f"{folder.rstrip('/')}/{name}{mark}{options}" if name else uri
 
 
 def localize(uri: str) -> str:
-    """A local folder with the files of `uri`: itself when it is local, else a copy that this machine keeps for the run.
+    """Return a local folder with the files of `uri`: the folder itself if it is local, else this machine's copy of it.
 
-    A copy belongs to what the files are now (their names, sizes, times and, on S3, their checksums): another run of the
-    same name has copies of its own. `forget_copies` removes them.
+    A copy is identified by the URI and by the files' names, sizes, times and, on S3, checksums: files that changed are
+    copied anew. `remove_copies` removes the copies of a run.
     """
     if not is_remote(uri):
         return uri.removeprefix("file://")
     storage = Storage(uri)
     content = [uri, *(_identity(storage, info) for info in storage.files(recursive=True))]
-    target = _copies() / hashlib.sha256("\n".join(content).encode()).hexdigest()[:16]
+    target = _copies_folder() / hashlib.sha256("\n".join(content).encode()).hexdigest()[:16]
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
         pafs.copy_files(storage.root, str(aside), source_filesystem=storage.fs)
         try:
             aside.rename(target)
-        except OSError:  # another process was faster
+        except OSError:  # another process has copied it in the meantime
             shutil.rmtree(aside)
     return str(target)
 
 
-def forget_copies() -> None:
-    """Remove what `localize` has copied to this machine for this process's Ray job, and what old jobs have left."""
-    mine = _copies()
-    shutil.rmtree(mine, ignore_errors=True)
-    for other in mine.parent.glob("*"):
-        if other.stat().st_mtime < time.time() - FORGOTTEN_SECONDS:
+def remove_copies() -> None:
+    """Remove the copies that `localize` made on this machine for this process's Ray job, and those of old jobs."""
+    folder = _copies_folder()
+    shutil.rmtree(folder, ignore_errors=True)
+    for other in folder.parent.glob("*"):
+        if other.stat().st_mtime < time.time() - STALE_SECONDS:
             shutil.rmtree(other, ignore_errors=True)
 
 
-def _copies() -> Path:
-    """Where this machine keeps the copies of one Ray job; all of its processes find them."""
-    import ray  # here: a sandbox, or a report, needs none
+def _copies_folder() -> Path:
+    """Return this machine's folder for the copies of this process's Ray job, the same in all processes of the job."""
+    import ray  # not at the top: a sandbox or a report works without Ray
 
     if ray.is_initialized():
         context = ray.get_runtime_context()
@@ -188,7 +188,7 @@ def _identity(storage: Storage, info: pafs.FileInfo) -> str:
 
 
 def _flush_all(path: Path) -> None:
-    """Have the disk hold a file, or a folder with all that is in it."""
+    """Flush a file, or a folder and its content, to the disk."""
     if path.is_file():
         _flush(path)
     for folder, _, names in os.walk(path):
@@ -198,11 +198,11 @@ def _flush_all(path: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(opened)
+        os.fsync(descriptor)
     except OSError as error:
-        if error.errno != errno.EINVAL:  # some network filesystems flush files alone, and no folders
+        if error.errno != errno.EINVAL:  # some network filesystems can flush files but not folders
             raise
     finally:
-        os.close(opened)
+        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""One driver a run: who drives a run leaves a sign of life in its directory, and a second driver is refused."""
+"""One driver per run: a driver writes a heartbeat into the run directory, and a second driver is refused."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from rayboot.errors import RaybootError, UserError
 from rayboot.storage.files import Storage
 from rayboot.values import Frozen
 
-BEAT_SECONDS = 10.0
+HEARTBEAT_SECONDS = 10.0
 EXPIRY_SECONDS = 60.0
-"""Silence after which a driver on another machine counts as gone."""
+"""Age of the last heartbeat at which a driver on another machine counts as dead."""
 TRIES = 4
-"""Two drivers that start at once see each other, and both step back for a moment."""
+"""Number of attempts to claim a run. Drivers that start at the same time see each other, back off, and retry."""
 
 
 class Driver(Frozen):
@@ -32,12 +32,12 @@ class Driver(Frozen):
 
     host: str
     machine: str
-    """Boot and process namespace: where the number of a process means the same."""
+    """Boot id and process namespace, within which a pid identifies a process."""
     pid: int
     started: int
-    """Of the process, in clock ticks since boot: tells it from a later one with its number."""
+    """Start of the process, in clock ticks since boot: a later process with the same pid has another one."""
     since: float
-    """Unix time at which it took the run."""
+    """Unix time at which the driver claimed the run."""
 
     @classmethod
     def this(cls) -> Driver:
@@ -45,45 +45,46 @@ class Driver(Frozen):
             host=socket.gethostname(),
             machine=_machine(),
             pid=os.getpid(),
-            started=_started(os.getpid()) or 0,
+            started=_start_ticks(os.getpid()) or 0,
             since=time.time(),
         )
 
     @property
     def is_here(self) -> bool:
-        """Whether this process can see whether it lives."""
+        """Whether the driver runs where this process can look up its pid."""
         return self.machine == _machine()
 
     @property
-    def lives(self) -> bool:
-        return _started(self.pid) == self.started
+    def is_alive(self) -> bool:
+        return _start_ticks(self.pid) == self.started
 
 
 @contextmanager
 def leased(storage: Storage) -> Iterator[None]:
-    """Be the only driver of the run in this folder, for the time of the block.
+    """Hold the lease of the run in this folder during the block: no other process drives the run.
 
-    Each driver has a file of its own there, which it touches every so often. Ages are differences of the filesystem's
-    own times, so the clocks of two machines need not agree. A driver on this machine that is dead is gone at once.
+    Each driver has its own file in the folder, and touches it every `HEARTBEAT_SECONDS`. Ages are differences between
+    times of the filesystem, so the clocks of two machines need not agree. A dead driver on this machine is detected at
+    once.
 
     Raises:
-        UserError: Another driver has the run, or the folder cannot be written to.
-        RaybootError: This one was silent for so long that another has taken the run.
+        UserError: Another driver holds the lease, or the folder cannot be written to.
+        RaybootError: The heartbeat of this driver stopped for so long that another one has taken over.
     """
     storage.require_writable()
     name = f".driver-{uuid.uuid4().hex}"
     _claim(storage, name)
     ended, lost = threading.Event(), threading.Event()
-    beat = threading.Thread(target=_beat, args=(storage, name, ended, lost), daemon=True)
-    beat.start()
+    heartbeat = threading.Thread(target=_heartbeat, args=(storage, name, ended, lost), daemon=True)
+    heartbeat.start()
     try:
         yield
-    except (KeyboardInterrupt, SystemExit):  # what handlers of SIGINT and SIGTERM raise
+    except (KeyboardInterrupt, SystemExit):  # raised by handlers of SIGINT and SIGTERM
         if not lost.is_set():
             raise
     finally:
         ended.set()
-        beat.join()
+        heartbeat.join()
         with suppress(OSError):
             storage.remove(name)
     if lost.is_set():
@@ -95,40 +96,44 @@ def leased(storage: Storage) -> Iterator[None]:
 
 def _claim(storage: Storage, name: str) -> None:
     text = Driver.this().model_dump_json()
-    for tried in range(1, TRIES + 1):
+    for attempt in range(1, TRIES + 1):
         storage.write_text(name, text)
-        other = _other(storage, name)
+        other = _other_driver(storage, name)
         if other is None:
             return
         storage.remove(name)
-        if tried == TRIES:
+        if attempt == TRIES:
             raise UserError(_refusal(storage, *other))
         time.sleep(random.uniform(0.1, 0.5))
 
 
 def _refusal(storage: Storage, driver: Driver, age: float) -> str:
-    began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(driver.since))
-    cure = (
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(driver.since))
+    advice = (
         "wait for it, or end it"
         if driver.is_here
         else f"if that one is gone, try again in {max(1.0, EXPIRY_SECONDS - age):.0f} s"
     )
     return (
-        f"{storage.uri('')} is in use: process {driver.pid} on {driver.host} has driven it since {began} (last sign of "
-        f"life {age:.0f} s ago); {cure}"
+        f"{storage.uri('')} is in use: process {driver.pid} on {driver.host} has driven it since {since} (last "
+        f"heartbeat {age:.0f} s ago); {advice}"
     )
 
 
-def _other(storage: Storage, mine: str) -> tuple[Driver, float] | None:
-    """Another driver than the one that has just written its file, and its age in seconds; files of dead ones go."""
+def _other_driver(storage: Storage, own: str) -> tuple[Driver, float] | None:
+    """Return a live driver other than this one, and the age of its heartbeat in seconds; remove files of dead ones.
+
+    Args:
+        own: Name of this driver's file, which was just written: its time is the filesystem's now.
+    """
     claims = [info for info in storage.files() if info.base_name.startswith(".driver-")]
-    now = next((info.mtime_ns for info in claims if info.base_name == mine), time.time_ns())
+    now = next((info.mtime_ns for info in claims if info.base_name == own), time.time_ns())
     for info in claims:
-        if info.base_name == mine or info.base_name.endswith(".partial"):
+        if info.base_name == own or info.base_name.endswith(".partial"):
             continue
         age = max(0.0, (now - info.mtime_ns) / 1e9)
         driver = _read(storage, info)
-        if driver is not None and (driver.lives if driver.is_here else age < EXPIRY_SECONDS):
+        if driver is not None and (driver.is_alive if driver.is_here else age < EXPIRY_SECONDS):
             return driver, age
         with suppress(OSError):
             storage.remove(info.base_name)
@@ -136,33 +141,37 @@ def _other(storage: Storage, mine: str) -> tuple[Driver, float] | None:
 
 
 def _read(storage: Storage, info: pafs.FileInfo) -> Driver | None:
-    """None for a file that went away, or that a power loss has emptied."""
+    """Return the driver of a file; None if the file was removed meanwhile, or emptied by a power loss."""
     try:
         return Driver.model_validate_json(storage.read_text(info.base_name))
     except (FileNotFoundError, ValidationError):
         return None
 
 
-def _beat(storage: Storage, name: str, ended: threading.Event, lost: threading.Event) -> None:
-    while not ended.wait(BEAT_SECONDS):
-        with suppress(OSError):  # a passing fault: others wait for longer than that
+def _heartbeat(storage: Storage, name: str, ended: threading.Event, lost: threading.Event) -> None:
+    """Touch the driver's file until `ended`; interrupt the main thread if another driver has removed the file."""
+    while not ended.wait(HEARTBEAT_SECONDS):
+        with suppress(OSError):  # a transient fault: other drivers wait for EXPIRY_SECONDS
             if not storage.exists(name):
                 lost.set()
-                # A real one, which wakes the main thread; a background job of a shell ignores SIGINT.
-                heard = [each for each in (signal.SIGINT, signal.SIGTERM) if callable(signal.getsignal(each))]
-                if heard and (main := threading.main_thread().ident):
-                    signal.pthread_kill(main, heard[0])
+                # A real signal wakes the main thread from a call. A shell's background job ignores SIGINT.
+                handled = [
+                    number for number in (signal.SIGINT, signal.SIGTERM) if callable(signal.getsignal(number))
+                ]
+                if handled and (main := threading.main_thread().ident):
+                    signal.pthread_kill(main, handled[0])
                 return
             storage.touch(name)
 
 
 def _machine() -> str:
+    """Return the boot id and the process namespace of this process."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return f"{boot} {os.readlink('/proc/self/ns/pid')}"
 
 
-def _started(pid: int) -> int | None:
-    """When the process began; None if there is none, or it is dead and only not yet reaped."""
+def _start_ticks(pid: int) -> int | None:
+    """Return a process's start in clock ticks since boot; None if it does not exist, or is a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

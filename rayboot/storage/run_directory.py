@@ -1,4 +1,4 @@
-"""The run directory: its layout, stage markers, atomic writes, and what resuming means."""
+"""The run directory: layout, stage markers, atomic writes, and resuming."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import Any
 
 import pyarrow.fs as pafs
 import yaml
+from pydantic import ValidationError
 
 from rayboot.config import Recipe, recipe_yaml, upgraded
 from rayboot.errors import UserError
 from rayboot.storage.files import Storage, below
 
 Summary = dict[str, Any]
-"""What a finished stage leaves behind for the metrics: plain JSON."""
+"""Result of a finished stage, as JSON; metrics are written from it."""
 
-# Options that may differ when a run is resumed: they change how fast, how long or where, never what is written.
 FREE_ON_RESUME = {
     "runs",
     "algorithm.iterations",
@@ -34,13 +34,13 @@ FREE_ON_RESUME = {
     "sandbox.cpus",
     "training.max_failures",
 }
-
+"""Options that may change when a run is resumed: they change how fast, how long or where it runs, not its files."""
 
 SAMPLING = ("rollout", "evaluation")
-"""Stages that write attempts, and go on with what they have written."""
+"""Stages that write attempts, and resume from those that they have written."""
 
-KEEP_SECONDS = 5.0
-"""Time between two notes of what a stage has spent: what a killed run forgets at most."""
+SPENT_SECONDS = 5.0
+"""Interval at which a stage's spending is written; a killed run loses at most the spending of one interval."""
 
 USED_BY = {
     "rollout": "rollout",
@@ -49,35 +49,35 @@ USED_BY = {
     "algorithm.start": "checkpoint",
     "evaluation": "evaluation",
 }
-"""Options and sections of a recipe that a single stage uses: they may change until one has been done."""
+"""Options and sections of a recipe that only one stage uses: they may change until a stage of that name is done."""
 
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """One run's files, below `runs/NAME`."""
+    """The files of one run, in `runs/NAME`."""
 
     storage: Storage
 
     @classmethod
     def of(cls, recipe: Recipe) -> RunDirectory:
-        """The directory of a recipe's run, which need not exist."""
+        """Return the directory of a recipe's run, which need not exist."""
         return cls(Storage(below(recipe.runs, recipe.name)))
 
     @classmethod
     def open(cls, recipe: Recipe, resume: bool, facts: dict[str, Any] | None = None) -> RunDirectory:
-        """Make the directory of a new run, or go on with the one that is there.
+        """Create the directory of a new run, or open that of an existing one.
 
         Args:
-            recipe: The resolved recipe; written to `recipe.yaml`.
-            resume: Go on with an existing run (a run that does not exist yet is begun).
-            facts: As for `describe`.
+            recipe: The resolved recipe; it is written to `recipe.yaml`.
+            resume: Continue an existing run; if there is none, a new one begins.
+            facts: Argument of `describe`.
 
         Raises:
-            UserError: The run exists and `resume` is false, or what it has done was done with another recipe; or the
-                folder cannot be written to.
+            UserError: The run exists and `resume` is false; a stage of it was done with another recipe; or the folder
+                cannot be written to.
         """
         run = cls.of(recipe)
-        where, begun = run.storage.uri(""), run.recipe()
+        where, begun = run.storage.uri(""), _with_defaults(run.recipe())
         if begun:
             changed = run._changed(begun, recipe)
             if not resume and (changed or run._has_begun("*")):
@@ -93,7 +93,7 @@ class RunDirectory:
         run.storage.make_folder("iterations")
         if begun != (now := recipe.model_dump(mode="json", by_alias=True)):
             if any(begun.get(part) != now[part] for part in ("training", "algorithm")):
-                run._forget_unfinished_refits()
+                run._remove_unfinished_refits()
             if begun.get("algorithm") != now["algorithm"]:
                 run._unfinish()
             run.storage.write_text("recipe.yaml", recipe_yaml(recipe))
@@ -102,40 +102,40 @@ class RunDirectory:
         return run
 
     def recipe(self) -> dict[str, Any]:
-        """What `recipe.yaml` says, not validated; empty where there is none."""
+        """Return the content of `recipe.yaml`, not validated; empty if the file does not exist."""
         return upgraded(dict(yaml.safe_load(self._text("recipe.yaml")) or {}))
 
     def facts(self) -> dict[str, Any]:
-        """What `run.json` says; empty where there is none."""
+        """Return the content of `run.json`; empty if the file does not exist."""
         return self._json("run.json") or {}
 
     def describe(self, facts: dict[str, Any]) -> None:
-        """Write `run.json`, unless it is there: it says where the run began, and what came out stays in it."""
+        """Write `run.json` unless it exists: it keeps the facts of the run's start, and the best iteration."""
         if not self.facts():
             self._write_facts(facts)
 
     def finish(self, best_iteration: int) -> None:
-        """Say in `run.json` that the run is finished."""
+        """Record the best iteration in `run.json`, which marks the run as finished."""
         if self.facts().get("best_iteration") != best_iteration:
             self._write_facts({**self.facts(), "best_iteration": best_iteration})
 
     def iterations(self) -> list[int]:
-        """Those that have been begun."""
+        """Return the numbers of the iterations that have begun, in order."""
         if not self.storage.exists("iterations"):
             return []
         infos = self.storage.fs.get_file_info(pafs.FileSelector(self.storage.path("iterations")))
         return sorted(int(info.base_name) for info in infos if info.base_name.isdigit())
 
     def folder(self, iteration: int, stage: str) -> str:
-        """Name of a stage's folder, relative to the run."""
+        """Return the name of a stage's folder, relative to the run directory."""
         return f"iterations/{iteration:02d}/{stage}"
 
     def uri(self, iteration: int, stage: str) -> str:
-        """Where a finished stage's files lie, for any process to open."""
+        """Return the path or URI of a stage's folder, which any process can open."""
         return self.storage.uri(self.folder(iteration, stage))
 
     def summary(self, iteration: int, stage: str) -> Summary | None:
-        """What the stage left behind; None when it is not done."""
+        """Return the summary of a stage; None if it is not done."""
         return self._json(f"{self.folder(iteration, stage)}.done")
 
     def once(
@@ -143,40 +143,42 @@ class RunDirectory:
         iteration: int,
         stage: str,
         work: Callable[[str], Summary],
-        keep: Callable[[], Summary] = dict,
+        spending: Callable[[], Summary] = dict,
     ) -> Summary:
-        """Do a stage's work unless it is done already.
+        """Do a stage's work unless it is done already, and return the stage's summary.
 
-        `work` gets the name of a folder aside (relative to the run) and fills it; it may find there what an
-        interrupted run has left. The folder is then renamed into place and the stage marked done, with the
-        work's summary and the seconds that it took, those of interrupted runs included.
+        `work` gets the name of a temporary folder (relative to the run directory) and fills it. The folder may hold
+        files of an interrupted run. It is then renamed to the stage's folder, and the stage is marked as done, with the
+        summary of `work` and the seconds that it took, including those of interrupted runs.
 
         Args:
-            keep: Figures so far that a killed run shall leave for `spent`, beside the seconds; called by a thread.
+            spending: Returns figures so far, to be read by `spent` after an interruption; called in a thread.
         """
         if (done := self.summary(iteration, stage)) is not None:
             return done
         name = self.folder(iteration, stage)
-        aside = f"{name}.partial" if self.storage.is_local else name
-        if aside != name and self.storage.exists(name):  # ended between renaming and marking
-            self.storage.rename(name, aside)
-        self.storage.make_folder(aside)
-        with self._kept(iteration, stage, keep) as seconds:
-            summary = work(aside)
+        temporary = f"{name}.partial" if self.storage.is_local else name
+        if temporary != name and self.storage.exists(name):  # killed between renaming and marking
+            self.storage.rename(name, temporary)
+        self.storage.make_folder(temporary)
+        with self._recorded_spending(iteration, stage, spending) as seconds:
+            summary = work(temporary)
         summary = {**summary, "seconds": round(seconds(), 3)}
-        if aside != name:
-            self.storage.rename(aside, name)
+        if temporary != name:
+            self.storage.rename(temporary, name)
         self.storage.write_text(f"{name}.done", json.dumps(summary))
         self.storage.remove(f"{name}.spent")
         return summary
 
     def spent(self, iteration: int, stage: str) -> Summary:
-        """What interrupted runs have spent on an unfinished stage: `seconds`, and what they were to keep."""
+        """Return what interrupted runs have spent on an unfinished stage: `seconds`, and the figures of `spending`."""
         return self._json(f"{self.folder(iteration, stage)}.spent") or {}
 
     @contextmanager
-    def _kept(self, iteration: int, stage: str, keep: Callable[[], Summary]) -> Iterator[Callable[[], float]]:
-        """Write down what is spent on a stage while the block runs; gives the stage's seconds so far."""
+    def _recorded_spending(
+        self, iteration: int, stage: str, spending: Callable[[], Summary]
+    ) -> Iterator[Callable[[], float]]:
+        """Write a stage's spending at intervals while the block runs; yield a function for the seconds so far."""
         name, ended = f"{self.folder(iteration, stage)}.spent", threading.Event()
         before, began = float(self.spent(iteration, stage).get("seconds", 0.0)), time.monotonic()
 
@@ -184,67 +186,72 @@ class RunDirectory:
             return before + time.monotonic() - began
 
         def write() -> None:
-            with suppress(OSError):  # a full disk stops the work itself
-                self.storage.write_text(name, json.dumps({**keep(), "seconds": round(seconds(), 3)}))
+            with suppress(OSError):  # a full disk fails the work itself
+                self.storage.write_text(name, json.dumps({**spending(), "seconds": round(seconds(), 3)}))
 
-        def watch() -> None:
-            while not ended.wait(KEEP_SECONDS):
+        def write_regularly() -> None:
+            while not ended.wait(SPENT_SECONDS):
                 write()
 
-        watcher = threading.Thread(target=watch, daemon=True)
-        watcher.start()
+        writer = threading.Thread(target=write_regularly, daemon=True)
+        writer.start()
         try:
             yield seconds
         finally:
             ended.set()
-            watcher.join()
+            writer.join()
             write()
 
     def state(self, name: str) -> str:
-        """Path or URI of a folder for what a part must find again after the run is resumed, and nobody else needs."""
+        """Return the path or URI of a hidden folder for state that a component needs after the run is resumed."""
         return self.storage.uri(f".{name}")
 
-    def forget(self, name: str) -> None:
-        """Remove a part's `state`."""
+    def remove_state(self, name: str) -> None:
+        """Remove the folder of `state(name)`."""
         self.storage.remove(f".{name}")
 
     def write_metrics(self, rows: Iterable[str]) -> None:
-        """Write `metrics.jsonl`, a JSON object each. All rows are given each time, so that none comes twice.
+        """Write `metrics.jsonl`, one line per row.
 
-        A resumed run says again what it finds finished: rows that are there, with others after them, stay as they are.
+        A resumed run writes the rows of finished iterations again: a file that begins with these rows stays unchanged.
+
+        Args:
+            rows: All rows of the run so far, each a JSON object.
         """
         text = "".join(row + "\n" for row in rows)
-        there = self.storage.read_text("metrics.jsonl") if self.storage.exists("metrics.jsonl") else ""
-        if not there.startswith(text):
+        existing = self.storage.read_text("metrics.jsonl") if self.storage.exists("metrics.jsonl") else ""
+        if not existing.startswith(text):
             self.storage.write_text("metrics.jsonl", text)
 
     def _unfinish(self) -> None:
-        """There are more iterations to come, of which another may be the best."""
+        """Remove the best iteration from `run.json`: later iterations may be better."""
         if "best_iteration" in (facts := self.facts()):
             self._write_facts({key: fact for key, fact in facts.items() if key != "best_iteration"})
 
-    def _forget_unfinished_refits(self) -> None:
-        """What another training would go on from."""
-        self.forget("training")
+    def _remove_unfinished_refits(self) -> None:
+        """Remove the state of unfinished refits: a refit with other options must not resume from it."""
+        self.remove_state("training")
         for iteration in self.iterations():
             if self.summary(iteration, "checkpoint") is None:
-                for name in (f"{self.folder(iteration, 'checkpoint')}{end}" for end in ("", ".partial")):
+                for name in (
+                    f"{self.folder(iteration, 'checkpoint')}{suffix}" for suffix in ("", ".partial")
+                ):
                     self.storage.remove(name)
 
     def _json(self, name: str) -> Summary | None:
-        """A file's JSON; None if there is none."""
+        """Return a file's JSON; None if the file does not exist or is empty."""
         text = self._text(name)
         return dict(json.loads(text)) if text else None
 
     def _text(self, name: str) -> str:
-        """A file's text; empty if there is none, and for what a power loss may leave of one: nothing, or zeros."""
+        """Return a file's text; empty if it does not exist. A power loss may leave a file empty or full of zeros."""
         return self.storage.read_text(name).strip("\0\n ") if self.storage.exists(name) else ""
 
     def _write_facts(self, facts: dict[str, Any]) -> None:
         self.storage.write_text("run.json", json.dumps(facts, indent=2) + "\n")
 
     def _changed(self, begun: dict[str, Any], recipe: Recipe) -> str:
-        """Options that differ from those that the run was begun with, and have had an effect on what it has done."""
+        """Describe the options that differ from the run's recipe and have affected a stage that was done."""
         before, after = _flat(begun), _flat(recipe.model_dump(mode="json", by_alias=True))
         differing = sorted(
             key
@@ -256,7 +263,7 @@ class RunDirectory:
         return ", ".join(f"{key} ({before.get(key)!r}, now {after.get(key)!r})" for key in differing)
 
     def _has_begun(self, stage: str) -> bool:
-        """Whether a stage of that name, or any (`*`), is done, or has left attempts."""
+        """Return whether a stage of this name, or any stage for `*`, is done or has written attempts."""
         paths = [PurePath(info.path) for info in self.storage.files("iterations", recursive=True)]
         done = (path for path in paths if path.suffix == ".done")
         attempts = (
@@ -270,3 +277,10 @@ def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in data.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
     return flat
+
+
+def _with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return a recipe of an earlier version with the defaults of the options that it lacks."""
+    with suppress(ValidationError):
+        return Recipe.model_validate(recipe).model_dump(mode="json", by_alias=True)
+    return recipe

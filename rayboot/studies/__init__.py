@@ -1,28 +1,28 @@
-"""Questions asked of finished attempts or live models: sampling against repair at the same cost."""
+"""Studies of recorded attempts and live models: sampling against repair at equal cost."""
 
 from rayboot.studies.comparison import Comparison, compare
 from rayboot.studies.recorded import (
     Cost,
-    Equal,
-    Pool,
+    CostUnit,
     Prices,
-    ProblemPool,
+    RecordedAttempts,
+    RecordedProblem,
     Source,
+    combine_sources,
     cost_of,
-    make_pool,
     recorded_sources,
 )
 
 __all__ = [
     "Comparison",
     "Cost",
-    "Equal",
-    "Pool",
+    "CostUnit",
     "Prices",
-    "ProblemPool",
+    "RecordedAttempts",
+    "RecordedProblem",
     "Source",
+    "combine_sources",
     "compare",
     "cost_of",
-    "make_pool",
     "recorded_sources",
 ]

@@ -1,4 +1,4 @@
-"""After a program failed in this way: is it better to repair it, or to sample again?"""
+"""Repair against a new sample after each kind of failure."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from statistics import fmean
 from typing import NamedTuple
 
 from rayboot.metrics import Interval, Paired, paired, ratio_interval, ratio_values
-from rayboot.studies.recorded import Cost, Pool, ProblemPool
+from rayboot.studies.recorded import Cost, RecordedAttempts, RecordedProblem
 from rayboot.values import Frozen
 
 
 class AfterFailure(Frozen):
-    """What the next attempt gives after programs that failed in one way."""
+    """Yields of the next attempt after one kind of failure."""
 
     kind: str
-    """The verdict's status, or the exception's name where the program raised."""
+    """The verdict's status, or the exception's name if the program raised."""
     failures: int
     problems: int
     repair: Interval
-    """Passing programs for each unit of cost, as `UNITS` says."""
+    """Passing repairs per unit of cost; see `UNITS`."""
     sample: Interval
-    """The same of new samples."""
+    """Passing new samples per unit of cost."""
     difference: Paired
     """Repair minus sample."""
 
 
-class _Next(NamedTuple):
-    """Sums over one problem's failing programs of one kind."""
+class _Sums(NamedTuple):
+    """Sums over one problem's failures of one kind."""
 
     failures: int = 0
     repaired: float = 0.0
@@ -37,24 +37,26 @@ class _Next(NamedTuple):
     sampled: float = 0.0
     sample_cost: float = 0.0
 
-    def plus(self, other: _Next) -> _Next:
-        return _Next(
+    def plus(self, other: _Sums) -> _Sums:
+        return _Sums(
             self.failures + other.failures,
-            *(mine + its for mine, its in zip(self[1:], other[1:], strict=True)),
+            *(left + right for left, right in zip(self[1:], other[1:], strict=True)),
         )
 
 
-def after_failures(pool: Pool, cost: Cost, unit: float = 1.0, least_problems: int = 1) -> list[AfterFailure]:
-    """Every kind of failure on at least so many problems, the most frequent first.
+def after_failures(
+    recorded: RecordedAttempts, cost: Cost, unit: float = 1.0, least_problems: int = 1
+) -> list[AfterFailure]:
+    """Return the kinds of failure on at least `least_problems` problems, the most frequent first.
 
-    The repair is the one that was recorded; the new sample is any first attempt of the other chains of the problem.
+    The repair is the recorded one; the new sample is the mean of the problem's other first attempts.
 
     Args:
-        unit: Cost that the rates are for.
+        unit: Cost to which rates refer.
     """
-    kinds: dict[str, list[_Next]] = defaultdict(list)
-    for problem in pool.problems:
-        sums: dict[str, _Next] = defaultdict(_Next)
+    kinds: dict[str, list[_Sums]] = defaultdict(list)
+    for problem in recorded.problems:
+        sums: dict[str, _Sums] = defaultdict(_Sums)
         for kind, outcome in _outcomes(problem, lambda step: cost(step) / unit):
             sums[kind] = sums[kind].plus(outcome)
         for kind, total in sums.items():
@@ -63,15 +65,15 @@ def after_failures(pool: Pool, cost: Cost, unit: float = 1.0, least_problems: in
     return sorted(results, key=lambda result: -result.failures)
 
 
-def _outcomes(problem: ProblemPool, cost: Cost) -> Iterator[tuple[str, _Next]]:
+def _outcomes(problem: RecordedProblem, cost: Cost) -> Iterator[tuple[str, _Sums]]:
     firsts = problem.firsts
     for number, chain in enumerate(problem.chains):
         others = [*firsts[:number], *firsts[number + 1 :]]
         for failing, repair in pairwise(chain):
-            if others and repair.made:
+            if others and repair.generated:
                 yield (
                     failing.kind,
-                    _Next(
+                    _Sums(
                         failures=1,
                         repaired=repair.passed,
                         repair_cost=cost(repair),
@@ -81,11 +83,11 @@ def _outcomes(problem: ProblemPool, cost: Cost) -> Iterator[tuple[str, _Next]]:
                 )
 
 
-def _result(kind: str, sums: list[_Next]) -> AfterFailure:
+def _result(kind: str, sums: list[_Sums]) -> AfterFailure:
     failures, repaired, repair_cost, sampled, sample_cost = zip(*sums, strict=True)
     repair = ratio_interval(repaired, repair_cost, most=failures)
     sample = ratio_interval(sampled, sample_cost, most=failures)
-    assert repair is not None  # every attempt costs something
+    assert repair is not None  # the cost of an attempt is never 0
     assert sample is not None
     return AfterFailure(
         kind=kind,

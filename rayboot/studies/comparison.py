@@ -1,4 +1,4 @@
-"""Sampling against repair: the whole comparison, from recorded attempts."""
+"""The whole comparison of sampling and repair, from recorded attempts."""
 
 from __future__ import annotations
 
@@ -10,24 +10,33 @@ from rayboot.metrics import Interval, bootstrap_interval, ratio_interval
 from rayboot.studies.after_failure import AfterFailure, after_failures
 from rayboot.studies.curves import StepwiseResult, stepwise
 from rayboot.studies.mixes import MixResult, measurable_mixes
-from rayboot.studies.recorded import UNITS, Equal, Pool, Prices, ProblemPool, Source, cost_of, make_pool
+from rayboot.studies.recorded import (
+    UNITS,
+    CostUnit,
+    Prices,
+    RecordedAttempts,
+    RecordedProblem,
+    Source,
+    combine_sources,
+    cost_of,
+)
 from rayboot.values import Frozen
 
 TIERS = ("easy", "medium", "hard")
 
 
-def by_difficulty(pool: Pool) -> Mapping[str, Sequence[ProblemPool]]:
-    """The benchmark's own difficulties where it has them, else how often the model solves a problem.
+def by_difficulty(recorded: RecordedAttempts) -> Mapping[str, Sequence[RecordedProblem]]:
+    """Group problems by the data set's difficulties or, if it has none, by the share of first attempts that pass.
 
-    In the latter case half of the chains say how hard a problem is and only the other half is compared: on the same
-    draws, problems would be hard just because sampling happened to fail.
+    In the latter case half of the chains determine the difficulty and only the other half is compared: with the same
+    draws, a problem would count as hard because its sampling happened to fail.
     """
-    groups: dict[str, list[ProblemPool]] = defaultdict(list)
-    if any(problem.difficulty for problem in pool.problems):
-        for problem in pool.problems:
+    groups: dict[str, list[RecordedProblem]] = defaultdict(list)
+    if any(problem.difficulty for problem in recorded.problems):
+        for problem in recorded.problems:
             groups[problem.difficulty or "none given"].append(problem)
         return dict(sorted(groups.items()))
-    for problem in pool.problems:
+    for problem in recorded.problems:
         if len(problem.chains) > 1:
             groups[_tier(problem)].append(
                 problem.model_copy(update={"chains": problem.chains[1::2], "samples": problem.samples[1::2]})
@@ -35,19 +44,19 @@ def by_difficulty(pool: Pool) -> Mapping[str, Sequence[ProblemPool]]:
     return {tier: groups[tier] for tier in TIERS if tier in groups}
 
 
-def _tier(problem: ProblemPool) -> str:
-    judging = [chain[0].passed for chain in problem.chains[::2]]
-    judging += [step.passed for step in problem.samples[::2]]
-    share = sum(judging) / len(judging)
+def _tier(problem: RecordedProblem) -> str:
+    passed = [chain[0].passed for chain in problem.chains[::2]]
+    passed += [step.passed for step in problem.samples[::2]]
+    share = sum(passed) / len(passed)
     return "easy" if share >= 0.5 else "medium" if share > 0 else "hard"
 
 
 class Measured(Frozen):
-    """One rollout or evaluation, as it was run."""
+    """Metrics of one rollout or evaluation, as recorded."""
 
     name: str
     samples: float
-    """First attempts of a problem."""
+    """Mean number of first attempts per problem."""
     rounds: int
     problems: int
     solved: Interval
@@ -60,25 +69,25 @@ class Measured(Frozen):
     verified_per_1000_tokens: Interval
     dollars: float
     seconds: float | None
-    """Wall-clock, from the first prompt to the last verdict; None where it was not recorded."""
+    """Wall-clock seconds from the first prompt to the last verdict; None if they were not recorded."""
 
     @property
     def tokens(self) -> int:
         return self.prompt_tokens + self.completion_tokens
 
     def per_second(self, amount: float) -> float | None:
-        """A throughput, such as of attempts or tokens."""
+        """Return the throughput for an amount of, say, attempts or tokens; None without `seconds`."""
         return amount / self.seconds if self.seconds else None
 
 
 def measured(source: Source, prices: Prices) -> Measured:
-    """The figures of a source that has attempts."""
+    """Return the metrics of a source that has attempts."""
     problems = list(source.chains.values())
-    steps = [[step for chain in chains for step in chain if step.made] for chains in problems]
-    tokens = [sum(step.tokens for step in several) for several in steps]
-    verified = [sum(step.passed for step in several) for several in steps]
-    prompt = sum(step.prompt_tokens for several in steps for step in several)
-    completion = sum(step.completion_tokens for several in steps for step in several)
+    steps = [[step for chain in chains for step in chain if step.generated] for chains in problems]
+    tokens = [sum(step.tokens for step in of_problem) for of_problem in steps]
+    verified = [sum(step.passed for step in of_problem) for of_problem in steps]
+    prompt = sum(step.prompt_tokens for of_problem in steps for step in of_problem)
+    completion = sum(step.completion_tokens for of_problem in steps for step in of_problem)
     rate = ratio_interval(verified, [count / 1000 for count in tokens], most=[*map(len, steps)])
     assert rate is not None  # every attempt has tokens
     return Measured(
@@ -102,26 +111,26 @@ def _mean_samples(problems: Sequence[Sequence[Chain]]) -> float:
 
 
 LEAST_PROBLEMS = 5
-"""Problems that a group must have: an interval over fewer says nothing."""
+"""Smallest group of problems that is compared; intervals over fewer are uninformative."""
 
 
 class DifficultyResult(Frozen):
-    """One difficulty."""
+    """Results on the problems of one difficulty."""
 
     difficulty: str
     problems: int
     results: tuple[MixResult, ...]
-    """The largest mix of each number of rounds that can be measured."""
+    """The largest measurable mix for each number of rounds."""
 
 
 class Comparison(Frozen):
-    """All tables. Intervals are 95 %, by the bootstrap over problems."""
+    """All results. Intervals are 95 %, by the bootstrap over problems."""
 
-    equal: Equal
-    """What is kept equal."""
+    equal: CostUnit
+    """Unit of cost in which both sides are equal."""
     problems: int
     samples: int
-    """First attempts with repairs, of each problem."""
+    """Number of first attempts with repairs per problem."""
     rounds: int
     measured: tuple[Measured, ...]
     mixes: tuple[MixResult, ...]
@@ -131,51 +140,51 @@ class Comparison(Frozen):
 
     @property
     def headline(self) -> MixResult | None:
-        """The largest measurable mix with all rounds of repair; None where the pool is too small for any."""
+        """The largest measurable mix with all rounds of repair; None if there are too few samples for any."""
         return next((result for result in reversed(self.mixes) if result.mix.rounds == self.rounds), None)
 
 
 def compare(
     sources: Sequence[Source],
-    equal: Equal = "tokens",
+    equal: CostUnit = "tokens",
     prices: Prices | None = None,
     difficulties: Mapping[str, str] | None = None,
 ) -> Comparison:
-    """Compare on the attempts of one model on one set of problems.
+    """Compare sampling and repair on the attempts of one model on one set of problems.
 
     Args:
-        sources: At least one with repairs; those without add first attempts.
-        equal: What the two ways shall spend the same of.
-        prices: For dollars.
-        difficulties: By problem id; where given, other problems are left out.
+        sources: At least one with repairs; those without repairs add first attempts.
+        equal: Unit of cost in which both sides are equal.
+        prices: Prices for costs in dollars.
+        difficulties: Difficulties by problem id; if given, other problems are left out.
 
     Raises:
-        UserError: The sources are no pool to compare on: `make_pool`.
+        UserError: The sources cannot be compared; see `combine_sources`.
     """
     prices = prices or Prices()
-    pool, cost = make_pool(sources, difficulties), cost_of(equal, prices)
+    recorded, cost = combine_sources(sources, difficulties), cost_of(equal, prices)
     return Comparison(
         equal=equal,
-        problems=len(pool.problems),
-        samples=pool.samples,
-        rounds=pool.rounds,
+        problems=len(recorded.problems),
+        samples=recorded.samples,
+        rounds=recorded.rounds,
         measured=tuple(measured(source, prices) for source in sources),
-        mixes=tuple(measurable_mixes(pool, cost)),
+        mixes=tuple(measurable_mixes(recorded, cost)),
         difficulties=tuple(
             DifficultyResult(
                 difficulty=name,
                 problems=len(problems),
-                results=_largest(pool.model_copy(update={"problems": tuple(problems)}), equal, prices),
+                results=_largest(recorded.model_copy(update={"problems": tuple(problems)}), equal, prices),
             )
-            for name, problems in by_difficulty(pool).items()
+            for name, problems in by_difficulty(recorded).items()
             if len(problems) >= LEAST_PROBLEMS
         ),
-        after_failures=tuple(after_failures(pool, cost, UNITS[equal].size, LEAST_PROBLEMS)),
-        stepwise=tuple(stepwise(pool, cost)),
+        after_failures=tuple(after_failures(recorded, cost, UNITS[equal].size, LEAST_PROBLEMS)),
+        stepwise=tuple(stepwise(recorded, cost)),
     )
 
 
-def _largest(pool: Pool, equal: Equal, prices: Prices) -> tuple[MixResult, ...]:
-    """Of each number of rounds the largest mix."""
-    largest = {result.mix.rounds: result for result in measurable_mixes(pool, cost_of(equal, prices))}
+def _largest(recorded: RecordedAttempts, equal: CostUnit, prices: Prices) -> tuple[MixResult, ...]:
+    """Return the largest measurable mix for each number of rounds."""
+    largest = {result.mix.rounds: result for result in measurable_mixes(recorded, cost_of(equal, prices))}
     return tuple(largest.values())

@@ -1,4 +1,4 @@
-"""Problems solved against what was spent, by playing allocation policies on recorded attempts."""
+"""Problems solved as a function of cost, by simulating allocations on recorded attempts."""
 
 from __future__ import annotations
 
@@ -21,56 +21,56 @@ from rayboot.rollout import (
     RepairFirst,
     SampleAgain,
 )
-from rayboot.studies.recorded import Cost, Pool, ProblemPool
+from rayboot.studies.recorded import Cost, RecordedAttempts, RecordedProblem
 from rayboot.values import Frozen
 
 _T = TypeVar("_T")
 
 
-class Play(NamedTuple):
-    """One problem, played to its end."""
+class Simulation(NamedTuple):
+    """The simulated work on one problem."""
 
     history: tuple[Step, ...]
     exhausted: bool
-    """It ended because nothing more was recorded, not because the problem was solved or given up."""
+    """Whether it ended for lack of recorded attempts, not because the problem was solved or the allocation stopped."""
 
     @property
     def solved(self) -> bool:
         return bool(self.history) and self.history[-1].passed
 
 
-def play(
-    problem: ProblemPool, policy: Allocation, random: np.random.Generator, most: int | None = None
-) -> Play:
-    """Follow the policy until an attempt passes, it stops, `most` attempts are made, or nothing is left.
+def simulate(
+    problem: RecordedProblem, allocation: Allocation, random: np.random.Generator, most: int | None = None
+) -> Simulation:
+    """Follow the allocation until an attempt passes, it stops, there are `most` attempts, or no recorded one is left.
 
-    Chains are met in random order, those without recorded repairs last: as first attempts are independent draws, the
-    order tells a policy nothing. A repair is always of the latest attempt.
+    Chains come in random order, those without recorded repairs last: first attempts are independent draws, so the order
+    carries no information. A repair is always one of the latest attempt.
     """
-    waiting: list[Step | Chain] = [*_shuffled(problem.samples, random), *_shuffled(problem.chains, random)]
+    remaining: list[Step | Chain] = [*_shuffled(problem.samples, random), *_shuffled(problem.chains, random)]
     history: list[Step] = []
-    repairs: list[Step] = []  # of the latest attempt, not yet made
-    recorded = True  # whether the latest first attempt has them
+    repairs: list[Step] = []  # recorded repairs of the latest chain that are not in the history
+    has_recorded_repairs = True  # whether repairs of the latest first attempt were recorded
     while most is None or len(history) < most:
-        can_repair = bool(history) and (not recorded or bool(repairs))
+        can_repair = bool(history) and (not has_recorded_repairs or bool(repairs))
         possible: tuple[Arm, ...] = ("sample", "repair") if can_repair else ("sample",)
-        action = policy.decide(history, possible, random)
+        action = allocation.decide(history, possible, random)
         if action == "stop":
-            return Play(tuple(history), exhausted=False)
+            return Simulation(tuple(history), exhausted=False)
         if action == "repair":
-            if not recorded:
-                return Play(tuple(history), exhausted=True)
+            if not has_recorded_repairs:
+                return Simulation(tuple(history), exhausted=True)
             history.append(repairs.pop(0))
         else:
-            if not waiting:
-                return Play(tuple(history), exhausted=bool(problem.chains))
-            drawn = waiting.pop()
-            recorded = not isinstance(drawn, Step)
-            first, *repairs = (drawn,) if isinstance(drawn, Step) else [s for s in drawn if s.made]
+            if not remaining:
+                return Simulation(tuple(history), exhausted=bool(problem.chains))
+            drawn = remaining.pop()
+            has_recorded_repairs = not isinstance(drawn, Step)
+            first, *repairs = (drawn,) if isinstance(drawn, Step) else [s for s in drawn if s.generated]
             history.append(first)
         if history[-1].passed:
             break
-    return Play(tuple(history), exhausted=False)
+    return Simulation(tuple(history), exhausted=False)
 
 
 def _shuffled(items: Sequence[_T], random: np.random.Generator) -> list[_T]:
@@ -78,128 +78,145 @@ def _shuffled(items: Sequence[_T], random: np.random.Generator) -> list[_T]:
 
 
 DRAWS = 25
-"""Plays of each problem for each setting: more would hardly change their mean."""
+"""Simulations per problem and setting; more would hardly change the mean."""
 LEARNED_DRAWS = 10
-"""Plays of each problem that arms are learned from. They are of the same few chains: more would feign certainty."""
-MOST_EXHAUSTED = 0.01
-"""Share of plays that may end for want of recorded attempts; settings with more are left out."""
+"""Simulations per problem from which arms are learned; more would overstate the information in a few chains."""
+MAX_EXHAUSTED = 0.01
+"""Highest share of simulations that end for lack of recorded attempts; settings with more are left out."""
 SPACING = 1.05
-"""What the next setting of a curve spends at least, in the one before: closer ones differ by chance alone."""
+"""Lowest ratio of the costs of neighbouring settings of a curve; closer ones differ by noise alone."""
 FOLDS = 5
 STRICTNESS = (3.0, 2.0, 1.5, 1.2, 1.0, 0.8, 0.6, 0.45, 0.3, 0.2, 0.1, 0.05, 0.0)
-"""`min_yield` of the adaptive policy, in multiples of what first attempts give on average."""
+"""`min_yield` of the adaptive allocation, in multiples of the mean yield of first attempts."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What a policy spends and solves, from its most to its least thrifty setting."""
+    """Cost and success of an allocation, in settings of increasing mean cost."""
 
     costs: np.ndarray
-    """Mean over plays, [problems, settings]."""
+    """Mean over simulations, [problems, settings]."""
     solved: np.ndarray
-    """Share of plays that solve the problem, [problems, settings]."""
+    """Share of simulations that solve the problem, [problems, settings]."""
 
     @property
     def spent(self) -> np.ndarray:
-        """Mean over problems, [settings]; growing."""
+        """Mean cost over problems, [settings], increasing."""
         means: np.ndarray = self.costs.mean(axis=0)
         return means
 
     def at(self, cost: float) -> list[float]:
-        """Each problem's share solved where the mean cost of all problems is `cost`; between settings a mixture.
+        """Return the share solved per problem at a mean cost over problems, interpolated between settings.
 
-        What a problem costs beyond the mean it takes from the others: its value is less by what that would bring at
-        the margin. The mean over problems stays what it is, so that values can be paired and resampled.
+        A problem's value is reduced by the marginal yield of the cost above the mean, which other problems lack. The
+        mean over problems stays the same, so the values can be paired and resampled.
         """
         spent, total = self.spent, self.solved.mean(axis=0)
         right = int(np.clip(np.searchsorted(spent, cost), 1, len(spent) - 1))
         left, step = right - 1, spent[right] - spent[right - 1]
-        part, slope = (cost - spent[left]) / step, (total[right] - total[left]) / step
+        weight, slope = (cost - spent[left]) / step, (total[right] - total[left]) / step
         solved, costs = (
-            (1 - part) * table[:, left] + part * table[:, right] for table in (self.solved, self.costs)
+            (1 - weight) * table[:, left] + weight * table[:, right] for table in (self.solved, self.costs)
         )
         values: list[float] = (solved - slope * (costs - cost)).tolist()
         return values
 
 
-def fixed_curve(pool: Pool, policy: Allocation, cost: Cost, seed: int = 0) -> Curve:
-    """The curve of a policy that never stops: its settings are 1, 2, .. attempts at most."""
-    plays = [_plays(problem, policy, DRAWS, seed) for problem in pool.problems]
-    longest = max(len(one.history) for several in plays for one in several)
-    settings = ([[_cut(one, most) for one in several] for several in plays] for most in range(1, longest + 1))
+def fixed_curve(recorded: RecordedAttempts, allocation: Allocation, cost: Cost, seed: int = 0) -> Curve:
+    """Return the curve of an allocation that never stops; the settings are at most 1, 2, .. attempts."""
+    simulations = [_simulations(problem, allocation, DRAWS, seed) for problem in recorded.problems]
+    longest = max(len(simulation.history) for of_problem in simulations for simulation in of_problem)
+    settings = (
+        [[_truncate(simulation, most) for simulation in of_problem] for of_problem in simulations]
+        for most in range(1, longest + 1)
+    )
     return _curve(settings, cost)
 
 
-def adaptive_curve(pool: Pool, cost: Cost, seed: int = 0) -> Curve:
-    """The curve of the adaptive policy: its settings are how soon it gives a problem up.
+def adaptive_curve(recorded: RecordedAttempts, cost: Cost, seed: int = 0) -> Curve:
+    """Return the curve of the adaptive allocation; the settings are values of `min_yield`.
 
-    The arms that decide on a problem are learned from other problems: cross-validation with five folds.
+    The arms for a problem are learned from other problems, by cross-validation with five folds.
     """
-    learned = [_learned_arms(pool, fold, cost, seed) for fold in range(FOLDS)]
-    firsts = [step for problem in pool.problems for step in problem.firsts]
-    usual = 1000 * sum(step.passed for step in firsts) / sum(map(cost, firsts))
+    arms_of_folds = [_learned_arms(recorded, fold, cost, seed) for fold in range(FOLDS)]
+    firsts = [step for problem in recorded.problems for step in problem.firsts]
+    mean_yield = 1000 * sum(step.passed for step in firsts) / sum(map(cost, firsts))
 
-    def setting(min_yield: float) -> list[list[Play]]:
-        policies = [AdaptiveAllocation(arms, min_yield, cost=cost) for arms in learned]
-        return [_plays(problem, policies[_fold(problem)], DRAWS, seed) for problem in pool.problems]
+    def setting(min_yield: float) -> list[list[Simulation]]:
+        allocations = [AdaptiveAllocation(arms, min_yield, cost=cost) for arms in arms_of_folds]
+        return [
+            _simulations(problem, allocations[_fold(problem)], DRAWS, seed) for problem in recorded.problems
+        ]
 
-    return _curve((_recorded(setting(usual * strictness)) for strictness in STRICTNESS), cost)
+    return _curve((_limit_exhausted(setting(mean_yield * strictness)) for strictness in STRICTNESS), cost)
 
 
-def _learned_arms(pool: Pool, left_out: int, cost: Cost, seed: int) -> Arms:
+def _learned_arms(recorded: RecordedAttempts, left_out: int, cost: Cost, seed: int) -> Arms:
     return Arms.learned(
         (
-            one.history
-            for problem in pool.problems
+            simulation.history
+            for problem in recorded.problems
             if _fold(problem) != left_out
-            for one in _plays(problem, EitherAtRandom(), LEARNED_DRAWS, seed)
+            for simulation in _simulations(problem, EitherAtRandom(), LEARNED_DRAWS, seed)
         ),
         cost,
     )
 
 
-def _plays(problem: ProblemPool, policy: Allocation, draws: int, seed: int) -> list[Play]:
-    """The same draw meets the attempts in the same order, whatever the policy."""
-    where = zlib.crc32(problem.problem_id.encode())
-    return [play(problem, policy, np.random.default_rng([seed, where, draw])) for draw in range(draws)]
+def _simulations(problem: RecordedProblem, allocation: Allocation, draws: int, seed: int) -> list[Simulation]:
+    """Simulate `draws` times. The order of attempts in a draw is the same for every allocation."""
+    key = zlib.crc32(problem.problem_id.encode())
+    return [simulate(problem, allocation, np.random.default_rng([seed, key, draw])) for draw in range(draws)]
 
 
-def _fold(problem: ProblemPool) -> int:
+def _fold(problem: RecordedProblem) -> int:
     return zlib.crc32(problem.problem_id.encode()) % FOLDS
 
 
-def _recorded(plays: list[list[Play]]) -> list[list[Play]]:
-    """The plays, ended after so many attempts that hardly any ends for want of more."""
-    most = max(len(one.history) for several in plays for one in several)
-    while _exhausted(cut := [[_cut(one, most) for one in several] for several in plays]) > MOST_EXHAUSTED:
+def _limit_exhausted(simulations: list[list[Simulation]]) -> list[list[Simulation]]:
+    """Truncate to the largest number of attempts at which at most `MAX_EXHAUSTED` of the simulations are exhausted."""
+    most = max(len(simulation.history) for of_problem in simulations for simulation in of_problem)
+    while (
+        _exhausted_share(
+            truncated := [
+                [_truncate(simulation, most) for simulation in of_problem] for of_problem in simulations
+            ]
+        )
+        > MAX_EXHAUSTED
+    ):
         most -= 1
-    return cut
+    return truncated
 
 
-def _exhausted(plays: Sequence[Sequence[Play]]) -> float:
-    return fmean(one.exhausted for several in plays for one in several)
+def _exhausted_share(simulations: Sequence[Sequence[Simulation]]) -> float:
+    return fmean(simulation.exhausted for of_problem in simulations for simulation in of_problem)
 
 
-def _cut(one: Play, most: int) -> Play:
-    return Play(one.history[:most], one.exhausted and most > len(one.history))
+def _truncate(simulation: Simulation, most: int) -> Simulation:
+    return Simulation(simulation.history[:most], simulation.exhausted and most > len(simulation.history))
 
 
-def _curve(settings: Iterable[Sequence[Sequence[Play]]], cost: Cost) -> Curve:
+def _curve(settings: Iterable[Sequence[Sequence[Simulation]]], cost: Cost) -> Curve:
     costs, solved = [], []
-    for plays in settings:
-        if _exhausted(plays) > MOST_EXHAUSTED:
+    for simulations in settings:
+        if _exhausted_share(simulations) > MAX_EXHAUSTED:
             continue
-        costs.append([fmean(sum(map(cost, one.history)) for one in several) for several in plays])
-        solved.append([fmean(one.solved for one in several) for several in plays])
+        costs.append(
+            [
+                fmean(sum(map(cost, simulation.history)) for simulation in of_problem)
+                for of_problem in simulations
+            ]
+        )
+        solved.append([fmean(simulation.solved for simulation in of_problem) for of_problem in simulations])
     if not costs:
         return Curve(costs=np.empty((0, 0)), solved=np.empty((0, 0)))
     table = np.asarray(costs).T
-    growing = _spaced(table.mean(axis=0))
-    return Curve(costs=table[:, growing], solved=np.asarray(solved).T[:, growing])
+    increasing = _spaced(table.mean(axis=0))
+    return Curve(costs=table[:, increasing], solved=np.asarray(solved).T[:, increasing])
 
 
 def _spaced(spent: np.ndarray) -> list[int]:
-    """The settings in the order of what they spend, without those that spend hardly more than the one before."""
+    """Return the settings in order of cost, without those that cost less than `SPACING` times the one before."""
     kept: list[int] = []
     for index in map(int, np.argsort(spent)):
         if not kept or spent[index] >= SPACING * spent[kept[-1]]:
@@ -211,27 +228,32 @@ BUDGETS = 6
 
 
 class StepwiseResult(Frozen):
-    """One budget, spent in three ways. A problem that is solved costs nothing more; what it saves goes to others."""
+    """One budget under three allocations. Work on a problem ends with the first pass; the rest goes to others."""
 
     cost: float
-    """Mean over problems, the same for the three."""
+    """Mean over problems, equal for the three."""
     sampling: Interval
     """Share of problems solved by sampling alone."""
     repair: Interval
-    """The same with all recorded rounds of repair before each new sample."""
+    """Share of problems solved with all recorded rounds of repair before each new sample."""
     adaptive: Interval
+    """Share of problems solved by the adaptive allocation."""
     repair_gain: Paired
     """Repair minus sampling."""
     adaptive_over_sampling: Paired
     adaptive_over_repair: Paired
 
 
-def stepwise(pool: Pool, cost: Cost, seed: int = 0) -> list[StepwiseResult]:
-    """Compare at budgets between the largest that all three policies spend at least and the most that all can spend."""
+def stepwise(recorded: RecordedAttempts, cost: Cost, seed: int = 0) -> list[StepwiseResult]:
+    """Compare three allocations at `BUDGETS` costs that are within the range of all three curves.
+
+    Returns:
+        Results in order of cost; empty if the ranges do not overlap.
+    """
     curves = (
-        fixed_curve(pool, SampleAgain(), cost, seed),
-        fixed_curve(pool, RepairFirst(rounds=pool.rounds), cost, seed),
-        adaptive_curve(pool, cost, seed),
+        fixed_curve(recorded, SampleAgain(), cost, seed),
+        fixed_curve(recorded, RepairFirst(rounds=recorded.rounds), cost, seed),
+        adaptive_curve(recorded, cost, seed),
     )
     if min(curve.costs.shape[1] for curve in curves) < 2:
         return []

@@ -1,7 +1,7 @@
-"""First attempts with repairs against first attempts alone, at the same cost (Olausson et al. 2023, arXiv 2306.09896).
+"""First attempts with repairs against first attempts alone, at equal cost (Olausson et al. 2023, arXiv 2306.09896).
 
-There, subtrees are drawn again and again from a large tree of recorded repairs. What such draws, without replacement,
-have for a mean is known exactly: Chen et al.'s estimator, over chains instead of samples. So nothing is drawn here.
+They bootstrap subtrees from a large tree of recorded repairs. The mean of such draws without replacement is known
+exactly: the estimator of Chen et al. (2021) over chains instead of samples. It is used here in place of draws.
 """
 
 from __future__ import annotations
@@ -12,30 +12,32 @@ from typing import NamedTuple
 
 from rayboot.attempts import solved_by
 from rayboot.metrics import Interval, Paired, bootstrap_interval, fractional_pass_at_k, paired, pass_at_k
-from rayboot.studies.recorded import Cost, Pool, ProblemPool
+from rayboot.studies.recorded import Cost, RecordedAttempts, RecordedProblem
 from rayboot.values import Frozen
 
 
 class Mix(Frozen):
-    """So many first attempts, each with up to so many repairs while it fails."""
+    """A design: N first attempts, each with up to R repairs while it fails."""
 
     samples: int
+    """N."""
     rounds: int
+    """R."""
 
     def __str__(self) -> str:
         return f"{self.samples} x {self.rounds}"
 
 
 class MixResult(Frozen):
-    """A mix, and sampling alone at what the mix costs on each problem."""
+    """A mix, and sampling alone at the cost of the mix on each problem."""
 
     mix: Mix
     cost: float
     """Mean over problems."""
     attempts: float
-    """That the mix makes: mean over problems."""
+    """Number of attempts in the mix, mean over problems."""
     equal_samples: float
-    """First attempts that the same cost buys: mean over problems."""
+    """Number of first attempts at equal cost, mean over problems."""
     solved: Interval
     """Share of problems solved by the mix."""
     sampled: Interval
@@ -45,7 +47,7 @@ class MixResult(Frozen):
 
 
 class _Value(NamedTuple):
-    """One problem."""
+    """The quantities of `MixResult` on one problem."""
 
     cost: float
     attempts: float
@@ -54,17 +56,17 @@ class _Value(NamedTuple):
     sampled: float
 
 
-def measurable_mixes(pool: Pool, cost: Cost) -> Iterator[MixResult]:
-    """1, 2, 4, .. first attempts with 1, 2, .. rounds, as far as the pool has enough samples for the same cost."""
-    for rounds in range(1, pool.rounds + 1):
+def measurable_mixes(recorded: RecordedAttempts, cost: Cost) -> Iterator[MixResult]:
+    """Yield results for 1, 2, 4, .. first attempts with 1, 2, .. rounds, while there are enough samples."""
+    for rounds in range(1, recorded.rounds + 1):
         samples = 1
-        while result := compare_mix(pool.problems, Mix(samples=samples, rounds=rounds), cost):
+        while result := compare_mix(recorded.problems, Mix(samples=samples, rounds=rounds), cost):
             yield result
             samples *= 2
 
 
-def compare_mix(problems: Sequence[ProblemPool], mix: Mix, cost: Cost) -> MixResult | None:
-    """Compare one mix with sampling; None where the pool is too small for it on some problem."""
+def compare_mix(problems: Sequence[RecordedProblem], mix: Mix, cost: Cost) -> MixResult | None:
+    """Compare one mix with sampling alone; None if a problem has too few recorded chains or first attempts."""
     values = []
     for problem in problems:
         value = _value(problem, mix, cost)
@@ -83,12 +85,12 @@ def compare_mix(problems: Sequence[ProblemPool], mix: Mix, cost: Cost) -> MixRes
     )
 
 
-def _value(problem: ProblemPool, mix: Mix, cost: Cost) -> _Value | None:
+def _value(problem: RecordedProblem, mix: Mix, cost: Cost) -> _Value | None:
     chains, firsts = problem.chains, problem.firsts
     if not chains:
         return _Value(0.0, 0.0, 0.0, 0.0, 0.0)
-    made = [[step for step in chain[: mix.rounds + 1] if step.made] for chain in chains]
-    spent = mix.samples * fmean(sum(map(cost, steps)) for steps in made)
+    generated = [[step for step in chain[: mix.rounds + 1] if step.generated] for chain in chains]
+    spent = mix.samples * fmean(sum(map(cost, steps)) for steps in generated)
     equal = spent / fmean(map(cost, firsts))
     if mix.samples > len(chains) or equal > len(firsts):
         return None
@@ -96,7 +98,7 @@ def _value(problem: ProblemPool, mix: Mix, cost: Cost) -> _Value | None:
     passed = sum(step.passed for step in firsts)
     return _Value(
         cost=spent,
-        attempts=mix.samples * fmean(map(len, made)),
+        attempts=mix.samples * fmean(map(len, generated)),
         equal_samples=equal,
         solved=pass_at_k(len(chains), repaired, mix.samples),
         sampled=fractional_pass_at_k(len(firsts), passed, equal),

@@ -1,4 +1,4 @@
-"""Recorded attempts as the pool that sampling and repair are compared on, and what an attempt costs."""
+"""Recorded attempts for the comparison of sampling and repair, and the cost of an attempt."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from rayboot.storage import Storage
 from rayboot.values import Frozen
 
 Cost = Callable[[Step], float]
-Equal = Literal["tokens", "completion-tokens", "attempts", "dollars"]
+"""Cost of an attempt."""
+CostUnit = Literal["tokens", "completion-tokens", "attempts", "dollars"]
 
 
 class Prices(Frozen):
-    """Of a million tokens, in dollars or any currency."""
+    """Prices per million tokens, in dollars or any currency."""
 
     input: float = 0.0
     output: float = 0.0
@@ -34,24 +35,27 @@ class Prices(Frozen):
         return (self.input * prompt_tokens + self.output * completion_tokens) / 1e6
 
 
-class Unit(NamedTuple):
-    """What rates are given for."""
+class RateUnit(NamedTuple):
+    """Cost to which rates refer."""
 
     size: float
     name: str
 
 
-UNITS: dict[Equal, Unit] = {
-    "tokens": Unit(1000, "1,000 tokens"),
-    "completion-tokens": Unit(1000, "1,000 completion tokens"),
-    "attempts": Unit(1, "attempt"),
-    "dollars": Unit(1, "dollar"),
+UNITS: dict[CostUnit, RateUnit] = {
+    "tokens": RateUnit(1000, "1,000 tokens"),
+    "completion-tokens": RateUnit(1000, "1,000 completion tokens"),
+    "attempts": RateUnit(1, "attempt"),
+    "dollars": RateUnit(1, "dollar"),
 }
 
 
-def cost_of(equal: Equal, prices: Prices) -> Cost:
-    """The cost of an attempt, never 0: an empty completion counts as one token. `dollars` needs a price above 0."""
-    costs: dict[Equal, Cost] = {
+def cost_of(equal: CostUnit, prices: Prices) -> Cost:
+    """Return the cost function of a unit.
+
+    A cost is never 0: an empty completion counts as one token, and `dollars` needs a price above 0.
+    """
+    costs: dict[CostUnit, Cost] = {
         "tokens": lambda step: step.tokens,
         "completion-tokens": lambda step: max(1, step.completion_tokens),
         "attempts": lambda step: 1.0,
@@ -60,15 +64,15 @@ def cost_of(equal: Equal, prices: Prices) -> Cost:
     return costs[equal]
 
 
-class ProblemPool(Frozen):
+class RecordedProblem(Frozen):
     """Independent draws for one problem."""
 
     problem_id: str
     difficulty: str = ""
     chains: tuple[Chain, ...]
-    """First attempts with all their repairs. Empty where no prompt fitted: the problem is then never solved."""
+    """First attempts with all repairs. Empty if no prompt fitted: the problem then counts as unsolved."""
     samples: tuple[Step, ...] = ()
-    """More first attempts, whose repairs were not recorded."""
+    """Additional first attempts without recorded repairs."""
 
     @property
     def firsts(self) -> tuple[Step, ...]:
@@ -76,16 +80,16 @@ class ProblemPool(Frozen):
         return (*(chain[0] for chain in self.chains), *self.samples)
 
 
-class Pool(Frozen):
-    """All problems."""
+class RecordedAttempts(Frozen):
+    """Recorded attempts of one model on a set of problems."""
 
-    problems: tuple[ProblemPool, ...]
+    problems: tuple[RecordedProblem, ...]
     rounds: int
-    """Repairs that a failing chain has."""
+    """Number of repairs in a chain that never passes."""
 
     @property
     def samples(self) -> int:
-        """Chains that every problem has, but for those whose prompts did not fit."""
+        """Lowest number of chains of a problem, without problems whose prompts did not fit."""
         return min((len(problem.chains) for problem in self.problems if problem.chains), default=0)
 
 
@@ -94,31 +98,33 @@ class Source:
     """Attempts of one rollout or evaluation."""
 
     name: str
-    """For messages, such as its folder."""
+    """Name in messages, such as the folder."""
     attempts: Attempts
     seconds: float | None = None
-    """That the rollout took, without the engines' start, where it is known."""
+    """Wall-clock seconds without the engines' start; None if unknown."""
 
     @cached_property
     def chains(self) -> dict[str, list[Chain]]:
-        """By problem, without chains that never began."""
+        """Chains by problem, without those whose first prompt did not fit."""
         return {
-            problem: [chain for chain in chains if chain[0].made]
+            problem: [chain for chain in chains if chain[0].generated]
             for problem, chains in chains_by_problem(self.attempts).items()
         }
 
     @cached_property
     def rounds(self) -> int:
-        """Repairs of a chain that never passes."""
+        """Number of repairs in a chain that never passes."""
         return max((chain[-1].round for chains in self.chains.values() for chain in chains), default=0)
 
 
-def make_pool(sources: Sequence[Source], difficulties: Mapping[str, str] | None = None) -> Pool:
-    """Put attempts of one model together.
+def combine_sources(
+    sources: Sequence[Source], difficulties: Mapping[str, str] | None = None
+) -> RecordedAttempts:
+    """Combine attempts of one model by problem.
 
     Args:
         sources: Those without repairs add first attempts to the problems of the others.
-        difficulties: By problem id; where given, other problems are left out.
+        difficulties: Difficulties by problem id; if given, other problems are left out.
 
     Raises:
         UserError: No source has repairs, some repairs are missing, or no problem is left.
@@ -136,13 +142,13 @@ def make_pool(sources: Sequence[Source], difficulties: Mapping[str, str] | None 
             f"{repaired[0].name}: none of its problems, such as {next(iter(ids))}, is in the dataset; "
             "give the one that was evaluated"
         )
-    return Pool(
+    return RecordedAttempts(
         problems=tuple(
-            ProblemPool(
+            RecordedProblem(
                 problem_id=id,
                 difficulty=(difficulties or {}).get(id, ""),
-                chains=_all(repaired, id),
-                samples=tuple(chain[0] for chain in _all([s for s in sources if not s.rounds], id)),
+                chains=_chains(repaired, id),
+                samples=tuple(chain[0] for chain in _chains([s for s in sources if not s.rounds], id)),
             )
             for id in kept
         ),
@@ -150,15 +156,15 @@ def make_pool(sources: Sequence[Source], difficulties: Mapping[str, str] | None 
     )
 
 
-def _all(sources: Iterable[Source], problem: str) -> tuple[Chain, ...]:
+def _chains(sources: Iterable[Source], problem: str) -> tuple[Chain, ...]:
     return tuple(chain for source in sources for chain in source.chains.get(problem, []))
 
 
 def _check_complete(source: Source) -> None:
-    """Chains that were given up early for a reason of their own would make repair look better than it is."""
+    """Raise a `UserError` for failing chains with fewer repairs than others: they would bias the comparison."""
     for problem, chains in source.chains.items():
         for chain in chains:
-            if chain[-1].made and not chain[-1].passed and chain[-1].round < source.rounds:
+            if chain[-1].generated and not chain[-1].passed and chain[-1].round < source.rounds:
                 raise UserError(
                     f"{source.name}: a chain of {problem} ends failing after round {chain[-1].round}, others go on to "
                     f"{source.rounds}; a comparison needs all failing attempts repaired alike"
@@ -169,10 +175,10 @@ READ = [*CHAIN_COLUMNS, "split", "weights_version"]
 
 
 def recorded_sources(folder: str) -> list[Source]:
-    """The attempts of every rollout and evaluation below a folder, or a URI, each split by itself.
+    """Return the attempts of every rollout and evaluation below a folder or URI, one source per split.
 
     Raises:
-        UserError: There are none, or they are of several models.
+        UserError: There are no attempts, or their weights have different versions.
     """
     storage = Storage(folder)
     tables = _tables(storage)
@@ -187,36 +193,36 @@ def recorded_sources(folder: str) -> list[Source]:
     if len(versions) > 1:
         raise UserError(
             f"{folder} holds attempts of several models, with weights {', '.join(map(str, versions))}: give the "
-            f"folder of one, such as {sorted(tables)[-1]}"
+            f"folder of one model, such as {sorted(tables)[-1]}"
         )
-    return [source for where, table in sorted(tables.items()) for source in _by_split(storage, where, table)]
+    return [source for path, table in sorted(tables.items()) for source in _by_split(storage, path, table)]
 
 
 def _tables(storage: Storage) -> dict[str, pa.Table]:
-    """By the path of their folder; files that hold something else are passed over."""
+    """Return the attempts by the path of their folder; Parquet files with other columns are ignored."""
     parts: dict[str, list[pa.Table]] = defaultdict(list)
     selector = pafs.FileSelector(storage.root, recursive=True, allow_not_found=True)
     for info in sorted(storage.fs.get_file_info(selector), key=lambda info: str(info.path)):
         if info.path.endswith(".parquet") and _holds_attempts(storage, info.path):
             table = pq.read_table(info.path, filesystem=storage.fs, columns=READ, partitioning=None)
             parts[info.path.rpartition("/")[0]].append(table)
-    return {where: pa.concat_tables(tables) for where, tables in parts.items()}
+    return {path: pa.concat_tables(tables) for path, tables in parts.items()}
 
 
 def _holds_attempts(storage: Storage, path: str) -> bool:
     return set(READ) <= set(pq.read_schema(path, filesystem=storage.fs).names)
 
 
-def _by_split(storage: Storage, where: str, table: pa.Table) -> list[Source]:
+def _by_split(storage: Storage, folder: str, table: pa.Table) -> list[Source]:
     splits = sorted(set(table["split"].to_pylist()))
     if len(splits) == 1:
-        return [Source(where, table, _seconds(storage, where))]
-    return [Source(f"{where} ({split})", table.filter(pc.field("split") == split)) for split in splits]
+        return [Source(folder, table, _seconds(storage, folder))]
+    return [Source(f"{folder} ({split})", table.filter(pc.field("split") == split)) for split in splits]
 
 
-def _seconds(storage: Storage, where: str) -> float | None:
-    """What the stage took, by its marker, less the time until the engines had started."""
-    marker = f"{where}.done"
+def _seconds(storage: Storage, folder: str) -> float | None:
+    """Return the seconds in the stage's marker without those until engines had the weights; None without a marker."""
+    marker = f"{folder}.done"
     if storage.fs.get_file_info(marker).type == pafs.FileType.NotFound:
         return None
     with storage.fs.open_input_stream(marker) as stream:

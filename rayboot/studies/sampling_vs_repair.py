@@ -1,4 +1,4 @@
-"""Sampling against repair, measured: one evaluation with repairs, one without, at the same cost."""
+"""Sampling against repair on a live model: an evaluation with repairs, and one without, at equal cost."""
 
 from __future__ import annotations
 
@@ -14,30 +14,29 @@ from rayboot.problems import load_problems
 from rayboot.runs.evaluate import measure
 from rayboot.stages.observer import Observer
 from rayboot.studies.comparison import Comparison, compare
-from rayboot.studies.recorded import Equal, Prices, Source, cost_of, recorded_sources
+from rayboot.studies.recorded import CostUnit, Prices, Source, cost_of, recorded_sources
 from rayboot.values import Frozen
 
 
-class Draws(Frozen):
-    """What is asked of the model."""
+class SampleOptions(Frozen):
+    """Options of the evaluation with repairs."""
 
     samples: int = 8
-    """First attempts with repairs, of each problem."""
+    """First attempts per problem."""
     repair_rounds: int = 2
+    """Maximum number of repairs after a failing first attempt."""
     temperature: float = 0.8
 
 
-class Terms(Frozen):
-    """What the comparison is made on."""
+class CostOptions(Frozen):
+    """Definition of equal cost."""
 
-    equal: Equal = "tokens"
-    """What both ways spend the same of."""
+    equal: CostUnit = "tokens"
+    """Unit of cost in which both sides are equal."""
     prices: Prices = Prices()
 
     def check(self) -> None:
-        """Raises:
-        UserError: Dollars shall be equal, and nothing costs any.
-        """
+        """Raise a `UserError` if the unit is dollars and there is no price above 0."""
         if self.equal == "dollars" and not self.prices.input and not self.prices.output:
             raise UserError("--equal dollars needs a price list: give --input-price and --output-price")
 
@@ -45,80 +44,90 @@ class Terms(Frozen):
 def sampling_vs_repair(
     model: str,
     dataset: str,
-    draws: Draws,
-    terms: Terms,
+    sampling: SampleOptions,
+    costs: CostOptions,
     overrides: Sequence[str],
     out: Path | None,
     observer: Observer,
 ) -> Comparison:
-    """Evaluate with repairs, then without, with as many samples as the repairs' cost buys, and compare.
+    """Evaluate with repairs, then without repairs with more samples at equal cost, and compare.
 
     Args:
-        model: As for `measure`.
+        model: Argument of `measure`.
         dataset: SPEC of the problems.
+        sampling: Options of the evaluation with repairs.
+        costs: Definition of equal cost.
         overrides: Recipe options of both evaluations.
-        out: New folder for the evaluations `repair` and `sampling`, as `rayboot evaluate --out` writes them, and for
-            `comparison.json`; None keeps nothing.
+        out: New folder for the evaluations `repair` and `sampling`, as written by `rayboot evaluate --out`, and for
+            `comparison.json`; None: they are not kept.
+        observer: Displays the evaluations.
 
     Raises:
-        UserError: As `measure`, or the folder exists, or there would be no repairs.
+        UserError: `measure` raises it, the folder exists, or `repair_rounds` is below 1.
     """
-    if draws.repair_rounds < 1:
+    if sampling.repair_rounds < 1:
         raise UserError("--repair-rounds 0 leaves nothing to compare: give 1 or more")
-    common = ["evaluation.num_beams=1", *overrides, f"evaluation.temperature={draws.temperature}"]
-    repairs = [f"evaluation.samples={draws.samples}", f"evaluation.repair_rounds={draws.repair_rounds}"]
+    common = ["evaluation.num_beams=1", *overrides, f"evaluation.temperature={sampling.temperature}"]
+    repairs = [f"evaluation.samples={sampling.samples}", f"evaluation.repair_rounds={sampling.repair_rounds}"]
     with tempfile.TemporaryDirectory(prefix="rayboot-") as temporary:
-        folder = _new(out) or Path(temporary, "bench")
+        folder = _require_new(out) or Path(temporary, "bench")
         measure(model, dataset, [*common, *repairs], folder / "repair", observer)
-        # Another seed: the samples shall be others than the first attempts that were repaired.
+        # A different seed, so that the samples are independent of the first attempts that were repaired.
         seed = yaml.safe_load((folder / "repair" / "recipe.yaml").read_text())["seed"] + 1
         [repaired] = recorded_sources(str(folder / "repair"))
-        samples = [f"evaluation.samples={_same_cost(repaired, terms)}", "evaluation.repair_rounds=0"]
+        samples = [f"evaluation.samples={_equal_samples(repaired, costs)}", "evaluation.repair_rounds=0"]
         measure(model, dataset, [*common, *samples, f"seed={seed}"], folder / "sampling", observer)
-        comparison = _compared(folder, dataset, terms)
-    return _written(comparison, out)
+        comparison = _compare(folder, dataset, costs)
+    return _write(comparison, out)
 
 
-def compare_recorded(attempts: str, dataset: str | None, terms: Terms, out: Path | None) -> Comparison:
-    """Compare on attempts that were recorded.
+def compare_recorded(attempts: str, dataset: str | None, costs: CostOptions, out: Path | None) -> Comparison:
+    """Compare sampling and repair on recorded attempts.
 
     Args:
-        attempts: Folder or URI, as `sampling_vs_repair` leaves it, or any with the attempts of one model.
-        dataset: SPEC of the problems, for their difficulties; problems that are not in it are left out.
+        attempts: Folder or URI with the attempts of one model, such as the output of `sampling_vs_repair`.
+        dataset: SPEC of the problems, for their difficulties; other problems are left out.
+        costs: Definition of equal cost.
         out: New folder for `comparison.json`.
 
     Raises:
         UserError: A folder or the SPEC is wrong, or the attempts cannot be compared.
     """
-    _new(out)
-    return _written(_compared(attempts, dataset, terms), out)
+    _require_new(out)
+    return _write(_compare(attempts, dataset, costs), out)
 
 
-def _compared(folder: str | Path, dataset: str | None, terms: Terms) -> Comparison:
+def _compare(folder: str | Path, dataset: str | None, costs: CostOptions) -> Comparison:
     difficulties = None
     if dataset is not None:
         difficulties = {problem.id: problem.difficulty for problem in load_problems(dataset)}
-    return compare(recorded_sources(str(folder)), terms.equal, terms.prices, difficulties)
+    return compare(recorded_sources(str(folder)), costs.equal, costs.prices, difficulties)
 
 
-def _new(out: Path | None) -> Path | None:
+def _require_new(out: Path | None) -> Path | None:
     if out is not None and out.exists():
         raise UserError(f"{out} exists: give a new folder to --out")
     return out
 
 
-def _written(comparison: Comparison, out: Path | None) -> Comparison:
+def _write(comparison: Comparison, out: Path | None) -> Comparison:
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "comparison.json").write_text(comparison.model_dump_json(indent=2) + "\n")
     return comparison
 
 
-def _same_cost(repaired: Source, terms: Terms) -> int:
-    """First attempts of each problem that cost, all together, what was spent with repairs."""
-    cost = cost_of(terms.equal, terms.prices)
-    chains = [chain for several in repaired.chains.values() for chain in several]
+def _equal_samples(repaired: Source, costs: CostOptions) -> int:
+    """Return the number of first attempts per problem at the total cost of the attempts with repairs.
+
+    Raises:
+        UserError: No prompt fits the token budget.
+    """
+    cost = cost_of(costs.equal, costs.prices)
+    chains = [chain for of_problem in repaired.chains.values() for chain in of_problem]
     if not chains:
-        raise UserError("no prompt of the dataset fits policy.max_prompt_tokens: nothing can be compared")
-    spent = sum(cost(step) for chain in chains for step in chain if step.made)
+        raise UserError(
+            "no prompt of the dataset fits policy.max_prompt_tokens: raise it, or give another dataset"
+        )
+    spent = sum(cost(step) for chain in chains for step in chain if step.generated)
     return math.ceil(spent / sum(cost(chain[0]) for chain in chains) * len(chains) / len(repaired.chains))

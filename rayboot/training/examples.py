@@ -10,7 +10,7 @@ from transformers import GenerationConfig
 from rayboot.errors import UserError
 from rayboot.models.codec import CompletionCodec
 from rayboot.models.loading import encode
-from rayboot.models.special_tokens import Ends, check_ids
+from rayboot.models.special_tokens import EndTokens, check_ids
 
 IGNORED = -100
 """Label of a position without loss: the default `ignore_index` of torch's cross entropy."""
@@ -62,7 +62,7 @@ class Encoder:
         self._codec = CompletionCodec(tokenizer, continues=not encoder_decoder)
         self._size = 1 + max(tokenizer.get_vocab().values()) if size is None else size
         defaults = defaults or GenerationConfig()  # type: ignore[no-untyped-call]
-        self._ends = Ends.of(tokenizer, defaults, self._size)
+        self._ends = EndTokens.of(tokenizer, defaults, self._size)
         if not self._ends.ids:
             raise UserError(
                 f"{tokenizer.name_or_path}: neither the tokenizer nor the generation config names an end-of-sequence "
@@ -83,7 +83,7 @@ class Encoder:
         tokens = dropped = 0
         for prompt, completion in pairs:
             prompt_ids = encode(self._tokenizer, prompt, continues=not self._encoder_decoder)
-            completion_ids = [*self._codec.encode(completion), self._ends.after(prompt)]
+            completion_ids = [*self._codec.encode(completion), self._ends.for_prompt(prompt)]
             check_ids(prompt_ids + completion_ids, self._size, self._tokenizer, "a training example")
             if self._fits(len(prompt_ids), len(completion_ids)):
                 examples.append(self._join(prompt_ids, completion_ids))

@@ -6,12 +6,15 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from rayboot.storage import Storage, is_remote, localize
 from rayboot.values import Frozen
+
+Kind = Literal["sft"]
+"""What a refit trains: a key of `worker.LOOPS`."""
 
 ProgressListener = Callable[[int, int, float], None]
 """Called with the steps done, the total steps, and the latest training loss."""

@@ -24,7 +24,7 @@ from rayboot.config import LoraConfig
 from rayboot.errors import UserError
 from rayboot.models.adapters import merged
 from rayboot.models.directory import base_of
-from rayboot.models.special_tokens import Ends, load_defaults, pad_within, table_size, with_sound_pad
+from rayboot.models.special_tokens import EndTokens, embedding_count, load_defaults, valid_pad, with_valid_pad
 
 
 def with_new_adapter(model: Any, lora: LoraConfig, base: str) -> Any:
@@ -95,9 +95,9 @@ class Policy:
         self._lora = lora
         self._load_dtype = torch.bfloat16 if lora and frozen_in_16_bits else torch.float32
         with self._reading():
-            self._config = with_sound_pad(AutoConfig.from_pretrained(self._base))
+            self._config = with_valid_pad(AutoConfig.from_pretrained(self._base))
             self.tokenizer: Any = AutoTokenizer.from_pretrained(directory)
-        self.size = table_size(self._config)
+        self.size = embedding_count(self._config)
         self.encoder_decoder = bool(self._config.is_encoder_decoder)
         written = None if lora else self._config.dtype
         self.dtype: torch.dtype = written if isinstance(written, torch.dtype) else torch.float32
@@ -113,7 +113,7 @@ class Policy:
         kind = AutoModelForSeq2SeqLM if self.encoder_decoder else AutoModelForCausalLM
         with self._reading():
             model = kind.from_pretrained(self._base, config=self._config, dtype=self._load_dtype)
-        ends = Ends.of(self.tokenizer, self.defaults, self.size).ids
+        ends = EndTokens.of(self.tokenizer, self.defaults, self.size).ids
         if len(ends) > 1:
             model.generation_config.eos_token_id = list(
                 ends
@@ -143,7 +143,7 @@ class Policy:
     @property
     def pad_token_id(self) -> int:
         """An id that has an embedding: which one does not matter, since padding is masked."""
-        return pad_within(self.size, self.tokenizer.pad_token_id)
+        return valid_pad(self.size, self.tokenizer.pad_token_id)
 
     @property
     def defaults(self) -> GenerationConfig:

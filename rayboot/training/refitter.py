@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError
@@ -21,7 +21,7 @@ from rayboot.models.directory import base_of
 from rayboot.pools.cluster import start_beside_driver
 from rayboot.pools.resources import why_pending
 from rayboot.training.fit import count_fitting_workers, wait_until_removed, worker_resources
-from rayboot.training.job import ProgressListener, RefitJob, RefitResult, Workspace, finished_refit
+from rayboot.training.job import Kind, ProgressListener, RefitJob, RefitResult, Workspace, finished_refit
 from rayboot.training.mailbox import RefitMailbox, RefitStatus
 from rayboot.training.training_set import count_rows, parquet_files
 from rayboot.training.zero import deepspeed_options
@@ -77,7 +77,7 @@ class Refitter:
         job: RefitJob,
         progress: ProgressListener | None = None,
         *,
-        kind: Literal["sft"] = "sft",
+        kind: Kind = "sft",
         config: TrainingConfig | None = None,
     ) -> RefitResult:
         """Train `job.start` on the training set, and write the best checkpoint to `job.output`. Blocks.

@@ -1,4 +1,4 @@
-"""What docs/architecture.md shows how to add can be added so."""
+"""The examples of extensions in docs/architecture.md work."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 
 
 def shown(heading: str) -> dict[str, Any]:
-    """What the code below a heading of the page defines, with the package's public names at hand."""
+    """Return the names that the code below a heading of the page defines, given the package's public names."""
     [code] = re.findall(
         rf"^## {heading}$.*?^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL
     )
@@ -49,7 +49,7 @@ def shown(heading: str) -> dict[str, Any]:
 def test_an_algorithm(tmp_path: Path, ray_session: None) -> None:
     algorithm = shown("Add an algorithm")["BestOf"](iterations=1)
     recipe = small_recipe(tmp_path).model_copy(update={"algorithm": algorithm})
-    with pytest.warns(UserWarning, match="serialized value"):  # its line in the registry is missing
+    with pytest.warns(UserWarning, match="serialized value"):  # the algorithm is not in the registry
         assert run_recipe(recipe, Silent()).rows[-1].iteration == 1
     assert [row["iteration"] for row in metrics(tmp_path / "runs/small")] == [0, 0, 1, 1, 1]
 

@@ -1,4 +1,4 @@
-"""The whole loop with a real, tiny model: what it writes, and that a rerun, or an interrupted run, writes the same."""
+"""The whole loop with a tiny model: what it writes, and that repeated and interrupted runs write the same."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from rayboot.errors import RaybootError, UserError
 from rayboot.runs.evaluate import measure
 from rayboot.runs.launch import Outcome, run_recipe
 from rayboot.stages.observer import Silent
-from rayboot.storage import Storage, below, forget_copies, localize
+from rayboot.storage import Storage, below, localize, remove_copies
 from rayboot.storage.lease import leased
 
 TIMES = {"wall_seconds", "cpu_seconds", "peak_memory"}
 
 
 def attempts(run: Path, stage: str) -> list[dict[str, Any]]:
-    """All attempts of a stage, without what the clock decides."""
+    """Return all attempts of a stage, without columns that depend on time and memory."""
     rows = pads.dataset(run / "iterations" / stage, format="parquet").to_table().to_pylist()
     rows = [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
     return sorted(rows, key=lambda row: row["attempt_id"])
@@ -64,7 +64,7 @@ def test_metrics_have_a_row_for_every_iteration_and_split(finished: tuple[Path, 
     assert set(rows[2]["seconds"]) == {"rollout", "curate", "refit", "evaluation", "publish", "fit"}
 
 
-def test_every_attempt_records_the_weights_that_wrote_it(finished: tuple[Path, Outcome]) -> None:
+def test_every_attempt_records_the_version_of_its_weights(finished: tuple[Path, Outcome]) -> None:
     run = finished[0] / "runs" / "small"
     versions = {
         stage: {row["weights_version"] for row in attempts(run, stage)}
@@ -73,7 +73,7 @@ def test_every_attempt_records_the_weights_that_wrote_it(finished: tuple[Path, O
     assert list(versions.values()) == [{0}, {0}, {1}, {1}, {2}]
 
 
-def test_the_run_directory_holds_what_the_documentation_says(finished: tuple[Path, Outcome]) -> None:
+def test_the_run_directory_has_the_documented_files(finished: tuple[Path, Outcome]) -> None:
     folder, outcome = finished
     run = folder / "runs" / "small"
     for name in ("recipe.yaml", "run.json", "metrics.jsonl", "report.html", "tensorboard"):
@@ -84,7 +84,7 @@ def test_the_run_directory_holds_what_the_documentation_says(finished: tuple[Pat
     assert model.num_parameters() > 0
 
 
-def test_resuming_a_finished_run_changes_nothing_and_gives_the_same_outcome(
+def test_resuming_a_finished_run_changes_no_file_and_returns_the_same_outcome(
     finished: tuple[Path, Outcome],
 ) -> None:
     folder, outcome = finished
@@ -101,7 +101,7 @@ def test_a_second_driver_of_a_run_is_refused(finished: tuple[Path, Outcome]) -> 
 
 
 @pytest.mark.long
-def test_the_same_seed_writes_the_same_attempts_whatever_the_number_of_replicas(
+def test_attempts_do_not_depend_on_the_number_of_replicas(
     finished: tuple[Path, Outcome],
 ) -> None:
     folder, _ = finished
@@ -113,7 +113,7 @@ def test_the_same_seed_writes_the_same_attempts_whatever_the_number_of_replicas(
     assert metrics(first) == metrics(again)
 
 
-def test_a_finished_run_and_a_model_directory_can_be_measured(
+def test_a_finished_run_and_a_model_directory_can_be_evaluated(
     finished: tuple[Path, Outcome], tmp_path: Path
 ) -> None:
     folder, outcome = finished
@@ -126,22 +126,22 @@ def test_a_finished_run_and_a_model_directory_can_be_measured(
     assert of_run.completion_tokens == test["completion_tokens"]
 
     options = ["generation.dtype=float64", "policy.max_prompt_tokens=200", "policy.max_completion_tokens=40"]
-    drawn = ["evaluation.samples=4", "evaluation.temperature=0.8", "evaluation.k=[1,4]"]
-    of_model = measure(outcome.checkpoint, dataset, [*options, *drawn], None, Silent())
+    sampling = ["evaluation.samples=4", "evaluation.temperature=0.8", "evaluation.k=[1,4]"]
+    of_model = measure(outcome.checkpoint, dataset, [*options, *sampling], None, Silent())
     assert (of_model.problems, of_model.attempts) == (3, 24)
     assert of_model.rates.keys() == {"pass@1", "pass@4", "repair@1", "repair@4"}
     assert metrics(tmp_path / "of_run")[0]["dataset"] == dataset
 
 
 def start(folder: Path, recipe: Recipe, *options: str) -> subprocess.Popen[str]:
-    """`rayboot run` in a process of its own, with a Ray of its own."""
+    """Start `rayboot run` in a new process with a separate Ray."""
     path = folder / f"{recipe.name}.yaml"
     path.write_text(recipe_yaml(recipe))
-    # A shell's background job ignores Ctrl-C, and so would what it starts.
+    # A shell's background job ignores Ctrl-C, and its child processes inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         [sys.executable, "-m", "rayboot", "run", str(path), *options],
-        # Freed memory is overwritten: a thread that is in a call of Ray's when Ray is shut down ends the process.
+        # Overwrite freed memory, so that a thread that is in a Ray call during Ray's shutdown crashes the process.
         env={**os.environ, "RAY_ADDRESS": "local", "MALLOC_PERTURB_": "165"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -156,23 +156,23 @@ STOPPED = "rayboot: stopped. What is finished is kept; the same command with --r
 @pytest.mark.long
 def test_a_run_whose_sandbox_cannot_start_ends_with_one_message(tmp_path: Path) -> None:
     driver = start(tmp_path, small_recipe(tmp_path, sandbox={"preload": ["nunpy"]}))
-    _, told = driver.communicate()
-    assert (driver.returncode, told.count("\n")) == (2, 1)
-    assert "nunpy" in told
+    _, stderr = driver.communicate()
+    assert (driver.returncode, stderr.count("\n")) == (2, 1)
+    assert "nunpy" in stderr
 
 
 def test_sigterm_while_a_run_starts_ends_it_with_one_line(tmp_path: Path) -> None:
     driver = start(tmp_path, small_recipe(tmp_path))
     time.sleep(1.5)
     driver.send_signal(signal.SIGTERM)
-    _, told = driver.communicate()
+    _, stderr = driver.communicate()
     assert driver.returncode == 143
-    assert told.startswith("rayboot: stopped")
-    assert told.count("\n") == 1
+    assert stderr.startswith("rayboot: stopped")
+    assert stderr.count("\n") == 1
 
 
 def wait_for(driver: subprocess.Popen[str], run: Path, stage: str) -> None:
-    """Until the stage of iteration 1 has begun."""
+    """Wait until the stage of iteration 1 has begun."""
     deadline = time.monotonic() + 900
     while not list((run / "iterations/01").glob(f"{stage}.partial*")):
         assert driver.poll() is None, f"the run ended before {stage} began: {driver.communicate()[1]}"
@@ -182,7 +182,7 @@ def wait_for(driver: subprocess.Popen[str], run: Path, stage: str) -> None:
 
 @pytest.fixture(scope="module")
 def uninterrupted(finished: tuple[Path, Outcome]) -> tuple[Path, list[dict[str, Any]]]:
-    """What a run of one iteration ends with."""
+    """Return the folder of a finished run, and the metrics of its iterations 0 and 1."""
     folder, _ = finished
     return folder, [row for row in metrics(folder / "runs/small") if row["iteration"] <= 1]
 
@@ -190,7 +190,7 @@ def uninterrupted(finished: tuple[Path, Outcome]) -> tuple[Path, list[dict[str, 
 @pytest.mark.parametrize(
     "stops",
     [
-        pytest.param([("checkpoint", signal.SIGTERM, 143)], id="told to end"),
+        pytest.param([("checkpoint", signal.SIGTERM, 143)], id="terminated"),
         pytest.param(
             [("rollout", signal.SIGKILL, -9), ("checkpoint", signal.SIGKILL, -9)],
             id="killed twice",
@@ -203,7 +203,7 @@ def uninterrupted(finished: tuple[Path, Outcome]) -> tuple[Path, list[dict[str, 
         ),
     ],
 )
-def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_metrics(
+def test_a_run_that_is_stopped_and_resumed_ends_with_the_same_metrics(
     uninterrupted: tuple[Path, list[dict[str, Any]]], stops: list[tuple[str, signal.Signals, int]]
 ) -> None:
     folder, expected = uninterrupted
@@ -214,21 +214,21 @@ def test_a_run_that_is_stopped_goes_on_and_ends_with_the_same_metrics(
         driver = start(folder, recipe, *(["--resume"] if run.exists() else []))
         wait_for(driver, run, stage)
         driver.send_signal(stop)
-        if stop == signal.SIGTERM:  # twice in a row is no other thing
+        if stop == signal.SIGTERM:  # a second signal has no effect
             driver.send_signal(stop)
-        _, told = driver.communicate()
+        _, stderr = driver.communicate()
         assert driver.returncode == code
-        assert told == ("" if stop == signal.SIGKILL else STOPPED)
+        assert stderr == ("" if stop == signal.SIGKILL else STOPPED)
         assert not (run / "iterations/01" / stage).exists()
         kept = {path: path.read_bytes() for path in run.glob("iterations/*/*.done")} | kept
         assert run / "iterations/00/evaluation.done" in kept
     run_recipe(recipe, Silent(), resume=True)
     assert metrics(run) == expected
-    assert not list(run.glob(".training*")), "a refit's last optimizer state stays"
+    assert not list(run.glob(".training*")), "the state of a refit was not removed"
     assert {path: path.read_bytes() for path in kept} == kept
 
 
-def test_a_job_submitted_to_a_cluster_leaves_in_a_store_what_a_local_run_writes(
+def test_a_submitted_job_with_a_run_directory_on_s3_has_the_metrics_of_a_local_run(
     uninterrupted: tuple[Path, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
     folder, expected = uninterrupted
@@ -241,18 +241,18 @@ def test_a_job_submitted_to_a_cluster_leaves_in_a_store_what_a_local_run_writes(
         stranger = subprocess.run([*command, "--dry-run"], capture_output=True, text=True, check=False)
         assert (stranger.returncode, stranger.stderr.count("\n")) == (1, 1), stranger.stderr
         assert "cannot be joined" in stranger.stderr
-        # Freed memory is overwritten, as in `start`.
+        # Overwrite freed memory, as in `start`.
         submitted = submit(cluster, "env", "MALLOC_PERTURB_=165", *command)
         assert submitted.returncode == 0, submitted.stdout + submitted.stderr
-        assert "SUCCEEDED" in jobs(cluster)  # the cluster is there for the next job
+        assert "SUCCEEDED" in jobs(cluster)  # the cluster still runs
         assert metrics(Path(localize(below(runs, "stored")))) == expected
-        forget_copies()
+        remove_copies()
     assert not (folder / "runs/stored").exists()
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 16 kB: enough for a recipe, too small for attempts."""
+    """Mount a disk of 16 kB: enough for a recipe, too small for attempts."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
@@ -265,7 +265,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.long
-def test_a_full_disk_ends_with_one_message_and_the_run_goes_on_when_there_is_room(
+def test_a_full_disk_ends_a_run_with_one_message_and_the_run_can_be_resumed_with_more_space(
     uninterrupted: tuple[Path, list[dict[str, Any]]], small_disk: Path
 ) -> None:
     folder, expected = uninterrupted

@@ -1,4 +1,4 @@
-"""A node of the cluster is lost in the middle of a run: the others finish it, with the same metrics."""
+"""A node of the cluster is lost during a run: the other nodes finish the run, with the same metrics."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from rayboot.config import recipe_yaml
 pytestmark = pytest.mark.long
 
 Start = Callable[[str], tuple[subprocess.Popen[str], Path]]
-"""Starts a run of a name on the cluster: gives its driver, and its directory."""
+"""Starts a run on the cluster by name, and returns the driver and the run directory."""
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A head with room for a whole run; nodes come and go beside it."""
+    """Start a head node with the resources for a whole run; tests add and remove other nodes."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 6, "include_dashboard": False})
     yield cluster
     cluster.shutdown()
@@ -37,7 +37,10 @@ def start(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Start:
 
     def run(name: str) -> tuple[subprocess.Popen[str], Path]:
         changes = {
-            "generation": {"replicas": 4, "cpus": 1},  # Ray fills half of the head: one is elsewhere
+            "generation": {
+                "replicas": 4,
+                "cpus": 1,
+            },  # Ray fills half of the head node: one is on another node
             "sandbox": {"executors": 2, "cpus": 0.25},
             "training": {"cpus_per_worker": 0.25},
         }
@@ -79,7 +82,7 @@ def test_a_run_goes_on_without_a_lost_node(
         process.kill()
     cluster.remove_node(node, allow_graceful=False)
 
-    _, told = driver.communicate()
-    assert driver.returncode == 0, told
+    _, stderr = driver.communicate()
+    assert driver.returncode == 0, stderr
     assert "ray::GenerationReplica" in actors
     assert metrics(run) == undisturbed

@@ -1,4 +1,4 @@
-"""An iteration of Dr. Boot on the real MBPP: what the algorithm does with each of the 374 training problems."""
+"""One iteration of Dr. Boot on the 374 training problems of MBPP."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ MBPP = Path(__file__).parents[2].parent / "shared" / "data" / "mbpp" / "mbpp.jso
 pytestmark = pytest.mark.skipif(not MBPP.exists(), reason="no MBPP file beside the project")
 
 
-def squeezed(program: str) -> str:
+def without_whitespace(program: str) -> str:
     return "".join(program.split())
 
 
 @pytest.mark.long
-def test_each_training_problem_is_sampled_repaired_and_taught_once(ray_session: None, tmp_path: Path) -> None:
+def test_each_training_problem_is_sampled_repaired_and_learned_once(
+    ray_session: None, tmp_path: Path
+) -> None:
     recipe = Recipe.model_validate(
         {
             "name": "mbpp",
@@ -57,10 +59,12 @@ def test_each_training_problem_is_sampled_repaired_and_taught_once(ray_session: 
         expected[id] = (kind, last["prompt"])
     assert {row["problem_id"]: (row["kind"], row["prompt"]) for row in examples} == expected
     assert len(examples) == 374
-    taught = {
-        row["problem_id"]: squeezed(row["completion"]) for row in examples if row["kind"] == "reference"
+    references = {
+        row["problem_id"]: without_whitespace(row["completion"])
+        for row in examples
+        if row["kind"] == "reference"
     }
-    assert taught == {id: squeezed(problems[id].references[0]) for id in taught}
+    assert references == {id: without_whitespace(problems[id].references[0]) for id in references}
 
     [train] = [row for row in outcome.rows if row.split == "train"]
     assert train.training_examples == dict(sorted(Counter(kind for kind, _ in expected.values()).items()))

@@ -1,6 +1,6 @@
-"""A real model, small and instructed, through the whole loop: chats, both engines, a LoRA refit, evaluation.
+"""A small instruction-tuned model in the whole loop: chats, both engines, a LoRA refit, evaluation.
 
-Tiny models with random weights end no turn, answer no question, and have no chat template of their own.
+Tiny models with random weights never end a turn or answer a question, and have no chat template.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ pytestmark = [
 
 
 def problem_sets(folder: Path) -> dict[str, str]:
-    """SPECs of twelve training problems and two for each measurement: MBPP's, or our own where it is not there."""
+    """Return SPECs of 12 training, 2 validation and 2 test problems: of MBPP, or synthetic ones without its file."""
     numbers = {"train": range(601, 613), "validation": range(511, 513), "test": range(11, 13)}
     specs = {}
     for split, ids in numbers.items():
@@ -57,12 +57,12 @@ def written_by_transformers(prompts: list[str], checkpoint: str | None) -> list[
         requests = [GenerationRequest(prompt=prompt, seeds=(0,), params=params) for prompt in prompts]
         results = await engine.generate(requests)
         await engine.close()
-        return [(each.text, each.tokens, each.finish_reason) for [each] in (r.completions for r in results)]
+        return [(only.text, only.tokens, only.finish_reason) for [only] in (r.completions for r in results)]
 
     return asyncio.run(write())
 
 
-def test_an_answer_of_a_chat_ends_by_itself_and_with_it_its_turn() -> None:
+def test_an_answer_in_a_chat_ends_with_the_end_of_turn_token() -> None:
     question = [{"role": "user", "content": "What is the capital of France? Answer in one word."}]
     [(text, tokens, reason)] = written_by_transformers([load_render(str(MODEL))(question)], None)
     assert "Paris" in text
@@ -75,7 +75,7 @@ def attempts(run: Path, folder: str) -> list[dict[str, Any]]:
     return rows
 
 
-def test_the_loop_runs_on_a_real_model_and_both_engines_write_the_same(
+def test_the_loop_runs_with_a_real_model_and_both_engines_generate_the_same(
     ray_session: None, tmp_path: Path
 ) -> None:
     engine = "vllm" if find_spec("vllm") else "transformers"
@@ -109,7 +109,7 @@ def test_the_loop_runs_on_a_real_model_and_both_engines_write_the_same(
     run, checkpoint = tmp_path / "real", tmp_path / "real" / "iterations" / "01" / "checkpoint"
     [train] = [row for row in outcome.rows if row.split == "train"]
     assert train.problems == 12
-    assert train.training["steps"] >= 2  # an example that is too long is left out
+    assert train.training["steps"] >= 2  # examples that are too long are left out
 
     rollout = attempts(run, "iterations/01/rollout")
     assert all(row["prompt"].endswith("<|im_start|>assistant\n") for row in rollout)

@@ -1,4 +1,4 @@
-"""The commands, as a user types them: what they print, write and exit with."""
+"""The commands as a user types them: output, files and exit codes."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ PROBLEM = {
 
 def rayboot(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "rayboot", *map(str, arguments)]
-    alone = {**os.environ, "RAY_ADDRESS": "local"}  # whatever cluster another test has started
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=alone, check=False)
+    environment = {**os.environ, "RAY_ADDRESS": "local"}  # not a cluster that another test has started
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
 
 
 @pytest.fixture
@@ -37,7 +37,13 @@ def problems(tmp_path: Path) -> Path:
     return path
 
 
-def test_verify_prints_pass_at_k_and_writes_a_line_a_row_in_order(problems: Path, tmp_path: Path) -> None:
+def test_the_command_line_starts_without_importing_ray_or_pyarrow() -> None:
+    script = "import sys, rayboot.cli.app; print({'ray', 'pyarrow', 'numpy', 'torch'} & set(sys.modules))"
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert printed.stdout.strip() == "set()"
+
+
+def test_verify_prints_pass_at_k_and_writes_one_line_per_row_in_order(problems: Path, tmp_path: Path) -> None:
     solutions = tmp_path / "solutions.jsonl"
     rows = [
         {"task_id": "own/2", "solution": "def double(x): return x + x", "model": "ignored"},
@@ -61,24 +67,24 @@ def test_verify_prints_pass_at_k_and_writes_a_line_a_row_in_order(problems: Path
     assert "0.2500" in done.stdout
 
 
-def test_verify_names_problems_without_a_row_and_does_not_pass_for_complete(
+def test_verify_names_problems_without_a_row_and_the_number_of_problems_in_pass_at_k(
     problems: Path, tmp_path: Path
 ) -> None:
     solutions = tmp_path / "solutions.jsonl"
     answer = "Sure:\n```python\ndef double(x):\n    return 2 * x\n```"
     solutions.write_text(json.dumps({"task_id": "own/1", "solution": answer}) + "\n")
-    asked = ("verify", solutions, "--problems", f"jsonl:{problems}")
-    plain = rayboot(*asked).stdout
+    command = ("verify", solutions, "--problems", f"jsonl:{problems}")
+    plain = rayboot(*command).stdout
     assert "pass@1 (1 of 2 problems)" in plain
     assert "1 of 2 problems have no row; --missing fail counts them as failed: own/2" in plain
-    assert "--extract takes the programs out of them" in plain
-    counted = rayboot(*asked, "--extract", "--missing", "fail").stdout
-    assert "pass@1 " in counted
-    assert "0.5000" in counted
-    assert "--extract" not in counted
+    assert "--extract extracts the programs" in plain
+    extracted = rayboot(*command, "--extract", "--missing", "fail").stdout
+    assert "pass@1 " in extracted
+    assert "0.5000" in extracted
+    assert "--extract" not in extracted
 
 
-def test_problems_check_runs_the_references_and_fails_when_one_does(problems: Path) -> None:
+def test_problems_check_runs_the_references_and_fails_if_one_fails(problems: Path) -> None:
     good = rayboot("problems", "check", f"jsonl:{problems}")
     assert good.returncode == 0
     assert "2 of 2 references pass" in good.stdout
@@ -97,10 +103,10 @@ def test_dry_run_prints_the_resolved_recipe_and_its_resources() -> None:
     shown = rayboot("run", "quickstart", "training.workers=2", "--dry-run")
     assert shown.returncode == 0
     assert "workers: 2" in shown.stdout
-    assert "# asks of Ray: CPU 8.0, GPU 0.0" in shown.stdout
+    assert "# requests from Ray: CPU 8.0, GPU 0.0" in shown.stdout
 
 
-def test_a_users_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+def test_a_user_error_is_printed_in_one_line_with_exit_code_2(tmp_path: Path) -> None:
     done = rayboot("run", "nowhere.yaml", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("rayboot: nowhere.yaml: the recipe cannot be read")
@@ -108,7 +114,7 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("run", "quickstart", "trainig.lr=1"), "trainig: unknown key; did you mean training?"),
         (("run", "quickstart", "problems.train=mbpp:nowhere.jsonl"), "nowhere.jsonl"),
@@ -121,7 +127,7 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
         (("verify", "x", "--problems", "quickstart", "--k", "0"), "--k 0"),
         (("verify", "x", "--problems", "quickstart", "--out", "no/out.jsonl"), "there is no folder"),
         (("verify", "x", "--problems", "quickstart", "--out", "."), "is a folder: give the name of a file"),
-        (("verify", __file__, "--problems", "quickstart", "--out", __file__), "is the file of the solutions"),
+        (("verify", __file__, "--problems", "quickstart", "--out", __file__), "is the solutions file"),
         (
             ("problems", "check", "quickstart", "--timeout", "-1"),
             "--timeout -1: give a number of seconds above 0",
@@ -130,11 +136,11 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
         (("evaluate", "quickstart", "--dataset", "quickstart", "--out", "/dev/null/x"), "is a file, not"),
     ],
 )
-def test_a_users_mistake_is_named(
-    arguments: tuple[str, ...], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_user_error_names_what_is_wrong(
+    arguments: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=re.escape(told)):
+    with pytest.raises(UserError, match=re.escape(message)):
         app(arguments, standalone_mode=False)
     assert not (tmp_path / "runs").exists()
 

@@ -1,4 +1,4 @@
-"""What the terminal shows."""
+"""Output in the terminal."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from rayboot.metrics import MetricsRow
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """A terminal of 40 columns."""
+    """Replace the terminal by a text buffer of 40 columns."""
     text = io.StringIO()
     monkeypatch.setattr(display, "console", Console(file=text, width=40, highlight=False))
     return text
 
 
-def test_lines_below_an_iteration_break_between_phrases(drawn: io.StringIO) -> None:
+def test_lines_below_the_table_of_an_iteration_break_between_values(drawn: io.StringIO) -> None:
     row = {
         "iteration": 1,
         "split": "test",
@@ -48,14 +48,16 @@ def test_lines_below_an_iteration_break_between_phrases(drawn: io.StringIO) -> N
     ]
 
 
-def test_the_doctor_tells_what_is_needed_and_missing_from_what_some_recipes_use(drawn: io.StringIO) -> None:
-    found = [
+def test_the_doctor_distinguishes_missing_requirements_from_optional_components(drawn: io.StringIO) -> None:
+    findings = [
         Finding(what="ray", ok=True, found="2"),
         Finding(what="torch", ok=False, found="missing", advice="make setup"),
         Finding(what="swift", ok=False, found="lacks swiftc", advice="install swift", needed=False),
     ]
-    display.findings_table(found)
-    marks = [line for line in drawn.getvalue().splitlines() if any(one.what in line for one in found)]
-    assert [line.split()[1] for line in marks[:3]] == ["ok", "missing", "absent"]
+    display.findings_table(findings)
+    marked = [
+        line for line in drawn.getvalue().splitlines() if any(finding.what in line for finding in findings)
+    ]
+    assert [line.split()[1] for line in marked[:3]] == ["ok", "missing", "absent"]
     assert "install swift" in drawn.getvalue()
-    assert [one.fine for one in found] == [True, False, True]
+    assert [finding.fine for finding in findings] == [True, False, True]

@@ -1,4 +1,4 @@
-"""`rayboot replay show`, as a user types it."""
+"""`rayboot replay show` as a user types it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def attempt(iteration: int, number: int, status: str, round: int = 0, program: s
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """Two iterations: 2 is solved at once and again, 3 by a repair in the first, 4 never."""
+    """Write a run with two iterations: 2 is solved in both, 3 by a repair in the first, 4 never."""
     recipe = Recipe.model_validate(
         {
             "name": "run",
@@ -43,7 +43,7 @@ def run(tmp_path: Path) -> Path:
             "curation": {"replay": {"strategy": "hardest", "size": 5}},
         }
     )
-    found: dict[int, list[Attempt]] = {
+    by_iteration: dict[int, list[Attempt]] = {
         1: [
             attempt(1, 2, "passed"),
             attempt(1, 3, "failed"),
@@ -56,24 +56,24 @@ def run(tmp_path: Path) -> Path:
             attempt(2, 4, "failed"),
         ],
     }
-    made = RunDirectory.open(recipe, resume=False, facts={})
-    for iteration, attempts in found.items():
+    directory = RunDirectory.open(recipe, resume=False, facts={})
+    for iteration, attempts in by_iteration.items():
 
         def write(folder: str, attempts: list[Attempt] = attempts) -> dict[str, Any]:
-            pq.write_table(attempts_table(attempts), made.storage.path(f"{folder}/part.parquet"))
+            pq.write_table(attempts_table(attempts), directory.storage.path(f"{folder}/part.parquet"))
             return {}
 
-        made.once(iteration, "rollout", write)
-    made.once(2, "training_set", lambda folder: {"examples": {}, "replayed": {"1": 1}, "dropped": {}})
+        directory.once(iteration, "rollout", write)
+    directory.once(2, "training_set", lambda folder: {"examples": {}, "replayed": {"1": 1}, "dropped": {}})
     return tmp_path / "run"
 
 
 def cells(text: str) -> list[list[str]]:
-    """The words of every line of a table."""
+    """Return the words of every line of a table."""
     return [line.replace("│", " ").split() for line in text.splitlines()]
 
 
-def test_the_buffer_is_shown_by_iteration_and_kind_with_its_bound(run: Path) -> None:
+def test_the_buffer_is_shown_by_iteration_and_kind_with_the_limits_of_replay(run: Path) -> None:
     done = show(run)
     assert done.returncode == 0, done.stderr
     rows = cells(done.stdout)
@@ -87,7 +87,7 @@ def test_the_buffer_is_shown_by_iteration_and_kind_with_its_bound(run: Path) -> 
     assert hardest == [["own/3", "33.3%", "1"], ["own/2", "100.0%", "1"]]
 
 
-def test_a_problems_programs_are_printed_once_each(run: Path) -> None:
+def test_each_program_of_a_problem_is_printed_once(run: Path) -> None:
     done = show(run, "--problem", "2")
     assert done.returncode == 0, done.stderr
     assert "own/2: 2 verified programs" in done.stdout
@@ -95,7 +95,7 @@ def test_a_problems_programs_are_printed_once_each(run: Path) -> None:
     assert "iteration 2, sample 0, round 0: the same as iteration 1, sample 0, round 0" in done.stdout
 
 
-def test_a_mistake_is_named(run: Path, tmp_path: Path) -> None:
+def test_a_user_error_names_what_is_wrong(run: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     new = tmp_path / "new"
     (new / "iterations").mkdir(parents=True)
@@ -103,13 +103,13 @@ def test_a_mistake_is_named(run: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     (other / "iterations").mkdir(parents=True)
     (other / "recipe.yaml").write_text(json.dumps(problem(1)))
-    for arguments, told in (
-        ([tmp_path / "nowhere"], "is no run directory"),
-        ([tmp_path / "empty"], "is no run directory"),
+    for arguments, message in (
+        ([tmp_path / "nowhere"], "is not a run directory"),
+        ([tmp_path / "empty"], "is not a run directory"),
         ([new], "no finished rollout"),
         ([other], "the recipe is not valid"),
         ([run, "--problem", "99"], "no attempt on a problem 99; its ids are like own/2"),
-        ([run, "--problem", "own/4"], "was tried and never solved"),
+        ([run, "--problem", "own/4"], "was attempted and never solved"),
     ):
-        with pytest.raises(UserError, match=told):
+        with pytest.raises(UserError, match=message):
             app(["replay", "show", *map(str, arguments)], standalone_mode=False)

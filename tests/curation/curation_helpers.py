@@ -1,4 +1,4 @@
-"""Attempts on made-up problems, for tests of what is learned from them."""
+"""Synthetic attempts for tests of curation."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from rayboot.rollout import PromptSource
 from rayboot.storage import Storage
 
 PROMPTS = PromptSource(GenerationConfig(engine="recorded", recording="none.jsonl"), "none", 500)
-"""Prompts without a tokenizer to load."""
+"""A prompt source that loads no tokenizer."""
 
 
 def make_attempt(
     problem: int, iteration: int, status: str, round: int = 0, program: int = 0, sample: int = 0
 ) -> Attempt:
-    """An attempt with the program of that number."""
+    """Return an attempt with the program of a number."""
     text = f"def f(x):\n    return {problem} * x + {program} - {program}"
     prompt = f"# Prompt {round} of own/{problem}\n"
     return own_attempt(problem, iteration, status, round, sample, prompt=prompt, program=text)
 
 
 def write_rollouts(storage: Storage, attempts: Iterable[Attempt], iterations: int) -> list[str]:
-    """The rollout folders of iterations 1 to that, with a file for each problem, under a name that means nothing."""
+    """Write one file per problem with a random name into the rollout folders of iterations 1, 2, ..; return these."""
     attempts = list(attempts)
     folders = [f"iterations/{iteration:02d}/rollout" for iteration in range(1, iterations + 1)]
     for iteration, folder in enumerate(folders, start=1):
@@ -41,15 +41,15 @@ def write_rollouts(storage: Storage, attempts: Iterable[Attempt], iterations: in
 
 @st.composite
 def some_attempts(draw: st.DrawFn, problems: int = 4, iterations: int = 3) -> list[Attempt]:
-    """Chains of a first attempt and a repair, by several samples of every problem in every iteration."""
-    found = []
+    """Draw one to three chains of up to one repair on every problem in every iteration."""
+    attempts = []
     for iteration in range(1, iterations + 1):
         for problem in range(1, problems + 1):
             for sample in range(draw(st.integers(1, 3))):
                 for round in (0, 1):
                     status = draw(st.sampled_from(["passed", "failed", "error"]))
                     program = draw(st.integers(0, 3))
-                    found.append(make_attempt(problem, iteration, status, round, program, sample))
+                    attempts.append(make_attempt(problem, iteration, status, round, program, sample))
                     if status == "passed":
                         break
-    return found
+    return attempts

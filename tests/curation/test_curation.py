@@ -1,4 +1,4 @@
-"""Which attempts become training examples: Dr. Boot's rules and their options."""
+"""Which attempts become training examples: Dr. Boot's rules, and options of curation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.own_attempts import own_attempt
 
 from rayboot.attempts import Attempt
 from rayboot.config import CurationConfig
-from rayboot.curation import Curated, TrainingExample, curate_problem, normalised, reference_example
+from rayboot.curation import CuratedProblem, TrainingExample, curate_problem, normalised, reference_example
 from rayboot.problems import AssertTest, Problem
 from rayboot.problems.types import Language
 from rayboot.prompts import PromptBuilder
@@ -38,7 +38,7 @@ def curate(*attempts: Attempt, **options: object) -> list[TrainingExample]:
     return curated(*attempts, **options).examples
 
 
-def curated(*attempts: Attempt, **options: object) -> Curated:
+def curated(*attempts: Attempt, **options: object) -> CuratedProblem:
     return curate_problem(PROBLEM, attempts, 2, CurationConfig.model_validate(options), PROMPTS)
 
 
@@ -57,34 +57,34 @@ def test_a_passing_repair_is_learned_on_the_repair_prompt() -> None:
     assert kinds(curate(attempt("failed"), attempt("passed", 1))) == [("repair", "repair")]
 
 
-def test_a_passing_repair_is_learned_on_the_first_prompt_too_when_asked() -> None:
+def test_a_passing_repair_is_learned_on_the_first_prompt_too_with_reinforce_first_prompt() -> None:
     examples = curate(attempt("failed"), attempt("passed", 1), reinforce_first_prompt=True)
     assert kinds(examples) == [("repair", "repair"), ("repair_on_first_prompt", "first")]
 
 
-def test_a_problem_never_solved_teaches_its_reference_on_the_last_prompt() -> None:
+def test_the_reference_of_an_unsolved_problem_is_learned_on_the_last_prompt() -> None:
     examples = curate(attempt("failed"), attempt("error", 1))
     assert kinds(examples) == [("reference", "repair")]
     assert examples[0].completion == PROBLEM.references[0]
 
 
-def test_without_repair_the_reference_is_taught_on_the_first_prompt() -> None:
+def test_without_repair_the_reference_is_learned_on_the_first_prompt() -> None:
     assert kinds(curate(attempt("failed"))) == [("reference", "first")]
 
 
-def test_the_reference_can_be_switched_off() -> None:
+def test_without_reference_fallback_no_reference_is_learned() -> None:
     assert curate(attempt("failed"), reference_fallback=False) == []
 
 
-def test_a_problem_whose_prompt_did_not_fit_teaches_nothing() -> None:
+def test_a_problem_whose_prompt_did_not_fit_gives_no_example() -> None:
     assert curate(attempt("skipped", prompt="")) == []
 
 
-def test_a_repair_whose_prompt_did_not_fit_leaves_the_first_prompt_as_the_last() -> None:
+def test_the_reference_is_learned_on_the_first_prompt_if_the_repair_prompt_did_not_fit() -> None:
     assert kinds(curate(attempt("failed"), attempt("skipped", 1, prompt=""))) == [("reference", "first")]
 
 
-def test_one_solved_sample_is_enough_to_need_no_reference() -> None:
+def test_the_reference_is_not_learned_if_one_sample_passed() -> None:
     assert kinds(curate(attempt("failed"), attempt("passed", sample=1))) == [("solution", "first")]
 
 
@@ -99,7 +99,7 @@ def test_the_same_program_on_the_same_prompt_is_learned_once() -> None:
     assert [example.sample for example in examples] == [0, 2]
 
 
-def test_replayed_programs_come_after_the_fresh_ones_and_do_not_stand_for_a_solution() -> None:
+def test_replayed_programs_come_after_fresh_ones_and_do_not_replace_the_reference() -> None:
     old = attempt("passed", program="def double(x): return sum([x, x])", iteration=1)
     assert kinds(curate(old, attempt("failed"), replay={})) == [("reference", "first"), ("solution", "first")]
     assert [example.iteration for example in curate(old, attempt("passed"), replay={})] == [2, 1]
@@ -109,7 +109,7 @@ def test_without_replay_earlier_programs_are_not_learned() -> None:
     assert curate(attempt("passed", iteration=1), attempt("failed"), reference_fallback=False) == []
 
 
-def test_a_program_is_replayed_once_whatever_prompts_it_answered() -> None:
+def test_a_program_is_replayed_once_even_if_it_has_different_prompts() -> None:
     first = attempt("passed", iteration=0)
     reworded = attempt("passed", 1, program="def double(x): return x+x  # twice\n", iteration=1)
     [example] = curate(first, reworded, replay={}, reference_fallback=False)
@@ -117,14 +117,14 @@ def test_a_program_is_replayed_once_whatever_prompts_it_answered() -> None:
     assert curated(first, reworded, replay={}).dropped["replay_duplicate"] == 1
 
 
-def test_a_program_that_this_iteration_wrote_is_not_replayed() -> None:
+def test_a_program_that_this_iteration_generated_is_not_replayed() -> None:
     old = attempt("passed", 1, iteration=1)
     examples, dropped = curated(old, attempt("passed"), replay={})
     assert kinds(examples) == [("solution", "first")]
     assert dropped["replay_duplicate"] == 1
 
 
-def test_the_newest_of_a_problems_earlier_programs_are_replayed_up_to_the_cap() -> None:
+def test_the_newest_earlier_programs_of_a_problem_are_replayed_up_to_the_cap() -> None:
     old = [attempt("passed", program=f"def double(x): return {i} + x * 2 - {i}", iteration=i) for i in (0, 1)]
     examples, dropped = curated(*old, attempt("passed"), replay={"max_per_problem": 1})
     assert [example.iteration for example in examples] == [2, 1]
@@ -139,7 +139,7 @@ def test_both_examples_of_a_reinforced_repair_are_replayed() -> None:
     assert kinds(examples) == [("repair", "repair"), ("repair_on_first_prompt", "first")]
 
 
-def test_what_is_left_out_is_counted() -> None:
+def test_dropped_examples_are_counted_by_reason() -> None:
     same = [attempt("passed", sample=sample) for sample in range(3)]
     other = attempt("passed", program="def double(x):\n    return x * 2", sample=3)
     examples, dropped = curated(*same, other, max_per_problem=1)
@@ -153,7 +153,7 @@ def test_failing_attempts_are_never_learned() -> None:
 
 
 @pytest.mark.parametrize("cap", [1, 2])
-def test_the_newest_are_kept_when_a_problem_has_too_many(cap: int) -> None:
+def test_the_newest_examples_are_kept_when_a_problem_has_too_many(cap: int) -> None:
     old = [
         attempt("passed", program=f"def double(x): return x * 2 + {i} - {i}", sample=i, iteration=1)
         for i in range(3)
@@ -163,7 +163,7 @@ def test_the_newest_are_kept_when_a_problem_has_too_many(cap: int) -> None:
     assert examples[0].iteration == 2
 
 
-def test_layout_and_comments_do_not_tell_programs_apart_but_structure_does() -> None:
+def test_programs_that_differ_in_layout_and_comments_are_equal_and_others_are_not() -> None:
     assert normalised("x = 1  # one", "python") == normalised("x=1", "python")
     assert normalised("if a:\n    b()\n\n", "python") == normalised("if a:\n    b()", "python")
     assert normalised("if a:\n    b()\nc()", "python") != normalised("if a:\n    b()\n    c()", "python")
@@ -180,12 +180,12 @@ COMMENTED = {
 
 
 @pytest.mark.parametrize("language", COMMENTED)
-def test_comments_and_layout_are_those_of_the_language(language: Language) -> None:
+def test_comments_and_layout_are_removed_in_every_language(language: Language) -> None:
     commented, plain = COMMENTED[language]
     assert normalised(commented, language) == normalised(plain, language)
 
 
-OTHERS = [
+DIFFERENT = [
     ("perl", "print $#{$x};", "print $#{$y};"),
     ("perl", "$s =~ s#a#b#;", "$s =~ s#a#c#;"),
     ("perl", "print <<X;\n# a\nX\n", "print <<X;\n# b\nX\n"),
@@ -207,14 +207,14 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize(("language", "one", "other"), OTHERS)
-def test_what_looks_like_a_comment_in_another_language_tells_programs_apart(
-    language: Language, one: str, other: str
+@pytest.mark.parametrize(("language", "first", "second"), DIFFERENT)
+def test_code_that_resembles_a_comment_or_layout_is_not_removed(
+    language: Language, first: str, second: str
 ) -> None:
-    assert normalised(one, language) != normalised(other, language)
+    assert normalised(first, language) != normalised(second, language)
 
 
-def test_verified_perl_programs_that_differ_behind_a_number_sign_are_both_learned() -> None:
+def test_verified_perl_programs_that_differ_after_a_number_sign_are_both_learned() -> None:
     perl = PROBLEM.model_copy(update={"language": "perl"})
     programs = [f"sub f {{ my @x = @_; return $#{{[@x]}} {sign} 1; }}" for sign in "+-"]
     solved = [attempt("passed", program=program, sample=number) for number, program in enumerate(programs)]

@@ -1,4 +1,4 @@
-"""Options of curation that contradict each other, or would do nothing, are refused."""
+"""Options of curation that contradict each other, or have no effect, are refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rayboot.config import CurationConfig, Recipe
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"replay": True}, "valid dictionary or instance of ReplayConfig"),
         ({"replay": {"size": 5}}, "size needs strategy: uniform, recency or hardest"),
@@ -23,10 +23,10 @@ from rayboot.config import CurationConfig, Recipe
         ({"max_reference_share": 1.0}, "less than 1"),
     ],
 )
-def test_a_contradiction_is_named(options: dict[str, object], told: str) -> None:
+def test_a_contradiction_is_named(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError) as error:
         CurationConfig.model_validate(options)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_a_contradiction_is_named(options: dict[str, object], told: str) -> None
     [{"replay": {}}, {"max_per_problem": 2}, {"max_reference_share": 0.5}],
     ids=lambda o: next(iter(o)),
 )
-def test_finetuning_refuses_what_is_about_attempts(options: dict[str, object]) -> None:
+def test_finetuning_refuses_options_for_attempts(options: dict[str, object]) -> None:
     recipe = {
         "name": "x",
         "algorithm": {"type": "finetune"},

@@ -1,4 +1,4 @@
-"""What is replayed, whatever the attempts were: bounds are kept, and the choice depends on nothing else."""
+"""Properties of replay: limits hold, and the choice does not depend on the order of attempts."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ quick = settings(max_examples=60, deadline=None)
 
 
 def curate(attempts: list[Attempt], options: CurationConfig) -> tuple[list[TrainingExample], Counter[str]]:
-    """The candidates of all problems, and what was left out."""
+    """Return the candidates of all problems, and the numbers of dropped ones."""
     examples: list[TrainingExample] = []
     dropped: Counter[str] = Counter()
     for number in range(1, 5):
         problem = make_problem(number)
-        mine = [attempt for attempt in attempts if attempt.problem_id == problem.id]
-        curated = curate_problem(problem, mine, NOW, options, PROMPTS.builder)
+        of_problem = [attempt for attempt in attempts if attempt.problem_id == problem.id]
+        curated = curate_problem(problem, of_problem, NOW, options, PROMPTS.builder)
         examples += curated.examples
         dropped += curated.dropped
     return examples, dropped
 
 
 def rates_of(attempts: list[Attempt]) -> dict[str, float]:
-    made, passed = (
+    generated, passed = (
         Counter(a.problem_id for a in attempts),
         Counter(a.problem_id for a in attempts if a.passed),
     )
-    return {id: passed[id] / made[id] for id in made}
+    return {id: passed[id] / generated[id] for id in generated}
 
 
 def sample(
     attempts: list[Attempt], seed: int = 0, shuffled: list[int] | None = None, **options: Any
 ) -> tuple[list[dict[str, Any]], list[TrainingExample], Counter[str]]:
-    """What is kept (as rows), of which candidates, and what the bounds left out."""
+    """Return the kept rows, all candidates, and the numbers of examples dropped by limits."""
     config = CurationConfig.model_validate(options)
     candidates, _ = curate(attempts, config)
     sampler, rates = Sampler(config, NOW, seed), rates_of(attempts)
@@ -56,7 +56,7 @@ def sample(
         for example in candidates
     ]
     if shuffled is not None:
-        rows = [rows[place] for place in sorted(range(len(rows)), key=lambda i: hash((i, *shuffled)))]
+        rows = [rows[index] for index in sorted(range(len(rows)), key=lambda i: hash((i, *shuffled)))]
     table = pa.Table.from_pylist(rows, schema=CANDIDATES_SCHEMA)
     kept, dropped = sampler.keep(table, sampler.cut(table))
     return kept.to_pylist(), candidates, dropped
@@ -68,14 +68,14 @@ def replayed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @quick
 @given(some_attempts(), STRATEGIES, st.integers(1, 8), st.sampled_from([0.1, 0.25, 0.5, 0.9]))
-def test_no_bound_on_the_whole_set_is_exceeded_or_left_unused(
+def test_global_limits_are_neither_exceeded_nor_underused(
     attempts: list[Attempt], strategy: str, size: int, share: float
 ) -> None:
     rows, candidates, dropped = sample(
         attempts, replay={"strategy": strategy, "size": size}, max_reference_share=share
     )
-    offered = sum(example.iteration < NOW for example in candidates)
-    assert len(replayed(rows)) == min(size, offered)
+    available = sum(example.iteration < NOW for example in candidates)
+    assert len(replayed(rows)) == min(size, available)
     references = sum(row["kind"] == "reference" for row in rows)
     assert references <= share * len(rows) + 1e-9
     all_references = sum(example.kind == "reference" for example in candidates)
@@ -86,7 +86,7 @@ def test_no_bound_on_the_whole_set_is_exceeded_or_left_unused(
 
 @quick
 @given(some_attempts(), st.integers(1, 3), st.integers(2, 4))
-def test_no_problem_has_more_examples_than_its_caps(attempts: list[Attempt], old: int, all: int) -> None:
+def test_no_problem_has_more_examples_than_the_caps(attempts: list[Attempt], old: int, all: int) -> None:
     replay = {"max_per_problem": old} if old < all else {}
     examples, _ = curate(attempts, CurationConfig.model_validate({"replay": replay, "max_per_problem": all}))
     assert max(Counter(example.problem_id for example in examples).values(), default=0) <= all
@@ -143,37 +143,35 @@ def test_every_candidate_is_kept_or_counted(attempts: list[Attempt]) -> None:
 
 @quick
 @given(some_attempts(), st.integers(1, 8))
-def test_hardest_replays_no_problem_before_one_that_is_solved_less(
-    attempts: list[Attempt], size: int
-) -> None:
+def test_hardest_replays_the_problems_with_the_lowest_solve_rates(attempts: list[Attempt], size: int) -> None:
     rows, candidates, _ = sample(attempts, replay={"strategy": "hardest", "size": size})
     rates = rates_of(attempts)
     kept = {(r["problem_id"], r["iteration"], r["sample"], r["round"]) for r in replayed(rows)}
-    left = [
+    left_out = [
         rates[e.problem_id]
         for e in candidates
         if e.iteration < NOW and (e.problem_id, e.iteration, e.sample, e.round) not in kept
     ]
-    assert not left or max(rates[id] for id, *_ in kept) <= min(left)
+    assert not left_out or max(rates[id] for id, *_ in kept) <= min(left_out)
 
 
 @quick
 @given(some_attempts(), st.integers(1, 8))
-def test_recency_replays_nothing_before_what_is_newer(attempts: list[Attempt], size: int) -> None:
+def test_recency_replays_the_newest_programs(attempts: list[Attempt], size: int) -> None:
     rows, candidates, _ = sample(attempts, replay={"strategy": "recency", "size": size})
     kept = Counter(row["iteration"] for row in replayed(rows))
-    offered = Counter(example.iteration for example in candidates if example.iteration < NOW)
-    assert not kept[1] or kept[2] == offered[2]
+    available = Counter(example.iteration for example in candidates if example.iteration < NOW)
+    assert not kept[1] or kept[2] == available[2]
 
 
-def test_a_uniform_draw_differs_with_the_seed_and_prefers_nothing() -> None:
+def test_a_uniform_draw_depends_on_the_seed_and_is_uniform() -> None:
     attempts = [make_attempt(1, i % 2 + 1, "passed", program=i, sample=i) for i in range(20)]
     drawn: Counter[int] = Counter()
     for seed in range(200):
         rows, _, _ = sample(attempts, seed=seed, replay={"strategy": "uniform", "size": 5})
         drawn.update(row["sample"] for row in replayed(rows))
     assert len(drawn) == 20
-    assert 25 <= min(drawn.values()) <= max(drawn.values()) <= 80  # 50 each, give or take 4 deviations
+    assert 25 <= min(drawn.values()) <= max(drawn.values()) <= 80  # 50 expected, within 4 standard deviations
 
 
 @pytest.mark.parametrize(

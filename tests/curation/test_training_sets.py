@@ -1,4 +1,4 @@
-"""Training sets made from rollouts on disk, by Ray Data."""
+"""Training sets built from rollouts on disk with Ray Data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IDS = [problem.id for problem in PROBLEMS]
 
 
 def attempts() -> list[Attempt]:
-    """Problem n is solved by n of 6 samples in each of two iterations, with another program each; 6 by none."""
+    """Return two iterations with 6 samples per problem: n samples solve problem n with distinct programs, none 6."""
     return [
         make_attempt(
             number,
@@ -39,7 +39,7 @@ def attempts() -> list[Attempt]:
 def make_set(
     folder: Path, ids: list[str] = IDS, seed: int = 0, contaminated: tuple[str, ...] = (), **options: Any
 ):
-    """The rows of the second iteration's training set, file by file, and their counts."""
+    """Build the second iteration's training set; return the rows of each file, and the counts."""
     storage = Storage(str(folder))
     rollouts = write_rollouts(storage, attempts(), 2)
     job = CurationJob(
@@ -64,42 +64,42 @@ def _two_problems_a_file(monkeypatch: pytest.MonkeyPatch, ray_session: None) -> 
     monkeypatch.setattr(build, "PROBLEMS_PER_FILE", 2)
 
 
-def test_all_earlier_programs_are_replayed_and_everything_is_counted(tmp_path: Path) -> None:
+def test_all_earlier_programs_are_replayed_and_counted(tmp_path: Path) -> None:
     files, counts = make_set(tmp_path, replay={})
     assert counts == Counts(examples={"solution": 15, "replay": 15, "reference": 1}, replayed={"1": 15})
     assert [sorted({row["problem_id"] for row in rows}) for rows in files] == [IDS[:2], IDS[2:4], IDS[4:]]
 
 
-def test_the_same_set_is_made_again_from_files_in_another_order(tmp_path: Path) -> None:
+def test_the_training_set_does_not_depend_on_the_order_of_files(tmp_path: Path) -> None:
     options = {"replay": {"strategy": "uniform", "size": 4}, "max_reference_share": 0.5}
     files, counts = make_set(tmp_path / "a", **options)
     assert counts.replayed == {"1": 4}
     assert counts.dropped == {"replay_size": 11}
-    (tmp_path / "b/set/candidates").mkdir(parents=True)  # a killed run's leavings
+    (tmp_path / "b/set/candidates").mkdir(parents=True)  # files of a killed run
     (tmp_path / "b/set/candidates/00000.parquet").write_text("half of a file")
     assert make_set(tmp_path / "b", **options) == (files, counts)
     assert make_set(tmp_path / "c", seed=1, **options)[0] != files
 
 
-def test_the_problems_solved_least_are_replayed_first(tmp_path: Path) -> None:
+def test_the_problems_with_the_lowest_solve_rates_are_replayed_first(tmp_path: Path) -> None:
     files, _ = make_set(tmp_path, replay={"strategy": "hardest", "size": 3})
     old = sorted(row["problem_id"] for rows in files for row in rows if row["iteration"] == 1)
     assert old == ["own/1", "own/2", "own/2"]
 
 
-def test_nothing_is_learned_from_problems_outside_the_training_set_or_contaminated(tmp_path: Path) -> None:
+def test_contaminated_problems_and_those_outside_the_training_set_give_no_examples(tmp_path: Path) -> None:
     files, counts = make_set(tmp_path, ids=IDS[1:4], contaminated=(IDS[2],), replay={})
     assert {row["problem_id"] for rows in files for row in rows} == {"own/2", "own/4"}
     assert counts.examples == {"solution": 2 + 4, "replay": 2 + 4}
     assert counts.dropped == {"contaminated": 6}
 
 
-def test_references_beyond_their_share_are_left_out(tmp_path: Path) -> None:
+def test_references_beyond_the_maximum_share_are_left_out(tmp_path: Path) -> None:
     _, counts = make_set(tmp_path, ids=[IDS[0], IDS[5]], max_reference_share=0.4)
     assert counts == Counts(examples={"solution": 1}, dropped={"max_reference_share": 1})
 
 
-def test_a_problem_is_looked_for_only_in_the_files_that_have_it(tmp_path: Path) -> None:
+def test_the_buffer_locates_the_files_of_a_problem(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
     buffer = ReplayBuffer.of(storage, write_rollouts(storage, attempts(), 2))
     first, others = buffer.locate([IDS[:1], IDS[1:]])

@@ -21,7 +21,7 @@ def lengths(batch: list[PendingSequence]) -> list[int]:
     return [len(each.prompt_ids) for each in batch]
 
 
-async def test_the_oldest_leads_and_the_nearest_in_length_fill_up() -> None:
+async def test_a_batch_has_the_oldest_sequence_and_those_nearest_in_length() -> None:
     queue = BatchQueue(batch_size=3)
     queue.add([sequence(length) for length in (50, 10, 90, 48, 12, 53)])
     assert lengths(queue.take()) == [50, 48, 53]
@@ -29,7 +29,7 @@ async def test_the_oldest_leads_and_the_nearest_in_length_fill_up() -> None:
     assert len(queue) == 0
 
 
-async def test_nothing_starves_while_better_fits_keep_coming() -> None:
+async def test_no_sequence_starves_while_better_fits_arrive() -> None:
     queue = BatchQueue(batch_size=2)
     queue.add([sequence(10), sequence(500), sequence(10), sequence(10)])
     queue.take()
@@ -59,7 +59,7 @@ async def test_beams_count_as_sequences() -> None:
 
 
 class Recorder:
-    """Runs batches as a model would, and remembers them; holds the first one until told."""
+    """Records batches and answers them. A batch blocks until `go` is set."""
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -81,7 +81,7 @@ async def thread() -> AsyncIterator[ThreadPoolExecutor]:
         yield pool
 
 
-async def test_what_comes_while_a_batch_runs_makes_up_the_next(thread: ThreadPoolExecutor) -> None:
+async def test_sequences_that_arrive_during_a_batch_form_the_next(thread: ThreadPoolExecutor) -> None:
     recorder = Recorder()
     runner = BatchRunner(recorder, 16, thread)
     first = sequence(1)
@@ -108,22 +108,22 @@ async def test_an_error_goes_to_its_batch_and_the_next_one_runs(thread: ThreadPo
     assert (await good.future).text == "2"
 
 
-async def test_drained_waits_for_all_that_was_submitted(thread: ThreadPoolExecutor) -> None:
+async def test_drain_waits_for_all_submitted_sequences(thread: ThreadPoolExecutor) -> None:
     recorder = Recorder()
     recorder.go.set()
     runner = BatchRunner(recorder, 2, thread)
     waiting = [sequence(length) for length in range(1, 8)]
     runner.submit(waiting)
-    await runner.drained()
+    await runner.drain()
     assert all(each.future.done() for each in waiting)
 
 
-async def test_what_nobody_waits_for_is_not_generated(thread: ThreadPoolExecutor) -> None:
+async def test_cancelled_sequences_are_not_generated(thread: ThreadPoolExecutor) -> None:
     recorder = Recorder()
     recorder.go.set()
     runner = BatchRunner(recorder, 8, thread)
-    gone, wanted = sequence(1), sequence(2)
-    gone.future.cancel()
-    runner.submit([gone, wanted])
+    cancelled, wanted = sequence(1), sequence(2)
+    cancelled.future.cancel()
+    runner.submit([cancelled, wanted])
     await wanted.future
     assert recorder.batches == [1]

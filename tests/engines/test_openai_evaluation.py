@@ -52,14 +52,14 @@ async def evaluate(server: CannedServer, tokenizer: str, out: Path) -> MetricsRo
     )
 
 
-async def test_a_chat_models_fenced_answer_is_judged_whole(
+async def test_the_whole_program_in_a_fenced_answer_is_judged(
     ray_session: None, tokenizer: str, tmp_path: Path
 ) -> None:
     async with canned_server(chat(ANSWER)) as server:
         metrics = await evaluate(server, tokenizer, tmp_path / "out")
     assert metrics.rates["pass@1"] == 1.0
     [body] = server.bodies
-    assert "stop" not in body  # "\n#" and "\ndef", where a text that goes on would end
+    assert "stop" not in body  # such as "\n#" and "\ndef", which end completions of plain text
     assert body["messages"][0]["content"] == PROBLEM["starter_code"]
 
 
@@ -71,7 +71,7 @@ async def test_a_refused_request_is_one_clear_error(
             await evaluate(server, tokenizer, tmp_path / "out")
 
 
-def test_a_run_that_would_train_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
+def test_a_run_that_would_train_is_refused_before_any_request(tmp_path: Path) -> None:
     served = {"engine": "openai", "openai": {"base_url": "http://127.0.0.1:9/v1", "model": "teacher"}}
     with pytest.raises(UserError, match="use transformers or vllm"):
         run_recipe(small_recipe(tmp_path, generation=served), Silent())

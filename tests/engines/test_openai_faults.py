@@ -1,4 +1,4 @@
-"""What the `openai` engine makes of a provider's faults and refusals, and that it keeps its key to itself."""
+"""The `openai` engine with a provider's faults and refusals, and the secrecy of its key."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from aiohttp import web
 from support.canned_server import (
     Answer,
     CannedServer,
-    as_many_as_asked,
     canned_server,
     completions,
-    half_an_answer,
     hang_up,
+    json_answer,
     page,
     refusal,
-    said,
+    requested_samples,
+    truncated_answer,
 )
-from support.served import KEY, SOON, answered, config, engine, request
+from support.served import KEY, SOON, config, engine, first_result, request
 
-from rayboot.engines.openai.engine import UNANSWERED_IN_ROW
+from rayboot.engines.openai.engine import MAX_CONSECUTIVE_UNANSWERED
 from rayboot.errors import RaybootError, UserError
 
 pytestmark = pytest.mark.usefixtures("teachers_key")
@@ -35,16 +35,16 @@ pytestmark = pytest.mark.usefixtures("teachers_key")
 async def failure(answer: Answer, **options: Any) -> tuple[Exception, CannedServer]:
     async with canned_server(answer) as server:
         with pytest.raises(Exception) as caught:
-            await answered(server, request(tag="MBPP/11/0"), **options)
+            await first_result(server, request(tag="MBPP/11/0"), **options)
     return caught.value, server
 
 
-def late(body: object) -> web.StreamResponse:
-    """A byte now and then, which is no answer."""
-    return _Late()
+def slow_answer(body: object) -> web.StreamResponse:
+    """Send a byte from time to time, and no answer."""
+    return _SlowResponse()
 
 
-class _Late(web.StreamResponse):
+class _SlowResponse(web.StreamResponse):
     async def write_eof(self, data: bytes = b"") -> None:
         for _ in range(20):
             await self.write(b" ")
@@ -52,38 +52,38 @@ class _Late(web.StreamResponse):
 
 
 @pytest.mark.parametrize("fault", [refusal(status, **SOON) for status in (408, 409, 429, 500, 502, 503)])
-async def test_passing_faults_are_tried_again(fault: Answer) -> None:
+async def test_transient_faults_are_retried(fault: Answer) -> None:
     async with canned_server(completions("at last"), fault, fault) as server:
-        asking = engine(server)
-        [result] = await asking.generate([request()])
+        openai_engine = engine(server)
+        [result] = await openai_engine.generate([request()])
     assert result.completions[0].text == "at last"
     assert len(server.bodies) == 3
-    assert (asking.usage.requests, asking.usage.retries) == (1, 2)
+    assert (openai_engine.usage.requests, openai_engine.usage.retries) == (1, 2)
 
 
-@pytest.mark.parametrize("fault", [hang_up, half_an_answer])
-async def test_a_lost_connection_is_tried_again(fault: Answer) -> None:
+@pytest.mark.parametrize("fault", [hang_up, truncated_answer])
+async def test_a_lost_connection_is_retried(fault: Answer) -> None:
     async with canned_server(completions("at last"), fault) as server:
-        asking = engine(server)
-        [result] = await asking.generate([request()])
+        openai_engine = engine(server)
+        [result] = await openai_engine.generate([request()])
     assert result.completions[0].text == "at last"
-    assert (asking.usage.requests, asking.usage.retries) == (1, 1)
+    assert (openai_engine.usage.requests, openai_engine.usage.retries) == (1, 1)
 
 
-async def test_a_retry_comes_when_the_server_says() -> None:
+async def test_a_retry_waits_as_long_as_the_server_requests() -> None:
     async with canned_server(completions("at last"), refusal(429, Retry_After="1.2")) as server:
-        await answered(server, request())
+        await first_result(server, request())
     assert server.times[1] - server.times[0] >= 1.2  # the client's own first pause is half a second
 
 
-async def test_pauses_grow_where_the_server_says_nothing() -> None:
+async def test_pauses_grow_by_default() -> None:
     async with canned_server(completions("at last"), refusal(500), refusal(500)) as server:
-        await answered(server, request())
+        await first_result(server, request())
     first, second = (after - before for before, after in pairwise(server.times))
     assert 0.3 < first < 0.6 < second < 1.2
 
 
-async def test_retries_end_with_the_servers_own_words() -> None:
+async def test_exhausted_retries_quote_the_server() -> None:
     error, server = await failure(refusal(503, "the model is loading", **SOON))
     assert len(server.bodies) == 3
     assert type(error) is RaybootError
@@ -98,23 +98,23 @@ async def test_a_page_of_a_proxy_is_quoted_in_part() -> None:
     assert len(str(error)) < 500
 
 
-async def test_words_that_no_process_can_pass_on_are_mended() -> None:
+async def test_lone_surrogates_in_messages_are_replaced() -> None:
     error, _ = await failure(refusal(400, "bad \ud83d thing"))
     assert str(error).endswith("(400): bad \ufffd thing")
 
 
-async def test_a_server_that_is_not_there_is_named() -> None:
-    async with canned_server(as_many_as_asked) as server:
+async def test_an_unreachable_server_is_named() -> None:
+    async with canned_server(requested_samples) as server:
         pass
     with pytest.raises(RaybootError, match=rf"no connection with {server.url}, tried 2 times.*is the server"):
-        await answered(server, request(), max_retries=1)
+        await first_result(server, request(), max_retries=1)
 
 
-@pytest.mark.parametrize(("answer", "seconds"), [(as_many_as_asked, 0.6), (late, 0.0)])
-async def test_a_server_that_does_not_answer_is_given_up(answer: Answer, seconds: float) -> None:
+@pytest.mark.parametrize(("answer", "seconds"), [(requested_samples, 0.6), (slow_answer, 0.0)])
+async def test_a_server_that_does_not_answer_times_out(answer: Answer, seconds: float) -> None:
     async with canned_server(answer, seconds=seconds) as server:
         with pytest.raises(RaybootError, match=r"did not answer within 0\.2 s .*tried 2 times"):
-            await answered(server, request(), timeout=0.2, max_retries=1)
+            await first_result(server, request(), timeout=0.2, max_retries=1)
     assert len(server.bodies) == 2
 
 
@@ -136,20 +136,20 @@ async def test_an_unknown_model_is_the_users_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "api", "cure"),
+    ("message", "api", "hint"),
     [
-        ("max_completion_tokens: unknown parameter", "chat", "generation.openai.chat_token_limit gives it another"),
+        ("max_completion_tokens: unknown parameter", "chat", "its name with generation.openai.chat_token_limit"),
         ("'max_tokens' is not supported: use 'max_completion_tokens'", "chat", "generation.openai.chat_token_limit"),
-        ("max_tokens is too large: 9000", "completions", ". policy.max_completion_tokens is its value"),
+        ("max_tokens is too large: 9000", "completions", ". Set its value with policy.max_completion_tokens"),
         ("'temperature' does not support 0.8 with this model", "chat", "Set evaluation.temperature"),
         ("'n' must be at most 1", "chat", "(400): 'n' must be at most 1"),
     ],
 )  # fmt: skip
-async def test_a_refused_option_is_the_users_error(said: str, api: str, cure: str) -> None:
-    error, _ = await failure(refusal(400, said), api=api)
+async def test_a_refused_option_is_the_users_error(message: str, api: str, hint: str) -> None:
+    error, _ = await failure(refusal(400, message), api=api)
     assert type(error) is UserError
-    assert said in str(error)
-    assert cure in str(error)
+    assert message in str(error)
+    assert hint in str(error)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -188,7 +188,7 @@ def latin_1(body: object) -> web.Response:
 async def test_an_answer_without_completions_is_quoted(answer: Answer) -> None:
     error, _ = await failure(answer, max_retries=0)
     assert type(error) is RaybootError
-    assert "It said: " in str(error)
+    assert "Answer: " in str(error)
 
 
 TEXT = {"message": {"content": "def f("}}
@@ -210,42 +210,42 @@ TEXT = {"message": {"content": "def f("}}
         {"choices": [{"message": {"content": {"parts": [{"text": "a"}]}}, "finish_reason": "stop"}]},
     ],
 )
-async def test_a_providers_failure_is_no_completion_and_is_asked_for_again(data: dict[str, Any]) -> None:
-    fault = said({**data, "usage": {"prompt_tokens": 7, "completion_tokens": 5}})
+async def test_a_providers_failure_is_not_a_completion_and_is_retried(data: dict[str, Any]) -> None:
+    fault = json_answer({**data, "usage": {"prompt_tokens": 7, "completion_tokens": 5}})
     async with canned_server(completions("at last"), fault) as server:
         [result] = await engine(server, max_retries=1).generate([request()])
     assert result.completions[0].text == "at last"
 
 
 @pytest.mark.parametrize("first", [completions("a"), completions("", tokens=0)])
-@pytest.mark.parametrize("fault", [said({"error": {"message": "no"}}), refusal(500), refusal(503), late])
-async def test_a_server_that_has_answered_loses_one_request_and_not_the_evaluation(
-    first: Answer, fault: Answer
-) -> None:
+@pytest.mark.parametrize(
+    "fault", [json_answer({"error": {"message": "no"}}), refusal(500), refusal(503), slow_answer]
+)
+async def test_a_server_that_has_answered_before_loses_only_one_request(first: Answer, fault: Answer) -> None:
     async with canned_server(fault, first) as server:
-        asking = engine(server, max_retries=0, timeout=1.0)
-        [answer] = await asking.generate([request()])
-        [none] = await asking.generate([request(1, 2)])
+        openai_engine = engine(server, max_retries=0, timeout=1.0)
+        [answer] = await openai_engine.generate([request()])
+        [none] = await openai_engine.generate([request(1, 2)])
     assert not answer.completions[0].is_missing
     assert [each.is_missing for each in none.completions] == [True, True]
 
 
 async def test_a_server_that_has_gone_down_ends_the_evaluation() -> None:
     async with canned_server(refusal(503, "down"), completions("first")) as server:
-        asking = engine(server, max_retries=0)
-        await asking.generate([request()])
-        for _ in range(UNANSWERED_IN_ROW):
-            await asking.generate([request()])
+        openai_engine = engine(server, max_retries=0)
+        await openai_engine.generate([request()])
+        for _ in range(MAX_CONSECUTIVE_UNANSWERED):
+            await openai_engine.generate([request()])
         with pytest.raises(RaybootError, match="503, tried once: down"):
-            await asking.generate([request()])
+            await openai_engine.generate([request()])
 
 
 async def test_too_many_requests_end_the_evaluation_even_of_a_server_that_has_answered() -> None:
     async with canned_server(refusal(429, "out of credits"), completions("first")) as server:
-        asking = engine(server, max_retries=0)
-        await asking.generate([request()])
+        openai_engine = engine(server, max_retries=0)
+        await openai_engine.generate([request()])
         with pytest.raises(RaybootError, match="429, tried once: out of credits"):
-            await asking.generate([request()])
+            await openai_engine.generate([request()])
 
 
 @pytest.mark.parametrize(
@@ -259,35 +259,33 @@ async def test_too_many_requests_end_the_evaluation_even_of_a_server_that_has_an
         ("no", "data_inspection_failed"),
     ],
 )
-async def test_a_prompt_that_a_filter_refuses_costs_that_request_alone(
-    message: str, code: str | None
-) -> None:
+async def test_a_filtered_prompt_loses_only_its_request(message: str, code: str | None) -> None:
     fault = refusal(400, message, code)
     async with canned_server(completions("second"), fault) as server:
         first, second = await engine(server, max_concurrency=1).generate([request(), request()])
     assert [each.completions[0].is_missing for each in (first, second)] == [True, False]
 
 
-async def test_json_that_is_not_called_so_is_an_answer() -> None:
+async def test_json_with_another_content_type_is_accepted() -> None:
     async with canned_server(page('{"choices": [{"text": "a"}]}', kind="text/plain")) as server:
-        [completion] = (await answered(server, request())).completions
+        [completion] = (await first_result(server, request())).completions
     assert completion.text == "a"
 
 
-async def test_a_proxy_that_stands_before_an_unreachable_server_is_named(
+async def test_the_proxy_of_an_unreachable_server_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with canned_server(as_many_as_asked) as server:
+    async with canned_server(requested_samples) as server:
         pass
     for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
-    with pytest.raises(RaybootError, match=r"variable http_proxy: NO_PROXY=127\.0\.0\.1 goes round it"):
-        await answered(server, request(), max_retries=0)
+    with pytest.raises(RaybootError, match=r"variable http_proxy: NO_PROXY=127\.0\.0\.1 bypasses it"):
+        await first_result(server, request(), max_retries=0)
 
 
-async def test_when_one_request_fails_the_others_of_the_call_are_given_up() -> None:
-    async with canned_server(as_many_as_asked, refusal(400), seconds=0.1) as server:
+async def test_a_failed_request_cancels_the_others_of_its_call() -> None:
+    async with canned_server(requested_samples, refusal(400), seconds=0.1) as server:
         with pytest.raises(UserError):
             await engine(server, max_concurrency=1).generate([request() for _ in range(20)])
         await asyncio.sleep(0.3)
@@ -297,14 +295,14 @@ async def test_when_one_request_fails_the_others_of_the_call_are_given_up() -> N
 async def test_the_key_goes_to_the_server_and_nowhere_else(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with canned_server(refusal(401, f"the key {KEY} is not valid")) as server:
-        asking = engine(server)
+        openai_engine = engine(server)
         with pytest.raises(UserError) as caught:
-            await asking.generate([request()])
+            await openai_engine.generate([request()])
     assert server.keys == [f"Bearer {KEY}"]
     error: BaseException | None = caught.value
     while error is not None:
         assert KEY not in repr(error)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     assert KEY not in caplog.text
-    assert KEY not in repr(asking)
+    assert KEY not in repr(openai_engine)
     assert KEY not in config(server).model_dump_json()

@@ -61,39 +61,50 @@ def requests(
     return [GenerationRequest(prompt=text, seeds=seeds, params=sampling) for text in texts]
 
 
-def words(results: list[GenerationResult]) -> list[list[str]]:
+def texts(results: list[GenerationResult]) -> list[list[str]]:
     return [[completion.text for completion in result.completions] for result in results]
+
+
+async def transformers_results(batch: list[GenerationRequest]) -> list[GenerationResult]:
+    """Return the results of the transformers engine without token ids, which the API does not return."""
+    results = await create_engine(GenerationConfig(dtype="float32"), SEED_MODEL).generate(batch)
+    return [
+        result.model_copy(
+            update={
+                "completions": tuple(each.model_copy(update={"token_ids": ()}) for each in result.completions)
+            }
+        )
+        for result in results
+    ]
 
 
 @pytest.mark.parametrize("api", ["completions", "chat"])
 async def test_greedy_results_are_those_of_the_transformers_engine(server: VllmServer, api: str) -> None:
-    asked = requests(*prompts(24), stop=STOP)
-    own = create_engine(GenerationConfig(dtype="float32"), SEED_MODEL)
-    expected = await own.generate(asked)
+    batch = requests(*prompts(24), stop=STOP)
+    expected = await transformers_results(batch)
     assert len({result.completions[0].text for result in expected}) > 12
-    assert await engine(server, api).generate(asked) == expected
+    assert await engine(server, api).generate(batch) == expected
 
 
 async def test_greedy_text_ends_before_a_stop_string_or_at_the_limit(server: VllmServer) -> None:
     [prompt] = prompts(1)
-    own = create_engine(GenerationConfig(dtype="float32"), SEED_MODEL)
     for params in ({"stop": ("return", "never")}, {"max_tokens": 5}):
-        asked = requests(prompt, **params)
-        expected = await own.generate(asked)
-        assert await engine(server).generate(asked) == expected
+        batch = requests(prompt, **params)
+        expected = await transformers_results(batch)
+        assert await engine(server).generate(batch) == expected
     assert expected[0].completions[0].finish_reason == "length"
 
 
-async def test_samples_are_distinct_and_come_again_with_their_seed(server: VllmServer) -> None:
-    asked = requests(*prompts(4), seeds=(5, 6, 7, 8, 9, 10), temperature=2.0)
-    first = words(await engine(server).generate(asked))
+async def test_samples_are_distinct_and_repeat_with_their_seeds(server: VllmServer) -> None:
+    batch = requests(*prompts(4), seeds=(5, 6, 7, 8, 9, 10), temperature=2.0)
+    first = texts(await engine(server).generate(batch))
     assert all(len(samples) == 6 and len(set(samples)) > 2 for samples in first)
-    assert words(await engine(server).generate(asked)) == first
+    assert texts(await engine(server).generate(batch)) == first
     other = requests(*prompts(4), seeds=(105, 106, 107, 108, 109, 110), temperature=2.0)
-    assert words(await engine(server).generate(other)) != first
+    assert texts(await engine(server).generate(other)) != first
 
 
-async def test_seeds_of_a_run_are_taken(server: VllmServer) -> None:
+async def test_seeds_of_a_run_are_accepted(server: VllmServer) -> None:
     [result] = await engine(server).generate(requests(*prompts(1), seeds=(2**63 - 1, 1), temperature=0.8))
     assert len(result.completions) == 2
 
@@ -101,30 +112,32 @@ async def test_seeds_of_a_run_are_taken(server: VllmServer) -> None:
 async def test_tokens_are_those_that_the_server_counts(server: VllmServer) -> None:
     names = ("vllm:prompt_tokens_total", "vllm:generation_tokens_total")
     before = [server.counter(name) for name in names]
-    asking = engine(server, input_price=1.0, output_price=2.0)
-    asked = requests(*prompts(8), seeds=(1, 2, 3), temperature=0.8, stop=STOP)
-    results = await asking.generate(asked)
-    read, written = (server.counter(name) - then for name, then in zip(names, before, strict=True))
-    usage = asking.usage
+    openai_engine = engine(server, input_price=1.0, output_price=2.0)
+    batch = requests(*prompts(8), seeds=(1, 2, 3), temperature=0.8, stop=STOP)
+    results = await openai_engine.generate(batch)
+    prompt_count, completion_count = (
+        server.counter(name) - then for name, then in zip(names, before, strict=True)
+    )
+    usage = openai_engine.usage
     assert (usage.requests, usage.retries) == (8, 0)
-    assert usage.completion_tokens == written
+    assert usage.completion_tokens == completion_count
     assert usage.completion_tokens == sum(each.tokens for result in results for each in result.completions)
     assert usage.prompt_tokens == sum(result.prompt_tokens for result in results)
-    assert usage.prompt_tokens * 3 == read  # the server's own counter has a prompt once for each sample
+    assert usage.prompt_tokens * 3 == prompt_count  # the server's own counter counts a prompt once per sample
     assert usage.cost == pytest.approx((usage.prompt_tokens + 2 * usage.completion_tokens) / 1e6)
 
 
 async def test_mistakes_are_named(server: VllmServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    [asked] = requests(*prompts(1))
+    [request] = requests(*prompts(1))
     with pytest.raises(UserError, match="The model `another` does not exist"):
-        await engine(server, model="another").generate([asked])
+        await engine(server, model="another").generate([request])
     with pytest.raises(ValueError, match="does not fit the context of served"):
-        await engine(server).generate(requests(asked.prompt * 40))
+        await engine(server).generate(requests(request.prompt * 40))
     with pytest.raises(ValueError, match="does not fit the context of served"):
-        await engine(server).generate(requests(asked.prompt, max_tokens=600))
+        await engine(server).generate(requests(request.prompt, max_tokens=600))
     monkeypatch.setenv(VARIABLE, "another-key")
     with pytest.raises(UserError, match=VARIABLE) as caught:
-        await engine(server).generate([asked])
+        await engine(server).generate([request])
     assert "another-key" not in str(caught.value)
 
 
@@ -144,7 +157,7 @@ def evaluate(out: Path, model: str, *overrides: str, **environment: str) -> dict
 
 
 @pytest.mark.long
-def test_an_evaluation_of_a_served_policy_is_that_of_the_policy_here(
+def test_an_evaluation_of_a_served_policy_equals_that_of_the_local_policy(
     server: VllmServer, tmp_path: Path
 ) -> None:
     tokenizer = tmp_path / "tokenizer"
@@ -153,15 +166,15 @@ def test_an_evaluation_of_a_served_policy_is_that_of_the_policy_here(
         shutil.copy(Path(SEED_MODEL) / name, tokenizer)
     budget = ("policy.max_prompt_tokens=384", "policy.max_completion_tokens=96")
     openai = {"base_url": server.url, "model": "served", "api": "completions", "api_key_env": VARIABLE}
-    asks = [
+    options = [
         "generation.engine=openai",
         *(f"generation.openai.{name}={value}" for name, value in openai.items()),
     ]
-    served = evaluate(tmp_path / "served", str(tokenizer), *budget, *asks)
-    here = evaluate(tmp_path / "here", SEED_MODEL, *budget, "generation.dtype=float32")
+    served = evaluate(tmp_path / "served", str(tokenizer), *budget, *options)
+    local = evaluate(tmp_path / "here", SEED_MODEL, *budget, "generation.dtype=float32")
     assert served.pop("retries") == served.pop("cost") == 0
-    assert served == here
+    assert served == local
     assert served["attempts"] > 24
-    written = [file for file in (tmp_path / "served").rglob("*") if file.is_file()]
-    assert len(written) > 3
-    assert not any(server.key.encode() in file.read_bytes() for file in written)
+    files = [file for file in (tmp_path / "served").rglob("*") if file.is_file()]
+    assert len(files) > 3
+    assert not any(server.key.encode() in file.read_bytes() for file in files)

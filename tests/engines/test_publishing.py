@@ -20,7 +20,7 @@ CONFIG = GenerationConfig(dtype="float64", batch_size=4)
 
 @pytest.fixture(scope="module")
 def refitted(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The same model as `llama` with other weights."""
+    """The model of `llama` with other weights."""
     return tiny_llama(tmp_path_factory.mktemp("refitted"), seed=1)
 
 
@@ -33,7 +33,7 @@ async def texts(engine: Generator) -> list[str]:
     return [result.completions[0].text for result in await engine.generate(requests(3))]
 
 
-async def test_published_weights_write_what_a_fresh_engine_writes(llama: str, refitted: str) -> None:
+async def test_published_weights_generate_as_in_a_new_engine(llama: str, refitted: str) -> None:
     engine, fresh = create_engine(CONFIG, llama), create_engine(CONFIG, refitted)
     before = await texts(engine)
     await engine.publish(refitted, 1)
@@ -43,14 +43,14 @@ async def test_published_weights_write_what_a_fresh_engine_writes(llama: str, re
     assert await texts(engine) == before
 
 
-async def test_an_encoder_decoder_takes_weights_too(t5: str, tmp_path: Path) -> None:
+async def test_an_encoder_decoder_loads_weights(t5: str, tmp_path: Path) -> None:
     other = tiny_t5(tmp_path, seed=1)
     engine, fresh = create_engine(CONFIG, t5), create_engine(CONFIG, other)
     await engine.publish(other, 1)
     assert await texts(engine) == await texts(fresh)
 
 
-async def test_what_is_in_flight_is_finished_with_the_old_weights(llama: str, refitted: str) -> None:
+async def test_requests_in_flight_are_finished_with_the_old_weights(llama: str, refitted: str) -> None:
     old, new = create_engine(CONFIG, llama), create_engine(CONFIG, refitted)
     expected_before, expected_after = await old.generate(requests(10)), await new.generate(requests(10))
 
@@ -69,7 +69,7 @@ def with_version(result: GenerationResult, version: int) -> GenerationResult:
     return result.model_copy(update={"version": version})
 
 
-async def test_sharded_and_narrower_weights_are_taken(llama: str, refitted: str, tmp_path: Path) -> None:
+async def test_sharded_and_narrower_weights_are_loaded(llama: str, refitted: str, tmp_path: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(refitted, dtype=torch.bfloat16)
     model.save_pretrained(tmp_path, max_shard_size="20KB")
     assert len(os.listdir(tmp_path)) > 4
@@ -96,7 +96,7 @@ def without_a_layer(path: Path) -> None:
     )
 
 
-def with_a_stranger(path: Path) -> None:
+def with_an_unknown_tensor(path: Path) -> None:
     weights = load_file(path / "model.safetensors")
     save_file(weights | {"value_head.weight": torch.ones(3)}, path / "model.safetensors")
 
@@ -106,7 +106,7 @@ def with_another_shape(path: Path) -> None:
     save_file(weights | {"model.norm.weight": torch.ones(3)}, path / "model.safetensors")
 
 
-def cut_short(path: Path) -> None:
+def truncated(path: Path) -> None:
     file = path / "model.safetensors"
     file.write_bytes(file.read_bytes()[:1000])
 
@@ -116,24 +116,24 @@ def without_weights(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "complaint"),
+    ("damage", "message"),
     [
         (without_a_layer, r"lacks model\.layers\.1.* and 6 more"),
-        (with_a_stranger, r"unknown value_head\.weight"),
+        (with_an_unknown_tensor, r"unknown value_head\.weight"),
         (with_another_shape, r"model\.norm\.weight \(3,\) for \(32,\)"),
-        (cut_short, "cannot be read"),
+        (truncated, "cannot be read"),
         (without_weights, "no safetensors file"),
         (shutil.rmtree, "no safetensors file"),
     ],
 )
 async def test_a_bad_checkpoint_is_refused_and_the_old_weights_stay(
-    llama: str, refitted: str, tmp_path: Path, damage: object, complaint: str
+    llama: str, refitted: str, tmp_path: Path, damage: object, message: str
 ) -> None:
     checkpoint = Path(shutil.copytree(refitted, tmp_path / "checkpoint"))
     damage(checkpoint)
     engine = create_engine(CONFIG, llama)
     before = await texts(engine)
-    with pytest.raises(UserError, match=complaint):
+    with pytest.raises(UserError, match=message):
         await engine.publish(str(checkpoint), 1)
     assert engine.version == 0
     assert await texts(engine) == before

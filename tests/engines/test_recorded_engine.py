@@ -67,14 +67,14 @@ async def test_requests_overlap(tmp_path: Path) -> None:
     assert 0.5 <= time.perf_counter() - before < 5.0
 
 
-async def test_only_so_many_completions_as_the_batch_holds_take_their_time_at_once(tmp_path: Path) -> None:
+async def test_at_most_batch_size_completions_are_in_flight(tmp_path: Path) -> None:
     engine = create_engine(recording(tmp_path, latency=0.1, batch_size=25), "")
     before = time.perf_counter()
     await engine.generate([request("MBPP/11/0", samples=100)])
     assert 0.4 <= time.perf_counter() - before < 5.0
 
 
-def test_the_seconds_of_a_completion_follow_from_its_seed_and_average_to_the_latency() -> None:
+def test_durations_are_a_function_of_the_seed_with_the_latency_as_mean() -> None:
     seconds = [completion_seconds(seed, latency=2.0, spread=0.5) for seed in range(10_000)]
 
     assert completion_seconds(7, 2.0, 0.5) == seconds[7]
@@ -83,7 +83,7 @@ def test_the_seconds_of_a_completion_follow_from_its_seed_and_average_to_the_lat
     assert completion_seconds(7, 2.0, 0.0) == 2.0
 
 
-async def test_requests_that_are_not_named_draw_from_the_row_without_a_name(tmp_path: Path) -> None:
+async def test_other_requests_draw_from_the_row_without_tag_and_prompt(tmp_path: Path) -> None:
     engine = create_engine(recording(tmp_path, ROWS + '{"completions": ["a", "b", "c"]}\n'), "")
 
     [other] = await engine.generate([request("MBPP/99/1").model_copy(update={"seeds": (7, 3, 7, 5)})])
@@ -101,7 +101,7 @@ async def test_results_carry_the_published_version(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "complaint"),
+    ("line", "message"),
     [
         ('{"tag": "a"}', "line 1: completions"),
         ('{"tag": "a", "completions": []}', "line 1: completions"),
@@ -110,8 +110,8 @@ async def test_results_carry_the_published_version(tmp_path: Path) -> None:
         ('{"tag": "a", "completions": ["c"], "text": ""}', "line 1: text"),
     ],
 )
-def test_a_bad_line_is_named(tmp_path: Path, line: str, complaint: str) -> None:
-    with pytest.raises(UserError, match=complaint):
+def test_a_bad_line_is_named(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         create_engine(recording(tmp_path, line), "")
 
 

@@ -10,10 +10,10 @@ LOGITS = torch.tensor([1.0, 0.0, 3.0, -torch.inf, 2.5, 0.5])
 
 
 def draw(rows: int, params: SamplingParams, steps: int = 1, first_seed: int = 0) -> torch.Tensor:
-    """Tokens of shape (rows, steps) from LOGITS; row i has seed first_seed + i."""
+    """Return tokens of shape (rows, steps) from LOGITS; row i has seed first_seed + i."""
     params = params.model_copy(update={"max_tokens": steps})
     sampler = SeededSampler(range(first_seed, first_seed + rows), [params] * rows, CPU)
-    return torch.stack([sampler.choose(LOGITS.repeat(rows, 1)) for _ in range(steps)], dim=1)
+    return torch.stack([sampler.select(LOGITS.repeat(rows, 1)) for _ in range(steps)], dim=1)
 
 
 def chi_square(tokens: torch.Tensor, probabilities: torch.Tensor) -> float:
@@ -53,19 +53,19 @@ def test_a_nucleus_of_everything_keeps_the_smallest_tail() -> None:
     assert torch.equal(kept, probabilities)
 
 
-def test_a_row_draws_the_same_whatever_shares_its_batch() -> None:
+def test_the_draws_of_a_row_do_not_depend_on_its_batch() -> None:
     params = SamplingParams(temperature=1.0, top_p=0.95)
     together = draw(8, params, steps=50)
     for row in range(8):
         assert torch.equal(draw(1, params, steps=50, first_seed=row)[0], together[row])
 
 
-def test_a_row_draws_the_same_after_others_left() -> None:
+def test_the_draws_of_a_row_do_not_change_when_others_leave() -> None:
     params = SamplingParams(temperature=1.0, max_tokens=10)
     sampler = SeededSampler(range(4), [params] * 4, CPU)
-    before = [sampler.choose(LOGITS.repeat(4, 1)) for _ in range(5)]
+    before = [sampler.select(LOGITS.repeat(4, 1)) for _ in range(5)]
     sampler.keep(torch.tensor([1, 3]))
-    after = [sampler.choose(LOGITS.repeat(2, 1)) for _ in range(5)]
+    after = [sampler.select(LOGITS.repeat(2, 1)) for _ in range(5)]
     alone = draw(4, params, steps=10)
     assert torch.equal(torch.stack(before, 1), alone[:, :5])
     assert torch.equal(torch.stack(after, 1), alone[[1, 3], 5:])
@@ -76,16 +76,16 @@ def test_max_tokens_does_not_change_what_is_drawn_before() -> None:
     assert torch.equal(draw(4, params, steps=5), draw(4, params, steps=50)[:, :5])
 
 
-def test_all_bits_of_a_seed_count() -> None:
+def test_all_bits_of_a_seed_matter() -> None:
     params = SamplingParams(temperature=1.0, max_tokens=30)
     sampler = SeededSampler([7, 7 + 2**32], [params] * 2, CPU)
-    rows = torch.stack([sampler.choose(LOGITS.repeat(2, 1)) for _ in range(30)])
+    rows = torch.stack([sampler.select(LOGITS.repeat(2, 1)) for _ in range(30)])
     assert not torch.equal(rows[:, 0], rows[:, 1])
 
 
-def test_rows_have_temperatures_of_their_own() -> None:
+def test_rows_may_have_different_temperatures() -> None:
     rows = [SamplingParams(temperature=1e-3, max_tokens=40), SamplingParams(temperature=5.0, max_tokens=40)]
     sampler = SeededSampler([1, 2], rows, CPU)
-    tokens = torch.stack([sampler.choose(LOGITS.repeat(2, 1)) for _ in range(40)], dim=1)
+    tokens = torch.stack([sampler.select(LOGITS.repeat(2, 1)) for _ in range(40)], dim=1)
     assert set(tokens[0].tolist()) == {2}
     assert len(set(tokens[1].tolist())) > 2

@@ -1,4 +1,4 @@
-"""The vLLM engine, on a real vLLM: one engine for all tests, because starting it takes long."""
+"""The vLLM engine, with a real vLLM. All tests share one engine, because its start is slow."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ async def complete(
     return [result.completions for result in await engine.generate(requests)]
 
 
-async def by_transformers(model: str, params: SamplingParams = GREEDY) -> list[tuple[Completion, ...]]:
+async def transformers_completions(
+    model: str, params: SamplingParams = GREEDY
+) -> list[tuple[Completion, ...]]:
     engine = create_engine(GenerationConfig(dtype="float32"), model)
     completions = await complete(engine, params)
     await engine.close()
@@ -54,13 +56,16 @@ async def by_transformers(model: str, params: SamplingParams = GREEDY) -> list[t
 
 
 async def test_greedy_completions_are_those_of_the_transformers_engine(engine: Generator) -> None:
-    assert await complete(engine) == await by_transformers(SEED_MODEL)
+    assert await complete(engine) == await transformers_completions(SEED_MODEL)
 
 
 async def test_log_probabilities_are_those_of_the_transformers_engine(engine: Generator) -> None:
     params = GREEDY.model_copy(update={"logprobs": True})
-    here, there = await complete(engine, params), await by_transformers(SEED_MODEL, params)
-    for [mine], [theirs] in zip(here, there, strict=True):
+    vllm_completions, expected = (
+        await complete(engine, params),
+        await transformers_completions(SEED_MODEL, params),
+    )
+    for [mine], [theirs] in zip(vllm_completions, expected, strict=True):
         assert mine.token_ids == theirs.token_ids
         assert mine.logprobs == pytest.approx(theirs.logprobs, abs=1e-3)
 
@@ -68,7 +73,7 @@ async def test_log_probabilities_are_those_of_the_transformers_engine(engine: Ge
 async def test_stop_strings_end_a_completion_and_are_not_part_of_it(engine: Generator) -> None:
     params = SamplingParams(max_tokens=40, stop=("\n", "return"))
     stopped = await complete(engine, params)
-    assert stopped == await by_transformers(SEED_MODEL, params)
+    assert stopped == await transformers_completions(SEED_MODEL, params)
     assert all("\n" not in completion.text for [completion] in stopped)
 
 
@@ -79,44 +84,46 @@ async def test_a_seed_alone_decides_a_sample(engine: Generator) -> None:
     assert all(len({sample.text for sample in samples}) > 1 for samples in many)
 
 
-async def test_samples_and_later_requests_share_what_their_prompts_begin_with(engine: Generator) -> None:
+async def test_samples_and_later_requests_share_prompt_prefixes(engine: Generator) -> None:
     prompt = "".join(f"def f{number}(x):\n    return x + {number}\n" for number in range(16))
     request = GenerationRequest(prompt=prompt, seeds=(1, 2, 3, 4), params=GREEDY)
     await engine.generate([request])
     [again] = await engine.generate([request])
-    assert again.cached_tokens > 2 * again.prompt_tokens, "of four samples, but for the last block each"
+    assert again.cached_tokens > 2 * again.prompt_tokens, "of four samples, except the last block of each"
 
 
-async def test_published_weights_write_what_they_write_elsewhere(engine: Generator, tmp_path: Path) -> None:
+async def test_published_weights_generate_as_in_the_transformers_engine(
+    engine: Generator, tmp_path: Path
+) -> None:
     before = await complete(engine)
     other = nudged(SEED_MODEL, tmp_path)
     await engine.publish(other, engine.version + 1)
-    assert await complete(engine) == await by_transformers(other) != before
+    assert await complete(engine) == await transformers_completions(other) != before
     await engine.publish(SEED_MODEL, engine.version + 1)
     assert await complete(engine) == before
 
 
-async def test_each_adapter_replaces_the_one_before(engine: Generator, tmp_path: Path) -> None:
+async def test_each_adapter_replaces_the_previous_one(engine: Generator, tmp_path: Path) -> None:
     elsewhere = create_engine(GenerationConfig(dtype="float32"), SEED_MODEL)
-    said = [await complete(engine)]
+    outputs = [await complete(engine)]
     for number in (1, 2):
         checkpoint = adapter(SEED_MODEL, tmp_path / str(number), seed=number)
         await engine.publish(checkpoint, engine.version + 1)
         await elsewhere.publish(checkpoint, number)
-        said.append(await complete(engine))
-        assert said[-1] == await complete(elsewhere)
-    assert said[0] != said[1] != said[2] != said[0]
+        outputs.append(await complete(engine))
+        assert outputs[-1] == await complete(elsewhere)
+    assert outputs[0] != outputs[1] != outputs[2] != outputs[0]
     await engine.publish(SEED_MODEL, engine.version + 1)
-    assert await complete(engine) == said[0]
+    assert await complete(engine) == outputs[0]
 
 
-async def test_new_weights_wait_for_what_is_in_flight(engine: Generator, tmp_path: Path) -> None:
+async def test_new_weights_wait_for_requests_in_flight(engine: Generator, tmp_path: Path) -> None:
     before, version = await complete(engine), engine.version
-    asked = asyncio.create_task(complete(engine))
+    task = asyncio.create_task(complete(engine))
     await asyncio.sleep(0.01)
     await engine.publish(nudged(SEED_MODEL, tmp_path), version + 1)
-    assert asked.done()
-    assert await asked == before
+    assert task.done()
+    assert await task == before
     await engine.publish(SEED_MODEL, version + 2)
 
 
@@ -141,9 +148,7 @@ async def test_weights_of_another_model_are_refused_and_change_nothing(engine: G
     assert await complete(engine) == before
 
 
-async def test_an_answer_of_a_dead_process_is_not_waited_for(
-    engine: Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_call_to_a_dead_process_fails(engine: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     before, version = await complete(engine), engine.version
     vllm = engine._engine  # type: ignore[attr-defined]
     with monkeypatch.context() as patch:
@@ -155,21 +160,19 @@ async def test_an_answer_of_a_dead_process_is_not_waited_for(
     assert await complete(engine) == before
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there are GPUs, and so vLLM's build for them")
-async def test_a_vllm_for_other_devices_is_named() -> None:
-    with pytest.raises(UserError, match=r"generation\.gpus is 1, and the vLLM that is installed is for CPUs"):
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there are GPUs, so vLLM is built for them")
+async def test_a_build_of_vllm_for_other_devices_is_named() -> None:
+    with pytest.raises(UserError, match=r"generation\.gpus is 1, and the installed vLLM is built for CPUs"):
         create_engine(GenerationConfig(engine="vllm", gpus=1), SEED_MODEL)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there are GPUs, and so vLLM's build for them")
-async def test_a_model_that_vllm_cannot_compute_with_is_refused_before_it_starts(llama: str) -> None:
-    with pytest.raises(
-        UserError, match=r"attention heads are 8 wide, .* 32, .*: choose engine: transformers"
-    ):
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there are GPUs, so vLLM is built for them")
+async def test_a_model_with_an_unsupported_head_size_is_refused_before_the_start(llama: str) -> None:
+    with pytest.raises(UserError, match=r"attention head size is 8, .* 32, .*: use engine: transformers"):
         create_engine(GenerationConfig(engine="vllm"), llama)
 
 
-async def test_a_prompt_that_does_not_fit_is_an_error_for_its_caller_alone(engine: Generator) -> None:
+async def test_a_prompt_that_does_not_fit_is_an_error_for_its_caller_only(engine: Generator) -> None:
     long = GenerationRequest(prompt="x = 1\n" * 200, seeds=(0,), params=GREEDY)
     with pytest.raises(ValueError, match="do not fit the model's context of 384 tokens"):
         await engine.generate([long])

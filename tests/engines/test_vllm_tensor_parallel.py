@@ -1,4 +1,4 @@
-"""A model that two processes share says what the whole model says, with its own weights and with new ones."""
+"""A model on two processes generates the text of the whole model, with its first weights and with new ones."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ async def greedy(engine: Generator) -> list[str]:
     return [result.completions[0].text for result in await engine.generate(requests)]
 
 
-async def test_every_part_takes_its_share_of_new_weights(engine: Generator, tmp_path: Path) -> None:
+async def test_each_process_loads_its_shard_of_new_weights(engine: Generator, tmp_path: Path) -> None:
     whole = create_engine(GenerationConfig(dtype="float32"), SEED_MODEL)
-    said = [await greedy(engine)]
-    assert said[0] == await greedy(whole)
+    outputs = [await greedy(engine)]
+    assert outputs[0] == await greedy(whole)
     published = [
         nudged(SEED_MODEL, tmp_path / "nudged"),
         SEED_MODEL,
@@ -48,7 +48,7 @@ async def test_every_part_takes_its_share_of_new_weights(engine: Generator, tmp_
     for version, checkpoint in enumerate(published, 1):
         for each in (engine, whole):
             await each.publish(checkpoint, version)
-        said.append(await greedy(engine))
-        assert said[-1] == await greedy(whole)
-    assert said[0] == said[2]
-    assert said[0] != said[1] != said[3] != said[0]
+        outputs.append(await greedy(engine))
+        assert outputs[-1] == await greedy(whole)
+    assert outputs[0] == outputs[2]
+    assert outputs[0] != outputs[1] != outputs[3] != outputs[0]

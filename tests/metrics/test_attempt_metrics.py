@@ -30,7 +30,7 @@ GREEDY = [
 ]
 
 
-def test_one_greedy_sample_a_problem() -> None:
+def test_metrics_of_one_greedy_sample_per_problem() -> None:
     assert attempt_metrics(GREEDY).model_dump(exclude={"intervals"}) == {
         "pass@1": 0.25,
         "repair@1": 0.5,
@@ -43,7 +43,7 @@ def test_one_greedy_sample_a_problem() -> None:
     }
 
 
-def test_a_table_gives_what_its_rows_give() -> None:
+def test_a_table_and_its_rows_have_the_same_metrics() -> None:
     assert attempt_metrics(pa.Table.from_pylist(GREEDY)) == attempt_metrics(GREEDY)
 
 
@@ -51,7 +51,7 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
     assert attempt_metrics(GREEDY[::-1]) == attempt_metrics(GREEDY)
 
 
-def test_several_samples_use_the_unbiased_estimator() -> None:
+def test_rates_of_four_samples_use_the_unbiased_estimator() -> None:
     rows = [row("a", 0, 0, "passed"), *(row("a", sample, 0, "failed") for sample in (1, 2, 3))]
     rows.append(row("a", 2, 1, "passed"))
     metrics = attempt_metrics(rows, ks=(1, 2))
@@ -78,5 +78,5 @@ def test_too_few_samples_for_k_are_refused() -> None:
         attempt_metrics([row("a", 0, 0, "passed")], ks=(2,))
 
 
-def test_no_attempts_give_zeros() -> None:
+def test_metrics_without_attempts_are_zero() -> None:
     assert set(attempt_metrics([]).model_dump(exclude={"intervals"}).values()) == {0}

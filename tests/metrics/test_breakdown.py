@@ -1,4 +1,4 @@
-"""What attempts show beside pass@k."""
+"""Metrics of attempts beside pass@k."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ ROWS = [
 ]
 
 
-def test_intervals_go_by_the_names_of_the_metrics_and_hold_their_values() -> None:
+def test_intervals_have_the_names_of_the_metrics_and_contain_their_values() -> None:
     metrics, intervals = attempt_metrics(ROWS[:9], (1, 2)), metric_intervals(ROWS[:9], (1, 2))
     means = {**metrics.rates, "repair_rate": metrics.repair_rate}
     assert intervals.keys() == {*means, "compilation_rate"}
@@ -64,18 +64,18 @@ def test_a_problem_whose_prompt_did_not_fit_is_unsolved() -> None:
     assert pass_values(ROWS, rounds=None) == {"a": 1.0, "b": 0.5, "long": 0.0}
 
 
-def test_a_table_gives_what_its_rows_give() -> None:
+def test_a_table_and_its_rows_have_the_same_intervals() -> None:
     assert metric_intervals(pa.Table.from_pylist(ROWS)) == metric_intervals(ROWS)
 
 
-def test_pass_at_k_is_recomputed_from_published_counts() -> None:
+def test_pass_at_k_of_counts_is_the_mean_over_problems() -> None:
     counts = [(10, 3), (10, 0), (20, 20), (10, 9)]
     for k in (1, 2, 5, 10):
         exact = sum(pass_at_k(n, c, k) for n, c in counts) / 4
         assert pass_at_k_interval(counts, k).mean == pytest.approx(exact, abs=1e-12)
 
 
-def test_the_rounds_curve_grows_by_what_each_round_repairs() -> None:
+def test_the_rounds_curve_has_the_share_solved_after_each_round() -> None:
     assert [interval.mean for interval in rounds_curve(ROWS[:9])] == [0.25, 0.5, 0.75]
 
 
@@ -87,9 +87,11 @@ def test_the_compilation_rate_is_of_programs_not_of_problems() -> None:
     assert compilation_rate(ROWS, round=3) is None
 
 
-def test_transitions_say_what_gets_repaired_into_what() -> None:
-    transitions = {(one.before, one.after): one for one in error_transitions(ROWS)}
-    assert {pair: one.count for pair, one in transitions.items()} == {
+def test_transitions_count_the_outcomes_of_repairs_by_failure() -> None:
+    transitions = {
+        (transition.before, transition.after): transition for transition in error_transitions(ROWS)
+    }
+    assert {pair: transition.count for pair, transition in transitions.items()} == {
         ("NameError", "passed"): 2,
         ("failed", "failed"): 1,
         ("syntax_error", "NameError"): 1,
@@ -99,12 +101,12 @@ def test_transitions_say_what_gets_repaired_into_what() -> None:
 
 
 def test_partial_success_counts_the_tests_before_the_first_that_failed() -> None:
-    measured = partial_success(ROWS, {"a": 4, "b": 4, "long": 4}, round=0)
-    assert measured is not None
-    assert measured.mean == pytest.approx(((1 + 0) / 2 + (2 / 4 + 0) / 2) / 2)
+    interval = partial_success(ROWS, {"a": 4, "b": 4, "long": 4}, round=0)
+    assert interval is not None
+    assert interval.mean == pytest.approx(((1 + 0) / 2 + (2 / 4 + 0) / 2) / 2)
 
 
-def test_bleu_is_100_for_the_reference_whatever_its_layout() -> None:
+def test_bleu_of_the_reference_is_100_regardless_of_layout() -> None:
     pytest.importorskip("sacrebleu")
     reference = "def f(x):\n    return x + 1"
     rows = [
@@ -119,8 +121,8 @@ def test_bleu_is_100_for_the_reference_whatever_its_layout() -> None:
     assert "c" not in values
 
 
-def test_programs_that_pass_the_public_tests_alone_are_told_by_their_first_failing_test() -> None:
-    def tried(problem: str, round: int, status: str, failing: int | None) -> dict[str, object]:
+def test_programs_pass_the_public_tests_alone_if_the_first_failing_test_is_hidden() -> None:
+    def attempt(problem: str, round: int, status: str, failing: int | None) -> dict[str, object]:
         return {
             "problem_id": problem,
             "sample": 0,
@@ -131,17 +133,17 @@ def test_programs_that_pass_the_public_tests_alone_are_told_by_their_first_faili
         }
 
     rows = [
-        tried("a", 0, "failed", 0),  # a public test
-        tried("a", 1, "failed", 2),  # a hidden one
-        tried("b", 0, "timeout", 1),  # a hidden one
-        tried("c", 0, "passed", None),
-        tried("d", 0, "syntax_error", None),
-        tried("e", 0, "sandbox_error", None),
-        tried("f", 0, "failed", 3),  # has no hidden tests
-        tried("g", 0, "skipped", None),
+        attempt("a", 0, "failed", 0),  # a public test
+        attempt("a", 1, "failed", 2),  # a hidden test
+        attempt("b", 0, "timeout", 1),  # a hidden test
+        attempt("c", 0, "passed", None),
+        attempt("d", 0, "syntax_error", None),
+        attempt("e", 0, "sandbox_error", None),
+        attempt("f", 0, "failed", 3),  # has no hidden tests
+        attempt("g", 0, "skipped", None),
     ]
     public = {"a": 2, **dict.fromkeys("bcdeg", 1)}
-    found = public_only_rate(rows, public)
-    assert found is not None
-    assert found.mean == 2 / 5
+    rate = public_only_rate(rows, public)
+    assert rate is not None
+    assert rate.mean == 2 / 5
     assert public_only_rate(rows, {}) is None

@@ -1,4 +1,4 @@
-"""Two models on the same problems."""
+"""Paired comparison of two models on the same problems."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from rayboot.metrics import paired, paired_by_problem, ratio_interval, ratio_values
 
 
-def test_the_p_value_of_few_problems_counts_every_combination_of_signs() -> None:
+def test_the_p_value_of_few_problems_is_exact() -> None:
     differences = [0.5, 0.25, 0.0, -0.25, 1.0, 0.75]
     observed = abs(sum(differences))
     nonzero = [value for value in differences if value]
@@ -22,7 +22,7 @@ def test_the_p_value_of_few_problems_counts_every_combination_of_signs() -> None
     assert paired(differences, [0.0] * 6).p_value == pytest.approx(exact)
 
 
-def test_many_problems_give_nearly_the_p_value_of_the_normal_approximation() -> None:
+def test_the_p_value_of_many_problems_is_close_to_the_normal_approximation() -> None:
     random = np.random.default_rng(1)
     differences = random.normal(0.1, 1.0, size=400)
     z = abs(differences.sum()) / np.sqrt((differences**2).sum())
@@ -30,7 +30,7 @@ def test_many_problems_give_nearly_the_p_value_of_the_normal_approximation() -> 
     assert paired(differences.tolist(), [0.0] * 400).p_value == pytest.approx(normal, abs=0.02)
 
 
-def test_a_steady_small_gain_is_sure_though_the_two_intervals_overlap() -> None:
+def test_a_small_constant_gain_is_significant_although_the_intervals_overlap() -> None:
     first = [problem / 50 for problem in range(50)]
     result = paired([value + 0.02 for value in first], first)
     assert result.difference.mean == pytest.approx(0.02)
@@ -38,33 +38,33 @@ def test_a_steady_small_gain_is_sure_though_the_two_intervals_overlap() -> None:
     assert result.p_value < 0.001
 
 
-def test_equal_values_are_no_difference() -> None:
+def test_equal_values_have_no_significant_difference() -> None:
     result = paired([1.0, 0.0], [1.0, 0.0])
     assert (result.difference.mean, result.p_value, result.sure) == (0.0, 1.0, False)
 
 
-def test_only_problems_that_both_have_are_compared() -> None:
+def test_only_problems_of_both_sides_are_compared() -> None:
     result = paired_by_problem({"a": 1.0, "b": 0.0, "c": 0.5}, {"b": 1.0, "a": 0.0, "d": 0.0})
     assert (result.problems, result.difference.mean) == (2, 0.0)
-    with pytest.raises(ValueError, match="problems that both have"):
+    with pytest.raises(ValueError, match="problems that both sides have"):
         paired_by_problem({"a": 1.0}, {"b": 1.0})
 
 
-def test_about_95_of_100_intervals_of_a_ratio_hold_the_true_one() -> None:
+def test_about_95_of_100_intervals_of_a_ratio_contain_the_true_ratio() -> None:
     random = np.random.default_rng(2)
-    held = 0
+    covered = 0
     for _ in range(100):
         bases = random.integers(1, 10, size=60)
         interval = ratio_interval(random.binomial(bases, 0.3).tolist(), bases.tolist(), resamples=400)
         assert interval is not None
-        held += interval.low <= 0.3 <= interval.high
-    assert 88 <= held <= 99
+        covered += interval.low <= 0.3 <= interval.high
+    assert 88 <= covered <= 99
 
 
-def test_a_ratio_of_nothing_has_no_interval() -> None:
+def test_a_ratio_with_base_0_has_no_interval() -> None:
     assert ratio_interval([0, 0], [0, 0]) is None
 
 
-def test_ratio_values_have_the_ratio_for_their_mean() -> None:
+def test_the_mean_of_ratio_values_is_the_ratio() -> None:
     amounts, bases = [1.0, 0.0, 3.0], [2.0, 5.0, 3.0]
     assert np.mean(ratio_values(amounts, bases)) == pytest.approx(0.4)

@@ -1,4 +1,4 @@
-"""The unbiased pass@k, against its definition."""
+"""The unbiased pass@k against the definition."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rayboot.metrics import pass_at_k
 
 
 @given(st.integers(1, 9).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n))))
-def test_it_is_the_share_of_draws_with_a_passing_sample(case: tuple[int, int, int]) -> None:
+def test_pass_at_k_is_the_share_of_draws_with_a_passing_sample(case: tuple[int, int, int]) -> None:
     n, c, k = case
     draws = list(combinations([True] * c + [False] * (n - c), k))
     assert pass_at_k(n, c, k) == pytest.approx(sum(map(any, draws)) / len(draws), abs=1e-12)
@@ -26,7 +26,7 @@ def test_known_values() -> None:
     assert pass_at_k(5, 3, 3) == 1.0
 
 
-def test_it_is_exact_for_many_samples() -> None:
+def test_pass_at_k_is_exact_for_many_samples() -> None:
     exact = 1 - comb(9_500, 100) / comb(10_000, 100)
     assert pass_at_k(10_000, 500, 100) == pytest.approx(exact, rel=1e-12)
 

@@ -23,7 +23,7 @@ PROMPTS = ("def add(", "write", "for item in")
 def make_adapter(
     path: Path, base: str, seed: int, *, kind: type = AutoModelForCausalLM, **options: object
 ) -> str:
-    """An adapter with random weights, and the tokenizer beside it."""
+    """Create an adapter with random weights, with its tokenizer."""
     torch.manual_seed(seed)
     model = kind.from_pretrained(base)
     config = LoraConfig(
@@ -49,26 +49,26 @@ async def texts(engine: Generator) -> list[str]:
 
 
 def merged_by_peft(base: str, adapter: str, folder: Path, kind: type = AutoModelForCausalLM) -> str:
-    """A whole model's directory."""
+    """Create the directory of a full model."""
     model = PeftModel.from_pretrained(kind.from_pretrained(base, dtype=torch.float64), adapter)
     model.merge_and_unload().save_pretrained(folder)
     AutoTokenizer.from_pretrained(base).save_pretrained(folder)
     return str(folder)
 
 
-async def test_a_published_adapter_writes_what_pefts_merged_model_writes(
+async def test_a_published_adapter_generates_as_pefts_merged_model(
     llama: str, adapters: tuple[str, str], tmp_path: Path
 ) -> None:
     engine = create_engine(CONFIG, llama)
     before = await texts(engine)
-    written = []
+    outputs = []
     for version, adapter in enumerate(adapters, 1):
         merged = create_engine(CONFIG, merged_by_peft(llama, adapter, tmp_path / str(version)))
         await engine.publish(adapter, version)
-        written.append(await texts(engine))
-        assert written[-1] == await texts(merged)
-    # The second took the first one's place; whole weights take the place of both.
-    assert before != written[0] != written[1] != before
+        outputs.append(await texts(engine))
+        assert outputs[-1] == await texts(merged)
+    # The second adapter replaced the first one; full weights replace both.
+    assert before != outputs[0] != outputs[1] != before
     await engine.publish(llama, 3)
     assert await texts(engine) == before
 
@@ -80,7 +80,7 @@ async def test_an_adapter_directory_is_a_model(llama: str, adapters: tuple[str, 
     assert await texts(as_model) == await texts(published)
 
 
-async def test_an_encoder_decoder_takes_adapters(t5: str, tmp_path: Path) -> None:
+async def test_an_encoder_decoder_loads_adapters(t5: str, tmp_path: Path) -> None:
     adapter = make_adapter(tmp_path / "adapter", t5, 1, kind=AutoModelForSeq2SeqLM)
     merged = create_engine(CONFIG, merged_by_peft(t5, adapter, tmp_path / "whole", AutoModelForSeq2SeqLM))
     engine = create_engine(CONFIG, t5)
@@ -123,7 +123,7 @@ def with_biases(adapter: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "complaint"),
+    ("damage", "message"),
     [
         (of_another_model, "cannot be used with this model: .*size mismatch"),
         (of_other_layers, "cannot be used with this model: .*c_attn"),
@@ -134,18 +134,18 @@ def with_biases(adapter: Path) -> None:
     ],
 )
 async def test_a_bad_adapter_is_refused_and_the_old_weights_stay(
-    llama: str, tmp_path: Path, damage: object, complaint: str
+    llama: str, tmp_path: Path, damage: object, message: str
 ) -> None:
     adapter = tmp_path / "adapter"
     make_adapter(adapter, llama, 1)
     engine = create_engine(CONFIG, llama)
     before = await texts(engine)
     damage(adapter)
-    with pytest.raises(UserError, match=complaint):
+    with pytest.raises(UserError, match=message):
         await engine.publish(str(adapter), 1)
     assert engine.version == 0
     assert await texts(engine) == before
-    # And a good one is taken afterwards.
+    # A good adapter is loaded afterwards.
     good = make_adapter(tmp_path / "good", llama, 2)
     await engine.publish(good, 2)
     assert await texts(engine) != before

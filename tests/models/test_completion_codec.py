@@ -1,4 +1,4 @@
-"""What a model writes is read as it was written, and what it is taught is what it would have to write."""
+"""Completions are decoded as generated, and encoded as a model would have to generate them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TEXTS = [
     "\ufffd",
 ]
 
-ANY = st.characters(codec="utf-8", exclude_characters="\u2581")  # which is how these tokenizers write a space
+ANY = st.characters(codec="utf-8", exclude_characters="\u2581")  # these tokenizers' form of a space
 
 
 @lru_cache
@@ -49,7 +49,7 @@ def tokenizer_of(name: str, folder: str = "") -> PreTrainedTokenizerBase:
 def tokenizer(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> PreTrainedTokenizerBase:
-    """One of each kind; Mistral's own real one comes with vLLM."""
+    """A tokenizer of each kind; the real one of Mistral comes with vLLM."""
     if not request.param.startswith("mistral"):
         return tokenizer_of(request.param)
     package = pytest.importorskip("mistral_common", reason="Mistral's tokenizer is not installed")
@@ -59,29 +59,31 @@ def tokenizer(
 
 
 @pytest.mark.parametrize("text", [*TEXTS, "a<fim>b    c"])
-def test_a_text_has_the_tokens_that_are_read_as_it(tokenizer: PreTrainedTokenizerBase, text: str) -> None:
+def test_decoding_inverts_encoding(tokenizer: PreTrainedTokenizerBase, text: str) -> None:
     codec = CompletionCodec(tokenizer)
     assert codec.decode(codec.encode(text)) == text
 
 
 @settings(max_examples=60, deadline=None)
 @given(text=st.text(ANY | st.sampled_from(" \n\t(a1"), max_size=30))
-def test_so_has_any_text(tokenizer: PreTrainedTokenizerBase, text: str) -> None:
+def test_decoding_inverts_encoding_of_any_text(tokenizer: PreTrainedTokenizerBase, text: str) -> None:
     codec = CompletionCodec(tokenizer)
     assert codec.decode(codec.encode(text)) == text
 
 
-def test_the_tokens_are_those_that_go_on_with_a_prompt(tokenizer: PreTrainedTokenizerBase) -> None:
+def test_the_tokens_continue_a_prompt(tokenizer: PreTrainedTokenizerBase) -> None:
     codec = CompletionCodec(tokenizer)
     prompt, text = "def add(a, b):\n", "    return a + b\n"
     before, together = encode(tokenizer, prompt), encode(tokenizer, prompt + text)
-    written = before + codec.encode(text)
-    assert tokenizer.decode(written, skip_special_tokens=True) == prompt + text
-    if together[: len(before)] == before and len(together) <= len(written):  # else tokens span both
-        assert written == together
+    tokens = before + codec.encode(text)
+    assert tokenizer.decode(tokens, skip_special_tokens=True) == prompt + text
+    if together[: len(before)] == before and len(together) <= len(tokens):  # otherwise a token spans both
+        assert tokens == together
 
 
-def test_a_character_that_is_not_whole_spoils_nothing_before_it(tokenizer: PreTrainedTokenizerBase) -> None:
+def test_an_incomplete_character_does_not_change_the_text_before_it(
+    tokenizer: PreTrainedTokenizerBase,
+) -> None:
     codec = CompletionCodec(tokenizer)
     tokens = codec.encode("    a\n😀\n")
     texts = {codec.decode(tokens[:count]).rstrip("\ufffd") for count in range(len(tokens) + 1)}
@@ -89,14 +91,14 @@ def test_a_character_that_is_not_whole_spoils_nothing_before_it(tokenizer: PreTr
     assert all("    a\n😀\n".startswith(text) for text in texts)
 
 
-def test_bytes_of_no_character_are_one_replacement_and_leave_their_neighbours() -> None:
+def test_invalid_bytes_are_one_replacement_character_and_do_not_change_their_neighbours() -> None:
     tokenizer = metaspace("first")
     codec = CompletionCodec(tokenizer)
     broken = tokenizer.convert_tokens_to_ids(["<0x0A>", "<0xF0>", "<0x9F>", "<0x0A>"])
     assert codec.decode([*codec.encode(" a"), *broken, *codec.encode(" b")]) == " a\n\ufffd\n b"
 
 
-def test_bytes_marked_as_special_tokens_are_text_all_the_same() -> None:
+def test_byte_tokens_marked_as_special_are_text() -> None:
     tokenizer = metaspace("always")
     tokenizer.add_special_tokens({"additional_special_tokens": ["<0x0A>", "<0x7A>"]})
     codec = CompletionCodec(tokenizer)
@@ -110,7 +112,7 @@ def test_an_encoder_decoder_begins_a_text() -> None:
     assert codec.decode(codec.encode("def add")) == "def add"
 
 
-def test_special_tokens_are_no_text_and_ids_without_a_token_neither() -> None:
+def test_special_tokens_and_ids_without_a_token_have_no_text() -> None:
     tokenizer = metaspace("always")
     codec = CompletionCodec(tokenizer)
     assert codec.decode([*codec.encode(" a"), 2, len(tokenizer) + 7, *codec.encode(" b")]) == " a b"

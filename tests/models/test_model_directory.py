@@ -19,7 +19,7 @@ CONFIG = GenerationConfig()
 
 @pytest.fixture
 def broken(llama: str, tmp_path: Path) -> Path:
-    """A copy of a model directory, to be broken."""
+    """A copy of a model directory, for tests to damage."""
     return Path(shutil.copytree(llama, tmp_path / "model"))
 
 
@@ -49,7 +49,7 @@ def test_a_directory_that_does_not_exist_is_named() -> None:
 
 def test_a_hub_name_that_cannot_be_downloaded_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(UserError, match=r"neither a directory here nor .*hf download no-such/model"):
+    with pytest.raises(UserError, match=r"neither a local directory nor .*hf download no-such/model"):
         create_engine(CONFIG, "no-such/model")
 
 

@@ -1,4 +1,4 @@
-"""APPS: folders and rows as problems, and all given solutions in the sandbox."""
+"""APPS: folders and rows as problems, and all its solutions in the sandbox."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rayboot.sandbox.verdict import Limits
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 TRAIN = DATA / "apps" / "train"
 TEST = DATA / "apps" / "test" / "apps_10.jsonl"
-needs_apps = pytest.mark.skipif(not TRAIN.is_dir(), reason="APPS' files are not at hand")
+needs_apps = pytest.mark.skipif(not TRAIN.is_dir(), reason="APPS' files are missing")
 
 QUESTION = """Double the number.
 
@@ -56,7 +56,7 @@ SOLUTION = "print(int(input()) * 2)"
 
 
 def row(**changes: Any) -> dict[str, Any]:
-    """A row of the hub's data set; `input_output` and `solutions` are given as data."""
+    """Return a row of the hub's data set; `input_output` and `solutions` are passed as data."""
     texts: dict[str, Any] = {"input_output": PAIRS, "solutions": [SOLUTION]}
     texts |= {key: value for key, value in changes.items() if key in texts}
     base = {"problem_id": 7, "question": QUESTION, "difficulty": "interview", "url": "", "starter_code": ""}
@@ -212,7 +212,7 @@ def test_results_of_calls_are_compared_as_data(
         "import io, os\nprint(int(io.BytesIO(os.read(0, os.fstat(0).st_size)).readline()) * 2)",
     ],
 )
-def test_programs_may_do_what_contestants_do(program: str, sandbox: Sandbox) -> None:
+def test_usual_forms_of_contest_programs_pass(program: str, sandbox: Sandbox) -> None:
     assert sandbox.run(program, [StdioTest(stdin="4\n", stdout="8\n")]).passed
 
 

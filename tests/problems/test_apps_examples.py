@@ -1,4 +1,4 @@
-"""The examples of APPS statements: none is left in a prompt, those that are tests are public, broken ones count."""
+"""Examples of APPS statements: none is left in a prompt, those that are tests are public, broken ones are counted."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from rayboot.sandbox.verdict import Limits
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 SPLITS = {"train": DATA / "apps" / "train", "test": DATA / "apps" / "test" / "apps_10.jsonl"}
-CUT_OUT = DATA / "drboot"
-needs_apps = pytest.mark.skipif(not CUT_OUT.is_dir(), reason="the files of APPS and Dr. Boot are not at hand")
+DRBOOT = DATA / "drboot"
+needs_apps = pytest.mark.skipif(not DRBOOT.is_dir(), reason="the files of APPS and Dr. Boot are missing")
 
 SPEC = "Double it.\n\n-----Input-----\nA number.\n\n-----Output-----\nA number."
 PAIRS = {"inputs": ["1\n", "7\n", "5\n"], "outputs": ["2\n", "14\n", "10\n"]}
@@ -71,14 +71,14 @@ def test_examples_are_found_and_cut_in_every_usual_form(tmp_path: Path, example:
     assert [test.public for test in problem.tests] == [True, False, False]
 
 
-def test_what_stands_between_and_behind_examples_stays() -> None:
+def test_text_between_and_after_examples_stays() -> None:
     text = f"{SPEC}\n\n-----Sample Input-----\n1\n\n2 2\n\n-----Sample Output-----\n2\n\n-----Constraints-----\nN < 9"
     cut = cut_examples(text)
     assert cut.statement == f"{SPEC}\n\n-----Constraints-----\nN < 9"
     assert cut.examples[0].input.split() == ["1", "2", "2"]
 
 
-def test_a_note_keeps_what_it_defines_before_it_comes_to_the_examples() -> None:
+def test_a_note_keeps_its_definitions_before_the_examples() -> None:
     note = "A string is good if it is no palindrome.\n\nIn the first sample 1 is doubled.\n\nSo it is."
     cut = cut_examples(f"{SPEC}\n\n-----Example-----\nInput\n1\n\nOutput\n2\n\n-----Note-----\n{note}")
     assert cut.statement == f"{SPEC}\n\nA string is good if it is no palindrome."
@@ -103,7 +103,7 @@ def test_a_broken_example_is_counted_and_fails_no_right_program(
 ) -> None:
     question = f"{SPEC}\n\n-----Examples-----\n{example}\n"
     problem = load(tmp_path, question)
-    (examples,) = apps.load_examples(write(tmp_path, question, PAIRS))
+    (examples,) = apps.load_statement_examples(write(tmp_path, question, PAIRS))
     assert examples.id == problem.id
     assert (examples.public, examples.broken, examples.unknown) == counted
     assert (problem.statement, len(problem.tests), len(public(problem))) == (SPEC, 3, counted[0])
@@ -163,21 +163,21 @@ def test_examples_of_functions_are_found_as_codewars_prints_them() -> None:
     ]
 
 
-def test_a_question_of_examples_alone_is_left_as_it_is(tmp_path: Path) -> None:
+def test_a_question_of_examples_only_is_unchanged(tmp_path: Path) -> None:
     question = "-----Example-----\nInput\n1\n\nOutput\n2"
     assert load(tmp_path, question).statement == question
 
 
 @needs_apps
 @pytest.mark.parametrize(("split", "count"), [("train", 3), ("test", 10)])
-def test_no_example_that_dr_boot_cut_out_is_left_in_a_prompt_and_all_give_feedback(
+def test_no_example_that_dr_boot_removed_is_left_in_a_prompt_and_all_give_feedback(
     split: str, count: int
 ) -> None:
-    cut_out = json.loads((CUT_OUT / f"example_test_cases_{split}.json").read_text())
+    removed = json.loads((DRBOOT / f"example_test_cases_{split}.json").read_text())
     problems = load_problems(f"apps:{SPLITS[split]}")
     assert len(problems) == count
     for problem in problems:
-        pairs = cut_out[problem.id.rpartition("/")[2]]
+        pairs = removed[problem.id.rpartition("/")[2]]
         examples = list(zip(pairs["inputs"], pairs["outputs"], strict=True))
         prompt = PromptBuilder(len, 100_000).first(problem)
         assert prompt is not None
@@ -189,9 +189,9 @@ def test_no_example_that_dr_boot_cut_out_is_left_in_a_prompt_and_all_give_feedba
 
 
 @needs_apps
-def test_all_examples_of_dr_boot_are_found_again_where_a_statement_prints_them() -> None:
-    """The statements themselves are not at hand: here they are printed as Codeforces and AtCoder do."""
-    texts = (CUT_OUT / f"example_test_cases_{split}.json" for split in SPLITS)
+def test_all_examples_of_dr_boot_are_found_in_the_forms_of_the_sites() -> None:
+    """The statements are not available: the examples are printed here as Codeforces and AtCoder print them."""
+    texts = (DRBOOT / f"example_test_cases_{split}.json" for split in SPLITS)
     entries = [entry for text in texts for entry in json.loads(text.read_text()).values() if entry]
     checked = 0
     for entry in entries[::7]:

@@ -1,4 +1,4 @@
-"""Every bad SPEC and every bad file ends with one message that says what is wrong and where."""
+"""Each bad SPEC and each bad file gives one message with the error and its place."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_bad_spec_is_explained(spec: str, message: str) -> None:
         load_problems(spec)
 
 
-def test_an_unknown_split_is_told_those_that_exist(tmp_path: Path) -> None:
+def test_the_message_for_an_unknown_split_lists_those_that_exist(tmp_path: Path) -> None:
     path = file(tmp_path, MBPP, MBPP | {"task_id": 700})
     with pytest.raises(UserError, match="no split tran; those that exist are prompt, train"):
         load_problems(f"mbpp:{path}/tran")
@@ -63,11 +63,14 @@ def test_an_unknown_split_is_told_those_that_exist(tmp_path: Path) -> None:
     [
         ('{"id": "a/2", "benchmark', r"line 2 is not JSON \(Unterminated string.*cut off"),
         ("[1, 2]", "line 2 is not a JSON object"),
-        ('{"id": 1' + "0" * 5000 + "}", "line 2 has an integer of more than 4300 digits: write it as a text"),
+        (
+            '{"id": 1' + "0" * 5000 + "}",
+            "line 2 has an integer of more than 4300 digits: write it as a string",
+        ),
         ("[" * 100_000, "line 2 is nested too deeply"),
         (
             GOOD | {"id": "a/2", "statement": "half \ud800"},
-            r"line 2 has half a character .*half \\ud800.*remove it",
+            r"line 2 has a lone surrogate .*half \\ud800.*remove it",
         ),
         ({"id": "a/2", "benchmark": "a", "tests": GOOD["tests"]}, "line 2: the field statement is missing"),
         (GOOD | {"id": "a/2", "tests": []}, "line 2: the problem has no tests"),
@@ -115,7 +118,7 @@ def test_a_humaneval_prompt_without_its_function_is_refused(tmp_path: Path) -> N
         load_problems(f"humaneval:{file(tmp_path, row)}")
 
 
-def test_a_truncated_gzip_file_is_said_to_be_truncated(tmp_path: Path) -> None:
+def test_a_truncated_gzip_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "problems.jsonl.gz"
     packed = gzip.compress("".join(json.dumps(GOOD | {"id": str(n)}) + "\n" for n in range(1000)).encode())
     path.write_bytes(packed[: len(packed) // 2])
@@ -123,7 +126,7 @@ def test_a_truncated_gzip_file_is_said_to_be_truncated(tmp_path: Path) -> None:
         load_problems(f"jsonl:{path}")
 
 
-def test_an_empty_file_and_one_that_is_no_text_are_refused(tmp_path: Path) -> None:
+def test_an_empty_file_and_one_that_is_not_text_are_refused(tmp_path: Path) -> None:
     path = file(tmp_path)
     with pytest.raises(UserError, match="is empty"):
         load_problems(f"jsonl:{path}")

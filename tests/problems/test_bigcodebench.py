@@ -1,4 +1,4 @@
-"""BigCodeBench: tasks with tests of unittest, run against the program in another process."""
+"""BigCodeBench: tasks with unittest tests, which run in another process than the program."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def problem(tmp_path: Path) -> Problem:
     return problem
 
 
-def test_a_row_becomes_a_problem_whose_program_goes_on_where_the_prompt_ends(problem: Problem) -> None:
+def test_a_row_becomes_a_problem_whose_program_continues_the_prompt(problem: Problem) -> None:
     assert (problem.id, problem.benchmark, problem.entry_point) == (
         "BigCodeBench/0",
         "bigcodebench",

@@ -1,4 +1,4 @@
-"""The forms that a data file may have, and the columns that versions of a benchmark have or lack."""
+"""Formats of data files, and columns that versions of a benchmark have or lack."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_bad_row_is_named_in_every_form(tmp_path: Path, form: str, where: str)
 
 
 @pytest.mark.parametrize("form", ["array", "parquet"])
-def test_a_file_that_is_cut_off_is_said_to_be(tmp_path: Path, form: str) -> None:
+def test_a_truncated_file_is_reported(tmp_path: Path, form: str) -> None:
     path = encoded([MBPP] * 50, form, tmp_path / "file")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(UserError, match=r"file is (not JSON \(.*cut off|truncated or damaged \()"):
@@ -133,7 +133,7 @@ def test_sanitized_mbpp_has_its_own_columns_and_mbpps_ids_and_splits(tmp_path: P
     assert failing(problems) == []
 
 
-def test_the_more_tests_of_mbpp_plus_decide_as_well(tmp_path: Path) -> None:
+def test_the_additional_tests_of_mbpp_plus_count(tmp_path: Path) -> None:
     test = "inputs = [[2], [9]]\nresults = [1, 4.5]\nfor i, r in zip(inputs, results):\n    assert half(*i) == r\n"
     wrong = SANITIZED | {"task_id": 9, "code": "def half(x):\n    return min(x / 2, 4)"}
     rows = [SANITIZED | {"test": test}, wrong | {"test": test}, wrong | {"task_id": 10}]
@@ -163,7 +163,7 @@ def test_humaneval_plus_tests_may_loop_over_their_inputs(tmp_path: Path) -> None
         ("mbxp", MBXP, "description"),
     ],
 )
-def test_columns_that_can_be_missed_may_be_null_or_missing_and_others_are_ignored(
+def test_optional_columns_may_be_null_or_missing_and_others_are_ignored(
     tmp_path: Path, name: str, row: dict[str, Any], column: str
 ) -> None:
     missing = {key: value for key, value in row.items() if key != column}
@@ -183,7 +183,7 @@ def test_columns_that_can_be_missed_may_be_null_or_missing_and_others_are_ignore
         ("mbxp", MBXP, ["task_id", "language", "prompt", "entry_point", "test"]),
     ],
 )
-def test_columns_that_cannot_be_missed_are_named(
+def test_missing_required_columns_are_named(
     tmp_path: Path, name: str, row: dict[str, Any], columns: list[str]
 ) -> None:
     for column in columns:

@@ -1,4 +1,4 @@
-"""Data sets of the hub by the real library, from clones on this machine; and what is said out of its reach."""
+"""Data sets of the hub, read by the real library from local clones; and messages without the hub."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from rayboot.errors import UserError
 from rayboot.problems import load_problems
-from rayboot.problems.hub import HubDataset, load_hub, parse
+from rayboot.problems.hub import HubDataset, load_hub, parse_location
 from rayboot.problems.humanevalpack import load as load_humanevalpack
 
 pytest.importorskip("datasets")
@@ -54,8 +54,8 @@ PACK = {
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of the test's own, and a hub that is not there."""
+def separate_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use a separate cache, and a hub that is unreachable."""
     import datasets
     import huggingface_hub.constants
 
@@ -65,7 +65,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def clone(folder: Path, configs: dict[str, dict[str, list[dict[str, Any]]]], form: str = "parquet") -> Path:
-    """A data set's folder as on the hub: rows by config and split, and a README that says where they are."""
+    """Write a data set's folder as on the hub: rows by config and split, and a README with their paths."""
     lines = ["---", "configs:"]
     for config, splits in configs.items():
         lines += [f"- config_name: {config}", "  data_files:"]
@@ -105,7 +105,7 @@ OWN = HubDataset(repository="owner/own", config="usual", splits=("test",))
     ],
 )
 def test_a_spec_names_data_set_config_and_split(location: str, dataset: HubDataset, split: str) -> None:
-    assert parse(location, OWN) == (dataset, split)
+    assert parse_location(location, OWN) == (dataset, split)
 
 
 def test_mbpps_configs_and_splits_are_read_as_its_files_are(tmp_path: Path) -> None:
@@ -146,9 +146,9 @@ def test_a_repository_with_a_loading_script_is_read_by_its_data_files(tmp_path: 
     assert problem.buggy_code == "def f(x):\n    return 3 * x\n"
 
 
-def test_the_same_id_in_two_splits_asks_for_one_of_them(tmp_path: Path) -> None:
+def test_the_same_id_in_two_splits_is_an_error(tmp_path: Path) -> None:
     folder = clone(tmp_path / "versions", {"default": {"v1": [MBPP], "v2": [MBPP]}})
-    with pytest.raises(UserError, match="MBPP/11 is in several splits; name one"):
+    with pytest.raises(UserError, match="MBPP/11 is in more than one split; name one"):
         load_problems(f"mbpp:hub:{folder}")
     assert len(load_problems(f"mbpp:hub:{folder}/v2")) == 1
 
@@ -164,7 +164,7 @@ def test_the_same_id_in_two_splits_asks_for_one_of_them(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_wrong_in_a_data_set_is_said_with_the_spec(tmp_path: Path, where: str, message: str) -> None:
+def test_errors_in_a_data_set_name_the_spec(tmp_path: Path, where: str, message: str) -> None:
     broken = {key: value for key, value in MBPP.items() if key != "code"} | {"task_id": 12}
     folder = clone(tmp_path / "mbpp", {"full": {"test": [MBPP]}, "bad": {"test": [MBPP, broken]}})
     with pytest.raises(UserError, match=message) as error:
@@ -182,20 +182,20 @@ def test_what_is_wrong_in_a_data_set_is_said_with_the_spec(tmp_path: Path, where
         ("humaneval:hub:evalplus/humanevalplus/test", "evalplus/humanevalplus"),
     ],
 )
-def test_out_of_reach_it_says_at_once_which_file_to_give(spec: str, repository: str) -> None:
+def test_without_the_hub_the_file_to_give_is_named_at_once(spec: str, repository: str) -> None:
     started = time.monotonic()
     with pytest.raises(UserError, match=rf"{spec}: .*{repository}.*\n.*{spec.partition(':')[0]}:PATH, where"):
         load_problems(spec)
     assert time.monotonic() - started < 30
 
 
-def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_the_one_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(UserError, match=r"pip install 'rayboot\[hub\]'\n.*bigcodebench:PATH"):
         load_problems("bigcodebench:hub")
 
 
-def test_a_benchmark_that_is_not_on_the_hub_says_so() -> None:
+def test_a_benchmark_that_is_not_on_the_hub_is_an_error() -> None:
     with pytest.raises(
         UserError, match="quixbugs is not on the hub; write quixbugs:PATH, where PATH is a clone"
     ):

@@ -1,4 +1,4 @@
-"""HumanEvalPack: rows as problems of repair, and what the sandbox says of their right and wrong programs."""
+"""HumanEvalPack: rows as problems of repair, and verdicts on their correct and wrong programs."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_python_program_may_leave_out_the_imports_that_the_official_harness_ad
 def test_a_language_that_the_sandbox_does_not_run_is_refused_with_those_that_it_does(
     tmp_path: Path, name: str
 ) -> None:
-    with pytest.raises(UserError, match=f"line 1: .*does not run {name}, but Python, JavaScript, Java, Go"):
+    with pytest.raises(UserError, match=f"line 1: .*does not run {name}, only Python, JavaScript, Java, Go"):
         load(tmp_path, PYTHON | {"task_id": f"{name}/0"})
 
 

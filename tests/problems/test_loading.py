@@ -1,4 +1,4 @@
-"""From a SPEC to problems, with the benchmarks' real files where they are at hand."""
+"""Load problems by SPEC, with the benchmarks' real files if they are available."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from rayboot.problems import AssertTest, Problem, StdioTest, load_problems, shared
+from rayboot.problems import AssertTest, Problem, StdioTest, find_overlaps, load_problems
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 MBPP = DATA / "mbpp" / "mbpp.jsonl"
 HUMANEVAL = DATA / "humaneval" / "HumanEval.jsonl.gz"
-needs_mbpp = pytest.mark.skipif(not MBPP.exists(), reason="MBPP's file is not at hand")
-needs_humaneval = pytest.mark.skipif(not HUMANEVAL.exists(), reason="HumanEval's file is not at hand")
+needs_mbpp = pytest.mark.skipif(not MBPP.exists(), reason="MBPP's file is missing")
+needs_humaneval = pytest.mark.skipif(not HUMANEVAL.exists(), reason="HumanEval's file is missing")
 
 
 def mbpp_row(task_id: int, **changes: object) -> dict[str, object]:
@@ -85,7 +85,7 @@ def test_a_file_named_like_a_split_is_a_file(tmp_path: Path) -> None:
     assert [problem.id for problem in load_problems(f"mbpp:{path}/train")] == ["MBPP/601"]
 
 
-def test_problems_of_ones_own_are_read_as_documented(tmp_path: Path) -> None:
+def test_a_users_own_problems_are_read_as_documented(tmp_path: Path) -> None:
     row = {
         "id": "mine/1",
         "benchmark": "mine",
@@ -101,7 +101,7 @@ def test_problems_of_ones_own_are_read_as_documented(tmp_path: Path) -> None:
     assert problem.tests[1] == StdioTest(stdin="3", stdout="6")
 
 
-def test_what_a_problem_dumps_is_a_row_of_ones_own_file(tmp_path: Path) -> None:
+def test_a_dumped_problem_is_a_row_of_a_jsonl_file(tmp_path: Path) -> None:
     problems = load_problems("quickstart")
     path = tmp_path / "mine.jsonl"
     path.write_text("\n".join(problem.model_dump_json() for problem in problems))
@@ -113,7 +113,12 @@ def test_the_packaged_problems_have_three_splits_that_share_nothing() -> None:
         load_problems(f"quickstart/{split}") for split in ("train", "validation", "test")
     )
     assert len(train) + len(validation) + len(test) == len(load_problems("quickstart"))
-    assert shared(train, test) == shared(train, validation) == shared(validation, test) == []
+    assert (
+        find_overlaps(train, test)
+        == find_overlaps(train, validation)
+        == find_overlaps(validation, test)
+        == []
+    )
 
 
 @needs_mbpp
@@ -134,7 +139,7 @@ def test_mbpp_has_974_problems_in_four_splits() -> None:
 
 @needs_mbpp
 def test_mbpp_itself_has_one_problem_in_both_train_and_test() -> None:
-    (overlap,) = shared(load_problems(f"mbpp:{MBPP}/train"), load_problems(f"mbpp:{MBPP}/test"))
+    (overlap,) = find_overlaps(load_problems(f"mbpp:{MBPP}/train"), load_problems(f"mbpp:{MBPP}/test"))
     assert (overlap.train_id, overlap.test_id) == ("MBPP/704", "MBPP/248")
 
 

@@ -1,4 +1,4 @@
-"""MBXP and multilingual HumanEval: rows as problems, and Python's references in the sandbox."""
+"""MBXP and multilingual HumanEval: rows as problems, and references in the sandbox."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from rayboot.sandbox.verdict import Limits
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 MBXP = DATA / "mbxp"
 HUMANEVAL = DATA / "multilingual_humaneval"
-needs_mbxp = pytest.mark.skipif(not MBXP.is_dir(), reason="MBXP's files are not at hand")
-needs_humaneval = pytest.mark.skipif(not HUMANEVAL.is_dir(), reason="its files are not at hand")
+needs_mbxp = pytest.mark.skipif(not MBXP.is_dir(), reason="MBXP's files are missing")
+needs_humaneval = pytest.mark.skipif(not HUMANEVAL.is_dir(), reason="its files are missing")
 
 WRONG_REFERENCES = {
     "mbpp_release_v1": {
@@ -46,7 +46,7 @@ WRONG_REFERENCES = {
         **dict.fromkeys((180, 397, 432, 622, 904), "the reference does not compile"),
     },
 }
-"""Tasks whose own reference fails its own test, and why: Python's do in plain Python 3.11, too."""
+"""Tasks whose own reference fails the test, and why. Python's fail in plain Python 3.11 too."""
 
 PYTHON = {
     "task_id": "MBPP/11",
@@ -127,7 +127,7 @@ def test_mbxp_has_mbpps_splits_and_humaneval_none(
     assert (problem.benchmark, problem.split) == (benchmark, split)
 
 
-def test_a_language_that_is_not_known_is_refused_with_those_that_are(tmp_path: Path) -> None:
+def test_the_message_for_an_unknown_language_lists_those_that_exist(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="line 1: language: Input should be 'python', 'javascript'"):
         load(tmp_path, PERL | {"language": "scala"})
 
@@ -194,7 +194,7 @@ HELPED = PYTHON | {
 }
 
 
-def test_what_a_program_makes_of_the_prompts_functions_is_not_believed(tmp_path: Path) -> None:
+def test_a_programs_versions_of_the_prompts_functions_do_not_affect_the_test(tmp_path: Path) -> None:
     path = tmp_path / "HumanEval.jsonl"
     path.write_text(json.dumps(HELPED) + "\n")
     [problem] = load_problems(f"mbxp:{path}")
@@ -207,15 +207,15 @@ def test_what_a_program_makes_of_the_prompts_functions_is_not_believed(tmp_path:
 @needs_mbxp
 @pytest.mark.parametrize("step", [20, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", WRONG_REFERENCES)
-def test_references_pass_but_for_those_that_are_wrong(name: str, step: int) -> None:
-    """Every twentieth reference, or all; and those that are known to be wrong."""
+def test_references_pass_except_for_those_that_are_wrong(name: str, step: int) -> None:
+    """Runs every twentieth reference, or all, and those that are known to be wrong."""
     problems = [problem for problem in load_problems(f"mbxp:{MBXP / name}.jsonl") if problem.references]
     language = problems[0].language
     if language in LANGUAGES and missing(LANGUAGES[language]):
         pytest.skip(f"no toolchain for {language}")
     wrong = {problem.id for problem in problems if int(problem.id.split("/")[1]) in WRONG_REFERENCES[name]}
-    chosen = [problem for place, problem in enumerate(problems) if place % step == 0 or problem.id in wrong]
-    assert failures(chosen) == wrong
+    selected = [problem for index, problem in enumerate(problems) if index % step == 0 or problem.id in wrong]
+    assert failures(selected) == wrong
 
 
 def test_a_javascript_reference_has_its_parameters_as_the_solution_spells_them(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from support.small_runs import small_recipe
 
 from rayboot.errors import UserError
-from rayboot.problems import AssertTest, Overlap, Problem, shared
+from rayboot.problems import AssertTest, Overlap, Problem, find_overlaps
 from rayboot.runs.launch import load_splits
 
 
@@ -28,17 +28,19 @@ TRAIN = problem(1, "Double it.", "def f(x):\n    return 2*x", "assert f(1) == 2"
 
 def test_the_same_id_is_found() -> None:
     other = problem(1, "Halve it.", "def f(x):\n    return x/2", "assert f(2) == 1")
-    assert shared([TRAIN], [other]) == [Overlap(same="id", train_id="x/1", test_id="x/1")]
+    assert find_overlaps([TRAIN], [other]) == [Overlap(same="id", train_id="x/1", test_id="x/1")]
 
 
 def test_the_same_statement_and_tests_are_found_whatever_their_case_space_and_order() -> None:
     other = problem(2, " double  IT.", "def f(x):\n    return x + x", "assert f(2)  == 4", "assert f(1) == 2")
-    assert [found.same for found in shared([TRAIN], [other])] == ["statement and tests"]
+    assert [found.same for found in find_overlaps([TRAIN], [other])] == ["statement and tests"]
 
 
 def test_the_same_statement_and_solution_are_found_whatever_the_comments() -> None:
     other = problem(2, "Double it.", "def f(x):  # twice\n\n    return 2 * x\n", "assert f(9) == 18")
-    assert shared([TRAIN], [other]) == [Overlap(same="statement and solution", train_id="x/1", test_id="x/2")]
+    assert find_overlaps([TRAIN], [other]) == [
+        Overlap(same="statement and solution", train_id="x/1", test_id="x/2")
+    ]
 
 
 def test_a_statement_alone_or_a_solution_alone_is_not_shared() -> None:
@@ -46,7 +48,7 @@ def test_a_statement_alone_or_a_solution_alone_is_not_shared() -> None:
     same_solution = problem(
         3, "Multiply by two.", TRAIN.references[0], "assert f(1) == 2", "assert f(2) == 4"
     )
-    assert shared([TRAIN], [same_statement, same_solution]) == []
+    assert find_overlaps([TRAIN], [same_statement, same_solution]) == []
 
 
 def test_tests_and_solutions_are_read_only_of_problems_with_the_same_statement(
@@ -58,7 +60,7 @@ def test_tests_and_solutions_are_read_only_of_problems_with_the_same_statement(
     read: list[object] = []
     monkeypatch.setattr(ast, "parse", read.append)
     monkeypatch.setattr(AssertTest, "model_dump_json", read.append)
-    assert shared(problems[:5], problems[5:]) == []
+    assert find_overlaps(problems[:5], problems[5:]) == []
     assert read == []
 
 
@@ -67,18 +69,18 @@ def test_a_recipe_s_sets_that_share_problems_are_refused_or_named(
 ) -> None:
     recipe = small_recipe(tmp_path)
     train, test = tmp_path / "train.jsonl", tmp_path / "test.jsonl"
-    learned = train.read_text().splitlines()[0]
+    first_row = train.read_text().splitlines()[0]
     load_splits(recipe)
     assert not caplog.records
 
-    test.write_text(learned.replace("own/2", "other/2"))
+    test.write_text(first_row.replace("own/2", "other/2"))
     load_splits(recipe)
     assert (
         "1 problems of problems.train are those of problems.test under another id, such as own/2 and other/2"
         in caplog.text
     )
 
-    test.write_text(learned)
+    test.write_text(first_row)
     with pytest.raises(
         UserError, match=r"problems.train .* and problems.test .* share 1 problems, such as own/2"
     ):

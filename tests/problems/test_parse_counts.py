@@ -1,4 +1,4 @@
-"""Every benchmark file at hand: how many problems, with which ids and splits."""
+"""Number, ids and splits of the problems in every benchmark file that is available."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_each_file_gives_all_its_rows_with_the_benchmarks_ids_and_splits(
     spec: str, splits: dict[str, int]
 ) -> None:
     name, _, file = spec.partition(":")
-    path = at_hand(file)
+    path = available(file)
     problems = load_problems(f"{name}:{path}")
     ids = [str(row["task_id"]) for row in rows(path)]
     assert [problem.id for problem in problems] == ([f"MBPP/{n}" for n in ids] if name == "mbpp" else ids)
@@ -58,14 +58,14 @@ def test_each_file_gives_all_its_rows_with_the_benchmarks_ids_and_splits(
     ("file", "split", "count"), [("apps/train", "train", 3), ("apps/test/apps_10.jsonl", "test", 10)]
 )
 def test_apps_folders_and_rows_are_all_read(file: str, split: str, count: int) -> None:
-    problems = load_problems(f"apps:{at_hand(file)}")
+    problems = load_problems(f"apps:{available(file)}")
     assert len(problems) == count
     assert {problem.id.rpartition("/")[0] for problem in problems} == {f"APPS/{split}"}
     assert {problem.split for problem in problems} == {split}
 
 
 def test_humanevalpacks_wrong_programs_differ_from_the_right_ones_and_the_examples_are_asserted() -> None:
-    path = at_hand("humanevalpack/python/humanevalpack.jsonl")
+    path = available("humanevalpack/python/humanevalpack.jsonl")
     problems = load_problems(f"humanevalpack:{path}")
     assert sum(len(problem.public_tests) for problem in problems) == 380
     for problem in problems:
@@ -77,7 +77,7 @@ def test_humanevalpacks_wrong_programs_differ_from_the_right_ones_and_the_exampl
 
 
 def test_bigcodebenchs_references_are_python_with_the_function_to_write() -> None:
-    for problem in load_problems(f"bigcodebench:{at_hand('bigcodebench/BigCodeBench.jsonl.gz')}"):
+    for problem in load_problems(f"bigcodebench:{available('bigcodebench/BigCodeBench.jsonl.gz')}"):
         assert problem.entry_point == "task_func"
         assert "def task_func(" in problem.starter_code
         assert problem.statement
@@ -85,7 +85,7 @@ def test_bigcodebenchs_references_are_python_with_the_function_to_write() -> Non
 
 
 def test_swe_bench_lite_has_300_tasks_whose_patches_are_found_in_an_answer() -> None:
-    path = at_hand("swebench/swebench_lite.jsonl")
+    path = available("swebench/swebench_lite.jsonl")
     tasks = load_tasks(f"swebench:{path}")
     assert [task.id for task in tasks] == [row["instance_id"] for row in rows(path)]
     assert len(tasks) == 300
@@ -95,10 +95,10 @@ def test_swe_bench_lite_has_300_tasks_whose_patches_are_found_in_an_answer() -> 
         assert extract_patch(f"Here:\n```diff\n{task.reference_patch}```\nDone.") == task.reference_patch
 
 
-def at_hand(file: str) -> Path:
+def available(file: str) -> Path:
     path = DATA / file
     if not path.exists():
-        pytest.skip(f"{file} is not at hand")
+        pytest.skip(f"{file} is missing")
     return path
 
 

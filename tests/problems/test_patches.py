@@ -1,4 +1,4 @@
-"""Unified diffs in what models write."""
+"""Unified diffs in completions."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ index 0000000..d00491f
         f"Like <diff>\n{PATCH}</diff> or <patch>\n--- a/other\n+++ b/other\n@@ -1 +1 @@\n-1\n+2\n</patch>",
     ],
 )
-def test_a_patch_is_found_wherever_it_stands(completion: str) -> None:
+def test_a_patch_is_found_anywhere(completion: str) -> None:
     assert extract_patch(completion) == PATCH
 
 
@@ -60,7 +60,7 @@ def test_a_patch_is_found_wherever_it_stands(completion: str) -> None:
         "- one\n+ two",
     ],
 )
-def test_where_there_is_none_the_patch_is_empty(completion: str) -> None:
+def test_without_a_patch_the_result_is_empty(completion: str) -> None:
     assert extract_patch(completion) == ""
 
 
@@ -68,7 +68,7 @@ def test_the_changed_files_are_those_that_were_there_before() -> None:
     assert changed_files(PATCH) == ["pkg/a.py"]
 
 
-def test_a_patch_turned_round_undoes_it(tmp_path: Path) -> None:
+def test_a_reversed_patch_undoes_it(tmp_path: Path) -> None:
     before = "import os\n-- not a header, but a line that went\n# the end\n" + "#\n" * 6 + "    return 1\n"
     (tmp_path / "pkg").mkdir()
     file = tmp_path / "pkg" / "a.py"

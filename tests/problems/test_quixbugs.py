@@ -1,4 +1,4 @@
-"""QuixBugs: small programs in its repository's layout, judged as its own tests would."""
+"""QuixBugs: small programs in its repository's layout, judged as by its own tests."""
 
 from __future__ import annotations
 
@@ -118,6 +118,6 @@ def test_a_file_that_is_missing_or_wrong_is_named(
         load_problems(f"quixbugs:{clone}")
 
 
-def test_another_folder_is_no_clone(tmp_path: Path) -> None:
+def test_another_folder_is_not_a_clone(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="expected a clone of QuixBugs"):
         load_problems(f"quixbugs:{tmp_path}")

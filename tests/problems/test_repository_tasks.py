@@ -1,4 +1,4 @@
-"""SWE-bench and Defects4J: from tasks to prompts and patches, and back from what their harnesses report."""
+"""SWE-bench and Defects4J: from tasks to prompts and patches, and from their harnesses' reports to outcomes."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def swebench(tmp_path: Path, *rows: dict[str, Any]) -> list[RepositoryTask]:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A clone of Defects4J with two bugs in the columns of today, and one in those of its first version."""
+    """A clone of Defects4J with two bugs in the current columns, and one in those of Defects4J 1."""
     for project, header, bugs in (
         ("Lang", "bug.id,revision.id.buggy,revision.id.fixed,report.id,report.url", ("1", "3")),
         ("Time", "BugID,BuggyCommit,FixedCommit,IssueID,IssueURL", ("7",)),
@@ -118,7 +118,7 @@ def test_predictions_are_written_as_the_harness_reads_them(tmp_path: Path) -> No
         write_predictions(tmp_path / "predictions.txt", [])
 
 
-def test_the_report_of_a_run_says_of_each_task_what_became_of_it(tmp_path: Path) -> None:
+def test_the_report_of_a_run_has_the_outcome_of_each_task(tmp_path: Path) -> None:
     ids = [f"owner__name-{number}" for number in range(5)]
     tasks = swebench(tmp_path, *(ROW | {"instance_id": task_id} for task_id in ids))
     report = {
@@ -144,7 +144,7 @@ def test_the_report_of_a_run_says_of_each_task_what_became_of_it(tmp_path: Path)
     assert [outcome.resolved for outcome in outcomes] == [True, False, False, False, False]
 
 
-def test_the_reports_of_single_instances_say_the_same(tmp_path: Path) -> None:
+def test_the_reports_of_instances_have_their_outcomes(tmp_path: Path) -> None:
     tasks = swebench(tmp_path, ROW, FULL, ROW | {"instance_id": "owner__name-3"})
     for task, resolved in zip(tasks, (True, False), strict=False):
         folder = tmp_path / "logs" / "run1" / "m" / task.id
@@ -164,7 +164,7 @@ def test_the_reports_of_single_instances_say_the_same(tmp_path: Path) -> None:
         (None, "expected the harness's report, or its folder of logs"),
     ],
 )
-def test_what_is_no_report_is_refused(tmp_path: Path, text: str | None, message: str) -> None:
+def test_a_file_that_is_not_a_report_is_refused(tmp_path: Path, text: str | None, message: str) -> None:
     path = tmp_path / "report"
     if text is not None:
         path.write_text(text)
@@ -172,7 +172,7 @@ def test_what_is_no_report_is_refused(tmp_path: Path, text: str | None, message:
         read_report(path, [])
 
 
-def test_bugs_of_defects4j_are_tasks_whose_statement_is_what_fails(clone: Path) -> None:
+def test_bugs_of_defects4j_are_tasks_with_the_failing_tests_as_statement(clone: Path) -> None:
     tasks = load_tasks(f"defects4j:{clone}")
     assert [task.id for task in tasks] == ["Lang-1", "Lang-3", "Time-7"]
     assert load_tasks(f"defects4j:{clone / 'framework' / 'projects' / 'Time'}") == tasks[2:]

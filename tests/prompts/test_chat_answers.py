@@ -1,4 +1,4 @@
-"""The program that a person would take out of a chat model's answer."""
+"""Programs extracted from the answers of chat models."""
 # ruff: noqa: E501 (answers are shown as they came)
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def program(answer: str, *, starter_code: str = "", reads: bool = False) -> str:
 
 
 def half_of_three(source: str) -> object:
-    """What the program's function says; it is compiled as a file would be."""
+    """Return the function's result for 3. The program is compiled like a file."""
     namespace: dict[str, object] = {"__name__": "program"}
     exec(compile(source, "program.py", "exec", dont_inherit=True), namespace)
     return namespace["half"](3)  # type: ignore[operator]
@@ -53,7 +53,7 @@ def half_of_three(source: str) -> object:
         f"<think>\nIt was never closed.\n{fenced(RIGHT)}\nThat is it.",
     ],
 )
-def test_a_thought_is_no_answer(answer: str) -> None:
+def test_reasoning_is_not_part_of_the_answer(answer: str) -> None:
     assert half_of_three(program(answer)) == 1.5
 
 
@@ -79,7 +79,7 @@ def test_a_thought_is_no_answer(answer: str) -> None:
         f"<code>\n{RIGHT}\n</code>",
     ],
 )
-def test_special_tokens_and_tags_are_no_code(answer: str) -> None:
+def test_special_tokens_and_tags_are_not_code(answer: str) -> None:
     assert half_of_three(program(answer)) == 1.5
 
 
@@ -145,7 +145,7 @@ def test_marks_in_strings_and_comments_are_code(line: str) -> None:
         'Here:\n\nDOC = """\nnot indented\n"""\n\ndef half(x):\n    return x / 2\n\nIt\'s done.',
     ],
 )
-def test_fences_are_found_wherever_they_stand_and_prose_is_left_out(answer: str) -> None:
+def test_fences_are_found_anywhere_and_prose_is_dropped(answer: str) -> None:
     assert half_of_three(program(answer)) == 1.5
 
 
@@ -168,7 +168,7 @@ def test_fences_are_found_wherever_they_stand_and_prose_is_left_out(answer: str)
         "Step 1:\n```python\ndef half(x):\n```\nStep 2:\n```python\n    return x / 2\n```",
     ],
 )
-def test_the_last_definition_counts_with_the_parts_that_it_needs(answer: str) -> None:
+def test_the_last_definition_is_used_with_its_dependencies(answer: str) -> None:
     assert half_of_three(program(answer)) == 1.5
 
 
@@ -209,7 +209,7 @@ def test_a_signature_is_continued_or_repeated(answer: str) -> None:
          "def f(n):\n    return n / 2\nprint(f(int(input())))"),
     ],
 )  # fmt: skip
-def test_of_programs_the_last_that_reads_its_input_counts(answer: str, right: str) -> None:
+def test_the_last_program_that_reads_its_input_is_used(answer: str, right: str) -> None:
     assert program(answer, reads=True) == right
 
 
@@ -217,7 +217,7 @@ def test_of_programs_the_last_that_reads_its_input_counts(answer: str, right: st
     ("language", "imports"),
     [("go", 'import (\n\t"fmt"\n)'), ("perl", "use List::Util qw(sum);"), ("swift", "import Foundation"), ("java", "import java.util.List;")],
 )  # fmt: skip
-def test_a_block_of_imports_belongs_to_what_follows(language: str, imports: str) -> None:
+def test_a_block_of_imports_belongs_to_the_next_block(language: str, imports: str) -> None:
     reads = {"go": "func main() { fmt.Scan() }", "java": "class Main { Object o = System.in; }", "perl": "print <STDIN>;", "swift": "print(readLine()!)"}[language]  # fmt: skip
     problem = Problem(id="x/1", benchmark="own", language=language, statement="Half.", tests=(StdioTest(stdin="3", stdout="1.5"),))  # fmt: skip
     answer = f"{fenced(imports, language)}\nThen:\n{fenced(reads, language)}"
@@ -225,7 +225,7 @@ def test_a_block_of_imports_belongs_to_what_follows(language: str, imports: str)
     assert [line for line in found.split("\n") if line] == [*imports.split("\n"), reads]
 
 
-def test_what_is_broken_stays_broken() -> None:
+def test_a_broken_program_stays_broken() -> None:
     broken = "def half(x):\n    return x / (\n"
     assert program(f"<think>{fenced(RIGHT)}</think>\n{fenced(broken)}").strip() == broken.strip()
     helperless = "def half(x):\n    return part(x)\n\ndef part(x:\n    return x / 2\n\nprint(half(1))"
@@ -245,7 +245,7 @@ LANGUAGES = pytest.mark.parametrize(
 
 
 @LANGUAGES
-def test_marks_in_strings_of_other_languages_are_code_too(language: str, right: str, wrong: str) -> None:
+def test_marks_in_strings_of_other_languages_are_code(language: str, right: str, wrong: str) -> None:
     problem = Problem(
         id="x/1", benchmark="own", language=language, statement="Half.", entry_point="half", tests=(ScriptTest(code=""),)
     )  # fmt: skip
@@ -293,7 +293,9 @@ def test_answers_in_other_languages_are_read_alike(language: str, right: str, wr
         ("swift", "let n = Double(readLine()!)!\nprint(n / 2) // half", "let n = readLine()\nprint(n)"),
     ],
 )  # fmt: skip
-def test_so_are_programs_that_read_their_input(language: str, right: str, wrong: str) -> None:
+def test_programs_that_read_input_in_other_languages_are_read_alike(
+    language: str, right: str, wrong: str
+) -> None:
     problem = Problem(
         id="x/1", benchmark="own", language=language, statement="Half.", tests=(StdioTest(stdin="3", stdout="1.5"),)
     )  # fmt: skip
@@ -313,7 +315,7 @@ def test_so_are_programs_that_read_their_input(language: str, right: str, wrong:
         ("```js\nfunction half(x) {\n\u00a0\u00a0return x / 2;\n}\n```", "function half(x) {\n  return x / 2;\n}"),
     ],
 )  # fmt: skip
-def test_entities_and_odd_spaces_are_mended_outside_strings(answer: str, right: str) -> None:
+def test_entities_and_odd_spaces_are_replaced_outside_strings(answer: str, right: str) -> None:
     problem = Problem(
         id="x/1", benchmark="own", language="javascript", statement="Half.", entry_point="half", tests=(ScriptTest(code=""),)
     )  # fmt: skip
@@ -339,7 +341,7 @@ TIPS = {
         ("java", "class Main {\n    public static void main(String[] a) {\n        System.out.println(new java.util.Scanner(System.in).nextInt() / 2.0);\n    }\n}"),
     ],
 )  # fmt: skip
-def test_how_to_read_faster_is_no_program(language: str, right: str) -> None:
+def test_a_tip_on_faster_input_is_not_the_program(language: str, right: str) -> None:
     problem = Problem(id="x/1", benchmark="own", language=language, statement="Half.", tests=(StdioTest(stdin="3", stdout="1.5"),))  # fmt: skip
     answer = f"{fenced(right, language)}\nFor large inputs:\n{fenced(TIPS[language], language)}"
     assert PromptBuilder(len, 10_000).program(problem, answer) == right
@@ -353,15 +355,15 @@ def test_how_to_read_faster_is_no_program(language: str, right: str) -> None:
         "n = int(input())\nassert 1 <= n <= 100",
     ],
 )
-def test_a_piece_that_prints_nothing_is_no_program(below: str) -> None:
+def test_a_block_that_prints_nothing_is_not_the_program(below: str) -> None:
     assert program(f"{fenced(READS)}\nThe input is read so:\n{fenced(below)}", reads=True) == READS
 
 
 @pytest.mark.parametrize("left_out", ["...", "# ...", "# ... (rest as above)", "# ... existing code"])
-def test_a_repetition_that_leaves_something_out_is_not_the_program(left_out: str) -> None:
+def test_an_abridged_repetition_is_not_the_program(left_out: str) -> None:
     short = f"def half(x):\n    if x < 0:\n        return 0\n    {left_out}\n    return x"
     assert program(f"{fenced(RIGHT)}\nIn detail:\n{fenced(short)}") == RIGHT
-    assert program(fenced(short)) == short  # there is no other
+    assert program(fenced(short)) == short  # the only definition
 
 
 @pytest.mark.parametrize(
@@ -372,12 +374,12 @@ def test_a_repetition_that_leaves_something_out_is_not_the_program(left_out: str
         ("go", "package main\n\nfunc half(x float64) float64 {\n\treturn x / 2\n}", "package main\n\nimport \"fmt\"\n\nfunc main() {\n\tfmt.Println(half(3))\n}"),
     ],
 )  # fmt: skip
-def test_an_example_of_its_use_is_no_part_of_the_program(language: str, right: str, usage: str) -> None:
+def test_an_example_of_use_is_not_part_of_the_program(language: str, right: str, usage: str) -> None:
     problem = Problem(id="x/1", benchmark="own", language=language, statement="Half.", entry_point="half", tests=(ScriptTest(code=""),))  # fmt: skip
     assert PromptBuilder(len, 10_000).program(problem, f"{fenced(right, language)}\nUsage:\n{fenced(usage, language)}") == right  # fmt: skip
 
 
-def test_typescript_is_read_where_there_is_no_javascript() -> None:
+def test_typescript_is_used_only_without_javascript() -> None:
     problem = Problem(id="x/1", benchmark="own", language="javascript", statement="Half.", entry_point="half", tests=(ScriptTest(code=""),))  # fmt: skip
     plain, typed = (
         "function half(x) {\n  return x / 2;\n}",
@@ -388,7 +390,7 @@ def test_typescript_is_read_where_there_is_no_javascript() -> None:
     assert built.program(problem, fenced(plain, "typescript")) == plain
 
 
-def test_lines_in_json_are_one_text() -> None:
+def test_lines_in_json_are_joined() -> None:
     assert program(json.dumps({"language": "python", "code": RIGHT.split("\n")})) == RIGHT
 
 
@@ -397,7 +399,7 @@ def test_tabs_may_be_eight_columns_wide() -> None:
     assert half_of_three(found) == 1.5
 
 
-def test_a_body_goes_on_from_the_prompt_and_not_from_a_stub() -> None:
+def test_a_body_continues_the_prompt_and_not_a_stub() -> None:
     stub = "def half(x):\n    raise NotImplementedError"
     assert (
         half_of_three(program(f"{fenced(stub)}\nSo:\n{fenced('    return x / 2')}", starter_code=STARTER))

@@ -1,4 +1,4 @@
-"""What a model is told about its failing program, and what it must never be told."""
+"""Feedback on failing programs, and what it must not reveal."""
 
 from __future__ import annotations
 
@@ -31,36 +31,36 @@ def wrong(test: int | None, status: Status = "failed", **fields: object) -> Verd
     return Verdict.model_validate({"status": status, "failing_test": test, **fields})
 
 
-def test_a_wrong_answer_is_told_as_call_got_and_expected() -> None:
+def test_feedback_on_a_wrong_answer_has_call_result_and_expected_value() -> None:
     verdict = wrong(PUBLIC, error_type="AssertionError", call="double(2)", got="3", expected="4")
     assert feedback_text(problem(), verdict, "full") == "double(2) returned 3, expected 4."
 
 
-def test_an_assert_that_is_no_comparison_is_told_as_it_stands() -> None:
+def test_an_assert_without_a_comparison_is_quoted() -> None:
     test = AssertTest(code="assert double(2), 'not zero'", public=True)
     verdict = wrong(PUBLIC, error_type="AssertionError", message="not zero")
     assert feedback_text(problem(test), verdict, "full") == "Failed: assert double(2), 'not zero' (not zero)"
 
 
-def test_wrong_output_is_told_with_its_input() -> None:
+def test_feedback_on_wrong_output_has_its_input() -> None:
     test = StdioTest(stdin="2\n", stdout="4\n", public=True)
     verdict = wrong(PUBLIC, call="2\n", got="3\n", expected="4\n")
     assert feedback_text(problem(test), verdict, "full") == "Input:\n2\nOutput:\n3\nExpected:\n4"
 
 
-def test_a_call_tests_wrong_value_is_told_like_an_asserts() -> None:
+def test_feedback_on_a_call_test_is_that_on_an_assert() -> None:
     verdict = wrong(PUBLIC, call="double(2)", got="3", expected="4")
     test = CallTest(args=(2,), expected=4, public=True)
     assert feedback_text(problem(test), verdict, "full") == "double(2) returned 3, expected 4."
 
 
-def test_an_error_is_told_with_type_message_line_and_call() -> None:
+def test_feedback_on_an_error_has_type_message_line_and_call() -> None:
     verdict = wrong(PUBLIC, "error", error_type="NameError", message="no y", line=2, call="double(2)")
     assert feedback_text(problem(), verdict, "full") == "NameError: no y (line 2) in double(2)"
 
 
 @pytest.mark.parametrize("status", ["syntax_error", "error"])
-def test_errors_before_any_test_are_told_in_full(status: Status) -> None:
+def test_errors_before_any_test_are_shown_in_full(status: Status) -> None:
     verdict = wrong(None, status, error_type="SyntaxError", message="invalid syntax", line=3)
     assert feedback_text(problem(), verdict, "full") == "SyntaxError: invalid syntax (line 3)"
 
@@ -74,11 +74,11 @@ def test_errors_before_any_test_are_told_in_full(status: Status) -> None:
         ("crashed", "interpreter"),
     ],
 )
-def test_broken_limits_get_a_sentence(status: Status, word: str) -> None:
+def test_feedback_on_an_exceeded_limit_is_a_sentence(status: Status, word: str) -> None:
     assert word in feedback_text(problem(), wrong(PUBLIC, status), "full")
 
 
-def test_simple_feedback_is_one_sentence_whatever_went_wrong() -> None:
+def test_simple_feedback_is_the_same_sentence_for_every_failure() -> None:
     verdict = wrong(PUBLIC, "error", error_type="NameError", message="no y", line=2)
     assert feedback_text(problem(), verdict, "simple") == "The code above is wrong. Please fix it."
 
@@ -109,7 +109,7 @@ STATUSES: list[Status] = [
     ),
     line=st.none() | st.integers(1, 99),
 )
-def test_nothing_of_a_hidden_test_is_ever_told(
+def test_feedback_reveals_nothing_of_a_hidden_test(
     status: Status, texts: dict[str, str], line: int | None
 ) -> None:
     assert feedback_text(problem(), wrong(HIDDEN, status, line=line, **texts), "full") == SIMPLE

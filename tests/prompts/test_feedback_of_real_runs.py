@@ -1,4 +1,4 @@
-"""Feedback written from what the real sandbox says."""
+"""Feedback on verdicts of the real sandbox."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def feedback(sandbox: Sandbox, program: str, *tests: Test) -> str:
         ("def f(x", AssertTest(code="assert f(1) == 2"), "SyntaxError: '(' was never closed (line 1)"),
     ],
 )
-def test_full_feedback_is_what_the_interpreter_would_say(
+def test_full_feedback_is_that_of_the_interpreter(
     sandbox: Sandbox, program: str, test: Test, text: str
 ) -> None:
     assert feedback(sandbox, program, test) == text
@@ -66,6 +66,6 @@ def test_full_feedback_is_what_the_interpreter_would_say(
         "import os\ndef f(x):\n    os._exit(ord(x[0]))",
     ],
 )
-def test_a_program_cannot_carry_a_hidden_input_into_its_feedback(sandbox: Sandbox, program: str) -> None:
+def test_a_program_cannot_leak_a_hidden_input_into_its_feedback(sandbox: Sandbox, program: str) -> None:
     public, hidden = AssertTest(code="assert True", public=True), AssertTest(code="assert f('secret') == 2")
     assert feedback(sandbox, program, public, hidden) == SIMPLE

@@ -1,4 +1,4 @@
-"""The program in what a model wrote."""
+"""Programs extracted from completions."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_fence_inside_a_docstring_is_part_of_the_program() -> None:
     assert program(code) == code
 
 
-def test_text_that_is_no_code_stays_as_it_is() -> None:
+def test_text_without_code_is_unchanged() -> None:
     assert program("I do not know.") == "I do not know."
 
 
@@ -62,7 +62,7 @@ def test_text_that_is_no_code_stays_as_it_is() -> None:
         CODE,
     ],
 )
-def test_a_continuation_may_also_be_the_whole_function_again(completion: str) -> None:
+def test_a_continuation_may_repeat_the_whole_function(completion: str) -> None:
     namespace: dict[str, object] = {}
     text = program(completion, "humaneval", STARTER)
     assert text.startswith(STARTER)
@@ -115,7 +115,7 @@ def test_tags_in_a_string_of_a_continuation_are_code() -> None:
     assert in_language("javascript", rest, starter) == starter + rest
 
 
-def test_what_an_answer_leaves_out_above_its_function_is_put_back() -> None:
+def test_header_lines_that_an_answer_leaves_out_are_restored() -> None:
     java = "class Twice {\n    static int twice(int x) { return 2 * x; }\n}"
     answer = f"Call it:\n```\ntwice(1);\n```\nHere it is:\n```java\n{java}\n```\nDone."
     assert in_language("java", answer, PROGRAMS["java"][0]) == f"import java.util.*;\n{java}"

@@ -1,4 +1,4 @@
-"""First prompts, repair prompts, and programs out of completions."""
+"""First prompts, repair prompts, and extraction of programs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rayboot.prompts import ChatStyle, Message, PromptBuilder, TemplateLibrary
 
 
 def count_words(text: str) -> int:
-    """A stand-in for a tokenizer: every line end and every run of other characters is a token."""
+    """Count tokens like a tokenizer: every line end and every run of other characters is one."""
     return len(text.replace("\n", " \n ").split(" "))
 
 
@@ -47,7 +47,7 @@ def increment() -> Problem:
 
 
 def rendered(chat: Sequence[Message]) -> str:
-    """A chat template that is easy to read."""
+    """Render a chat in a readable form."""
     return "".join(f"<{message['role']}>{message['content']}</>" for message in chat) + "<assistant>"
 
 
@@ -74,7 +74,7 @@ def test_a_call_test_is_shown_as_an_assert() -> None:
     assert "\nassert double('a', [1]) == None\n" in (builder().first(problem) or "")
 
 
-def test_humaneval_begins_with_the_signature_and_its_completion_goes_on_from_there() -> None:
+def test_humaneval_begins_with_the_signature_and_its_completion_continues_it() -> None:
     problem = increment()
     assert builder().first(problem) == problem.starter_code
     assert builder().program(problem, "    return x + 1\n") == problem.references[0].rstrip()
@@ -117,7 +117,7 @@ def test_a_repair_prompt_shows_1000_characters_of_the_program_at_most() -> None:
     assert "x" * 999 + "y\n# Feedback" in prompt
 
 
-def test_the_budget_takes_the_last_example_then_the_programs_tail_then_the_feedbacks_middle() -> None:
+def test_the_budget_cuts_the_last_example_then_the_programs_tail_then_the_feedbacks_middle() -> None:
     problem = double()
     examples = [double(id="e1", statement="First."), double(id="e2", statement="Second.")]
     program = "\n".join(f"line {i}" for i in range(30))
@@ -141,7 +141,7 @@ def test_the_budget_takes_the_last_example_then_the_programs_tail_then_the_feedb
     assert list(dict.fromkeys(seen)) == ["++++", "-+++", "--++", "---+", "----", "nothing"]
 
 
-def test_a_chat_asks_answers_and_asks_again() -> None:
+def test_a_repair_chat_has_question_answer_and_feedback() -> None:
     style = ChatStyle(TemplateLibrary(), rendered, "Be right.")
     prompts = builder(examples=[double(id="mbpp/2", statement="Twice.")], style=style)
     ask = (
@@ -157,7 +157,7 @@ def test_a_chat_asks_answers_and_asks_again() -> None:
     )
 
 
-def test_a_chat_answers_with_the_whole_program_where_plain_text_goes_on() -> None:
+def test_a_chat_answers_with_the_whole_program_where_plain_text_is_continued() -> None:
     problem = increment()
     prompts = builder(style=ChatStyle(TemplateLibrary(), rendered))
     assert f"```python\n{problem.starter_code}```" in (prompts.first(problem) or "")
@@ -167,7 +167,7 @@ def test_a_chat_answers_with_the_whole_program_where_plain_text_goes_on() -> Non
         assert prompts.program(problem, completion) == problem.references[0].rstrip()
 
 
-def test_a_target_begins_with_the_space_that_the_chats_form_has_before_an_answer() -> None:
+def test_a_target_begins_with_the_space_that_the_chat_template_has_before_an_answer() -> None:
     def as_llama_2(chat: Sequence[Message]) -> str:
         turns = {"user": "<s>[INST] {content} [/INST]", "assistant": " {content} </s>"}
         return "".join(turns[each["role"]].format(**each) for each in chat)

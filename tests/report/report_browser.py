@@ -1,4 +1,4 @@
-"""A headless Chromium that opens pages, over the DevTools protocol on a pair of pipes: no driver is needed."""
+"""A headless Chromium, controlled by the DevTools protocol over a pair of pipes, without a driver."""
 
 from __future__ import annotations
 
@@ -30,22 +30,25 @@ KEYS = {
 class Browser:
     """One tab."""
 
-    def __init__(self, to: int, answers: int) -> None:
-        """The descriptors to write commands to and to read answers from."""
-        self._to = to
+    def __init__(self, commands: int, answers: int) -> None:
+        """Args:
+        commands: Descriptor to write commands to.
+        answers: Descriptor to read answers from.
+        """
+        self._commands = commands
         self._answers = answers
         self._buffer = b""
         self._number = 0
         self._session: str | None = None
-        self.complaints: list[str] = []
-        """Errors and warnings of the console, exceptions, and requests that the page made beside its own."""
+        self.errors: list[str] = []
+        """Errors and warnings of the console, exceptions, and requests other than for the page itself."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
     def open(self, page: Path, width: int = 1280, height: int = 900, scheme: str = "light") -> None:
-        """Load a file, and wait until it is drawn."""
+        """Load a file, and wait until it is painted."""
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -59,11 +62,11 @@ class Browser:
             time.sleep(0.02)
 
     def emulate(self, scheme: str) -> None:
-        """Say that the system prefers a `light` or a `dark` page."""
+        """Set the system's preferred colour scheme, `light` or `dark`."""
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def run(self, script: str) -> Any:
-        """The value of an expression in the page.
+        """Return the value of an expression in the page.
 
         Raises:
             AssertionError: The expression raised.
@@ -73,10 +76,10 @@ class Browser:
         return answer["result"].get("value")
 
     def press(self, key: str) -> None:
-        """A key, down and up again."""
-        about = {"key": key, "code": key, "windowsVirtualKeyCode": KEYS[key]}
-        self.call("Input.dispatchKeyEvent", type="keyDown", text="\r" if key == "Enter" else "", **about)
-        self.call("Input.dispatchKeyEvent", type="keyUp", **about)
+        """Press and release a key."""
+        event = {"key": key, "code": key, "windowsVirtualKeyCode": KEYS[key]}
+        self.call("Input.dispatchKeyEvent", type="keyDown", text="\r" if key == "Enter" else "", **event)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **event)
 
     def type(self, text: str) -> None:
         self.call("Input.insertText", text=text)
@@ -85,53 +88,53 @@ class Browser:
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def screenshot(self, target: Path, whole: bool = False) -> None:
-        """Keep a picture of what is seen, or of the whole page."""
+        """Save a screenshot of the viewport, or of the whole page."""
         data = self.call("Page.captureScreenshot", captureBeyondViewport=whole)["data"]
         target.write_bytes(base64.b64decode(data))
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send a command of the protocol, and wait for its answer."""
+        """Send a command of the protocol, and return the result."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": parameters}
         if self._session is not None:
             message["sessionId"] = self._session
-        os.write(self._to, json.dumps(message).encode() + b"\0")
+        os.write(self._commands, json.dumps(message).encode() + b"\0")
         while True:
             answer = self._next()
             if answer.get("id") == self._number:
                 assert "error" not in answer, (method, answer["error"])
                 result: dict[str, Any] = answer["result"]
                 return result
-            self._note(answer.get("method"), answer.get("params", {}))
+            self._record(answer.get("method"), answer.get("params", {}))
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
             chunk = os.read(self._answers, 1 << 20)
-            assert chunk, "the browser has gone"
+            assert chunk, "the browser has ended"
             self._buffer += chunk
         message, _, self._buffer = self._buffer.partition(b"\0")
         answer: dict[str, Any] = json.loads(message)
         return answer
 
-    def _note(self, event: str | None, about: dict[str, Any]) -> None:
+    def _record(self, event: str | None, parameters: dict[str, Any]) -> None:
         if event == "Runtime.exceptionThrown":
-            self.complaints.append(str(about["exceptionDetails"]))
+            self.errors.append(str(parameters["exceptionDetails"]))
         elif event == "Log.entryAdded":
-            self.complaints.append(str(about["entry"]))
+            self.errors.append(str(parameters["entry"]))
         elif event == "Runtime.consoleAPICalled":
-            self.complaints.append(f"console.{about['type']}: {about['args']}")
-        elif event == "Network.requestWillBeSent" and not _own(about):
-            self.complaints.append(f"request: {about['request']['url']}")
+            self.errors.append(f"console.{parameters['type']}: {parameters['args']}")
+        elif event == "Network.requestWillBeSent" and not _is_local(parameters):
+            self.errors.append(f"request: {parameters['request']['url']}")
 
 
-def _own(request: dict[str, Any]) -> bool:
-    """Whether a request is for the page itself, or for what lies within it."""
+def _is_local(request: dict[str, Any]) -> bool:
+    """Return whether a request is for the page itself, or for data embedded in it."""
     return request["type"] == "Document" or str(request["request"]["url"]).startswith("data:")
 
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """Start Chromium, and end it with the block."""
+    """Run Chromium during the block."""
     assert CHROMIUM is not None
     profile = tempfile.mkdtemp(prefix="rayboot-browser-")
     to_read, to_write = os.pipe()
@@ -141,7 +144,7 @@ def browser() -> Iterator[Browser]:
         *("--no-first-run", "--disable-background-networking", "--disable-component-update", "--mute-audio"),
         *(f"--user-data-dir={profile}", "--remote-debugging-pipe", "--hide-scrollbars"),
     ]
-    # The protocol's pipes are descriptors 3 and 4, whatever they are here.
+    # Chromium expects the pipes as descriptors 3 and 4.
     shell = ["bash", "-c", f'exec "$@" 3<&{to_read} 4>&{from_write}', "chromium", *command]
     process = subprocess.Popen(
         shell, pass_fds=(to_read, from_write), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -1,16 +1,16 @@
-"""The attempts that a page holds."""
+"""The attempts on a page."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from made_runs import Page, make_run
+from synthetic_runs import Page, make_run
 
 from rayboot.problems import AssertTest, Problem
 from rayboot.prompts import PromptBuilder
 from rayboot.report import report_runs
-from rayboot.report.attempts import sample_attempts, told
+from rayboot.report.attempts import repair_feedback, sample_attempts
 from rayboot.report.outcomes import read_chains
 from rayboot.report.read import read_runs
 
@@ -21,7 +21,7 @@ def fields(names: list[str], values: list[object]) -> dict[str, object]:
     return dict(zip(names, values, strict=False))
 
 
-def test_an_entry_has_the_wrong_program_the_feedback_and_the_repair(tmp_path: Path) -> None:
+def test_a_chain_has_the_wrong_program_the_feedback_and_the_repair(tmp_path: Path) -> None:
     page = Page(Path(report_runs([str(make_run(tmp_path))])).read_text())
     data = page.attempts
     chain = next(c for c in data["chains"] if c[:4] == [0, 2, "test", "test/6"])
@@ -33,7 +33,7 @@ def test_an_entry_has_the_wrong_program_the_feedback_and_the_repair(tmp_path: Pa
     assert (texts[repair["status"]], texts[repair["program"]]) == ("passed", "def f(x):\n    return 6 * x")
 
 
-def test_what_a_model_writes_is_never_markup(tmp_path: Path) -> None:
+def test_texts_of_a_model_are_escaped(tmp_path: Path) -> None:
     page = Page(Path(report_runs([str(make_run(tmp_path, statement=HOSTILE))])).read_text())
     assert page.source.count("<script") == page.source.count("</script>") == 4
     assert "<img" not in page.source
@@ -42,7 +42,7 @@ def test_what_a_model_writes_is_never_markup(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("budget", [0, 4000, 8000])
-def test_a_page_with_little_room_holds_whole_problems_and_counts_the_rest(
+def test_a_page_with_a_small_budget_has_whole_problems_and_counts_the_others(
     tmp_path: Path, budget: int
 ) -> None:
     runs = read_runs([str(make_run(tmp_path))])
@@ -57,7 +57,7 @@ def test_a_page_with_little_room_holds_whole_problems_and_counts_the_rest(
 
 @pytest.mark.parametrize("benchmark", ["mbpp", "humaneval"])
 @pytest.mark.parametrize("length", [1, 60])
-def test_what_a_repair_prompt_tells_follows_the_program_in_it(benchmark: str, length: int) -> None:
+def test_the_feedback_in_a_repair_prompt_follows_the_program(benchmark: str, length: int) -> None:
     starter = "def f(x):\n" if benchmark == "humaneval" else ""
     problem = Problem(
         id="p",
@@ -71,5 +71,5 @@ def test_what_a_repair_prompt_tells_follows_the_program_in_it(benchmark: str, le
     first, repair = prompts.first(problem), prompts.repair(problem, program, "It is wrong.")
     assert first is not None
     assert repair is not None
-    said = told(repair, first, program)
-    assert said.startswith("# Feedback\nIt is wrong.\n# Repair")
+    feedback = repair_feedback(repair, first, program)
+    assert feedback.startswith("# Feedback\nIt is wrong.\n# Repair")

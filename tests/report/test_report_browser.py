@@ -1,4 +1,4 @@
-"""The report in a real browser: no complaint, soon on the screen, and usable with the keyboard alone."""
+"""The report in a real browser: no errors, fast to paint, and usable with the keyboard alone."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from made_runs import make_run
 from report_browser import CHROMIUM, Browser, browser
+from synthetic_runs import make_run
 
 from rayboot.report import report_runs
 
@@ -34,12 +34,12 @@ def tab() -> Iterator[Browser]:
 
 
 @pytest.fixture(autouse=True)
-def without_complaint(tab: Browser) -> Iterator[None]:
-    """Nothing on the console and no request, whatever the test does."""
-    tab.complaints.clear()
+def without_errors(tab: Browser) -> Iterator[None]:
+    """Check that no test causes console messages or requests."""
+    tab.errors.clear()
     yield
     tab.run("0")
-    assert tab.complaints == []
+    assert tab.errors == []
 
 
 OVERLAPS = """
@@ -61,15 +61,15 @@ CHOOSE_REPAIRED = """
 })()"""
 
 
-def contrast(ink: str, paper: str) -> float:
-    """WCAG's contrast of two colours, given as `rgb(r, g, b)`."""
+def contrast(foreground: str, background: str) -> float:
+    """Return the WCAG contrast ratio of two colours, given as `rgb(r, g, b)`."""
 
     def luminance(colour: str) -> float:
         parts = [int(part) / 255 for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
         linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
-    light, dark = sorted((luminance(ink), luminance(paper)), reverse=True)
+    light, dark = sorted((luminance(foreground), luminance(background)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 
@@ -77,7 +77,7 @@ def computed(tab: Browser, selector: str, name: str) -> str:
     return str(tab.run(f"getComputedStyle(document.querySelector({selector!r})).{name}"))
 
 
-def test_it_is_soon_on_the_screen(tab: Browser, page: Path) -> None:
+def test_the_page_is_painted_within_a_second(tab: Browser, page: Path) -> None:
     tab.open(page)
     paints = "performance.getEntriesByType('paint').map((entry) => entry.startTime)"
     assert min(tab.run(paints)) < 1000
@@ -91,19 +91,19 @@ def test_nothing_is_wider_than_the_window(tab: Browser, page: Path, pair: Path, 
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_words_can_be_read_in_both_themes(tab: Browser, page: Path, scheme: str) -> None:
+def test_text_has_enough_contrast_in_both_themes(tab: Browser, page: Path, scheme: str) -> None:
     tab.open(page, scheme=scheme)
-    paper = computed(tab, "body", "backgroundColor")
-    assert (contrast(paper, "rgb(0, 0, 0)") > 15) == (scheme == "light")
+    background = computed(tab, "body", "backgroundColor")
+    assert (contrast(background, "rgb(0, 0, 0)") > 15) == (scheme == "light")
     for selector in ("body", ".about", ".verdict b", "nav a", "tbody th a"):
-        assert contrast(computed(tab, selector, "color"), paper) > 4.5, selector
+        assert contrast(computed(tab, selector, "color"), background) > 4.5, selector
     marks = tab.run(
         "[...document.querySelectorAll('.series, .part, .node')].map((mark) => getComputedStyle(mark).color)"
     )
-    assert min(contrast(mark, paper) for mark in set(marks)) > 3
+    assert min(contrast(mark, background) for mark in set(marks)) > 3
 
 
-def test_the_button_chooses_the_theme_and_the_choice_stays(tab: Browser, page: Path) -> None:
+def test_the_button_sets_the_theme_and_the_choice_persists(tab: Browser, page: Path) -> None:
     tab.open(page, scheme="light")
     tab.run("document.getElementById('theme').focus()")
     light = computed(tab, "body", "backgroundColor")
@@ -124,7 +124,7 @@ def test_no_labels_of_a_chart_overlap(tab: Browser, page: Path, pair: Path) -> N
         assert overlapping == []
 
 
-def test_every_part_has_a_name(tab: Browser, pair: Path) -> None:
+def test_every_control_and_landmark_has_an_accessible_name(tab: Browser, pair: Path) -> None:
     tab.open(pair)
     tab.call("Accessibility.enable")
     nodes = tab.call("Accessibility.getFullAXTree")["nodes"]
@@ -148,7 +148,7 @@ def test_every_part_has_a_name(tab: Browser, pair: Path) -> None:
     assert [node["role"] for node in shown if not node.get("name", {}).get("value", "").strip()] == []
 
 
-def test_charts_are_walked_with_the_arrow_keys(tab: Browser, page: Path) -> None:
+def test_arrow_keys_step_through_the_numbers_of_a_chart(tab: Browser, page: Path) -> None:
     tab.open(page)
     tab.run("document.querySelector('#learning .chart').focus()")
     tab.press("ArrowRight")
@@ -159,7 +159,7 @@ def test_charts_are_walked_with_the_arrow_keys(tab: Browser, page: Path) -> None
     assert tab.run("document.getElementById('tip').hidden")
 
 
-def test_charts_tell_their_numbers_to_the_pointer(tab: Browser, page: Path) -> None:
+def test_hovering_over_a_chart_shows_its_numbers(tab: Browser, page: Path) -> None:
     tab.open(page)
     x, y = tab.run(
         """(() => {
@@ -169,7 +169,7 @@ def test_charts_tell_their_numbers_to_the_pointer(tab: Browser, page: Path) -> N
           return [box.left + 2, box.top + box.height / 2];
         })()"""
     )
-    time.sleep(0.1)  # the scroll has ended, which would hide the tip
+    time.sleep(0.1)  # the end of the scroll would hide the tip
     tab.hover(x, y)
     assert tab.run("document.getElementById('tip').textContent") != ""
     assert not tab.run("document.getElementById('tip').hidden")
@@ -190,7 +190,7 @@ def test_attempts_are_searched_and_read_with_the_keyboard(tab: Browser, page: Pa
     total = int(tab.run(found).split()[-1])
     tab.run("document.getElementById('query').focus()")
     tab.type("return y  # 5")
-    time.sleep(0.3)  # it waits for the end of typing
+    time.sleep(0.3)  # the search starts at the end of typing
     assert 0 < int(tab.run(found).split()[0]) < total
     assert "return y  # 5" in tab.run("document.getElementById('entry').textContent")
     tab.run("document.getElementById('entries').focus()")
@@ -203,7 +203,7 @@ def test_attempts_are_searched_and_read_with_the_keyboard(tab: Browser, page: Pa
     )
 
 
-def test_filters_narrow_the_attempts_to_repaired_ones(tab: Browser, page: Path) -> None:
+def test_a_filter_shows_repaired_attempts_alone(tab: Browser, page: Path) -> None:
     tab.open(page)
     tab.run(CHOOSE_REPAIRED)
     entry = "document.getElementById('entry')"
@@ -215,7 +215,7 @@ def test_filters_narrow_the_attempts_to_repaired_ones(tab: Browser, page: Path) 
     assert len(verdicts) == 2
 
 
-def test_a_hard_problem_leads_to_its_attempts(tab: Browser, page: Path) -> None:
+def test_a_hard_problem_links_to_its_attempts(tab: Browser, page: Path) -> None:
     tab.open(page)
     tab.run("document.querySelector('[data-problem=\"test/7\"]').click()")
     assert tab.run("document.getElementById('found').textContent").startswith("3 of")

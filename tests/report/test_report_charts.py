@@ -1,4 +1,4 @@
-"""What charts are made of: scales, flows and numbers in words."""
+"""Parts of charts: scales, flows and formatted numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rayboot.report.curves import Point, Series, curve_chart
 from rayboot.report.outcomes import RunChain, chains, measures
-from rayboot.report.sankey import MOST, OTHER, REPAIRED, UNTRIED, flow_chart, repair_flow
+from rayboot.report.sankey import MAX_KINDS, OTHER, REPAIRED, UNTRIED, flow_chart, repair_flow
 from rayboot.report.svg import axis, element
 from rayboot.report.words import compact, duration, shared_start
 
@@ -21,13 +21,13 @@ def chain(*statuses: str, errors: tuple[str, ...] = (), number: int = 0) -> RunC
 
 @settings(deadline=None)
 @given(st.floats(0, 1e6), st.floats(1e-3, 1e6))
-def test_an_axis_holds_its_values_between_its_ends(low: float, span: float) -> None:
+def test_an_axis_contains_its_values(low: float, span: float) -> None:
     scale = axis(low, low + span, 0, 100)
     assert scale.low <= low + 1e-6 * span
     assert scale.high >= low + span - 1e-6 * span
     assert 2 <= len(scale.ticks) <= 8
-    assert scale.place(scale.low) == 0
-    assert scale.place(scale.high) == 100
+    assert scale.position(scale.low) == 0
+    assert scale.position(scale.high) == 100
 
 
 def test_a_flow_leads_from_the_first_error_to_the_outcome() -> None:
@@ -51,17 +51,17 @@ def test_a_flow_leads_from_the_first_error_to_the_outcome() -> None:
     }
 
 
-def test_rare_errors_flow_together() -> None:
-    kinds = [f"Error{number}" for number in range(MOST + 5)]
+def test_rare_errors_are_merged() -> None:
+    kinds = [f"Error{number}" for number in range(MAX_KINDS + 5)]
     flow = repair_flow(
         chain("error", "passed", errors=(kind, "")) for n, kind in enumerate(kinds) for _ in range(20 - n)
     )
-    assert len(flow) == MOST + 1
-    assert flow[OTHER, REPAIRED] == sum(20 - n for n in range(MOST, MOST + 5))
+    assert len(flow) == MAX_KINDS + 1
+    assert flow[OTHER, REPAIRED] == sum(20 - n for n in range(MAX_KINDS, MAX_KINDS + 5))
     assert f"{OTHER} to {REPAIRED}" in flow_chart("all", flow)
 
 
-def test_a_measure_is_the_mean_over_a_problems_samples() -> None:
+def test_a_measure_is_the_mean_over_the_samples_of_a_problem() -> None:
     rows = [
         {
             "split": "test",
@@ -97,7 +97,7 @@ def test_attributes_and_children_are_escaped() -> None:
     ("number", "words"),
     [(0.25, "0.25"), (9, "9"), (999.6, "1000"), (1234, "1.23k"), (999_999, "1000k"), (3e6, "3M")],
 )
-def test_large_numbers_are_short(number: float, words: str) -> None:
+def test_large_numbers_have_a_short_form(number: float, words: str) -> None:
     assert compact(number) == words
 
 
@@ -105,13 +105,13 @@ def test_large_numbers_are_short(number: float, words: str) -> None:
     ("seconds", "words"),
     [(0.04, "0.0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (338, "5 min 38 s"), (11100, "3 h 05 min")],
 )
-def test_times_are_written_as_people_say_them(seconds: float, words: str) -> None:
+def test_durations_have_units(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
 @settings(deadline=None)
 @given(st.lists(st.text("ab", max_size=6), min_size=1, max_size=4))
-def test_what_texts_share_is_their_longest_common_start(texts: list[str]) -> None:
+def test_the_shared_start_of_texts_is_the_longest_common_prefix(texts: list[str]) -> None:
     size = shared_start(texts)
     assert len({text[:size] for text in texts}) == 1
     ends = Counter(text[size : size + 1] for text in texts)

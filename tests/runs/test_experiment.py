@@ -27,21 +27,21 @@ def test_an_experiment_runs_its_grid_once_and_compares_the_arms(tmp_path: Path, 
         seeds=(1,),
     )
     runs = planned(experiment, tmp_path / "grid.yaml", [])
-    begun: list[tuple[int, int, str]] = []
+    calls: list[tuple[int, int, str]] = []
 
     def begin(number: int, total: int, run: PlannedRun) -> None:
-        begun.append((number, total, run.recipe.name))
+        calls.append((number, total, run.recipe.name))
 
     outcome = run_experiment(experiment, runs, Silent(), False, begin)
 
     folder = tmp_path / "runs/grid"
-    assert begun == [(1, 2, "slow-1"), (2, 2, "fast-1")]
+    assert calls == [(1, 2, "slow-1"), (2, 2, "fast-1")]
     assert yaml.safe_load((folder / "fast-1/recipe.yaml").read_text())["training"]["lr"] == 1e-2
     rows = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
     assert [(row["arm"], row["seed"], len(row["curve"])) for row in rows] == [("slow", 1, 2), ("fast", 1, 2)]
     assert outcome.tables in (folder / "results.md").read_text()
 
-    # Finished runs are read back, to the same results; without being told so, nothing is touched.
+    # With resume, finished runs are read back with the same results; without it, no file changes.
     markers = {path: path.stat().st_mtime for path in folder.rglob("*.done")}
     with pytest.raises(UserError, match="--resume"):
         run_experiment(experiment, runs, Silent(), False, begin)

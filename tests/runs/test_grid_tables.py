@@ -23,8 +23,8 @@ def result(arm: str, seed: int, pass_at_1: float, seconds: float = 100.0) -> Run
     )
 
 
-def test_the_interval_over_seeds_is_students() -> None:
-    # The t quantile with 4 degrees of freedom is 2.776; the deviation of 1..5 is sqrt(2.5).
+def test_the_interval_over_seeds_is_students_t() -> None:
+    # The t quantile with 4 degrees of freedom is 2.776; the standard deviation of 1..5 is sqrt(2.5).
     interval = seed_interval([1, 2, 3, 4, 5])
 
     assert interval.mean == 3
@@ -32,11 +32,11 @@ def test_the_interval_over_seeds_is_students() -> None:
     assert 3 - interval.low == pytest.approx(interval.high - 3)
 
 
-def test_a_single_seed_says_nothing_of_others() -> None:
+def test_the_interval_of_a_single_seed_is_nan() -> None:
     assert isnan(seed_interval([0.5]).low)
 
 
-def test_pairing_compares_each_seed_with_itself() -> None:
+def test_differences_are_paired_by_seed() -> None:
     interval = paired_by_seed({0: 0.9, 1: 0.5, 2: 0.1}, {1: 0.4, 2: 0.0, 7: 1.0})
 
     assert interval.mean == pytest.approx(0.1)
@@ -64,7 +64,7 @@ def test_the_table_has_means_deviations_and_paired_differences() -> None:
     assert "| continue | 20.0 % ± 0.0 | 60.0 % ± 14.1 |" in lines
 
 
-def test_a_runs_result_is_its_best_iterations_on_test_and_all_its_seconds() -> None:
+def test_a_runs_result_has_the_test_rates_of_the_best_iteration_and_all_seconds() -> None:
     def row(iteration: int, split: str, share: float, seconds: dict[str, float]) -> MetricsRow:
         rates = {"pass@1": share, "repair@1": share + 0.05}
         return MetricsRow(
@@ -88,9 +88,9 @@ def test_a_runs_result_is_its_best_iterations_on_test_and_all_its_seconds() -> N
         row(1, "test", 0.6, second),
     ]
 
-    found = run_result("restart", 4, rows, best_iteration=1)
+    computed = run_result("restart", 4, rows, best_iteration=1)
 
-    assert (found.pass_at_1, found.repair_at_1) == (0.6, pytest.approx(0.65))
-    assert found.curve == (0.1, 0.6)
-    assert found.seconds == 11.0
-    assert found.tokens == 5 * 15
+    assert (computed.pass_at_1, computed.repair_at_1) == (0.6, pytest.approx(0.65))
+    assert computed.curve == (0.1, 0.6)
+    assert computed.seconds == 11.0
+    assert computed.tokens == 5 * 15

@@ -37,7 +37,7 @@ def file(tmp_path: Path, *rows: object) -> Path:
     return path
 
 
-def test_ids_may_be_numbers_texts_or_whole_and_rows_keep_their_order(tmp_path: Path) -> None:
+def test_ids_may_be_numbers_strings_or_whole_ids_and_rows_stay_in_order(tmp_path: Path) -> None:
     rows = [
         {"task_id": 12, "solution": "a", "is_solved": True},
         {"task_id": "MBPP/11", "solution": "b"},
@@ -51,12 +51,12 @@ def test_ids_may_be_numbers_texts_or_whole_and_rows_keep_their_order(tmp_path: P
     ]
 
 
-def test_a_completion_goes_on_where_the_starter_code_ends(tmp_path: Path) -> None:
+def test_a_completion_continues_the_starter_code(tmp_path: Path) -> None:
     path = file(tmp_path, {"task_id": "HumanEval/3", "completion": "    return 1"})
     assert read_solutions(path, PROBLEMS)[0].program == "def f():\n    return 1"
 
 
-def test_a_text_may_be_a_models_answer(tmp_path: Path) -> None:
+def test_a_program_is_extracted_from_a_models_answer(tmp_path: Path) -> None:
     answer = "Sure:\n```python\ndef f():\n    return 1\n```"
     path = file(tmp_path, {"task_id": 11, "solution": answer}, {"task_id": 3, "completion": "half \ud800"})
     [plain, broken] = read_solutions(path, PROBLEMS)
@@ -84,13 +84,13 @@ def test_gzipped_files_and_blank_lines_are_read(tmp_path: Path) -> None:
         ({"task_id": 11, "solution": None}, "solution must be a text, not NoneType"),
     ],
 )
-def test_a_bad_row_is_named_by_its_line(tmp_path: Path, row: object, message: str) -> None:
+def test_an_error_names_the_line_of_a_wrong_row(tmp_path: Path, row: object, message: str) -> None:
     path = file(tmp_path, {"task_id": 11, "solution": "x"}, row)
     with pytest.raises(UserError, match=f"line 2: {message}"):
         read_solutions(path, PROBLEMS)
 
 
-def test_a_number_that_fits_two_problems_is_refused(tmp_path: Path) -> None:
+def test_a_number_that_matches_two_problems_is_refused(tmp_path: Path) -> None:
     path = file(tmp_path, {"task_id": 3, "solution": "x"})
     with pytest.raises(UserError, match="may be HumanEval/3 or MBPP/3"):
         read_solutions(path, [*PROBLEMS, problem("MBPP/3")])
@@ -104,7 +104,7 @@ def test_a_number_that_fits_two_problems_is_refused(tmp_path: Path) -> None:
         ("humaneval_gpt35", "humaneval:{}/humaneval/HumanEval.jsonl.gz", 164),
     ],
 )
-def test_recorded_solutions_are_read_whole(name: str, spec: str, rows: int) -> None:
+def test_all_rows_of_recorded_solutions_are_read(name: str, spec: str, rows: int) -> None:
     solutions = read_solutions(DATA / "recorded" / f"{name}.jsonl", load_problems(spec.format(DATA)))
     assert [solution.index for solution in solutions] == list(range(rows))
     assert len({solution.problem.id for solution in solutions}) == rows

@@ -1,4 +1,4 @@
-"""References and solutions through the real sandbox."""
+"""References and solutions in the real sandbox."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ RIGHT = "def double(x):\n    return 2 * x"
 WRONG = "def double(x):\n    return x * x"
 
 
-def test_every_reference_is_checked_and_a_problem_without_any_is_told(sandbox: Sandbox) -> None:
+def test_every_reference_is_checked_and_problems_without_references_are_reported(sandbox: Sandbox) -> None:
     problems = [doubling(1), doubling(2, RIGHT, WRONG), doubling(3, RIGHT)]
     progress: list[int] = []
     checks = list(check_references(problems, sandbox, batch=2, progress=progress.append))
@@ -74,7 +74,7 @@ def test_a_problem_that_a_stub_passes_is_unfit(sandbox: Sandbox) -> None:
     assert unfit_problems(problems, sandbox) == [p.id for p in problems if p.id.startswith("unfit")]
 
 
-def test_solutions_are_verified_in_the_order_of_their_rows(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_solutions_are_verified_in_the_order_of_rows(sandbox: Sandbox, tmp_path: Path) -> None:
     problems = [doubling(1), doubling(2)]
     programs = [(2, RIGHT), (1, WRONG), ("x/1", RIGHT), ("2", "def double(x:"), (1, "double = lambda x: y")]
     path = tmp_path / "solutions.jsonl"
@@ -94,7 +94,7 @@ def test_solutions_are_verified_in_the_order_of_their_rows(sandbox: Sandbox, tmp
 
 
 @needs_data
-def test_humanevals_own_solutions_pass_as_completions(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_humanevals_references_pass_as_completions(sandbox: Sandbox, tmp_path: Path) -> None:
     problems = load_problems(f"humaneval:{DATA}/humaneval/HumanEval.jsonl.gz")
     path = tmp_path / "samples.jsonl"
     with path.open("w") as file:

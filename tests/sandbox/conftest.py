@@ -1,4 +1,4 @@
-"""Fixtures of the sandbox's tests: one sandbox for all, and a short way to ask it."""
+"""Fixtures of the sandbox's tests: one shared sandbox, and shortcuts to run programs in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rayboot.sandbox.sandbox import Sandbox
 from rayboot.sandbox.verdict import Limits, Verdict
 
 PATIENT = Limits(timeout=20.0)
-"""For programs that are to end by themselves, on a slow machine too."""
+"""For programs that should end before the limit, on a slow machine too."""
 RunAsserts = Callable[..., Verdict]
 
 
@@ -26,7 +26,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def tier_b() -> Iterator[Sandbox]:
-    """A sandbox that uses no namespaces, as in a container's default set-up."""
+    """Yield a sandbox that uses no namespaces, as in a container's default set-up."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(server, "BOOT", server.BOOT.replace("*sys.argv[3:]", "sys.argv[3], 'B'"))
         weaker = Sandbox(workers=1, limits=Limits(timeout=5.0))
@@ -37,14 +37,14 @@ def tier_b() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session", params=["A", "B"])
 def each_tier(request: pytest.FixtureRequest) -> Sandbox:
-    """The shared sandbox, and the one without namespaces."""
+    """Return the shared sandbox, and the one without namespaces."""
     found: Sandbox = request.getfixturevalue("sandbox" if request.param == "A" else "tier_b")
     return found
 
 
 @pytest.fixture
 def check(sandbox: Sandbox) -> RunAsserts:
-    """check(program, *asserts, setup_code=..., limits=..., entry_point=...)"""
+    """Return a function: check(program, *asserts, setup_code=..., limits=..., entry_point=...)."""
 
     def run(program: str, *asserts: str, **options: object) -> Verdict:
         return sandbox.run(program, [AssertTest(code=code) for code in asserts], **options)  # type: ignore[arg-type]
@@ -54,7 +54,7 @@ def check(sandbox: Sandbox) -> RunAsserts:
 
 @pytest.fixture
 def check_io(sandbox: Sandbox) -> RunAsserts:
-    """check_io(program, (stdin, stdout), ...)"""
+    """Return a function: check_io(program, (stdin, stdout), ...)."""
 
     def run(program: str, *pairs: tuple[str, str], limits: Limits | None = None) -> Verdict:
         return sandbox.run(program, [StdioTest(stdin=i, stdout=o) for i, o in pairs], limits=limits)

@@ -1,4 +1,4 @@
-"""Go under a test file: right and wrong programs of the benchmark, hostile ones, and what is said of errors."""
+"""Go under a test file: right and wrong programs of the benchmark, hostile ones, and messages about errors."""
 
 from __future__ import annotations
 
@@ -333,7 +333,7 @@ def test_a_test_file_may_be_one_for_go_test(sandbox: Sandbox) -> None:
 
 
 def run_main(sandbox: Sandbox, program: str, body: str) -> Verdict:
-    """The verdict on a program under a test that is the body of `main`."""
+    """Return the verdict on a program under a test that is the body of `main`."""
     test = ScriptTest(code=f"\n\nfunc main() {{\n\t{body}\n}}\n")
     entry_point = re.findall(r"^func (\w+)", program, re.M)[-1]
     return sandbox.run("package main\n" + program, [test], entry_point=entry_point, language="go")
@@ -616,7 +616,7 @@ REACHING = {
         'm := `["verdict",{"status":"passed"}]`\n'
         "for fd := 3; fd < 300; fd++ { syscall.Write(fd, append([]byte{0, 0, 0, byte(len(m))}, m...)) }",
     ),
-    "folders of others": (  # /tmp may be its own, with nothing but the program itself
+    "folders of others": (  # /tmp may be the program's own, with nothing but the program in it
         '"os"\n',
         'for _, d := range []string{"..", "/tmp", "/dev/shm", "/var/tmp"} {\n'
         "if l, _ := os.ReadDir(d); len(l) > 1 { return 2 * a }\n}",

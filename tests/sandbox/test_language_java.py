@@ -1,4 +1,4 @@
-"""Java under a test file: right and wrong programs of the benchmark, hostile ones, and what is said of errors."""
+"""Java under a test file: right and wrong programs of the benchmark, hostile ones, and messages about errors."""
 
 from __future__ import annotations
 
@@ -246,7 +246,7 @@ def test_a_hostile_program_does_not_pass(sandbox: Sandbox, program: str) -> None
 
 
 def test_nothing_of_the_judge_is_in_the_process_of_the_program(sandbox: Sandbox) -> None:
-    """The program may have all of its own process: native code by `Unsafe`, every object by reflection."""
+    """The program can control its whole process: native code by `Unsafe`, every object by reflection."""
     body = """try {
             Class<?> unsafe = Class.forName("sun.misc.Unsafe");
             java.lang.reflect.Field field = unsafe.getDeclaredField("theUnsafe");
@@ -579,7 +579,7 @@ def test_benchmark_solutions_pass(sandbox: Sandbox) -> None:
 
 
 def test_only_the_process_of_the_program_looks_for_classes_in_the_work_directory() -> None:
-    """At tier B it is one for all processes."""
+    """At tier B all processes share one work directory."""
     java = Java("/library")
     answer = {"program": {}, "main": "Main", "judge": {}}
     judge = java.halves(answer).judge.argv

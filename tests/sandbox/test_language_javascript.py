@@ -100,7 +100,7 @@ def test_a_program_cannot_make_itself_right(sandbox: Sandbox, program: str) -> N
     assert verdict(sandbox, "function sorted(x) { return x.sort() }").passed
 
 
-# Programs that return [3, 1, 2] reversed or nothing at all, and would have `sorted` pass.
+# Programs that return [3, 1, 2] reversed or nothing at all, and try to pass the test of `sorted`.
 HOSTILE = {
     "a planted lodash": "for (const d of ['.', '..', '../..']) try { require('fs').mkdirSync(d + '/node_modules/lodash', "
     "{ recursive: true }); require('fs').writeFileSync(d + '/node_modules/lodash/index.js', "
@@ -309,7 +309,7 @@ def test_what_goes_wrong_in_a_script_is_named(
     assert message in told.message
 
 
-# Answers that a program writes in place of its own; a test beside one is passed where such an answer is followed.
+# Answers that a program writes in place of its own. The test beside one passes if such an answer is applied.
 FORGED = {
     "a change of what every list has": (
         "[['l', 7], []], [['hasOwnProperty', ['d', 'call', ['f', 0, 'no']]]]",

@@ -95,7 +95,7 @@ def test_a_program_cannot_make_itself_right(sandbox: Sandbox, program: str) -> N
     assert verdict(sandbox, "sub sorted { [sort @{$_[0]}] }").passed
 
 
-# Programs that do not sort, and would have `sorted` pass.
+# Programs that do not sort, and try to pass the test of `sorted`.
 HOSTILE = {
     "planted modules": "for my $d ('.', '..') { mkdir \"$d/Data\"; open(my $f, '>', \"$d/Data/Compare.pm\"); "
     "print $f 'package Data::Compare; sub import { *main::Compare = sub { 1 } } 1' }",
@@ -154,7 +154,7 @@ FAILING = {
 @pytest.mark.parametrize("test", FAILING.values(), ids=FAILING)
 def test_the_exit_status_of_all_of_a_test_file_decides(sandbox: Sandbox, test: str) -> None:
     assert verdict(sandbox, "sub sorted { $_[0] }", test).status == "failed"
-    if "_exit" not in test:  # nobody knows then that the program was called
+    if "_exit" not in test:  # otherwise the judge cannot know that the program was called
         assert verdict(sandbox, "sub sorted { $_[0] + 1 }", test).passed
 
 

@@ -1,4 +1,4 @@
-"""Swift: test files are refused; what is said of errors; and, where there is a compiler, a program by itself."""
+"""Swift: test files are refused; messages about errors; and, where there is a compiler, a program alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What programs leave behind is removed, however it is made."""
+"""Files that programs leave are removed, however they are made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Solutions by hand to problems of multilingual HumanEval: right ones pass, and the same with one mistake do not."""
+"""Handwritten solutions to problems of multilingual HumanEval: right ones pass, the same with one mistake do not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILES = {
     "java": "HumanEval_java_v1.1",
 }
 
-# By language and number of the problem: a right body, a part of it, and what makes it wrong in its place.
+# By language and number of the problem: a right body, a part of it, and a replacement of that part that makes it wrong.
 SOLUTIONS = {
     "javascript": {
         3: (

@@ -1,4 +1,4 @@
-"""Real benchmarks: every reference passes, and verdicts on real models' solutions agree with what was recorded."""
+"""Real benchmarks: every reference passes, and verdicts on real models' solutions agree with recorded ones."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ DATA = Path(__file__).parents[3] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="needs the benchmark files")
 
 UNUSUAL = {126, 313, 362, 367, 436, 596, 927}
-"""MBPP: a function called sum, messages in asserts, set-up code, a result that is compared with a computed one."""
+"""MBPP: a function called sum, messages in asserts, set-up code, a result that is compared with a computed value."""
 NOT_AS_RECORDED = {"MBPP/436", "MBPP/349", "HumanEval/7"}
-"""Other harnesses made the record. When Python itself runs them, 436 fails and 349 passes; 7 lacks an import that its
-prompt has."""
+"""Other harnesses recorded these verdicts. Run by Python itself, 436 fails and 349 passes; 7 lacks an import that its
+prompt contains."""
 
 
 def rows(name: str) -> list[dict[str, Any]]:

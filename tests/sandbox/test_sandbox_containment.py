@@ -1,4 +1,4 @@
-"""What a program finds, what it may use, and that nothing of it stays. Programs that attack are in `hostile/`."""
+"""What a program sees and may use, and that nothing of it remains. Programs that attack are in `hostile/`."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ def test_the_doors_that_are_shut_to_python_are_shut_to_commands_too(each_tier: S
 @needs_perl
 @needs_x86
 def test_system_calls_of_32_bits_are_refused(each_tier: Sandbox) -> None:
-    """`int 0x80` with the number of i386's getpid; the answer is stored behind the code."""
+    """`int 0x80` with the number of i386's getpid; the result is stored behind the code."""
     program = r"""
 require DynaLoader;
 sub f {

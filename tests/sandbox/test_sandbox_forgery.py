@@ -1,4 +1,4 @@
-"""What counts as a program's answer. Programs that try to be called right are in `hostile/`."""
+"""What counts as a program's answer. Programs that try to pass without being right are in `hostile/`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RunAsserts = Callable[..., Verdict]
 
 
 def test_an_early_answer_counts_as_the_program_s_own(check: RunAsserts) -> None:
-    """It may guess, as any program may; the comparison is made elsewhere, with a value that it has not seen."""
+    """It may guess, as any program may. The comparison runs elsewhere, with a value that it has not seen."""
     program = """
 import os, json
 for message in (["ready"], [1, "ok", 7, {}]):

@@ -42,7 +42,7 @@ def sum(a, b): return a * 100 + b
 def search(x): return re.match('a', x)
 """
 
-# Every assert is run by Python itself too, in one namespace with HELPERS: the verdicts must agree.
+# Python itself also runs every assert, in one namespace with HELPERS: the verdicts must agree.
 ASSERTS = [
     "assert same(1) == 1.0 == True",
     "assert same(1) == True",
@@ -174,7 +174,7 @@ ASSERTS = [
 
 
 def plainly(test: str) -> bool:
-    """What Python says."""
+    """Return whether Python itself passes the test."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             exec(HELPERS + "\n" + test, {"__name__": "program"})

@@ -1,4 +1,4 @@
-"""What a program may use, whatever else the machine does and however many processes it starts; and what it leaves."""
+"""What a program may use, whatever else the machine does and however many processes it starts; and its leftovers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ needs_perl = pytest.mark.skipif(bool(missing(LANGUAGES["perl"])), reason="needs 
 
 @pytest.fixture
 def load() -> Iterator[None]:
-    """Eight times as many busy processes as processors; each in a session, as to Linux a session may be one load."""
+    """Run eight busy processes per processor, each in its own session: Linux may schedule a session as one group."""
     loop = [sys.executable, "-c", "while True: pass"]
     number = 8 * len(os.sched_getaffinity(0))
     busy = [subprocess.Popen(loop, start_new_session=True) for _ in range(number)]
@@ -119,7 +119,7 @@ def test_where_no_control_group_can_be_had_the_processes_are_looked_at() -> None
 
 
 def nested(levels: int, at: int = 0) -> str:
-    """A short text whose code doubles with each level: a `finally` is compiled for each way out."""
+    """Return a short text whose code doubles with each level: a `finally` is compiled once per exit path."""
     inner = nested(levels, at + 1) if at < levels else " " * (at + 1) + "y\n"
     return f"{' ' * at}try: x\n{' ' * at}finally:\n{inner}"
 

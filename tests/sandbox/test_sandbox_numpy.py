@@ -1,4 +1,4 @@
-"""Programs that use numpy, in a sandbox that has preloaded it."""
+"""Programs that use numpy, in a sandbox that preloads it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ def total(x): return np.asarray(x).sum()
 def half(x): return np.float64(x) / 2
 def is_even(x): return np.int64(x) % 2 == 0
 def fill(x, value): x[:] = value
+def flatten(x): x.shape = (x.size,)
+def grow(x): x.resize((3, 2), refcheck=False); x[2] = 5
 def names(): return np.array(["a", "bc"])
 def objects(): return np.array([{}, object()])
 """
@@ -59,6 +61,8 @@ JUDGED = (
     "import numpy as np\nx = double(np.arange(6, dtype=np.int8).reshape(2, 3))\nassert x.dtype == 'int8'",
     "import numpy as np\nassert double(np.zeros((2, 0, 3))).shape == (2, 0, 3)",
     "import numpy as np\nx = np.zeros((2, 2))\nfill(x, 7)\nassert (x == 7).all()",
+    "import numpy as np\nx = np.arange(4).reshape(2, 2).copy()\nflatten(x)\nassert x.tolist() == [0, 1, 2, 3]",
+    "import numpy as np\nx = np.ones((2, 2))\ngrow(x)\nassert x.tolist() == [[1, 1], [1, 1], [5, 5]]",
     "for x in names(): assert x in ('a', 'bc')",
     "import numpy as np\nassert np.array_equal(double(np.array([1 + 2j])), [2 + 4j])",
 )

@@ -1,4 +1,4 @@
-"""Objects of the program's own, and the standard library's, behave in a test as in plain Python."""
+"""Objects of the program and of the standard library behave in a test as in plain Python."""
 
 # ruff: noqa: E501  (one test a line)
 from __future__ import annotations
@@ -271,7 +271,7 @@ def doc(a, b=2):
     return a
 """
 
-# Each is run by Python itself too, in one namespace with the program.
+# Python itself also runs each, in one namespace with the program.
 RIGHT = r"""
 assert Point(1, 2).x == 1
 from collections import Counter; assert Counter(gen(2)) == Counter([0, 1])
@@ -496,7 +496,7 @@ def each(table: str) -> list[str]:
 
 
 def plainly(test: str) -> bool:
-    """What Python says."""
+    """Return whether Python itself passes the test."""
     module = ModuleType("__main__")
     limit, main, argv = sys.getrecursionlimit(), sys.modules["__main__"], sys.argv
     sys.modules["__main__"] = module
@@ -506,7 +506,7 @@ def plainly(test: str) -> bool:
             exec(compile(PROGRAM + "\n" + test, "<test>", "exec", dont_inherit=True), module.__dict__)
     except SystemExit as exit:
         return not exit.code
-    except BaseException:  # pytest's own failures are no Exception
+    except BaseException:  # pytest's own failures do not derive from Exception
         return False
     finally:
         sys.setrecursionlimit(limit)
@@ -560,4 +560,4 @@ def test_the_tables_are_right() -> None:
 
 
 NEEDS_THE_SANDBOX = ("getsource", "TestCase", "pytest")
-"""Python itself finds no source of what `exec` runs, calls no test, and has perhaps no pytest."""
+"""Python itself finds no source of what `exec` runs, calls no test, and may have no pytest."""

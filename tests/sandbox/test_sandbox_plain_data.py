@@ -1,4 +1,4 @@
-"""Plain data crosses unchanged; tests are taken apart without giving their expected values away."""
+"""Plain data crosses unchanged, and tests are taken apart without revealing their expected values."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ values = st.recursive(
 
 
 def typed(value: Any) -> Any:
-    """A value together with the types of all its parts."""
+    """Return a value together with the types of all its parts."""
     if isinstance(value, list | tuple):
         return type(value), [typed(item) for item in value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""In a gVisor container programs get the verdicts that they get natively, and see nothing of the machine."""
+"""In a gVisor container programs get the same verdicts as natively, and see nothing of the machine."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ from hostile_runaways import RUNAWAYS  # noqa: E402
 LIMITS = Limits(timeout=20.0, memory=256 << 20)
 TOKEN = "hunter2-correct-horse"
 SLOW_INSIDE = "the environment of every process"
-"""It looks at 70,000 paths, which gVisor does not do within the time limit."""
+"""It examines 70,000 paths, which gVisor does not manage within the time limit."""
 
 
 @pytest.fixture(scope="session")
 def runsc() -> None:
-    """Skips where there is none, or it cannot run."""
+    """Skip where `runsc` is missing or cannot run."""
     try:
         detect_tier("runsc")
     except UserError as error:
@@ -52,7 +52,7 @@ def runsc() -> None:
 
 @pytest.fixture(scope="module")
 def contained(runsc: None) -> Iterator[Sandbox]:
-    """A sandbox in a container, whose end shows whether anything is left of it."""
+    """Yield a sandbox in a container, and check at its end that nothing is left of it."""
     scratch = tempfile.mkdtemp(prefix="rayboot-test-")
     mounts = Path("/proc/self/mountinfo").read_text()
     with pytest.MonkeyPatch.context() as patch:
@@ -139,7 +139,7 @@ def test_a_program_gets_the_verdict_that_it_gets_natively(
     limits = LIMITS.model_copy(update={"timeout": 0.5}) if name.startswith("endless") else LIMITS
     verdict = contained.run(program, tests, entry_point="f", limits=limits)
     native = sandbox.run(program, tests, entry_point="f", limits=limits)
-    if name == "crashing":  # the first process of a native program's namespace is deaf to its own signals
+    if name == "crashing":  # the first process of a native program's pid namespace ignores its own signals
         assert (verdict.status, native.passed) == ("crashed", False)
     else:
         assert told(verdict) == told(native)
@@ -234,7 +234,7 @@ def test_a_fork_server_that_dies_in_the_container_is_replaced(
     with Sandbox(workers=1, runtime="runsc", limits=LIMITS) as sandbox:
         assert sandbox.run("print(int(input()) + 1)", STDIO).passed
         [bundle] = tmp_path.glob("rayboot-runsc-*")
-        fork_server = "2"  # the first that the first process has started
+        fork_server = "2"  # the first child of the first process
         inside = ["runsc", f"--root={bundle}/state", "exec", bundle.name]
         subprocess.run([*inside, "/bin/kill", "-KILL", fork_server], check=True)
         assert sandbox.run("print(int(input()) + 1)", STDIO).passed
@@ -243,7 +243,7 @@ def test_a_fork_server_that_dies_in_the_container_is_replaced(
 
 @pytest.fixture
 def exit_pipes(monkeypatch: pytest.MonkeyPatch) -> Iterator[ExitPipes]:
-    """As in a container; the signals of children that end are ours to make."""
+    """Yield exit pipes as in a container. The test itself sends the signals of children that exit."""
     monkeypatch.setattr(exits, "PIDFDS", False)
     handler = signal.getsignal(signal.SIGCHLD)
     pipes = ExitPipes()
@@ -290,7 +290,7 @@ def test_a_preloaded_module_is_there(runsc: None) -> None:
 
 
 def selection() -> Iterator[tuple[str, Attack, str]]:
-    """All escapes, and some of the rest, which ask the same of the sandbox's processes wherever they run."""
+    """Yield all escapes, and some of the other programs, which test the sandbox's processes alike in every runtime."""
     for name, attack in ESCAPES.items():
         yield name, attack, QUESTION
     for table, step in ((LIES, 5), (FORGERIES, 5), (RUNAWAYS, 9)):
@@ -311,7 +311,7 @@ def test_a_hostile_program_fares_as_it_does_natively(
     brief = name == SLOW_INSIDE or "timeout" in attack.verdicts
     limits = Limits(timeout=1.0 if brief else 20.0, memory=256 << 20)
     verdict = contained.run(attack.program, asserts(test), limits=limits)
-    slow = runaway and verdict.status == "timeout"  # a busy machine's delay is not to be seen inside
+    slow = runaway and verdict.status == "timeout"  # a busy machine's delay is not visible inside
     assert slow or verdict.status in attack.verdicts, verdict
     assert slow or not attack.got or verdict.got == attack.got, verdict
     said = json.dumps(verdict.model_dump())

@@ -1,4 +1,4 @@
-"""The servers survive what programs do to them, and their owner's threads."""
+"""The servers survive what programs and their owner's threads do to them."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_no_descriptor_and_no_process_is_left_after_many_jobs() -> None:
         sandbox.run_many([RIGHT, bad, wrong_syntax, judged, printing])
         before = census()
         sandbox.run_many([RIGHT, bad, wrong_syntax, judged, printing] * 10)
-        deadline = time.monotonic() + 20  # what is cleared away after a verdict
+        deadline = time.monotonic() + 20  # removal continues after a verdict
         while census() != before:
             assert time.monotonic() < deadline, (census(), before)
             time.sleep(0.05)

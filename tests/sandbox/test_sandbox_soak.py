@@ -1,6 +1,6 @@
 """A long run: no program is lost or judged twice, and neither memory, processes nor descriptors grow.
 
-RAYBOOT_SOAK says how many programs (50,000 for the full run, which takes minutes); this file is a script too.
+RAYBOOT_SOAK is the number of programs (50,000 for the full run, which takes minutes). This file is also a script.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rayboot.sandbox.verdict import Limits, Status
 PROGRAMS = int(os.environ.get("RAYBOOT_SOAK", "600"))
 BATCH = 100
 WARM_UP = 0.1
-"""Part of the run after which memory must not grow any more: the 5,000th of 50,000."""
+"""Fraction of the run after which memory must not grow any more: 5,000 of 50,000 programs."""
 _MORE = 1.10
 _QUICK = Limits(timeout=20.0, memory=256 << 20, output=1 << 16)
 _IMPATIENT = Limits(timeout=0.2)
@@ -42,7 +42,7 @@ _HOSTILE: tuple[tuple[str, tuple[Status, ...]], ...] = (
 
 @dataclass(frozen=True)
 class Census:
-    """What must not grow."""
+    """Counts that must not grow."""
 
     resident: dict[str, int]
     """Bytes, by role of the process."""
@@ -51,7 +51,7 @@ class Census:
 
 
 def job(number: int) -> tuple[Job, str, tuple[Status, ...]]:
-    """The job of a number, the value it must have shown (which names the job), and its possible verdicts."""
+    """Return the job of a number, the value it must have shown (which names the job), and its possible verdicts."""
     limits = _QUICK
     if number % 10 == 9:
         program, statuses = _HOSTILE[number // 10 % len(_HOSTILE)]
@@ -60,7 +60,7 @@ def job(number: int) -> tuple[Job, str, tuple[Status, ...]]:
         test = AssertTest(code=f"assert f(1) == [1, {number}]")
         return Job(program=program, tests=(test,), limits=limits), "", statuses
     program = _RIGHT.format(number=number)
-    if number % 10 == 8:  # wrong, so that the verdict shows which job it is of
+    if number % 10 == 8:  # wrong, so that the verdict shows which job it belongs to
         wrong = AssertTest(code="assert f(1) == 0")
         return Job(program=program, tests=(wrong,), limits=limits), f"[1, {number}]", ("failed",)
     if number % 10 == 7:
@@ -74,7 +74,7 @@ def job(number: int) -> tuple[Job, str, tuple[Status, ...]]:
 
 
 def soak(programs: int) -> tuple[Counter[str], Census, Census]:
-    """Run them all; the verdicts' count, and the census after the warm-up and at the end."""
+    """Run that many programs. Return the verdicts' counts, and the census after the warm-up and at the end."""
     counts: Counter[str] = Counter()
     early: Census | None = None
     with Sandbox(workers=2) as sandbox:
@@ -111,12 +111,12 @@ def resident_bytes(pid: int) -> int:
 
 
 def children(pid: int) -> list[int]:
-    """A zombie would be among them."""
+    """Return the children's pids, zombies included."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_a_long_run_loses_nothing_and_grows_nowhere() -> None:
-    """In a process of its own: in the tests' other things grow too."""
+    """Runs in its own process, since other things grow in the tests' process."""
     soaked = subprocess.run([sys.executable, __file__], capture_output=True, text=True, check=False)
     assert soaked.returncode == 0, soaked.stdout + soaked.stderr
 

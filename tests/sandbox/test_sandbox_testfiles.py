@@ -1,4 +1,4 @@
-"""Test files decide: what nobody calls is called, and a test that never comes to the program is no test."""
+"""Test files decide: tests that nothing calls are called, and a test that never reaches the program is no test."""
 
 from __future__ import annotations
 

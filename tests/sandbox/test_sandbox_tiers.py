@@ -123,7 +123,7 @@ def test_without_landlock_it_refuses_unless_weak_isolation_is_allowed() -> None:
 
 
 def _public_python() -> str:
-    """An interpreter of this version that any user may run."""
+    """Return an interpreter of this version that any user may run."""
     python = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
     if not os.path.exists(python):
         pytest.skip(f"needs {python}")

@@ -1,4 +1,4 @@
-"""What a verdict says of each kind of outcome."""
+"""The content of a verdict for each kind of outcome."""
 
 from __future__ import annotations
 

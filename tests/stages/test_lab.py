@@ -1,4 +1,4 @@
-"""What each option of the loop samples, and what it learns from."""
+"""What the lab's stages sample and learn with each option."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from rayboot.storage import RunDirectory
 RIGHT = {number: f"def f(x):\n    return {number} * x" for number in range(2, 8)}
 WRONG = "def f(x):\n    return x - 1"
 
-# Problem 2 is solved at once, 3 by its first repair, 4 by its second, 5 to 7 never.
+# Problem 2 is solved by the first attempt, 3 by the first repair, 4 by the second repair, 5 to 7 never.
 ANSWERS = {
     **{f"train/own/{number}/{round}": WRONG for number in range(2, 8) for round in range(3)},
     "train/own/2/0": RIGHT[2],
-    "train/own/3/1": "def f(x):\n    return x * 3",  # not the reference: that would be the same example
+    "train/own/3/1": "def f(x):\n    return x * 3",  # different from the reference, to be a different example
     "train/own/4/2": RIGHT[4],
 }
 
@@ -34,7 +34,7 @@ Build = Callable[..., tuple[Lab, RunDirectory]]
 
 @pytest.fixture
 def build(tmp_path: Path, ray_session: None) -> Iterator[Build]:
-    """Makes the lab of a recipe whose completions are recorded."""
+    """Return a function that creates the lab of a recipe with recorded completions."""
     started: list[Lab] = []
 
     def build(**changes: Any) -> tuple[Lab, RunDirectory]:
@@ -53,12 +53,12 @@ def build(tmp_path: Path, ray_session: None) -> Iterator[Build]:
 
 
 def prompts_of(run: RunDirectory, iteration: int = 1) -> dict[str, list[tuple[str, bool]]]:
-    """Of every problem in a training set, the kinds of its examples and whether each is on a repair prompt."""
+    """Return the kind of each example in a training set, and whether it is on a repair prompt, by problem."""
     rows = pads.dataset(run.uri(iteration, "training_set")).to_table().to_pylist()
-    found: dict[str, list[tuple[str, bool]]] = {}
+    examples: dict[str, list[tuple[str, bool]]] = {}
     for row in rows:
-        found.setdefault(row["problem_id"], []).append((row["kind"], "# Repair" in row["prompt"]))
-    return found
+        examples.setdefault(row["problem_id"], []).append((row["kind"], "# Repair" in row["prompt"]))
+    return examples
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,9 @@ def test_feedback_decides_what_is_repaired_and_learned(
     build: Build, feedback: Feedback, attempts: int, examples: dict[str, int]
 ) -> None:
     lab, run = build()
-    made = lab.rollout(lab.pretrained, feedback)
-    assert made.splits["train"].attempts == attempts
-    assert lab.curate(made).counts.examples == examples
+    rollout = lab.rollout(lab.pretrained, feedback)
+    assert rollout.splits["train"].attempts == attempts
+    assert lab.curate(rollout).counts.examples == examples
     on_repair_prompt = feedback != "none"
     assert prompts_of(run)["own/2"] == [("solution", False)]
     assert prompts_of(run)["own/5"] == [("reference", on_repair_prompt)]
@@ -90,13 +90,13 @@ def test_references_are_learned_on_their_first_prompts_without_sampling(build: B
 
 def test_a_second_round_repairs_the_repair(build: Build) -> None:
     lab, _ = build(rollout={"repair_rounds": 2})
-    made = lab.rollout(lab.pretrained, "full")
-    assert made.splits["train"].attempts == 1 + 2 + 4 * 3
-    assert made.splits["train"].rates["repair@1"] == pytest.approx(3 / 6)
-    assert lab.curate(made).counts.examples == {"solution": 1, "repair": 2, "reference": 3}
+    rollout = lab.rollout(lab.pretrained, "full")
+    assert rollout.splits["train"].attempts == 1 + 2 + 4 * 3
+    assert rollout.splits["train"].rates["repair@1"] == pytest.approx(3 / 6)
+    assert lab.curate(rollout).counts.examples == {"solution": 1, "repair": 2, "reference": 3}
 
 
-def test_options_of_curation_reach_it(build: Build) -> None:
+def test_the_curation_stage_applies_the_recipes_options(build: Build) -> None:
     lab, run = build(curation={"reinforce_first_prompt": True, "reference_fallback": False})
     counts = lab.curate(lab.rollout(lab.pretrained, "full")).counts
     assert counts.examples == {"solution": 1, "repair": 1, "repair_on_first_prompt": 1}
@@ -119,7 +119,7 @@ def test_the_replay_buffer_adds_verified_programs_of_earlier_iterations(
         monkeypatch.setitem(ANSWERS, tag, WRONG)
     for number in (5, 6):
         monkeypatch.setitem(ANSWERS, f"train/own/{number}/0", RIGHT[number])
-    again, run = build(curation={"replay": replay})  # resumed, with other answers for what is still to come
+    again, run = build(curation={"replay": replay})  # resumed, with other answers in stages that are not done
     again.rollout(again.pretrained, "full")
     again.iteration = 2
     counts = again.curate(again.rollout(Weights(checkpoint="none", version=1), "full", "second")).counts
@@ -138,7 +138,7 @@ def test_a_rollout_with_weights_older_than_the_replicas_is_refused(build: Build)
         lab.rollout(Weights(checkpoint="none", version=2), "full", "again")
 
 
-def test_a_stage_asked_for_twice_in_an_iteration_needs_a_name_of_its_own(build: Build) -> None:
+def test_a_stage_called_twice_in_an_iteration_needs_distinct_names(build: Build) -> None:
     lab, run = build()
     lab.rollout(lab.pretrained, "none")
     with pytest.raises(ValueError, match="iteration 1 has a stage rollout already"):

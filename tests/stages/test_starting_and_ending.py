@@ -1,4 +1,4 @@
-"""Starting and ending what the stages of a run share."""
+"""Starting and closing the pools and workers that stages share."""
 
 from __future__ import annotations
 
@@ -40,13 +40,15 @@ def build(tmp_path: Path, ray_session: None) -> Build:
 @pytest.mark.parametrize(
     "option", ["generation.replicas", "sandbox.executors", "training.workers, training.cpus_per_worker"]
 )
-def test_what_no_cluster_could_hold_is_refused_before_anything_starts(build: Build, option: str) -> None:
+def test_a_demand_above_the_clusters_resources_is_refused_before_any_actor_starts(
+    build: Build, option: str
+) -> None:
     section, name = option.split(", ")[-1].split(".")
     with pytest.raises(UserError, match=rf"ask for .*; ask for less with {option}"):
         build(**{section: {name: 10_000}})
 
 
-def test_closing_ends_all_that_was_started_though_one_part_cannot_be_closed(
+def test_closing_ends_all_actors_even_if_one_shutdown_fails(
     build: Build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def actors() -> set[Any]:
@@ -65,7 +67,7 @@ def test_closing_ends_all_that_was_started_though_one_part_cannot_be_closed(
     monkeypatch.setattr(Refitter, "close", fail)
     with pytest.raises(RaybootError, match="helper process was lost"):
         lab.close()
-    ends = time.monotonic() + 60
-    while actors() - before and time.monotonic() < ends:
+    deadline = time.monotonic() + 60
+    while actors() - before and time.monotonic() < deadline:
         time.sleep(0.2)
     assert not actors() - before

@@ -1,4 +1,4 @@
-"""One driver a run: a second one is refused, a dead one is gone at once."""
+"""One driver per run: a second driver is refused, and a dead driver's lease is free at once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ with leased(Storage(sys.argv[1])):
 
 @pytest.fixture
 def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Another process that drives the run."""
+    """Start another process that drives the run."""
     process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "mine\n"
@@ -38,11 +38,11 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     process.communicate()
 
 
-def test_a_second_driver_is_refused_with_the_firsts_host_process_and_age(
+def test_a_second_driver_is_refused_and_the_error_names_the_firsts_process_host_and_age(
     tmp_path: Path, holder: subprocess.Popen[str]
 ) -> None:
-    who = f"process {holder.pid} on {os.uname().nodename} has driven it since .* s ago"
-    with pytest.raises(UserError, match=who), leased(Storage(str(tmp_path))):
+    message = f"process {holder.pid} on {os.uname().nodename} has driven it since .* s ago"
+    with pytest.raises(UserError, match=message), leased(Storage(str(tmp_path))):
         pass
 
 
@@ -57,14 +57,16 @@ def test_a_killed_driver_frees_the_run_at_once_even_before_it_is_reaped(
 
 
 def claim(folder: Path, age: float, **changes: object) -> Path:
-    """The file of another driver, last touched N seconds ago."""
+    """Write the file of another driver, last touched `age` seconds ago."""
     path = folder / ".driver-other"
     path.write_text(Driver.this().model_copy(update=changes).model_dump_json())
     os.utime(path, (time.time() - age, time.time() - age))
     return path
 
 
-def test_a_driver_elsewhere_counts_until_it_has_been_silent_for_a_minute(tmp_path: Path) -> None:
+def test_a_driver_on_another_machine_holds_the_lease_until_a_minute_after_its_heartbeat(
+    tmp_path: Path,
+) -> None:
     claim(tmp_path, age=30, host="node7", machine="another", pid=12)
     with (
         pytest.raises(UserError, match=r"process 12 on node7 .* try again in \d\d s"),
@@ -76,19 +78,19 @@ def test_a_driver_elsewhere_counts_until_it_has_been_silent_for_a_minute(tmp_pat
         assert not old.exists()
 
 
-def test_another_process_with_the_number_of_a_dead_driver_does_not_hold_its_run(tmp_path: Path) -> None:
+def test_a_process_with_the_pid_of_a_dead_driver_does_not_hold_the_lease(tmp_path: Path) -> None:
     claim(tmp_path, age=1, started=1)
     with leased(Storage(str(tmp_path))):
         pass
 
 
-def test_a_file_that_a_power_loss_emptied_holds_nothing(tmp_path: Path) -> None:
+def test_a_file_emptied_by_a_power_loss_does_not_hold_the_lease(tmp_path: Path) -> None:
     (tmp_path / ".driver-other").touch()
     with leased(Storage(str(tmp_path))):
         pass
 
 
-def test_of_several_drivers_that_start_at_once_no_two_get_the_run(tmp_path: Path) -> None:
+def test_at_most_one_of_three_simultaneous_drivers_gets_the_run(tmp_path: Path) -> None:
     driving, refused, ended = [], [], threading.Event()
 
     def drive(number: int) -> None:
@@ -111,10 +113,10 @@ def test_of_several_drivers_that_start_at_once_no_two_get_the_run(tmp_path: Path
     assert len(driving) <= 1 < len(refused)
 
 
-def test_a_driver_whose_run_was_taken_while_it_slept_stops(
+def test_a_sleeping_driver_is_interrupted_when_another_takes_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease, "BEAT_SECONDS", 0.05)
+    monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.05)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background job
 
     def drive() -> None:
@@ -127,10 +129,10 @@ def test_a_driver_whose_run_was_taken_while_it_slept_stops(
     with pytest.raises(RaybootError, match="another one has taken over"):
         drive()
     signal.signal(signal.SIGINT, before)
-    assert time.monotonic() - began < 50, "it was interrupted only when it woke up"
+    assert time.monotonic() - began < 50, "it was not interrupted before it woke up"
 
 
-def test_a_folder_that_cannot_be_written_to_is_the_users_error(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_to_is_a_user_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(UserError, match=r"file/run cannot be written to: "),

@@ -1,4 +1,4 @@
-"""A run directory keeps what is finished, and never holds anything half-written."""
+"""A run directory keeps finished stages, and never holds a partly written file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rayboot.config import Recipe
 from rayboot.errors import UserError
@@ -47,7 +48,7 @@ def test_a_stage_is_done_once(tmp_path: Path) -> None:
     assert (tmp_path / "r/iterations/01/rollout/file").read_text() == "x"
 
 
-def test_a_stage_that_fails_leaves_no_folder_in_place_and_its_leavings_aside(tmp_path: Path) -> None:
+def test_a_stage_that_fails_leaves_its_files_in_the_temporary_folder_alone(tmp_path: Path) -> None:
     run = open_run(tmp_path)
 
     def fail(folder: str) -> dict[str, int]:
@@ -58,10 +59,10 @@ def test_a_stage_that_fails_leaves_no_folder_in_place_and_its_leavings_aside(tmp
         run.once(1, "rollout", fail)
     assert not (tmp_path / "r/iterations/01/rollout").exists()
 
-    def go_on(folder: str) -> dict[str, int]:
+    def resume(folder: str) -> dict[str, int]:
         return {"found": len(list(Path(run.storage.path(folder)).iterdir()))}
 
-    assert run.once(1, "rollout", go_on)["found"] == 1
+    assert run.once(1, "rollout", resume)["found"] == 1
 
 
 def test_a_stage_killed_between_renaming_and_marking_is_done_again(tmp_path: Path) -> None:
@@ -88,7 +89,7 @@ def test_resuming_with_another_recipe_is_refused_and_names_the_keys(tmp_path: Pa
         open_run(tmp_path, resume=True, algorithm={"feedback": "simple"})
 
 
-def test_a_run_that_has_done_nothing_yet_takes_a_corrected_recipe(tmp_path: Path) -> None:
+def test_a_run_without_finished_stages_accepts_a_changed_recipe(tmp_path: Path) -> None:
     open_run(tmp_path, sandbox={"preload": ["nunpy"]})
     run = open_run(tmp_path, sandbox={"preload": ["numpy"]})
     assert run.recipe()["sandbox"]["preload"] == ["numpy"]
@@ -103,7 +104,7 @@ def test_a_section_may_change_until_its_stage_is_done(tmp_path: Path) -> None:
         open_run(tmp_path, resume=True, training={"lr": 1e-3})
 
 
-def test_attempts_of_an_unfinished_rollout_hold_the_recipe(tmp_path: Path) -> None:
+def test_attempts_of_an_unfinished_rollout_fix_its_section_of_the_recipe(tmp_path: Path) -> None:
     run = open_run(tmp_path, rollout={"temperature": 0.5})
     (tmp_path / "r/iterations/01/rollout.partial").mkdir(parents=True)
     open_run(tmp_path, resume=True, rollout={"temperature": 0.8})
@@ -116,53 +117,55 @@ def test_attempts_of_an_unfinished_rollout_hold_the_recipe(tmp_path: Path) -> No
 def test_opening_a_finished_run_changes_no_file(tmp_path: Path) -> None:
     run = open_run(tmp_path)
     run.once(3, "evaluation", lambda folder: {})
-    run.write_metrics([{"iteration": 0}, {"iteration": 1}])
+    run.write_metrics(['{"iteration": 0}', '{"iteration": 1}'])
     run.finish(best_iteration=1)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     again = open_run(tmp_path, resume=True)
-    again.write_metrics([{"iteration": 0}])
+    again.write_metrics(['{"iteration": 0}'])
     again.finish(best_iteration=1)
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     assert again.facts() == {"rayboot": "test", "best_iteration": 1}
 
 
-def test_a_finished_run_that_goes_on_has_no_best_iteration(tmp_path: Path) -> None:
+def test_a_finished_run_that_gets_more_iterations_has_no_best_iteration(tmp_path: Path) -> None:
     run = open_run(tmp_path)
     run.once(3, "evaluation", lambda folder: {})
     run.finish(best_iteration=1)
     assert "best_iteration" not in open_run(tmp_path, resume=True, algorithm={"iterations": 4}).facts()
 
 
-@pytest.mark.parametrize("left", ["", "\0\0\0\0"])
-def test_a_file_that_a_power_loss_emptied_is_no_marker_and_no_recipe(tmp_path: Path, left: str) -> None:
+@pytest.mark.parametrize("content", ["", "\0\0\0\0"])
+def test_files_emptied_by_a_power_loss_are_ignored(tmp_path: Path, content: str) -> None:
     run = open_run(tmp_path)
     run.once(1, "rollout", lambda folder: {"done": 1})
     for name in ("recipe.yaml", "run.json", "iterations/01/rollout.done"):
-        (tmp_path / "r" / name).write_text(left)
+        (tmp_path / "r" / name).write_text(content)
     run = open_run(tmp_path, resume=True)
     assert run.once(1, "rollout", lambda folder: {"done": 2})["done"] == 2
     assert run.facts() == {"rayboot": "test"}
     assert run.recipe()["name"] == "r"
 
 
-def test_what_is_renamed_and_marked_is_on_the_disk_first(
+def test_files_are_flushed_before_they_are_renamed_and_the_stage_is_marked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done: list[str] = []
+    calls: list[str] = []
     fsync, replace = os.fsync, os.replace
     monkeypatch.setattr(
-        os, "fsync", lambda opened: (done.append(os.readlink(f"/proc/self/fd/{opened}")), fsync(opened))
+        os,
+        "fsync",
+        lambda descriptor: (calls.append(os.readlink(f"/proc/self/fd/{descriptor}")), fsync(descriptor)),
     )
-    monkeypatch.setattr(os, "replace", lambda old, new: (done.append(f"rename {new}"), replace(old, new)))
+    monkeypatch.setattr(os, "replace", lambda old, new: (calls.append(f"rename {new}"), replace(old, new)))
     run = open_run(tmp_path)
     run.once(1, "rollout", lambda folder: Path(run.storage.path(folder), "file").write_text("x") and {})
-    at = str(tmp_path / "r/iterations/01")
-    order = [f"{at}/rollout.partial/file", f"rename {at}/rollout", f"{at}/rollout.done.partial"]
-    assert [step for step in done if step in order] == order
-    assert done[-1] == at or f"rename {at}/rollout.done" in done
+    folder = str(tmp_path / "r/iterations/01")
+    order = [f"{folder}/rollout.partial/file", f"rename {folder}/rollout", f"{folder}/rollout.done.partial"]
+    assert [call for call in calls if call in order] == order
+    assert calls[-1] == folder or f"rename {folder}/rollout.done" in calls
 
 
-def test_a_stage_that_was_interrupted_tells_what_all_its_starts_spent(tmp_path: Path) -> None:
+def test_spending_includes_that_of_interrupted_starts(tmp_path: Path) -> None:
     run, tokens = open_run(tmp_path), 0
 
     def work(folder: str) -> dict[str, int]:
@@ -183,14 +186,28 @@ def test_a_stage_that_was_interrupted_tells_what_all_its_starts_spent(tmp_path: 
     assert run.spent(1, "rollout") == {}
 
 
+def test_a_run_of_an_earlier_version_can_be_resumed(tmp_path: Path) -> None:
+    run = open_run(tmp_path)
+    run.once(1, "training_set", lambda folder: {})
+    old = run.recipe()
+    del old["curation"]["learn"]
+    [iterations, feedback, start] = [old["algorithm"].pop(key) for key in ("iterations", "feedback", "start")]
+    del old["algorithm"]
+    old |= {"mode": feedback, "iterations": iterations, "training": {**old["training"], "from": start}}
+    (tmp_path / "r/recipe.yaml").write_text(yaml.safe_dump(old))
+    open_run(tmp_path, resume=True)
+    with pytest.raises(UserError, match=r"algorithm.feedback \('full', now 'none'\)"):
+        open_run(tmp_path, resume=True, algorithm={"feedback": "none"})
+
+
 def test_resuming_with_more_iterations_or_replicas_is_allowed(tmp_path: Path) -> None:
     open_run(tmp_path)
     open_run(tmp_path, resume=True, algorithm={"iterations": 9}, generation={"replicas": 2})
 
 
-def test_metrics_are_one_json_object_a_line_however_often_written(tmp_path: Path) -> None:
+def test_metrics_that_are_written_again_have_one_json_object_per_line(tmp_path: Path) -> None:
     run = open_run(tmp_path)
-    for rows in ([{"iteration": 0}], [{"iteration": 0}, {"iteration": 1}]):
+    for rows in (['{"iteration": 0}'], ['{"iteration": 0}', '{"iteration": 1}']):
         run.write_metrics(rows)
     lines = (tmp_path / "r/metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["iteration"] for line in lines] == [0, 1]
@@ -199,9 +216,9 @@ def test_metrics_are_one_json_object_a_line_however_often_written(tmp_path: Path
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     run = open_run(tmp_path)
-    run.write_metrics([{"iteration": 0}])
-    huge = [{"iteration": 1, "text": "x" * 100_000}]
-    # A limit on file sizes fails the write as a full disk does, in the same call and with an OSError as well.
+    run.write_metrics(['{"iteration": 0}'])
+    huge = [json.dumps({"iteration": 1, "text": "x" * 100_000})]
+    # A limit on file sizes fails the same call as a full disk, also with an OSError.
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))

@@ -1,4 +1,4 @@
-"""A run directory in a store that speaks S3."""
+"""A run directory in an S3-compatible object store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.s3_server import bucket_uri, s3_server
 
 from rayboot.config import Recipe
 from rayboot.errors import UserError
-from rayboot.storage import RunDirectory, Storage, forget_copies, localize
+from rayboot.storage import RunDirectory, Storage, localize, remove_copies
 from rayboot.storage.lease import leased
 from rayboot.training import RefitJob, RefitResult
 from rayboot.training.job import finished_refit, move_to_output
@@ -24,7 +24,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture
 def runs(server: str, request: pytest.FixtureRequest) -> str:
-    """A bucket of the test's own."""
+    """Create a bucket for the test, and return its URI."""
     uri = bucket_uri(server, f"b{abs(hash(request.node.name))}")
     storage = Storage(uri)
     storage.fs.create_dir(storage.root.partition("/")[0])
@@ -41,7 +41,7 @@ def open_run(runs: str, resume: bool = False) -> RunDirectory:
     return RunDirectory.open(Recipe.model_validate(data), resume, {})
 
 
-def test_stages_are_done_once_and_found_again(runs: str) -> None:
+def test_a_stage_is_done_once_and_its_files_are_found_after_resuming(runs: str) -> None:
     run = open_run(runs)
 
     def work(folder: str) -> dict[str, int]:
@@ -67,20 +67,20 @@ def test_a_second_driver_is_refused(runs: str) -> None:
     assert not storage.files()
 
 
-def test_copies_are_of_what_the_files_are_now_and_go_with_the_run(runs: str) -> None:
+def test_changed_files_are_copied_anew_and_copies_are_removed(runs: str) -> None:
     storage = Storage(runs)
     storage.write_text("a/text", "old")
     old = Path(localize(storage.uri("a")))
     assert localize(storage.uri("a")) == str(old)
-    storage.write_text("a/text", "new")  # of the same size, perhaps in the same second
+    storage.write_text("a/text", "new")  # the same size, and possibly the same second
     new = Path(localize(storage.uri("a")))
     assert [(copy / "text").read_text() for copy in (old, new)] == ["old", "new"]
-    forget_copies()
+    remove_copies()
     assert not old.exists()
     assert not new.exists()
 
 
-def test_a_checkpoint_replaces_what_was_there_and_counts_as_finished_once_it_is_whole(
+def test_a_checkpoint_replaces_old_files_and_is_finished_only_when_it_is_complete(
     runs: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage = Storage(runs)

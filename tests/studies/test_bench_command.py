@@ -9,9 +9,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from made_pools import made_attempts
 from support.small_runs import problem
 from support.tiny_models import tiny_llama
+from synthetic_attempts import synthetic_attempts
 from typer.testing import CliRunner
 
 from rayboot.attempts import SCHEMA
@@ -20,17 +20,17 @@ from rayboot.cli.bench import bench_app
 from rayboot.errors import UserError
 from rayboot.stages.observer import Silent
 from rayboot.studies import recorded_sources
-from rayboot.studies.sampling_vs_repair import Draws, Terms, sampling_vs_repair
+from rayboot.studies.sampling_vs_repair import CostOptions, SampleOptions, sampling_vs_repair
 
 COMMAND = ["sampling-vs-repair"]
 
 
 def write_evaluation(folder: Path, rows: list[dict[str, object]], version: int = 0) -> Path:
     folder.mkdir(parents=True)
-    whole = [
+    attempts = [
         {**dict.fromkeys(SCHEMA.names), "split": "test", "weights_version": version, **row} for row in rows
     ]
-    pq.write_table(pa.Table.from_pylist(whole, schema=SCHEMA), folder / "attempts.parquet")
+    pq.write_table(pa.Table.from_pylist(attempts, schema=SCHEMA), folder / "attempts.parquet")
     Path(f"{folder}.done").write_text(json.dumps({"seconds": 12.5, "publish_seconds": 2.5}))
     return folder
 
@@ -38,14 +38,14 @@ def write_evaluation(folder: Path, rows: list[dict[str, object]], version: int =
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recorded")
-    repairs = made_attempts(lambda problem, before: 0.5 if before else 0.2, 40, 6, 1)
+    repairs = synthetic_attempts(lambda problem, before: 0.5 if before else 0.2, 40, 6, 1)
     write_evaluation(folder / "repair/iterations/00/evaluation", repairs)
-    samples = made_attempts(lambda *_: 0.2, 40, 12, 0, seed=1)
+    samples = synthetic_attempts(lambda *_: 0.2, 40, 12, 0, seed=1)
     write_evaluation(folder / "sampling/iterations/00/evaluation", samples)
     return folder
 
 
-def test_recorded_attempts_are_compared_and_the_answer_is_told_with_its_interval(
+def test_recorded_attempts_are_compared_and_the_result_is_printed(
     recorded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(display.console, "file", StringIO())
@@ -62,11 +62,11 @@ def test_recorded_attempts_are_compared_and_the_answer_is_told_with_its_interval
     assert sampling["dollars"] == pytest.approx((24_000 + 2 * 24_000) / 1e6)
     assert repair["rounds"] == 1
     assert {result["mix"]["rounds"] for result in comparison["mixes"]} == {1}
-    assert all(one["difference"]["p_value"] <= 1 for one in comparison["after_failures"])
+    assert all(result["difference"]["p_value"] <= 1 for result in comparison["after_failures"])
 
 
-def test_attempts_of_several_models_are_not_mixed(recorded: Path, tmp_path: Path) -> None:
-    rows = made_attempts(lambda *_: 0.5, 2, 2, 1)
+def test_attempts_with_different_weights_are_refused(recorded: Path, tmp_path: Path) -> None:
+    rows = synthetic_attempts(lambda *_: 0.5, 2, 2, 1)
     for version in (0, 1):
         write_evaluation(tmp_path / f"iterations/0{version}/evaluation", rows, version)
     with pytest.raises(UserError, match=r"several models, with weights 0, 1: .*iterations/01/evaluation"):
@@ -92,14 +92,14 @@ def test_a_folder_without_attempts_is_named(tmp_path: Path) -> None:
         (["--model", "m", "--dataset", "d", "--repair-rounds", "0"], "leaves nothing to compare"),
     ],
 )
-def test_options_without_an_effect_are_refused(options: list[str], message: str) -> None:
+def test_missing_options_and_those_without_an_effect_are_refused(options: list[str], message: str) -> None:
     result = CliRunner().invoke(bench_app, [*COMMAND, *options])
     assert isinstance(result.exception, UserError)
     assert message in str(result.exception)
 
 
 @pytest.mark.long
-def test_both_ways_spend_the_same_live(tmp_path: Path, ray_session: None) -> None:
+def test_sampling_and_repair_have_equal_cost_with_a_live_model(tmp_path: Path, ray_session: None) -> None:
     tiny_llama(tmp_path / "model")
     problems = tmp_path / "problems.jsonl"
     problems.write_text("".join(json.dumps(problem(number)) + "\n" for number in range(2, 8)))
@@ -108,8 +108,8 @@ def test_both_ways_spend_the_same_live(tmp_path: Path, ray_session: None) -> Non
     comparison = sampling_vs_repair(
         str(tmp_path / "model"),
         f"jsonl:{problems}",
-        Draws(samples=3, repair_rounds=1),
-        Terms(),
+        SampleOptions(samples=3, repair_rounds=1),
+        CostOptions(),
         options,
         tmp_path / "out",
         Silent(),

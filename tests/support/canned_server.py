@@ -27,7 +27,7 @@ class CannedServer:
     paths: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
-    most_at_once: int = 0
+    max_in_flight: int = 0
     url: str = ""
     _in_flight: int = 0
 
@@ -38,7 +38,7 @@ class CannedServer:
         self.keys.append(request.headers.get("Authorization", ""))
         self.times.append(time.monotonic())
         self._in_flight += 1
-        self.most_at_once = max(self.most_at_once, self._in_flight)
+        self.max_in_flight = max(self.max_in_flight, self._in_flight)
         try:
             await asyncio.sleep(self.seconds)
             response = (self.faults.pop(0) if self.faults else self.answer)(body)
@@ -79,7 +79,7 @@ def completions(*texts: str, prompt_tokens: int = 7, tokens: int = 10, reason: s
     )
 
 
-def as_many_as_asked(body: Body) -> web.Response:
+def requested_samples(body: Body) -> web.Response:
     """Answer with `n` samples, each the text SEED+INDEX, which counts as two tokens."""
     texts = [f"{body.get('seed')}+{index}" for index in range(body.get("n", 1))]
     response = completions(*texts, tokens=2 * len(texts))(body)
@@ -103,7 +103,7 @@ def chat(text: str | None, reason: str = "stop") -> Answer:
     )
 
 
-def said(data: object) -> Answer:
+def json_answer(data: object) -> Answer:
     """Answer with any JSON."""
     return lambda body: web.json_response(data)
 
@@ -126,12 +126,12 @@ def hang_up(body: Body) -> None:
     """Close the connection without an answer."""
 
 
-def half_an_answer(body: Body) -> web.StreamResponse:
+def truncated_answer(body: Body) -> web.StreamResponse:
     """Close the connection before all announced bytes are sent."""
-    return _Cut(headers={"Content-Length": "1000", "Content-Type": "application/json"})
+    return _TruncatedResponse(headers={"Content-Length": "1000", "Content-Type": "application/json"})
 
 
-class _Cut(web.StreamResponse):
+class _TruncatedResponse(web.StreamResponse):
     async def write_eof(self, data: bytes = b"") -> None:
         await self.write(b'{"choices": [')
         assert self._req is not None

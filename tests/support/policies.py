@@ -34,7 +34,7 @@ def adapter(model: str, path: Path, *, seed: int = 0, rank: int = 4) -> str:
     return str(path)
 
 
-def taught(model: str, pairs: Sequence[tuple[str, str]], *, steps: int = 150) -> None:
+def overfit(model: str, pairs: Sequence[tuple[str, str]], *, steps: int = 150) -> None:
     """Train the model in its directory, as a refit does, until it generates these completions for these prompts."""
     torch.manual_seed(0)
     loaded = AutoModelForCausalLM.from_pretrained(model)

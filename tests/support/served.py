@@ -32,6 +32,6 @@ def request(*seeds: int, prompt: str = "def f(", tag: str = "", **params: Any) -
     return GenerationRequest(prompt=prompt, seeds=seeds or (3,), params=sampling, tag=tag)
 
 
-async def answered(server: CannedServer, asked: GenerationRequest, **options: Any) -> GenerationResult:
+async def first_result(server: CannedServer, asked: GenerationRequest, **options: Any) -> GenerationResult:
     [result] = await engine(server, **options).generate([asked])
     return result

@@ -53,7 +53,9 @@ def loss_of(checkpoint: str, examples: str) -> float:
 
 
 def has_checkpoint(job: RefitJob, run: str) -> bool:
-    return any(Path(job.storage, run).glob("checkpoint_*/state/trainer_state.json"))
+    """Return whether Ray Train has registered a checkpoint: files alone may still be in transfer."""
+    record = Path(job.storage, run, "checkpoint_manager_snapshot.json")
+    return record.exists() and '"latest_checkpoint_result":{' in record.read_text()
 
 
 class Killer:

@@ -66,13 +66,14 @@ jobs = [RefitJob.model_validate_json(text) for text in sys.argv[2:]]
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
 ray.init(cluster.address, log_to_driver=False, logging_level="error")  # before the node that will be lost joins
 nodes = [cluster.add_node(num_cpus=1)]
+registered = Path(jobs[0].storage, "elastic", "checkpoint_manager_snapshot.json")
 cluster.wait_for_nodes()
 after = []
 
 def lose(step, total, loss):
     if not nodes:
         after.append(step)
-    elif total / 4 < step and any(Path(jobs[0].storage, "elastic").glob("checkpoint_*/state/trainer_state.json")):
+    elif total / 4 < step and registered.exists() and '"latest_checkpoint_result":{' in registered.read_text():
         cluster.remove_node(nodes.pop(), allow_graceful=False)
 
 with Refitter(TrainingConfig.model_validate_json(sys.argv[1]), jobs[0].storage, "elastic") as refitter:

@@ -83,7 +83,8 @@ from rayboot.training import RefitJob, refit
 job = RefitJob.model_validate_json(sys.argv[2])
 
 def die(step, total, loss):
-    if total / 4 < step < total and any(Path(job.storage, job.name).glob("checkpoint_*/state/trainer_state.json")):
+    record = Path(job.storage, job.name, "checkpoint_manager_snapshot.json")
+    if total / 4 < step < total and record.exists() and '"latest_checkpoint_result":{' in record.read_text():
         os.kill(os.getpid(), signal.SIGKILL)
 
 ray.init(address=sys.argv[1], log_to_driver=False)

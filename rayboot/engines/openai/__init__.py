@@ -1,1 +1,1 @@
-"""The `openai` engine: any server or provider with the OpenAI API."""
+"""The `openai` engine, for any server or provider with the OpenAI API."""

@@ -1,14 +1,13 @@
-"""The `openai` engine: completions from any server or provider that speaks the OpenAI API.
+"""The `openai` engine: completions from any server or provider with the OpenAI API.
 
-For teachers, judges and policies that are served elsewhere. It has no weights of its own and takes none, so a run
-cannot train with it.
+It asks a model that runs elsewhere. It cannot load weights, so a run cannot train with it.
 
-- A request is one API request for all its samples, with the first one's seed: how the others' differ is the server's
-  business (vLLM counts up from the first). Servers that give fewer samples than asked are asked for the rest, with the
-  next sample's seed.
-- The API counts the tokens of all samples together. Their sum is exact; a sample's share goes by the length of its
-  text, which is exact where there is one sample.
-- The key is read from the environment where the engine runs, and told to nobody but the server.
+- A prompt is one API request for all its samples, with the first sample's seed: the server derives the others (vLLM
+  counts up from the first). If a server returns fewer samples, the missing ones are requested with the next sample's
+  seed.
+- The API counts the tokens of all samples together. Their sum is exact. A sample's count is in proportion to the length
+  of its text, which is exact for a single sample.
+- The key is read from the environment of the engine's process, and sent only to the server.
 """
 
 from __future__ import annotations
@@ -21,27 +20,27 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from rayboot.config import OpenAIConfig
-from rayboot.engines.base import Completion, GenerationRequest, GenerationResult, Meter, Usage
-from rayboot.engines.openai.messages import PATHS, Answer, Choice, Tokens, request_body
+from rayboot.engines.base import Completion, GenerationRequest, GenerationResult, Usage, UsageMeter
+from rayboot.engines.openai.messages import PATHS, Answer, Choice, TokenUsage, request_body
 from rayboot.errors import RaybootError, UserError
 
 
 class RateLimit:
-    """Lets callers through one by one, first come, first served, and evenly spaced.
+    """Admits callers one by one, first come, first served, and evenly spaced.
 
-    Evenly, because providers measure a limit per minute over windows of seconds too: a burst would be refused.
+    A burst would be refused: providers apply a limit per minute to windows of seconds too.
     """
 
     def __init__(self, per_minute: int | None) -> None:
-        self._pause = 60.0 / per_minute if per_minute else 0.0
-        self._next = 0.0
+        self._interval = 60.0 / per_minute if per_minute else 0.0
+        self._next_start = 0.0
 
     async def wait(self) -> None:
-        """Return when it is the caller's turn. A turn is taken at once, so nobody overtakes."""
+        """Sleep until the caller may start. A start time is reserved at once, so callers are admitted in order."""
         now = time.monotonic()
-        turn = max(now, self._next)
-        self._next = turn + self._pause
-        await asyncio.sleep(turn - now)
+        start = max(now, self._next_start)
+        self._next_start = start + self._interval
+        await asyncio.sleep(start - now)
 
 
 try:
@@ -59,42 +58,42 @@ except ImportError as error:
     raise UserError("engine openai needs the openai package: pip install 'rayboot[openai]'") from error
 
 CONNECT_SECONDS = 10.0
-UNANSWERED_IN_ROW = 32
-"""So many requests without an answer, and no answer between them, are no fault of the prompts."""
+MAX_CONSECUTIVE_UNANSWERED = 32
+"""Number of consecutive requests without an answer after which the server is considered down."""
 NO_KEY = "none"
-"""Sent where there is no key: servers that need one refuse it, others do not look."""
+"""Sent if there is no key: servers that need one refuse it, others ignore it."""
 
 
 class _HttpClient(DefaultAsyncHttpxClient):
-    """An HTTP client that tells of each try: the API's client, above it, repeats requests.
+    """An HTTP client with a callback before each try: the API's client repeats requests above it.
 
-    A redirection is not followed: it may turn a POST into a GET, which is refused for no reason that one could see.
+    Redirections are not followed: they may turn a POST into a GET, which fails with a misleading error.
     """
 
-    def __init__(self, before: Callable[[Any], Awaitable[None]], seconds: float, **options: Any) -> None:
+    def __init__(self, before_send: Callable[[Any], Awaitable[None]], seconds: float, **options: Any) -> None:
         super().__init__(follow_redirects=False, **options)
-        self._before = before
+        self._before_send = before_send
         self._seconds = seconds
 
     async def send(self, request: Any, **options: Any) -> Any:
-        """One try, as long as `seconds` at most: the client's own timeout is that between two bytes."""
-        await self._before(request)
+        """Send the request once, within `seconds`: the client's own timeout is that between two bytes."""
+        await self._before_send(request)
         try:
             async with asyncio.timeout(self._seconds):
                 return await super().send(request, **options)
         except TimeoutError:
-            raise ReadTimeout("no whole answer", request=request) from None
+            raise ReadTimeout("no complete answer", request=request) from None
 
 
 class OpenAIEngine:
-    """A `Generator` that asks a server. Up to `max_concurrency` requests are under way at once."""
+    """A `Generator` that calls a server, with at most `max_concurrency` requests in flight."""
 
     def __init__(self, config: OpenAIConfig) -> None:
         self._config = config
         self._key = read_key(config.api_key_env)
-        self._spare = 0
-        """Requests that may yet go unanswered: none before the first answer."""
-        self._meter = Meter(config.input_price, config.output_price)
+        self._unanswered_left = 0
+        """Number of further requests that may stay unanswered: none before the first answer."""
+        self._meter = UsageMeter(config.input_price, config.output_price)
         self._rate = RateLimit(config.requests_per_minute)
         self._slots = asyncio.Semaphore(config.max_concurrency)
         timeout = Timeout(config.timeout, connect=min(CONNECT_SECONDS, config.timeout))
@@ -108,21 +107,21 @@ class OpenAIEngine:
 
     @property
     def version(self) -> int:
-        """Always 0: the weights are the server's."""
+        """Always 0: the server has its own weights."""
         return 0
 
     @property
     def usage(self) -> Usage:
-        """What was asked, answered and paid so far."""
+        """Requests, tokens and cost so far."""
         return self._meter.usage
 
     async def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
-        """Answer the requests, in order. When one fails, the others of the call are given up.
+        """Answer the requests, in order. If one fails, the others of the call are cancelled.
 
         Raises:
             ValueError: A prompt and its completion do not fit the model's context.
-            UserError: The server refuses the key, the model or an option, or beam search is asked for.
-            RaybootError: The server cannot be reached, or fails after all retries, or its answer makes no sense.
+            UserError: The server refuses the key, the model or an option, or beam search is requested.
+            RaybootError: The server cannot be reached, fails after all retries, or returns an invalid answer.
         """
         try:
             async with asyncio.TaskGroup() as group:
@@ -132,7 +131,7 @@ class OpenAIEngine:
         return [task.result() for task in tasks]
 
     async def publish(self, checkpoint: str, version: int) -> None:
-        """Refuse new weights.
+        """Reject new weights.
 
         Raises:
             UserError: The version is not 0.
@@ -159,14 +158,13 @@ class OpenAIEngine:
         return GenerationResult(completions=tuple(samples), prompt_tokens=prompt_tokens, version=self.version)
 
     async def _ask(self, request: GenerationRequest, seeds: Sequence[int]) -> Answer:
-        """One API request, repeated by the client as often as need be, and here where its answer makes no sense.
+        """Send one API request. The client retries it, and so does this method after an invalid answer.
 
-        A server that has answered before and does not answer this request costs that request alone, which then has
-        aborted completions of no tokens. One that has never answered is a wrong server, and one that has left
-        `UNANSWERED_IN_ROW` requests without an answer is down.
+        If the server has answered before, a request without an answer gets aborted completions of 0 tokens. If it has
+        never answered, or has left `MAX_CONSECUTIVE_UNANSWERED` requests unanswered in a row, the request fails.
         """
         body = request_body(self._config, request, seeds)
-        for left in reversed(range(self._config.max_retries + 1)):
+        for tries_left in reversed(range(self._config.max_retries + 1)):
             async with self._slots:
                 data: object = None
                 try:
@@ -174,47 +172,51 @@ class OpenAIEngine:
                     answer = Answer.model_validate(json.loads(data) if isinstance(data, str) else data)
                     break
                 except OpenAIError as error:
-                    if is_filtered(error) or (is_unanswered(error) and self._is_borne()):
-                        return _no_answer(seeds)
+                    if is_filtered(error) or (is_unanswered(error) and self._tolerate_unanswered()):
+                        return _aborted_answer(seeds)
                     raise explain(error, self._config, self._key, request.tag) from None
-                except (ValueError, RecursionError) as error:  # no JSON, or none with an answer
-                    said = error.doc if isinstance(error, json.JSONDecodeError) else data or error
-            if not left:
-                if self._is_borne():
-                    return _no_answer(seeds)
-                raise self._senseless(said if isinstance(said, str) else json.dumps(said, default=str))
-            await asyncio.sleep(min(0.5 * 2 ** (self._config.max_retries - left), 8.0))
-        self._spare = UNANSWERED_IN_ROW
-        self._meter.answered(answer.prompt_tokens, answer.completion_tokens)
+                except (ValueError, RecursionError) as error:  # not JSON, or without a completion
+                    received = error.doc if isinstance(error, json.JSONDecodeError) else data or error
+            if not tries_left:
+                if self._tolerate_unanswered():
+                    return _aborted_answer(seeds)
+                raise self._invalid_answer(
+                    received if isinstance(received, str) else json.dumps(received, default=str)
+                )
+            await asyncio.sleep(min(0.5 * 2 ** (self._config.max_retries - tries_left), 8.0))
+        self._unanswered_left = MAX_CONSECUTIVE_UNANSWERED
+        self._meter.count_tokens(answer.prompt_tokens, answer.completion_tokens)
         return answer
 
-    def _is_borne(self) -> bool:
-        """Whether a request may go unanswered."""
-        self._spare -= 1
-        return self._spare >= 0
+    def _tolerate_unanswered(self) -> bool:
+        """Count an unanswered request, and return whether it is tolerated."""
+        self._unanswered_left -= 1
+        return self._unanswered_left >= 0
 
-    def _senseless(self, said: str) -> RaybootError:
+    def _invalid_answer(self, received: str) -> RaybootError:
         return RaybootError(
-            f"{self._config.base_url} answered with no completion of the OpenAI API: either the provider fails, or "
-            f"generation.openai.base_url is wrong. It said: {excerpt(said, self._key)}"
+            f"{self._config.base_url} did not return a completion of the OpenAI API: either the provider failed, or "
+            f"generation.openai.base_url is wrong. Answer: {excerpt(received, self._key)}"
         )
 
     async def _before_sending(self, request: Any) -> None:
         await self._rate.wait()
-        self._meter.sent(again=request.headers.get(RETRY_COUNT, "0") != "0")
+        self._meter.count_request(retry=request.headers.get(RETRY_COUNT, "0") != "0")
 
 
-def _no_answer(seeds: Sequence[int]) -> Answer:
-    return Answer(choices=[Choice(text="", finish_reason="abort") for _ in seeds], usage=Tokens())
+def _aborted_answer(seeds: Sequence[int]) -> Answer:
+    return Answer(choices=[Choice(text="", finish_reason="abort") for _ in seeds], usage=TokenUsage())
 
 
 def read_key(variable: str) -> str | None:
-    """The key in an environment variable; None where it is not set or empty.
+    """Return the key in an environment variable; None if it is empty or not set.
 
     Raises:
-        UserError: What it holds cannot be sent in an HTTP header; the client's error would quote it.
+        UserError: The value cannot be sent in an HTTP header. The client's own error would quote it.
     """
     key = os.environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable()):
-        raise UserError(f"environment variable {variable} holds no key: it has line breaks or odd characters")
+        raise UserError(
+            f"environment variable {variable} holds no valid key: it has control or non-ASCII characters"
+        )
     return key or None

@@ -1,4 +1,4 @@
-"""What a server's refusal means for the person at the command line."""
+"""Errors of a server with the OpenAI API, turned into messages for the user."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urljoin, urlsplit
 from urllib.request import proxy_bypass
 
 try:
-    import httpx2 as http  # what newer versions of openai stand on
+    import httpx2 as http  # used by newer versions of openai
 except ImportError:
     import httpx as http  # type: ignore[no-redef]
 
@@ -20,11 +20,11 @@ from rayboot.errors import RaybootError, UserError
 from rayboot.problems.types import clean
 
 ReadTimeout = http.ReadTimeout
-"""What the client takes for an answer that comes too late, and asks again."""
+"""Timeout of a try: the client treats it as its own, and retries."""
 RETRY_COUNT = "x-stainless-retry-count"
-"""Header in which the client says how often it has repeated a request."""
+"""Header with the number of the client's retries."""
 EXCERPT = 300
-"""Characters of a server's own words that an error message quotes."""
+"""Maximum characters of a server's message that an error quotes."""
 
 _TOO_LONG = re.compile(r"context[ _](length|window)|max_model_len", re.IGNORECASE)
 _FILTERED = re.compile(
@@ -37,14 +37,14 @@ _FILTERED = re.compile(
 
 
 def is_filtered(error: OpenAIError) -> bool:
-    """Whether a provider's filter refuses this request, whatever it thinks of others."""
+    """Return whether a provider's content filter refuses this request."""
     return isinstance(error, APIStatusError) and bool(_FILTERED.search(f"{error.code} {_message(error)}"))
 
 
 def is_unanswered(error: OpenAIError) -> bool:
-    """Whether the server took this request and failed at it: it may well have answers to others.
+    """Return whether the server received this request and failed: it may well answer others.
 
-    One that is not there, or has had too many requests, has none to any.
+    False if the server cannot be reached or limits requests, which affects all of them.
     """
     if isinstance(error, APIStatusError):
         return error.status_code == 408 or error.status_code >= 500
@@ -52,18 +52,22 @@ def is_unanswered(error: OpenAIError) -> bool:
 
 
 def explain(error: OpenAIError, config: OpenAIConfig, key: str | None, tag: str) -> Exception:
-    """The error to raise in place of the client's, and not from it: its text may quote the key.
+    """Return the error to raise in place of the client's.
+
+    Raise it `from None`: the client's text may quote the key.
 
     Args:
-        key: It is blotted out of what a server says.
-        tag: The request's.
+        error: The client's error.
+        config: Options of the engine.
+        key: The key, which is masked in the server's message.
+        tag: Tag of the request.
     """
     if isinstance(error, APIStatusError):
-        said = excerpt(_message(error), key)
+        message = excerpt(_message(error), key)
         request = f"request {tag!r}" if tag else "a request"
-        if _is_passing(error.status_code):
+        if _is_transient(error.status_code):
             return RaybootError(
-                f"{config.base_url} answered {request} with {error.status_code}, {_tries(error)}: {said}"
+                f"{config.base_url} answered {request} with {error.status_code}, {_tries(error)}: {message}"
             )
         if "location" in error.response.headers:
             target = urljoin(str(error.response.url), error.response.headers["location"])
@@ -71,7 +75,7 @@ def explain(error: OpenAIError, config: OpenAIConfig, key: str | None, tag: str)
             return UserError(
                 f"{config.base_url} is redirected to {target}: set generation.openai.base_url to that"
             )
-        return _refusal(error.status_code, said, config, request)
+        return _refusal(error.status_code, message, config, request)
     if isinstance(error, APITimeoutError) and not isinstance(error.__cause__, http.ConnectTimeout):
         return RaybootError(
             f"{config.base_url} did not answer within {config.timeout:g} s (generation.openai.timeout), {_tries(error)}"
@@ -86,67 +90,68 @@ def explain(error: OpenAIError, config: OpenAIConfig, key: str | None, tag: str)
 
 
 def proxy_hint(url: str) -> str:
-    """Which of the environment's proxies stands before a server, and how to go round it; empty without one."""
+    """Return which environment variable puts a proxy before a server, and how to bypass it; empty if none does."""
     address = urlsplit(url)
     if proxy_bypass(address.hostname or ""):
         return ""
     for variable in (f"{address.scheme}_proxy", "all_proxy"):
         name = next((name for name in (variable, variable.upper()) if os.environ.get(name)), None)
         if name is not None:
-            goes_round = f"NO_PROXY={address.hostname} goes round it"
-            return f" Requests go through the proxy of the environment variable {name}: {goes_round}"
+            bypass = f"NO_PROXY={address.hostname} bypasses it"
+            return f" Requests go through the proxy of the environment variable {name}: {bypass}"
     return ""
 
 
 def excerpt(text: str, key: str | None) -> str:
-    """The beginning of a server's words, in one line and without the key.
+    """Return the beginning of a server's message, in one line and without the key.
 
-    And without lone surrogates: an error whose text UTF-8 cannot hold kills the actor that raises it.
+    Lone surrogates are replaced: an error whose text UTF-8 cannot encode kills the actor that raises it.
     """
     line = " ".join(clean(text.replace(key, "***") if key else text).split())
     return line if len(line) <= EXCERPT else line[:EXCERPT] + " ..."
 
 
-def _refusal(status: int, said: str, config: OpenAIConfig, request: str) -> Exception:
+def _refusal(status: int, message: str, config: OpenAIConfig, request: str) -> Exception:
     if status in (401, 403):
         return UserError(
-            f"{config.base_url} refuses the key ({status}: {said}): put a key that is valid there into the "
-            f"environment variable {config.api_key_env} (generation.openai.api_key_env). It must be set where the "
-            "replicas run: on a cluster, where `ray start` is called on each node"
+            f"{config.base_url} refuses the key ({status}: {message}): set the "
+            f"environment variable {config.api_key_env} (generation.openai.api_key_env) to a valid key where the "
+            "replicas run: on a cluster, before `ray start` on each node"
         )
-    if _TOO_LONG.search(said):
-        return ValueError(f"{request} does not fit the context of {config.model}: {said}")
+    if _TOO_LONG.search(message):
+        return ValueError(f"{request} does not fit the context of {config.model}: {message}")
     if status == 404:
         return UserError(
-            f"{config.base_url} knows no {config.api} API there or no model {config.model} (404: {said}): see "
-            "generation.openai.base_url, which mostly ends with /v1, and generation.openai.model"
+            f"{config.base_url} has no {config.api} API or no model {config.model} (404: {message}): check "
+            "generation.openai.base_url, which usually ends with /v1, and generation.openai.model"
         )
-    return UserError(f"{config.base_url} refuses {request} ({status}): {said}{_cure(said, config)}")
+    return UserError(f"{config.base_url} refuses {request} ({status}): {message}{_hint(message, config)}")
 
 
-def _cure(said: str, config: OpenAIConfig) -> str:
-    """What in a recipe to change where a server refuses one of its values; empty where that is not known."""
-    if re.search(r"max_(completion_)?tokens", said):
-        name = (
-            "generation.openai.chat_token_limit gives it another name, and " if config.api == "chat" else ""
-        )
-        return f". {name}policy.max_completion_tokens is its value"
-    return ". Set evaluation.temperature to what it takes" if "temperature" in said else ""
+def _hint(message: str, config: OpenAIConfig) -> str:
+    """Return the option to change if a server refuses one of the recipe's values; empty if it is unknown."""
+    if re.search(r"max_(completion_)?tokens", message):
+        name = "its name with generation.openai.chat_token_limit and " if config.api == "chat" else ""
+        return f". Set {name}its value with policy.max_completion_tokens"
+    return ". Set evaluation.temperature to a value that it accepts" if "temperature" in message else ""
 
 
-def _is_passing(status: int) -> bool:
-    """Whether the client repeats a request that is answered so: the fault is not the request's."""
+def _is_transient(status: int) -> bool:
+    """Return whether the client retries after this status: the request itself is not at fault."""
     return status in (408, 409, 429) or status >= 500
 
 
 def _tries(error: APIError) -> str:
-    """The client repeats less than it may where a server asks for it, or for a pause of more than two minutes."""
+    """Return the number of tries as words.
+
+    It may be below `max_retries` + 1: a server can forbid retries, or ask for a pause of more than two minutes.
+    """
     retries = int(error.request.headers.get(RETRY_COUNT, 0))
     return f"tried {retries + 1} times" if retries else "tried once"
 
 
 def _message(error: APIStatusError) -> str:
-    """The server's own sentence where it sends one as JSON, else its whole answer."""
+    """Return the server's message if it sends one as JSON, else its whole answer."""
     if isinstance(error.body, dict) and isinstance(error.body.get("message"), str):
         return str(error.body["message"])
     return error.response.text

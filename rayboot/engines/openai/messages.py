@@ -1,4 +1,4 @@
-"""What is sent to a server with the OpenAI API, and what it sends back."""
+"""Requests to a server with the OpenAI API, and its answers."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from rayboot.problems.types import clean
 
 PATHS = {"completions": "/completions", "chat": "/chat/completions"}
 
-_SEEDS = 2**31
-"""Servers take seeds of this size; some take no larger ones."""
-_FAILED = ("error", "network_error", "insufficient_system_resource")
-"""Finish reasons of a provider that failed: the model did not end there (OpenRouter and vLLM, Zhipu, DeepSeek)."""
-_FILTERED = ("content_filter", "sensitive")
-"""Finish reasons of a provider that keeps back what the model wrote (OpenAI, Zhipu)."""
+_SEED_RANGE = 2**31
+"""Seeds are taken modulo this: some servers reject larger ones."""
+_FAILURE_REASONS = ("error", "network_error", "insufficient_system_resource")
+"""Finish reasons of a provider's failure (OpenRouter and vLLM, Zhipu, DeepSeek). The model did not end there."""
+_FILTER_REASONS = ("content_filter", "sensitive")
+"""Finish reasons of a completion that a content filter withheld (OpenAI, Zhipu)."""
 
 
 def request_body(config: OpenAIConfig, request: GenerationRequest, seeds: Sequence[int]) -> dict[str, Any]:
-    """The JSON of the API request for a prompt's samples with these seeds.
+    """Return the JSON body of the API request for a prompt's samples with these seeds.
 
-    A greedy request has no `top_p`, `seed` and `n`: they would change nothing, and some servers refuse them there.
-    One that samples has its `top_p` even where it is 1: a server may have another default.
+    A greedy request has no `top_p`, `seed` and `n`: they have no effect, and some servers refuse them there. A sampling
+    request states its `top_p` even if it is 1: a server may have another default.
     """
     params = request.params
     body: dict[str, Any] = {"model": config.model, "temperature": params.temperature}
@@ -40,24 +40,24 @@ def request_body(config: OpenAIConfig, request: GenerationRequest, seeds: Sequen
     if params.stop:
         body["stop"] = list(params.stop)
     if params.temperature > 0:
-        body |= {"top_p": params.top_p, "seed": seeds[0] % _SEEDS}
+        body |= {"top_p": params.top_p, "seed": seeds[0] % _SEED_RANGE}
         if len(seeds) > 1:
             body["n"] = len(seeds)
     return body
 
 
-def _if(*kinds: type) -> BeforeValidator:
-    """What is not of these kinds is as good as not there: an answer is not lost for what is said about it."""
+def _none_unless(*kinds: type) -> BeforeValidator:
+    """Replace a value of another type by None: a bad detail must not invalidate an answer."""
     return BeforeValidator(lambda value: value if isinstance(value, kinds) else None)
 
 
 class _Message(BaseModel):
     content: str = ""
-    """Text, or parts of which those of text are joined; nothing where a model refused or only thought."""
+    """Text, or the joined text parts; empty if the model refused or only reasoned."""
 
     @field_validator("content", mode="before")
     @classmethod
-    def _joined(cls, content: Any) -> str:
+    def _join_parts(cls, content: Any) -> str:
         return "".join(map(_text, content if isinstance(content, list) else [content]))
 
 
@@ -74,31 +74,31 @@ def _text(part: Any) -> str:
 class Choice(BaseModel):
     """One sample."""
 
-    index: Annotated[int | None, _if(int)] = None
+    index: Annotated[int | None, _none_unless(int)] = None
     text: str | None = None
     message: _Message | None = None
-    finish_reason: Annotated[str | None, _if(str)] = None
+    finish_reason: Annotated[str | None, _none_unless(str)] = None
     error: Any = None
 
     @model_validator(mode="after")
-    def _is_the_models(self) -> Self:
-        """A provider's failure is no sample, whatever text came before it."""
-        if self.error or self.finish_reason in _FAILED:
+    def _is_a_sample(self) -> Self:
+        """Reject a provider's failure, whatever text precedes it."""
+        if self.error or self.finish_reason in _FAILURE_REASONS:
             raise ValueError("the provider failed")
         if self.text is None and self.message is None:
             raise ValueError("neither text nor message")
-        if self.finish_reason is None and not self.words:
-            raise ValueError("nothing was written, and nothing ended")
+        if self.finish_reason is None and not self.generated_text:
+            raise ValueError("neither text nor finish reason")
         return self
 
     @property
-    def is_kept_back(self) -> bool:
+    def is_withheld(self) -> bool:
         """Whether a filter left nothing of the sample, which then says nothing about the model."""
-        return self.finish_reason in _FILTERED and not self.words
+        return self.finish_reason in _FILTER_REASONS and not self.generated_text
 
     @property
-    def words(self) -> str:
-        """The text of either API."""
+    def generated_text(self) -> str:
+        """The text in the form of either API."""
         return self.text or (self.message.content if self.message else "")
 
 
@@ -110,15 +110,15 @@ _Count = Annotated[
 ]
 
 
-class Tokens(BaseModel):
-    """What a request is billed by."""
+class TokenUsage(BaseModel):
+    """Billed tokens of a request."""
 
     prompt_tokens: _Count = None
     completion_tokens: _Count = None
 
 
-def _samples(choices: Any) -> Any:
-    """The choices that are samples: one that failed does not take the others with it."""
+def _valid_choices(choices: Any) -> Any:
+    """Return the valid choices: one that failed does not invalidate the others."""
     if not isinstance(choices, list):
         return choices
     samples = []
@@ -129,10 +129,10 @@ def _samples(choices: Any) -> Any:
 
 
 class Answer(BaseModel):
-    """What rayboot reads of an answer; servers send more, and some less."""
+    """The fields of an answer that rayboot reads. Servers send more, and some send less."""
 
-    choices: Annotated[list[Choice], BeforeValidator(_samples), Field(min_length=1)]
-    usage: Annotated[Tokens | None, _if(dict, Tokens)] = None
+    choices: Annotated[list[Choice], BeforeValidator(_valid_choices), Field(min_length=1)]
+    usage: Annotated[TokenUsage | None, _none_unless(dict, TokenUsage)] = None
     error: Any = None
 
     @model_validator(mode="after")
@@ -143,42 +143,42 @@ class Answer(BaseModel):
 
     @property
     def prompt_tokens(self) -> int:
-        """As the server counts them; 0 where it does not."""
+        """Prompt tokens as the server counts them; 0 if it does not."""
         return (self.usage and self.usage.prompt_tokens) or 0
 
     @property
     def completion_tokens(self) -> int:
-        """Of all samples together, as the server counts them; where it does not, 4 bytes are taken for a token."""
+        """Tokens of all samples as the server counts them; if it does not, 1 token per 4 bytes."""
         if self.usage is not None and self.usage.completion_tokens is not None:
             return self.usage.completion_tokens
-        return sum(-(-len(clean(choice.words).encode()) // 4) for choice in self.choices)
+        return sum(-(-len(clean(choice.generated_text).encode()) // 4) for choice in self.choices)
 
     def completions(self) -> list[Completion]:
-        """The samples, in order. The API tells the tokens of all together: they are shared out by length of text.
+        """Return the samples, in order. The API's total of tokens is apportioned by length of text.
 
-        What a filter kept back is billed, and yet has no tokens here: there is no answer.
+        A withheld sample is billed, but has 0 tokens here: it counts as missing.
         """
         choices = sorted(self.choices, key=lambda choice: choice.index or 0)
-        tokens = share_out(self.completion_tokens, [choice.words for choice in choices])
+        tokens = apportion(self.completion_tokens, [choice.generated_text for choice in choices])
         return [
             Completion(
-                text=choice.words,
-                tokens=0 if choice.is_kept_back else count,
+                text=choice.generated_text,
+                tokens=0 if choice.is_withheld else count,
                 finish_reason=_finish_reason(choice.finish_reason),
             )
             for choice, count in zip(choices, tokens, strict=True)
         ]
 
 
-def share_out(tokens: int, texts: Sequence[str]) -> list[int]:
-    """Tokens of each text, in proportion to its bytes and its end; the sum is exactly `tokens`."""
+def apportion(tokens: int, texts: Sequence[str]) -> list[int]:
+    """Split the tokens over the texts in proportion to their bytes plus one for the end. The sum is exact."""
     lengths = [len(text.encode("utf-8", "surrogatepass")) + 1 for text in texts]
     ends = [round(tokens * end / sum(lengths)) for end in accumulate(lengths)]
     return [end - start for start, end in pairwise([0, *ends])]
 
 
 def _finish_reason(reason: str | None) -> Literal["stop", "length", "abort"]:
-    """Whatever else a server says, such as `content_filter`, is no completion that ended by itself."""
+    """Map a finish reason. All but `stop` and `length`, such as `content_filter`, mean that the model did not end."""
     if reason == "stop":
         return "stop"
     return "length" if reason == "length" else "abort"

@@ -1,4 +1,4 @@
-"""Batches from requests that come one by one: a queue of sequences, and the one worker that empties it."""
+"""Batches of requests that arrive over time: a queue of sequences, and the worker that processes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LINGER_LIMIT = 0.05
 
 @dataclass(eq=False)
 class PendingSequence:
-    """One completion that is wanted: a prompt with one seed."""
+    """A completion to generate: a prompt with one seed."""
 
     prompt_ids: list[int]
     seed: int
@@ -24,15 +24,18 @@ class PendingSequence:
 
     @property
     def group(self) -> tuple[object, ...]:
-        """Sequences of one group may share a batch. Temperature, top_p and max_tokens differ by row, except that a
-        beam search needs one max_tokens: its ranking looks at it."""
+        """Key of the sequences that may share a batch.
+
+        Temperature, top_p and max_tokens may differ by row, except that a beam search needs equal max_tokens, which
+        affect its ranking.
+        """
         params = self.params
         beams = (params.num_beams, params.max_tokens) if params.num_beams > 1 else (1, 0)
         return (*beams, params.temperature > 0, params.stop)
 
 
 class BatchQueue:
-    """Sequences that wait. The oldest decides what a batch is, so that nothing starves."""
+    """Waiting sequences. The oldest one determines the next batch, so that none starves."""
 
     def __init__(self, batch_size: int) -> None:
         self._batch_size = batch_size
@@ -42,7 +45,7 @@ class BatchQueue:
         return len(self._waiting)
 
     @property
-    def fills_a_batch(self) -> bool:
+    def has_full_batch(self) -> bool:
         return len(self._waiting) >= self._batch_size
 
     def add(self, sequences: Sequence[PendingSequence]) -> None:
@@ -57,7 +60,7 @@ class BatchQueue:
         rows = max(1, self._batch_size // oldest.params.num_beams)
         group = [sequence for sequence in self._waiting if sequence.group == oldest.group]
         length = len(oldest.prompt_ids)
-        # The sort is stable: among equals in length, first come, first served.
+        # The sort is stable: sequences of equal length stay in order of arrival.
         batch = sorted(group, key=lambda sequence: abs(len(sequence.prompt_ids) - length))[:rows]
         taken = set(map(id, batch))
         self._waiting = [sequence for sequence in self._waiting if id(sequence) not in taken]
@@ -65,9 +68,9 @@ class BatchQueue:
 
 
 class BatchRunner:
-    """Runs `generate_batch` on what is in flight, one batch at a time, in a thread of its own.
+    """Runs `generate_batch` on the waiting sequences, one batch at a time, in another thread.
 
-    The event loop stays free while the model computes; calls that come meanwhile make up the next batch.
+    The event loop stays free while the model computes. Calls that arrive meanwhile form the next batch.
     """
 
     def __init__(
@@ -82,17 +85,17 @@ class BatchRunner:
         self._task: asyncio.Task[None] | None = None
 
     def submit(self, sequences: Sequence[PendingSequence]) -> None:
-        """Queue sequences; their futures get the completions, or the batch's exception."""
+        """Queue sequences. Their futures get the completions, or the exception of their batch."""
         self._queue.add(sequences)
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._empty_the_queue())
+            self._task = asyncio.create_task(self._process_queue())
 
-    async def drained(self) -> None:
+    async def drain(self) -> None:
         """Wait until nothing is queued and nothing runs."""
         if self._task is not None:
             await self._task
 
-    async def _empty_the_queue(self) -> None:
+    async def _process_queue(self) -> None:
         while len(self._queue):
             await self._linger()
             batch = [sequence for sequence in self._queue.take() if not sequence.future.done()]
@@ -100,10 +103,10 @@ class BatchRunner:
                 await self._run(batch)
 
     async def _linger(self) -> None:
-        """Give requests that are on their way a moment: a batch costs hundreds of milliseconds, however small."""
+        """Wait briefly for further requests: a batch takes hundreds of milliseconds, however small."""
         waited = 0.0
         before = 0
-        while before < len(self._queue) and not self._queue.fills_a_batch and waited < _LINGER_LIMIT:
+        while before < len(self._queue) and not self._queue.has_full_batch and waited < _LINGER_LIMIT:
             before = len(self._queue)
             await asyncio.sleep(_LINGER_STEP)
             waited += _LINGER_STEP
@@ -113,7 +116,7 @@ class BatchRunner:
         try:
             completions = await loop.run_in_executor(self._thread, self._generate_batch, batch)
         except Exception as error:
-            # Whatever it is belongs to the callers; the worker goes on with the next batch.
+            # Any error belongs to the callers; the worker continues with the next batch.
             for sequence in batch:
                 if not sequence.future.done():
                     sequence.future.set_exception(error)

@@ -1,7 +1,7 @@
-"""The `transformers` engine: batches what is in flight, and generates with `model.generate`.
+"""The `transformers` engine: batches the requests in flight, and generates as `model.generate` does.
 
-Only the request decides how its completions are drawn: of the checkpoint's generation_config nothing is used but
-the ids of its special tokens. A row that is done waits for the longest of its batch.
+Only the request determines how its completions are sampled: of the checkpoint's generation_config only the ids of
+special tokens are used. A finished row's completion is returned with the longest one of its batch.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class TransformersEngine:
 
     def __init__(self, config: GenerationConfig, model: str) -> None:
         threads = max(1, math.ceil(config.cpus))
-        # One thread computes and loads weights: what it does can never overlap.
+        # One thread both computes and loads weights, so that these never overlap.
         self._thread = ThreadPoolExecutor(1, "generation", torch.set_num_threads, (threads,))
         torch.set_num_threads(threads)
         self._tokenizer: PreTrainedTokenizerBase = load_tokenizer(model)
@@ -50,7 +50,7 @@ class TransformersEngine:
         Raises:
             ValueError: A prompt is empty, or does not fit the model's context together with its completion. None of
                 this call's requests is then generated; other calls are not affected.
-            UserError: So for a prompt with a token that the model has no embedding for.
+            UserError: The same for a prompt with a token that the model has no embedding for.
         """
         continues = not self._model.config.is_encoder_decoder
         prompts = [encode(self._tokenizer, request.prompt, continues=continues) for request in requests]
@@ -75,7 +75,7 @@ class TransformersEngine:
         ]
 
     async def publish(self, checkpoint: str, version: int) -> None:
-        """Load weights in place. What was asked for before is answered with the old ones, what comes after waits.
+        """Load weights in place. Earlier requests are answered with the old weights, and later ones wait for the new.
 
         Raises:
             UserError: The checkpoint is missing, broken or another model's; the old weights stay in use.
@@ -85,13 +85,13 @@ class TransformersEngine:
             await loop.run_in_executor(self._thread, load_weights, self._model, checkpoint)
 
     async def close(self) -> None:
-        """Finish what is in flight, then end the thread."""
-        await self._runner.drained()
+        """Finish the requests in flight, then end the thread."""
+        await self._runner.drain()
         self._thread.shutdown()
 
 
 def resolve_dtype(name: str, device: torch.device) -> torch.dtype | str:
-    """The dtype that a recipe's name means on a device; `auto` on a GPU is left to the checkpoint."""
+    """Return the dtype for a recipe's name on a device; `auto` on a GPU is left to the checkpoint."""
     if name == "auto":
         return "auto" if device.type == "cuda" else torch.float32
     dtype: torch.dtype = getattr(torch, name)

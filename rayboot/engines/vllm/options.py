@@ -1,4 +1,4 @@
-"""What vLLM is told by a recipe's section."""
+"""Options of vLLM by a recipe's section."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from rayboot.config import GenerationConfig
 from rayboot.errors import UserError
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
-"""The ranks that vLLM makes room for."""
+"""Ranks for which vLLM can allocate adapters."""
 
-ONE_PROCESS = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
-"""On GPUs the default of a model on one device. On CPUs vLLM puts the model into a process of its own, to bind its
-threads to cores, and it and the scheduler's process wait for each other in busy loops: two cores for the work of one,
-which rollouts need for their sandboxes. "uni" would be replaced; the name of its class is not."""
+UNIPROC_EXECUTOR = "vllm.v1.executor.uniproc_executor.UniProcExecutor"
+"""vLLM's executor without a worker process, its default for one GPU.
+
+On CPUs vLLM's default is a worker process, to bind its threads to cores. It and the scheduler's process wait for each
+other in busy loops, which uses two cores for the work of one, and rollouts need cores for sandboxes. The short name
+"uni" would be replaced there; the name of the class is not.
+"""
 
 
 def prepare(config: GenerationConfig) -> None:
-    """Make sure that vLLM is there, and set what it takes from the environment alone. What the user set stays.
+    """Check that vLLM is installed, and set its options that are environment variables. The user's own values are kept.
 
     Raises:
-        UserError: It is not installed.
+        UserError: vLLM is not installed.
     """
     if find_spec("vllm") is None:
         raise UserError(
@@ -33,19 +36,20 @@ def prepare(config: GenerationConfig) -> None:
     defaults = {"VLLM_NO_USAGE_STATS": "1", "VLLM_LOGGING_LEVEL": "WARNING"}
     if not config.gpus:
         defaults["VLLM_CPU_KVCACHE_SPACE"] = str(math.ceil(config.vllm.cpu_cache_gib))
-        # Else each replica would bind its threads to the same first cores.
+        # Otherwise each replica would bind its threads to the same first cores.
         defaults["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
-        # Else as many as there are cores, which wait for each other in busy loops wherever something else runs too.
+        # Otherwise one thread per core of the machine, which wait for each other in busy loops if anything else runs
+        # too.
         defaults["OMP_NUM_THREADS"] = str(max(1, math.ceil(config.cpus)))
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
 
 
 def engine_options(config: GenerationConfig, model: str) -> dict[str, Any]:
-    """Fields of vLLM's `EngineArgs`."""
+    """Return the fields of vLLM's `EngineArgs`."""
     options = config.vllm
     on_cpu = not config.gpus
-    found: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "model": model,
         "dtype": "float32" if on_cpu and config.dtype == "auto" else config.dtype,
         "max_num_seqs": config.batch_size,
@@ -59,12 +63,12 @@ def engine_options(config: GenerationConfig, model: str) -> dict[str, Any]:
     }
     if options.max_lora_rank is not None:
         rank = next(rank for rank in LORA_RANKS if rank >= options.max_lora_rank)
-        found |= {"enable_lora": True, "max_lora_rank": rank, "max_loras": 1}
+        arguments |= {"enable_lora": True, "max_lora_rank": rank, "max_loras": 1}
     if on_cpu and options.tensor_parallel == 1 and os.environ.get("VLLM_CPU_OMP_THREADS_BIND") == "nobind":
-        found["distributed_executor_backend"] = ONE_PROCESS
+        arguments["distributed_executor_backend"] = UNIPROC_EXECUTOR
     if not on_cpu:
-        found |= {
+        arguments |= {
             "gpu_memory_utilization": options.gpu_memory_utilization,
             "enable_sleep_mode": options.sleep,
         }
-    return found
+    return arguments

@@ -1,8 +1,8 @@
-"""Benchmarks whose tasks are whole repositories, SWE-bench and Defects4J: from tasks to prompts and patches, and back.
+"""Benchmarks whose tasks are repositories, SWE-bench and Defects4J: from tasks to prompts and patches, and to outcomes.
 
-The sandbox cannot judge these: a verdict takes a checkout with its dependencies, which the benchmarks' own harnesses
-build. So a task goes to a model as text, the model's patch goes into the file that the harness takes, and what the
-harness reports is read back.
+The sandbox cannot judge these: a verdict needs a checkout with its dependencies, which the benchmarks' own harnesses
+build. So a task is shown to a model as text, the model's patch is written to the file that the harness reads, and the
+harness's report is read.
 """
 
 from rayboot.problems.repository.load import load_tasks

@@ -1,8 +1,8 @@
 """Defects4J (Just et al. 2014): bugs of Java projects, in a clone of github.com/rjust/defects4j.
 
-Read are, for each project of `framework/projects`, `active-bugs.csv` (id, commits, report), `trigger_tests/ID` (the
-tests that fail, with stack traces) and `patches/ID.src.patch`, which leads from the fixed to the buggy version. The
-harness is the command `defects4j`: `checkout -p Lang -v 1b`, `compile` and `test`, which writes the failing tests to
+For each project in `framework/projects` these are read: `active-bugs.csv` (id, commits, report), `trigger_tests/ID`
+(the failing tests, with stack traces) and `patches/ID.src.patch`, from the fixed to the buggy version. The harness is
+the command `defects4j`: `checkout -p Lang -v 1b`, `compile` and `test`, which writes the failing tests to
 `failing_tests` (`framework/bin/d4j/d4j-test`).
 """
 
@@ -18,16 +18,16 @@ from rayboot.problems.repository.patch import reversed_patch
 from rayboot.problems.repository.types import Outcome, Prediction, RepositoryTask, Status
 
 _FRAMES = 3
-"""Lines of a stack trace that a statement shows of the project's own code."""
+"""Maximum number of stack trace lines of the project's own code in a statement."""
 _COLUMNS = {"bug.id": "BugID", "revision.id.buggy": "BuggyCommit", "report.url": "IssueURL"}
-"""Names of the columns in `active-bugs.csv`, and what they were called in Defects4J 1."""
+"""Names of the columns in `active-bugs.csv`, and their names in Defects4J 1."""
 
 
 def load(path: Path) -> list[RepositoryTask]:
-    """All active bugs of a clone, of its `framework/projects`, or of one project there.
+    """Return all active bugs of a clone, of its `framework/projects`, or of one project there.
 
     Raises:
-        UserError: It is none of these, or a bug's files are missing.
+        UserError: The path is none of these, or a bug's files are missing.
     """
     for root in (path, path / "framework" / "projects"):
         tables = sorted([*root.glob("active-bugs.csv"), *root.glob("*/active-bugs.csv")])
@@ -37,7 +37,7 @@ def load(path: Path) -> list[RepositoryTask]:
 
 
 def write_patches(folder: Path, predictions: Iterable[Prediction]) -> None:
-    """A file `ID.patch` for each bug, for `git apply` in a checkout of the buggy version. Empty patches get no file."""
+    """Write a file `ID.patch` for each bug, for `git apply` in a checkout of the buggy version. Skip empty patches."""
     folder.mkdir(parents=True, exist_ok=True)
     for each in predictions:
         if each.patch:
@@ -45,16 +45,16 @@ def write_patches(folder: Path, predictions: Iterable[Prediction]) -> None:
 
 
 def read_results(folder: Path, tasks: Sequence[RepositoryTask]) -> list[Outcome]:
-    """Whether each bug is repaired, by the file `failing_tests` of `defects4j test`.
+    """Return the outcome of each bug, from the file `failing_tests` of `defects4j test`.
 
-    It is looked for as `folder/ID/failing_tests`, or as `folder/ID`. A bug is repaired where no test fails. The command
-    empties the file before it runs: keep it only where it ended well. A bug without a file has not been run.
+    The file is `folder/ID/failing_tests` or `folder/ID`. A bug is repaired if no test fails. The command empties the
+    file before it runs: keep it only if the command succeeded. A bug without a file has not been run.
     """
     return [Outcome(task_id=task.id, status=_status(folder / task.id)) for task in tasks]
 
 
 def failing_tests(text: str) -> list[str]:
-    """The tests that a file `failing_tests` lists: `CLASS::METHOD`, or `CLASS` where the whole class failed."""
+    """Return the tests that a file `failing_tests` lists: `CLASS::METHOD`, or `CLASS` if the whole class failed."""
     return re.findall(r"^--- (\S+)", text, re.MULTILINE)
 
 
@@ -85,26 +85,24 @@ def _project(table: Path) -> Iterator[RepositoryTask]:
 
 
 def _statement(failures: str, report: str) -> str:
-    """The failing tests, each with its message and the first lines of the project's own in the stack trace."""
-    shown: list[str] = []
+    """Return the failing tests, each with its message and the first stack trace lines of the project's own code."""
+    statement_lines: list[str] = []
     package, frames = "", 0
     for line in failures.splitlines():
         if line.startswith("--- "):
             package, frames = ".".join(line[4:].partition("::")[0].split(".")[:-1][:3]), 0
-            shown.append(line[4:])
+            statement_lines.append(line[4:])
         elif not re.match(r"\s*at ", line):
-            shown.append(f"    {line}".rstrip())
+            statement_lines.append(f"    {line}".rstrip())
         elif package in line and frames < _FRAMES:
             frames += 1
-            shown.append(f"    {line.strip()}")
+            statement_lines.append(f"    {line.strip()}")
     source = [f"Report: {report}"] if report.startswith("http") else []
-    return "\n".join(["These tests fail:", *shown, *source])
+    return "\n".join(["These tests fail:", *statement_lines, *source])
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_bytes().decode(
-            errors="replace"
-        )  # line ends as they are: a patch has those of its files
+        return path.read_bytes().decode(errors="replace")  # keep line ends: a patch has those of its files
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None

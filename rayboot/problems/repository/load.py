@@ -1,4 +1,4 @@
-"""From a dataset SPEC to tasks."""
+"""Load the tasks of a dataset SPEC."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ BENCHMARKS: dict[str, Benchmark[RepositoryTask]] = {
 
 
 def load_tasks(spec: str) -> list[RepositoryTask]:
-    """The tasks that a SPEC names: `swebench:PATH`, `defects4j:FOLDER`, `swebench:hub`,
-    `swebench:hub:OWNER/NAME[:CONFIG]`, the last two with `/SPLIT` behind them.
+    """Return the tasks of a SPEC.
+
+    A SPEC is `swebench:PATH`, `defects4j:FOLDER`, `swebench:hub` or `swebench:hub:OWNER/NAME[:CONFIG]`, the last two
+    optionally followed by `/SPLIT`.
 
     Raises:
         UserError: The SPEC names no known benchmark, file, data set or split, or there are bad rows.

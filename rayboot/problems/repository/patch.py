@@ -1,4 +1,4 @@
-"""Unified diffs: found in a completion, turned round, and asked for their files."""
+"""Unified diffs: extracted from a completion, reversed, and searched for their files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _TAGGED = re.compile(r"<(patch|diff)>(.*?)(?:</\1>|\Z)", re.DOTALL)
 _FENCED = re.compile(r"^```(?:diff|patch)[ \t]*\n(.*?)(?:^```|\Z)", re.DOTALL | re.MULTILINE)
 _HUNK = re.compile(r"@@ -(\d+(?:,\d+)?) \+(\d+(?:,\d+)?) @@(.*)", re.DOTALL)
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-"""With its end. Sources have form feeds, at which `str.splitlines` would cut, too."""
+"""A line with its end. Sources may have form feeds, at which `str.splitlines` would split too."""
 _EXTENDED = (
     "index ",
     "old mode ",
@@ -26,10 +26,10 @@ _FILE_MODES |= {"old mode ": "new mode ", "new mode ": "old mode "}
 
 
 def extract_patch(completion: str) -> str:
-    """The unified diff in a completion, with a newline at its end; the empty string if there is none.
+    """Return the unified diff in a completion, with a newline at its end; empty if there is none.
 
-    It is looked for between tags `<patch>` or `<diff>`, as SWE-bench's prompts ask for
-    (`swebench/inference/make_datasets`), then in a fence of that name, then anywhere. Text around it is dropped.
+    It is searched between tags `<patch>` or `<diff>`, as SWE-bench's prompts request
+    (`swebench/inference/make_datasets`), then in a fence with that tag, then anywhere. Text around it is dropped.
     """
     tagged = [match[2] for match in _TAGGED.finditer(completion)]
     fenced = [match[1] for match in _FENCED.finditer(completion)]
@@ -38,30 +38,30 @@ def extract_patch(completion: str) -> str:
 
 
 def reversed_patch(patch: str) -> str:
-    """The patch that undoes `patch`, which renames no file."""
-    turned: list[str] = []
+    """Return the patch that reverses `patch`, which must not rename files."""
+    reversed_lines: list[str] = []
     for line, in_hunk in _walk(patch):
         if in_hunk:
-            turned.append({"+": "-", "-": "+"}.get(line[0], line[0]) + line[1:])
+            reversed_lines.append({"+": "-", "-": "+"}.get(line[0], line[0]) + line[1:])
         elif match := _HUNK.fullmatch(line):
-            turned.append(f"@@ -{match[2]} +{match[1]} @@{match[3]}")
-        elif line.startswith("+++ "):  # the lines of the old and the new name, which is below
-            old = turned.pop()
-            turned += [_renamed("--- ", line, "a/"), _renamed("+++ ", old, "b/")]
+            reversed_lines.append(f"@@ -{match[2]} +{match[1]} @@{match[3]}")
+        elif line.startswith("+++ "):  # swap the lines of the old name, which precedes, and of the new one
+            old = reversed_lines.pop()
+            reversed_lines += [_renamed("--- ", line, "a/"), _renamed("+++ ", old, "b/")]
         else:
-            turned.append(_header(line))
-    return "".join(turned)
+            reversed_lines.append(_header(line))
+    return "".join(reversed_lines)
 
 
 def changed_files(patch: str) -> list[str]:
-    """The files that a patch changes or deletes, as they are called before; none for files that it adds."""
+    """Return the files that a patch changes or deletes, by their old names, without files that it adds."""
     headers = (line for line, in_hunk in _walk(patch) if not in_hunk and line.startswith("--- "))
     names = (line[4:].partition("\t")[0].strip().removeprefix("a/") for line in headers)
     return [name for name in dict.fromkeys(names) if name != "/dev/null"]
 
 
 def _walk(patch: str) -> Iterator[tuple[str, bool]]:
-    """The lines of a patch, and whether they are a hunk's: there, `--- ` may be a line that goes."""
+    """Yield the lines of a patch, and whether each is in a hunk: there `--- ` may begin a removed line."""
     old = new = 0
     for line in _LINE.findall(patch):
         in_hunk = old > 0 or new > 0
@@ -78,9 +78,9 @@ def _lengths(hunk: re.Match[str]) -> tuple[int, int]:
 
 
 def _diff(text: str) -> str:
-    """The lines of a text that are a diff's; nothing, if no hunk of a file is among them.
+    """Return the lines of a text that belong to a diff; empty if they have no hunk of a file.
 
-    A hunk may be longer than its head says, as models count badly; but then it ends at an empty line.
+    Models count badly, so a hunk may be longer than its header says; it then ends at an empty line.
     """
     kept: list[str] = []
     state, left = "", 0
@@ -105,7 +105,7 @@ def _diff(text: str) -> str:
 
 
 def _renamed(sign: str, line: str, prefix: str) -> str:
-    """A line `--- a/NAME` or `+++ b/NAME` with another sign and prefix."""
+    """Return a line `--- a/NAME` or `+++ b/NAME` with another sign and prefix."""
     name = line[4:]
     return sign + (prefix + name[2:] if name[:2] in ("a/", "b/") else name)
 

@@ -1,7 +1,8 @@
-"""SWE-bench (Jimenez et al. 2024, arXiv 2310.06770): issues of Python repositories; Lite, Verified and full alike.
+"""SWE-bench (Jimenez et al. 2024, arXiv 2310.06770): issues of Python repositories; Lite, Verified or full.
 
-Formats as in github.com/SWE-bench/SWE-bench: predictions in `swebench/harness/utils.py` (`get_predictions_from_file`),
-the report of a run in `swebench/harness/reporting.py` (`make_run_report`), of one instance in `harness/grading.py`.
+Formats are those of github.com/SWE-bench/SWE-bench: predictions in `swebench/harness/utils.py`
+(`get_predictions_from_file`), the report of a run in `swebench/harness/reporting.py` (`make_run_report`), and of an
+instance in `harness/grading.py`.
 """
 
 from __future__ import annotations
@@ -33,18 +34,18 @@ class SweBenchRow(RowModel):
 
     @field_validator("fail_to_pass", "pass_to_pass", mode="before")
     @classmethod
-    def _from_json(cls, value: Any) -> Any:
-        """Some versions have a JSON text for the list."""
+    def _parse_list(cls, value: Any) -> Any:
+        """Parse a list that is a JSON string, as in some versions."""
         return json.loads(value) if isinstance(value, str) else value
 
 
 def load(path: Path) -> list[RepositoryTask]:
-    """All tasks of the file."""
+    """Return all tasks of the file."""
     return problems_from_rows(path, SweBenchRow, to_task)
 
 
 def to_task(row: SweBenchRow) -> RepositoryTask:
-    """A row as a task."""
+    """Convert a row."""
     return RepositoryTask(
         id=row.instance_id,
         benchmark="swebench",
@@ -60,13 +61,13 @@ def to_task(row: SweBenchRow) -> RepositoryTask:
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
-    """The file that `python -m swebench.harness.run_evaluation --predictions_path PATH` takes, in JSON Lines.
+    """Write the JSON Lines file for `python -m swebench.harness.run_evaluation --predictions_path PATH`.
 
     Raises:
-        UserError: The name does not end in `.jsonl`, by which the harness knows the format.
+        UserError: The name does not end in `.jsonl`, by which the harness recognises the format.
     """
     if path.suffix != ".jsonl":
-        raise UserError(f"{path}: SWE-bench's harness wants a name that ends in .jsonl")
+        raise UserError(f"{path}: SWE-bench's harness needs a file name that ends in .jsonl")
     rows = (
         {"instance_id": each.task_id, "model_name_or_path": each.model, "model_patch": each.patch}
         for each in predictions
@@ -75,21 +76,22 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
 
 
 def read_report(path: Path, tasks: Sequence[RepositoryTask]) -> list[Outcome]:
-    """What the harness's report says of each task, in their order.
+    """Return the outcome of each task in the harness's report, in the tasks' order.
 
     Args:
-        path: The report of a run, `MODEL.RUN_ID.json`; or a folder of `logs/run_evaluation`, in which each instance has
-            a `report.json`.
+        path: The report of a run, `MODEL.RUN_ID.json`; or a folder of `logs/run_evaluation`, with a `report.json` per
+            instance.
+        tasks: The tasks.
 
     Raises:
-        UserError: There is no such file, or it is no such report.
+        UserError: There is no such file, or it is not such a report.
     """
-    statuses = _of_run(path) if path.is_file() else _of_instances(path)
+    statuses = _run_statuses(path) if path.is_file() else _instance_statuses(path)
     return [Outcome(task_id=task.id, status=statuses.get(task.id, "not_run")) for task in tasks]
 
 
-def _of_run(path: Path) -> dict[str, Status]:
-    report = _json(path)
+def _run_statuses(path: Path) -> dict[str, Status]:
+    report = _read_json_object(path)
     if not isinstance(report.get("resolved_ids"), list):
         raise UserError(f"{path}: expected the report of SWE-bench's harness, with the field resolved_ids")
     lists: dict[Status, str] = {
@@ -101,10 +103,10 @@ def _of_run(path: Path) -> dict[str, Status]:
     return {task_id: status for status, field in lists.items() for task_id in report.get(field) or ()}
 
 
-def _of_instances(folder: Path) -> dict[str, Status]:
+def _instance_statuses(folder: Path) -> dict[str, Status]:
     statuses: dict[str, Status] = {}
     for path in sorted(folder.rglob("report.json")):
-        for task_id, result in _json(path).items():
+        for task_id, result in _read_json_object(path).items():
             if not isinstance(result, dict) or not isinstance(result.get("resolved"), bool):
                 raise UserError(f"{path}: expected the field resolved, true or false, for {task_id}")
             statuses[task_id] = "resolved" if result["resolved"] else "unresolved"
@@ -115,7 +117,7 @@ def _of_instances(folder: Path) -> dict[str, Status]:
     return statuses
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _read_json_object(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

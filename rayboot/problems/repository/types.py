@@ -1,4 +1,4 @@
-"""A task on a repository, what a model answers, and what the harness says of that."""
+"""A task on a repository, a model's answer, and its outcome in the harness."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pydantic import Field
 from rayboot.values import Frozen
 
 Status = Literal["resolved", "unresolved", "empty_patch", "error", "not_run"]
-"""`error`: the harness has no result, as of a patch that does not apply."""
+"""`error`: the harness has no result, as for a patch that does not apply."""
 
 
 class RepositoryTask(Frozen):
-    """Something to repair in a repository: one row of SWE-bench, or one bug of Defects4J."""
+    """A repository to repair: one row of SWE-bench, or one bug of Defects4J."""
 
     id: str = Field(min_length=1)
-    """As the harness has it, such as `astropy__astropy-12907` or `Lang-1`."""
+    """The harness's id, such as `astropy__astropy-12907` or `Lang-1`."""
     benchmark: Literal["swebench", "defects4j"]
     split: str = ""
     repository: str
@@ -27,13 +27,13 @@ class RepositoryTask(Frozen):
     statement: str
     """The issue; for Defects4J the failing tests with their messages."""
     prompt: str = ""
-    """A whole prompt, where the data set has one, as SWE-bench's `oracle` and `bm25` versions."""
+    """A complete prompt, if the data set has one, as SWE-bench's `oracle` and `bm25` versions."""
     failing_tests: tuple[str, ...] = ()
-    """Those that the patch must make pass."""
+    """Tests that must pass after the patch."""
     passing_tests: tuple[str, ...] = ()
-    """Those that must go on passing, where the data set lists them."""
+    """Tests that must still pass, if the data set lists them."""
     reference_patch: str = ""
-    """The developers' own, a unified diff that applies to the base commit."""
+    """The developers' patch, a unified diff that applies to the base commit."""
 
 
 class Prediction(Frozen):
@@ -43,16 +43,16 @@ class Prediction(Frozen):
     model: str
     """The model's name in the harness's reports."""
     patch: str
-    """A unified diff; empty where the completion held none."""
+    """A unified diff; empty if the completion has none."""
 
 
 class Outcome(Frozen):
-    """What the harness says of one task."""
+    """The harness's result for one task."""
 
     task_id: str
     status: Status
 
     @property
     def resolved(self) -> bool:
-        """Whether all tests pass that should."""
+        """Whether all required tests pass."""
         return self.status == "resolved"

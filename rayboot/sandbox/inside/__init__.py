@@ -1,1 +1,1 @@
-"""What runs in the sandbox's own processes, started as `python -S`: imports the standard library alone."""
+"""Code of the sandbox's own processes, which are started as `python -S`: it imports only the standard library."""

@@ -1,4 +1,4 @@
-"""numpy's arrays and scalars as plain data. Without numpy, a scalar is read as a number and an array as an `Array`."""
+"""numpy's arrays and scalars as plain data. Without numpy, a scalar is decoded as a number, an array as an `Array`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import math
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 _PLAIN_TYPE = re.compile(r"[<>|=]?([biu][1248]|f[248]|c(8|16)|[US]\d{1,6})")
-"""Booleans, numbers that Python's own hold exactly, and texts: never objects."""
+"""Booleans, numbers that Python's own types hold exactly, and strings: never objects."""
 _MAX_DIMENSIONS = 64
 _MAX_LENGTH = 1 << 32
 _SHOWN_NESTED = 1000
 
 
 def encode_numpy(value: Any, encode: Callable[[Any], Any]) -> Any:
-    """A value of numpy's as tagged data; None for any other value, and for what is not plain."""
+    """Return a numpy value as tagged data; None for any other value, and for one that is not plain."""
     numpy = sys.modules.get("numpy")
     if numpy is None:
         return None
@@ -32,7 +33,7 @@ def encode_numpy(value: Any, encode: Callable[[Any], Any]) -> Any:
 
 
 def decode_scalar(kind: str, item: Any) -> Any:
-    """Raises ValueError for what is not a plain type."""
+    """Return a scalar. Raise ValueError if its type is not plain."""
     if not _PLAIN_TYPE.fullmatch(kind):
         raise ValueError("not a plain type")
     numpy = sys.modules.get("numpy")
@@ -40,7 +41,7 @@ def decode_scalar(kind: str, item: Any) -> Any:
 
 
 def decode_array(kind: str, shape: Any, items: Any) -> Any:
-    """Raises ValueError where the three do not fit."""
+    """Return an array. Raise ValueError if type, shape and items do not fit together."""
     plain = _PLAIN_TYPE.fullmatch(kind) and isinstance(shape, tuple) and isinstance(items, list)
     if not plain or len(shape) > _MAX_DIMENSIONS:
         raise ValueError("not an array")
@@ -48,7 +49,11 @@ def decode_array(kind: str, shape: Any, items: Any) -> Any:
     if len(lengths) != len(shape) or math.prod(lengths) != len(items):
         raise ValueError("an array's shape must fit its items")
     numpy = sys.modules.get("numpy")
-    return Array(shape, items) if numpy is None else numpy.array(items, dtype=kind).reshape(shape)
+    if numpy is None:
+        return Array(shape, items)
+    array = numpy.array(items, dtype=kind)
+    array.resize(shape, refcheck=False)  # a reshaped one would not own its data, and could not be resized
+    return array
 
 
 def is_array(value: Any) -> bool:
@@ -57,24 +62,31 @@ def is_array(value: Any) -> bool:
 
 
 def update(old: Any, new: Any) -> bool:
-    """Change an array in place to what the program made of it; False where they are not arrays of one shape."""
+    """Change an array in place to the other side's version, and return True; return False if they are not both arrays.
+
+    The program may have reshaped or resized it, too. A read-only array stays as it is.
+    """
     numpy = sys.modules.get("numpy")
     if numpy is None or type(old) is not numpy.ndarray or type(new) is not numpy.ndarray:
         return False
-    if old.shape == new.shape and old.flags.writeable:
-        old[...] = new
+    if old.flags.writeable:
+        if old.shape != new.shape:
+            with suppress(ValueError):  # a view, which the program could not resize either
+                old.resize(new.shape, refcheck=False)
+        if old.shape == new.shape:
+            old[...] = new
     return True
 
 
 class AmbiguousTruth(ArithmeticError):
-    """What numpy raises for `assert f(x) == [1, 2]` where f gives an array, under the name that it has there."""
+    """What numpy raises for `assert f(x) == [1, 2]` if f returns an array, under the name that it has in numpy."""
 
 
 AmbiguousTruth.__name__ = "ValueError"
 
 
 class Array:
-    """An array where there is no numpy. One of one item compares as that item; with longer ones numpy refuses, too."""
+    """An array where there is no numpy. With one item it compares as that item; a longer one raises, as in numpy."""
 
     def __init__(self, shape: tuple[int, ...], items: list[Any]) -> None:
         self._shape = shape
@@ -114,7 +126,8 @@ class Array:
         return self._only_item() - other
 
     def __repr__(self) -> str:
-        if len(self._items) > _SHOWN_NESTED:  # a shape of many ones would make many lists of each item
+        # A shape with many dimensions of 1 would wrap each item in many lists.
+        if len(self._items) > _SHOWN_NESTED:
             return f"array({self._items!r}, shape={self._shape})"
         return f"array({_nested(self._items, self._shape)!r})"
 

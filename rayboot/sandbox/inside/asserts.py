@@ -1,7 +1,7 @@
-"""Tests in the form `assert f(1, 2) == 3`, taken apart: what to ask the program, and how to judge its answer.
+"""Tests of the form `assert f(1, 2) == 3`, taken apart: what to ask the program, and how to judge its answer.
 
-The program is asked for the value of `f(1, 2)` and never sees the 3. A test that cannot be taken apart so is run by a
-judge (`judge.py`).
+The program is asked for the value of `f(1, 2)` and never sees the 3. A judge runs a test that cannot be taken apart in
+this way (`judge.py`).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Question:
     source: str
     """Such as `f(1, 2)`."""
     code: str
-    """The same, compiled: marshalled, in base 64."""
+    """The same, compiled: marshalled, in base64."""
     names: frozenset[str]
     form: Literal["compare", "truth", "near"]
     """`compare`: value OP operand; `truth`: bool(value) is operand; `near`: abs(value - centre) OP operand."""
@@ -67,25 +67,29 @@ class Question:
 
     @property
     def builtins_alone(self) -> bool:
-        """Whether it comes to the program only if that has a function with a builtin's name, such as `sum(1, 2)`."""
+        """Whether it reaches the program only if that has a function with a builtin's name, such as `sum(1, 2)`."""
         return self.names <= _BUILTINS - {"eval"}
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """A test after analysis: questions where it could be taken apart, else None and it needs the judge."""
+    """A test after analysis: its questions, or None if it cannot be taken apart and needs the judge."""
 
     questions: tuple[Question, ...] | None
     binds: frozenset[str] = frozenset()
     """Names that the test's statements bind; later tests may use them."""
     uses: frozenset[str] = frozenset()
     imports: tuple[tuple[str, str], ...] = ()
-    """Names that the test's imports from the standard library bind, for the program too; and the imports."""
+    """Names that the test's imports from the standard library bind, for the program too; and the import statements."""
 
 
 @lru_cache(maxsize=4096)
 def analyse(code: str, entry_point: str) -> Analysis:
-    """Take a test apart. Raises SyntaxError when the test itself is not Python."""
+    """Take a test apart.
+
+    Raises:
+        SyntaxError: The test itself is not Python.
+    """
     tree = ast.parse(code, TEST_FILE)
     binds, uses = names_in(tree)
     try:
@@ -105,7 +109,7 @@ def _imports(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 
 def names_in(tree: ast.AST) -> tuple[frozenset[str], frozenset[str]]:
-    """The names that a test binds, and those that stand in it as variables."""
+    """Return the names that a test binds, and those that occur in it as variables."""
     binds, uses = set(), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
@@ -120,7 +124,11 @@ def names_in(tree: ast.AST) -> tuple[frozenset[str], frozenset[str]]:
 
 
 def _questions(tree: ast.Module, entry_point: str, binds: frozenset[str]) -> list[Question]:
-    """All the test's questions; raises NotSimple when one statement is anything else."""
+    """Return all questions of the test.
+
+    Raises:
+        NotSimple: A statement is anything else.
+    """
     check: ast.FunctionDef | None = None
     questions: list[Question] = []
     for statement in tree.body:
@@ -150,7 +158,7 @@ def _takes_one_argument(function: ast.FunctionDef) -> bool:
 
 
 def _calls(statement: ast.stmt, name: str) -> bool:
-    """Whether the statement is `check(f)`."""
+    """Return whether the statement is `check(f)`, for the name `check`."""
     return (
         isinstance(statement, ast.Expr)
         and isinstance(statement.value, ast.Call)
@@ -163,7 +171,7 @@ def _calls(statement: ast.stmt, name: str) -> bool:
 
 
 def _inlined(check: ast.FunctionDef, function: str) -> list[Question]:
-    """The asserts of HumanEval's `check(candidate)`, with the function's own name for `candidate`."""
+    """Return the asserts of HumanEval's `check(candidate)`, with the function's own name for `candidate`."""
     parameter = check.args.args[0].arg
 
     class Rename(ast.NodeTransformer):
@@ -218,12 +226,12 @@ def _question(statement: ast.Assert, entry_point: str) -> list[Question]:
 
 
 def _message(node: ast.expr | None) -> str:
-    """A message that would have to be computed is left out: it is for people, and most repeat the call."""
+    """Return the message, or nothing if it would have to be computed: it is for people, and most repeat the call."""
     return str(literal_value(node)) if node is not None and is_literal(node) else ""
 
 
 def _distance(node: ast.expr) -> tuple[ast.expr, Any] | None:
-    """`abs(f(x) - 1.5)` as (f(x), 1.5): the 1.5 must stay outside."""
+    """Return `abs(f(x) - 1.5)` as (f(x), 1.5): the program must not see the 1.5."""
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "abs"):
         return None
     inner = node.args[0] if len(node.args) == 1 and not node.keywords else None
@@ -245,7 +253,7 @@ def _ask(node: ast.expr, entry_point: str, **judgement: Any) -> Question:
 
 
 def _reveals_nothing(node: ast.expr, entry_point: str) -> bool:
-    """Whether every literal in the expression is input to the program's functions, none is an expected value."""
+    """Return whether every literal in the expression is input to the program's functions, none an expected value."""
     if isinstance(node, ast.Name):
         return node.id not in _BUILTINS or node.id == entry_point
     if isinstance(node, ast.Subscript):
@@ -264,7 +272,7 @@ def _reveals_nothing(node: ast.expr, entry_point: str) -> bool:
     return (
         function.id in _WRAPPERS
         and len(node.args) == 1
-        # What else a wrapper gets may be an answer: the program's own `max` would see it.
+        # A wrapper's other arguments may be an answer: the program's own `max` would see them.
         and all(function.id == "sorted" and keyword.arg == "reverse" for keyword in node.keywords)
         and _reveals_nothing(inputs[0], entry_point)
         and all(is_literal(value) for value in inputs[1:])
@@ -272,7 +280,10 @@ def _reveals_nothing(node: ast.expr, entry_point: str) -> bool:
 
 
 def _is_method(function: ast.expr, entry_point: str) -> bool:
-    """Whether it is `Solution().solve` or `solver.solve`; `f(1).startswith`, of a result, is the judge's to call."""
+    """Return whether it is `Solution().solve` or `solver.solve`.
+
+    `f(1).startswith`, a method of a result, is the judge's to call.
+    """
     if not isinstance(function, ast.Attribute):
         return False
     owner = function.value

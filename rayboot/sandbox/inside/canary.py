@@ -1,4 +1,4 @@
-"""A small program that tries to break out: a tier counts only if its canary finds every door shut."""
+"""A small program that tries to break out: a tier counts only if every attempt of its canary fails."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LIMITS = {"timeout": 10.0, "memory": 1 << 30, "output": 1 << 16}
 
 
 def breaches(server: ForkServer) -> str:
-    """What the canary could do and should not have; empty when all is well."""
+    """Return what the canary could do and should not have; empty if the isolation holds."""
     tests = [{"kind": "assert", "code": code} for code in ("assert doors() == []", "assert writes()")]
     job: dict[str, Any] = {
         "language": "python",

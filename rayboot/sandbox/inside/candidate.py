@@ -1,6 +1,6 @@
-"""The program's own process: run the program, then answer what it is asked for.
+"""The program's own process: it runs the program, then answers requests.
 
-Nothing here has to resist the program, which can change all of it: an answer is only ever data, judged elsewhere.
+Nothing here has to resist the program, which can change all of it: an answer is only data, and is judged elsewhere.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MODULE_NAME = "program"
 def load(
     code: CodeType | str, name: str, prelude: str, is_script: bool
 ) -> tuple[CodeType | None, dict[str, Any], dict[str, object]]:
-    """The compiled program, the namespace to run it in, and what is wrong with its syntax."""
+    """Return the compiled program, the namespace to run it in, and its syntax error, if any."""
     module = ModuleType(name)
     module.__file__ = FILE
     sys.modules[name] = module
@@ -54,8 +54,8 @@ def load(
 def serve(channel: Any, code: CodeType | str, prelude: str, setup_code: str) -> None:
     """Run the program as a module (its `__name__` is not `__main__`), then answer requests until the channel closes.
 
-    It says `["syntax", ...]`, `["raised", ...]` or `["ready"]` first. A message to it is a list of requests
-    `[number, what, ...]`; it sends one reply to each, `[number, "ok", value, changed]` or
+    It first sends `["syntax", ...]`, `["raised", ...]` or `["ready"]`. A message to it is a list of requests
+    `[number, what, ...]`. It sends one reply to each, `[number, "ok", value, changed]` or
     `[number, "raised", exception, changed]`, with the shared containers (`mutation.py`) that have changed.
     """
     compiled, namespace, syntax_error = load(code, MODULE_NAME, prelude, is_script=False)
@@ -84,7 +84,7 @@ def flush() -> None:
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """An exception as data: names of its classes, message, and the program's line that it came through last."""
+    """Return an exception as data: names of its classes, message, and the program's line that it last came through."""
     try:
         message = str(error)
     except Exception:
@@ -121,12 +121,12 @@ class _Answers:
         self._numbers: dict[int, int] = {}
         self._shared = Shared(2)
         self._receiving, self._sending = threading.RLock(), threading.Lock()
-        """Threads of the program's that call functions of the test's do so one by one, while a request is answered."""
+        """Threads of the program that call functions of the test do so one by one, while a request is answered."""
         self._describing = 0
         self._described: set[int] = set()
         self._loop: Any = None
         self._tasks: dict[int, Any] = {}
-        """Of what the test awaits, by number."""
+        """Tasks of the objects that the test awaits, by number."""
 
     def loop(self) -> None:
         while True:
@@ -165,13 +165,13 @@ class _Answers:
     def _synchronized(
         self, more: dict[str, Any], changed: Any, unused: list[int], what: str, *details: Any
     ) -> Any:
-        """Answer a request after what the test has done to containers that it shares with the program."""
+        """Answer a request after applying what the test has done to containers that it shares with the program."""
         self._shared.apply(changed, self._decode)
         self._shared.forget(unused)
         return getattr(self, f"_{what}")(more, *details)
 
     def _within(self, more: dict[str, Any], surroundings: dict[str, Any], what: str, *details: Any) -> Any:
-        """Answer a request while standard streams, `input` or `print` are what the test has made of them."""
+        """Answer a request with standard streams, `input` and `print` as the test has replaced them."""
         before = sys.stdout, sys.stderr, sys.stdin, builtins.input, builtins.print
         printed = {name: io.StringIO() for name in surroundings["printing"]}
         read = io.StringIO(surroundings.get("stdin", ""))
@@ -192,24 +192,28 @@ class _Answers:
             more |= {"printed": [stream.getvalue() for stream in printed.values()], "read": read.tell()}
 
     def _eval(self, more: dict[str, Any], code: str, builtin_names: list[str]) -> Any:
-        """The value of an expression, for a comparison outside; the program must have one of the names, if any."""
+        """Return the value of an expression, for a comparison outside.
+
+        Raises:
+            Unreached: `builtin_names` are given, and the program has none of them.
+        """
         if builtin_names and not any(name in self._namespace for name in builtin_names):
             raise Unreached
         return self._encode(eval(marshal.loads(base64.b64decode(code)), self._namespace))
 
     def _names(self, more: dict[str, Any], names: list[str]) -> Any:
-        """What the program's global names are bound to; names that are not there are left out."""
+        """Return what the program's global names are bound to, without those that it does not bind."""
         found = {name: self._namespace[name] for name in names if name in self._namespace}
         return {name: self._encode_shared(value) for name, value in found.items()}
 
     def _call(self, more: dict[str, Any], function: Any, arguments: Any, keywords: Any) -> Any:
-        """Call a function of the program's."""
+        """Call a function of the program."""
         args = [self._decode(argument) for argument in arguments]
         kwargs = {name: self._decode(argument) for name, argument in keywords.items()}
         return self._encode_shared(self._decode(function)(*args, **kwargs))
 
     def _global(self, more: dict[str, Any], name: str, arguments: Any) -> Any:
-        """Call a global function, or a method of `Solution` where there is none, for a comparison outside."""
+        """Call a global function, or a method of `Solution` if there is none, for a comparison outside."""
         function = self._namespace.get(name)
         if function is None and "Solution" in self._namespace:
             function = getattr(self._namespace["Solution"](), name)
@@ -226,22 +230,22 @@ class _Answers:
         return self._encode(_state(self._decode(target)))
 
     def _data(self, more: dict[str, Any], target: Any) -> Any:
-        """What an object of a subclass of list and the like holds."""
+        """Return the contents of an object of a subclass of list and the like."""
         value = self._decode(target)
         base = base_type(type(value))
         return self._encode(base_value(value, base)) if base else None
 
     def _step(self, more: dict[str, Any], target: Any) -> Any:
-        """Go on with a coroutine, or whatever can be awaited, and all that runs beside it, for a moment.
+        """Continue a coroutine or other awaitable, and all that runs beside it, for a moment.
 
-        Gives a tuple: of the result, or empty while there is none.
+        Return a tuple of the result, or an empty tuple while there is none.
         """
-        import asyncio  # few programs need it, and it takes a while
+        import asyncio  # few programs need it, and importing it takes a while
 
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
         task = self._tasks.get(target[1])
-        if task is None:  # it goes first, up to where it waits, as in the test's own event loop
+        if task is None:  # it runs first, up to its first wait, as in the test's own event loop
             others = list(self._loop._ready)
             self._loop._ready.clear()
             task = self._tasks[target[1]] = self._loop.create_task(_result(self._decode(target)))
@@ -260,7 +264,10 @@ class _Answers:
         self._run_for(_TIME_TO_CANCEL, task)
 
     def _run_for(self, seconds: float, *tasks: Any) -> None:
-        """Run the event loop until one of the tasks (without: of all that are awaited) has ended."""
+        """Run the event loop until one of the tasks has ended, or the time is over.
+
+        Without `tasks`, these are all tasks that the test awaits.
+        """
         import asyncio
 
         waiting = asyncio.wait(
@@ -269,7 +276,7 @@ class _Answers:
         self._loop.run_until_complete(waiting)
 
     def _call_back(self, number: int, args: tuple[object, ...], kwargs: dict[str, object]) -> Any:
-        """Call a function of the test's that was passed to the program. It may ask for something meanwhile."""
+        """Call a function of the test that was passed to the program. It may send requests meanwhile."""
         keywords = {name: self._encode(value) for name, value in kwargs.items()}
         arguments = [self._encode(value) for value in args]
         with self._receiving:
@@ -326,7 +333,7 @@ class _Answers:
         return self._shared.write(value, self._encode(value))
 
     def _keep(self, value: object) -> list[Any]:
-        """Write a value that stays here: its number, by which the judge can hand it back, and what to know of it."""
+        """Encode a value that stays here: its number, by which the judge can pass it back, and its description."""
         if (found := reference(value)) is not None:
             return ["m", *found]
         number = self._number(value)
@@ -417,11 +424,11 @@ def _member(module: str, name: str) -> Any:
 
 
 class Unreached(Exception):
-    """The test asks for nothing of the program's."""
+    """The test requests nothing that the program defines."""
 
 
 class _Given:
-    """An iterator of the test's, with its methods."""
+    """An iterator of the test, with its methods."""
 
     def __init__(self, methods: dict[str, Callable[..., Any]]) -> None:
         vars(self).update(methods)
@@ -442,7 +449,7 @@ _NOT_OWN = frozenset(_NOT_OWN_NAMES.split())
 
 
 def _overridden(kind: type, base: type) -> list[str]:
-    """Names of a builtin type that a class built on it defines anew, and its further special methods."""
+    """Return names of a builtin type that a class built on it overrides, and the class's other special methods."""
     own = {name for part in kind.__mro__ if part not in base.__mro__ for name in vars(part)} - _NOT_OWN
     special = {name for name in own if name[:2] == "__" and callable(getattr(kind, name, None))}
     known = special | {name for name in own if hasattr(base, name)}
@@ -454,7 +461,7 @@ _NAMEDTUPLE = vars(_Empty).keys() | {"__orig_bases__", "__annotations__"}
 
 
 def _is_plain_namedtuple(kind: Any) -> bool:
-    """Whether it is what `namedtuple` makes, without methods of its own: the judge can have one of its own then."""
+    """Return whether `namedtuple` made the class, and it has no other methods: the judge can then make its own copy."""
     content, fields = vars(kind), getattr(kind, "_fields", None)
     if (
         kind.__bases__ != (tuple,)
@@ -466,7 +473,7 @@ def _is_plain_namedtuple(kind: Any) -> bool:
 
 
 def _equality(kind: type) -> str:
-    """`identity`; `state`, as of dataclasses; or the class's `own`."""
+    """Return how a class's objects compare: by `identity`, by `state` (dataclasses), or by the class's `own` rule."""
     method: Any = kind.__eq__
     if method is object.__eq__:
         return "identity"
@@ -476,7 +483,7 @@ def _equality(kind: type) -> str:
 
 
 def _state(value: Any) -> dict[str, Any]:
-    """What an object consists of; of a dataclass, what its `__eq__` looks at."""
+    """Return what an object consists of; for a dataclass, the fields that its `__eq__` compares."""
     kind = type(value)
     if _equality(kind) == "state":
         return {f.name: getattr(value, f.name) for f in dataclasses.fields(kind) if f.compare}

@@ -1,4 +1,4 @@
-"""Assert and call tests of one job: they share the program's process, as they would share a file."""
+"""Assert and call tests of one job. They share the program's process, as they would share a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .stops import Ended, Misbehaved, Stop
 from .values import Opaque, decode, encode, opaque, short_repr, shorten
 
 _JUDGE_NUMBERS = 1_000_000
-"""Requests of a judge are numbered from a multiple of it: no reply can be taken for another's."""
+"""Requests of a judge are numbered from this much further on, for each test: no reply can be taken for another's."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class _Call:
 
 _Step = Question | _Call
 _Plan = tuple[_Step, ...] | str
-"""What one test asks of the program; or its source, when a judge must run it."""
+"""What one test asks of the program; or the test's source, if a judge must run it."""
 
 
 class CandidateTests:
@@ -41,7 +41,7 @@ class CandidateTests:
         self._ready = False
         self._plans: dict[int, _Plan] = {}
         self._helping: set[int] = set()
-        """Tests whose names later tests use: they may do nothing else."""
+        """Tests that bind names for later tests, and need not call the program."""
         self._depending: set[int] = set()
         self._sent: dict[int, int] = {}
         self._count = 0
@@ -49,7 +49,7 @@ class CandidateTests:
         self._early: dict[int, list[Any]] = {}
 
     def run(self, index: int) -> Outcome:
-        """The outcome of one test. `reached` is False in it when the program itself did not get through."""
+        """Return the outcome of one test. Its field `reached` is False if the program itself did not run to its end."""
         try:
             if self._child is None:
                 self._plans, self._helping, self._depending = _plans(self._job.request)
@@ -70,7 +70,7 @@ class CandidateTests:
                     self._job.count(usage)
 
     def _start(self) -> None:
-        """Run the program. The questions of the first tests are sent along: they say nothing that it may not know."""
+        """Run the program. The first tests' questions are sent along: they reveal nothing that it may not know."""
         job = self._job
         request = job.spawn_request("candidate")
         request["setup_code"] += self._imports()
@@ -87,7 +87,7 @@ class CandidateTests:
             raise Misbehaved()
 
     def _imports(self) -> str:
-        """Those of the tests' imports whose names the program mentions and does not bind, as in one file."""
+        """Return code for the tests' imports whose names the program mentions and does not bind, as in one file."""
         request = self._job.request
         codes = [test["code"] for test in request["tests"] if test["kind"] in ("assert", "script")]
         found = {pair for code in codes for pair in analyse(code, request["entry_point"]).imports}
@@ -98,7 +98,7 @@ class CandidateTests:
         )
 
     def _send_questions(self, first: int) -> None:
-        """Send what this test and the tests after it ask, up to the next that a judge must run."""
+        """Send the questions of this test and of those after it, up to the next test that a judge must run."""
         assert self._child is not None
         requests: list[list[Any]] = []
         for index in sorted(index for index in self._plans if index >= first):
@@ -163,10 +163,10 @@ class CandidateTests:
     def _ask_judge(
         self, index: int, code: str = "", question: tuple[Any, Question] | None = None, call: str = ""
     ) -> Outcome:
-        """Let a judge run a test that is not a plain comparison, or compare an object. It asks the program itself."""
+        """Have a judge run a test that is not a plain comparison, or compare an object. It asks the program itself."""
         assert self._child is not None
         job = self._job
-        while self._awaited:  # the judge has to find the channel empty
+        while self._awaited:  # the channel must be empty for the judge
             number = self._awaited[0]
             self._early[number] = self._reply()
         self._child.leave_channel()
@@ -200,7 +200,7 @@ class CandidateTests:
 
 
 class _Objects:
-    """The objects of the program's own in an answer: equal to nothing here, but by data that they are built on."""
+    """The program's own objects in an answer. Here they equal nothing, except by the data that they are built on."""
 
     def __init__(self) -> None:
         self._abouts: list[dict[str, Any]] = []
@@ -217,7 +217,7 @@ class _Objects:
         return Opaque(str(about["type"])[:80], str(about["text"])[:200], bool(about["truth"]))
 
     def decide(self, question: Question) -> bool:
-        """Whether it depends on them what the comparison gives: the test knows their class, and that class compares."""
+        """Return whether the result depends on them: the test names their class, and that class compares."""
         if question.form != "compare" or question.op in ("Is", "IsNot"):
             return False
         return any(
@@ -247,9 +247,9 @@ class _Raised(Stop):
 
 
 def _plans(request: dict[str, Any]) -> tuple[dict[int, _Plan], set[int], set[int]]:
-    """What each assert and call test asks, the tests whose names others use, and those others.
+    """Return the plan of each assert and call test, the tests whose names others use, and those others.
 
-    A test that uses names of a judged test is judged too; so is one that asks nothing.
+    A judge also runs a test that uses names of a judged test, and one that asks nothing.
     """
     plans: dict[int, _Plan] = {}
     bound_by: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""The isolation of one child of the fork server: what it can still do once `Isolation.enter` has returned."""
+"""The isolation of one child of the fork server: what it can still do after `Isolation.enter`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from . import kernel, landlock, leftovers, newroot, seccomp
 from .identity import has_capabilities, private_uid
 
 Level = Literal["A", "B", "C", "runsc"]
-"""`runsc`: inside a gVisor container, which has Landlock's part, and no mount namespaces."""
+"""`runsc`: inside a gVisor container, which takes over Landlock's part, and has no mount namespaces."""
 _ALONE = ("A", "runsc")
-"""Levels at which each program is in a pid namespace of its own, and the work directory a file system in memory."""
+"""Levels at which each program has its own pid namespace, and the work directory is a file system in memory."""
 Profile = Literal["python", "command"]
 """What runs in the cell: the fork server's own Python, or a command of another language, which may start processes."""
 
@@ -26,43 +26,44 @@ _CONTAINER_UID = 65534
 _FILE_BYTES = {"python": 16 << 20, "command": 64 << 20}
 _WORK_OPTIONS = "size=64m,mode=700"
 BUILD_SECONDS = 30
-"""Time for a compiler; it is not the program's."""
+"""Time limit of a compiler. Its time does not count towards the program's limit."""
 _WORK_MODE = 0o40700
 _OPEN_FILES = {"python": 64, "command": 256}
 _THREADS = {"python": 64, "command": 192}
 _HIGH = 256
-"""Descriptors from here on are not closed when a cell is entered."""
+"""Descriptors from this number on are not closed when a cell is entered."""
 
 
 @dataclass(frozen=True)
 class Isolation:
-    """The layers of a tier, prepared once by the fork server and entered by every child."""
+    """The layers of a tier, prepared once by the fork server, and entered by every child."""
 
     level: Level
     readable: tuple[str, ...]
     uid: int | None
-    """The user whose id the programs take; None: this process may not change it."""
+    """User id that the programs take; None if this process may not change it."""
     scratch: str
-    """Where the work directories lie, at levels that mount none. No program may list it, and their names are random:
-    a program finds that of no other."""
+    """Parent of the work directories, at levels that mount none. No program may list it, and their names are random, so
+    that no program finds that of another."""
     work_directory: str
-    """That of Python programs, which come one after the other."""
+    """Work directory of Python programs, which run one after the other."""
     rules: int | None
-    """Landlock's rules for Python programs."""
+    """Descriptor of Landlock's rules for Python programs; None at levels without Landlock."""
     lifeline: tuple[int, int]
-    """A pipe that only the fork server holds open."""
+    """A pipe whose write end only the fork server holds open."""
     complaints: tuple[int, int]
-    """A pipe that a child can write to while it enters its cell, and no program can."""
+    """A pipe to which a child can write while it enters its cell, and no program can."""
     capabilities: int = 0
-    """What Python programs keep: without it some would not come to Python's own library, as in root's home."""
+    """Capabilities that Python programs keep: without them some could not reach Python's own library, for example in
+    root's home."""
 
     @classmethod
     def prepare(cls, level: Level, scratch: str, readable: list[str]) -> Isolation:
-        """Enter the namespaces of the fork server itself, if the level has any.
+        """Enter the namespaces of the fork server itself, if the level has any, and prepare the other layers.
 
         Args:
-            scratch: Where work directories are made, at levels that do not mount them.
-            readable: What programs may read beside Python's library.
+            scratch: Parent of the work directories, at levels that do not mount them.
+            readable: Paths that programs may read beside Python's library.
 
         Raises:
             OSError: The system does not offer this level.
@@ -71,35 +72,35 @@ class Isolation:
         readable = newroot.readable_paths(readable)
         work = newroot.WORK_DIRECTORY
         capabilities = 0
-        if level == "B" and uid is not None and any(map(_is_shut, readable)):
+        if level == "B" and uid is not None and any(map(_excludes_others, readable)):
             capabilities = kernel.READ_SEARCH
             if not has_capabilities(capabilities):
-                raise OSError(f"others than root cannot read {next(filter(_is_shut, readable))}")
+                raise OSError(f"others than root cannot read {next(filter(_excludes_others, readable))}")
         if level == "A" and newroot.enter(readable):
-            uid = None  # a user namespace has one id
+            uid = None  # a user namespace has only one id
         if level not in _ALONE:
             os.chmod(scratch, 0o711)
             work = f"{scratch}/{_unguessable()}/work"
             os.mkdir(os.path.dirname(work), 0o711)
-        elif level == "runsc" and os.path.exists(work):  # that of an earlier fork server, which has died
+        elif level == "runsc" and os.path.exists(work):  # left by an earlier fork server, which has died
             with suppress(OSError):
                 kernel.unmount(work)
             os.rmdir(work)
         _make_directory(level, work, uid)
-        # At every level the rule is for the directory above, since that of the programs is replaced.
+        # At every level the rule is for the parent directory, since the work directory itself is replaced.
         rules = None if level in ("C", "runsc") else _rules(level, os.path.dirname(work), readable)
         kernel.prctl("no_new_privs", kernel.PR_SET_NO_NEW_PRIVS, 1)
         if level != "C":
             for commands in (False, True):
                 seccomp.prepared(commands, level in _ALONE)
-        pipes = os.pipe(), _complaints()
+        pipes = os.pipe(), _complaint_pipe()
         return cls(level, tuple(readable), uid, scratch, work, rules, *pipes, capabilities)
 
     def fork(self) -> int:
         return kernel.fork_into_pid_namespace() if self.level in _ALONE else os.fork()
 
     def new_directory(self) -> str:
-        """A work directory for one command, which no other may write to; empty where `enter` mounts one."""
+        """Make a work directory for one command, to which no other may write. Return "" where `enter` mounts one."""
         if self.level == "A":
             return ""
         directory = f"{self.scratch}/{_unguessable()}"
@@ -114,11 +115,11 @@ class Isolation:
         executes: bool = False,
         directory: str = "",
     ) -> None:
-        """Isolate this process, for ever. `fds` become 0, 1, 2, ...; all other descriptors are closed.
+        """Isolate this process irrevocably. `fds` become 0, 1, 2, ...; all other descriptors are closed.
 
         Args:
-            executes: Files of the work directory may be run, as those that a compiler makes.
-            directory: From `new_directory`, for a command.
+            executes: Whether files of the work directory may be executed, such as a compiler's output.
+            directory: For a command: the result of `new_directory`.
         """
         try:
             self._enter(fds, limits, profile, executes, directory)
@@ -128,7 +129,7 @@ class Isolation:
         os.close(self.complaints[1])
 
     def complaint(self) -> str:
-        """What kept the child that has ended last from entering its cell; empty when nothing did."""
+        """Return what kept the child that ended last from entering its cell; empty if nothing did."""
         try:
             return os.read(self.complaints[0], 1000).decode()
         except BlockingIOError:
@@ -140,15 +141,15 @@ class Isolation:
         os.setsid()
         kernel.prctl("pdeathsig", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         if self.level == "A" and profile == "command":
-            # A compiler or a judge that stays must not meet the files of programs. Those of Python programs, which
-            # come one after the other, are removed instead: a namespace of its own costs each a millisecond.
+            # A persistent compiler or judge must not see the files of programs. Those of Python programs, which run
+            # one after the other, are removed instead: its own namespace would cost each program a millisecond.
             kernel.unshare(kernel.CLONE_NEWNS)
             _mount_work_directory("A", newroot.WORK_DIRECTORY, self.uid, executes)
         os.chdir(directory or self.work_directory)
         rules = self.rules
         if directory and rules is not None:
             rules = _rules(self.level, directory, self.readable)
-        self._become_nobody(self.capabilities if profile == "python" else 0)
+        self._drop_privileges(self.capabilities if profile == "python" else 0)
         kernel.prctl("pdeathsig", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)  # changing the user has cleared it
         self._die_with_fork_server()
         if rules is not None:
@@ -158,7 +159,7 @@ class Isolation:
         if self.level != "C":
             seccomp.restrict(os.getpid(), profile == "command", self.level in _ALONE)
 
-    def _become_nobody(self, capabilities: int) -> None:
+    def _drop_privileges(self, capabilities: int) -> None:
         if self.uid is not None:
             kernel.prctl("keepcaps", kernel.PR_SET_KEEPCAPS, bool(capabilities))
             os.setgroups([])
@@ -167,7 +168,7 @@ class Isolation:
         kernel.drop_capabilities(but=capabilities)
 
     def _die_with_fork_server(self) -> None:
-        """The fork server may have died before the first PDEATHSIG was set."""
+        """Exit if the fork server has died, which may have happened before the first PDEATHSIG was set."""
         os.close(self.lifeline[1])
         poll = select.poll()
         poll.register(self.lifeline[0], 0)
@@ -177,8 +178,8 @@ class Isolation:
     def clean(self, directory: str) -> None:
         """Take a command's directory away, or give the next Python program an empty one.
 
-        None of the last program's processes may be there any more. It takes no longer when the program has left much:
-        that is removed apart (`leftovers.py`).
+        All processes of the last program must have ended. The time does not depend on how much the program has left:
+        its files are removed later (`leftovers.py`).
         """
         if directory:
             self._discard(directory)
@@ -195,14 +196,14 @@ class Isolation:
             leftovers.set_aside(directory, self.scratch)
 
 
-def _is_shut(path: str) -> bool:
-    """Whether its mode, or that of a directory above it, keeps other users out."""
+def _excludes_others(path: str) -> bool:
+    """Return whether the path's mode, or that of a directory above it, excludes other users."""
     above = os.path.realpath(path)
-    is_shut = not os.stat(above).st_mode & 0o004
+    excludes = not os.stat(above).st_mode & 0o004
     while above != "/":
         above = os.path.dirname(above)
-        is_shut = is_shut or not os.stat(above).st_mode & 0o001
-    return is_shut
+        excludes = excludes or not os.stat(above).st_mode & 0o001
+    return excludes
 
 
 def _unguessable() -> str:
@@ -221,11 +222,11 @@ def _make_directory(level: Level, directory: str, uid: int | None) -> None:
 def _is_fresh(directory: str) -> bool:
     try:
         return os.stat(directory).st_mode == _WORK_MODE and not os.listdir(directory)
-    except OSError:  # a program has shut it
+    except OSError:  # a program has taken away its permissions
         return False
 
 
-def _complaints() -> tuple[int, int]:
+def _complaint_pipe() -> tuple[int, int]:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     high = fcntl.fcntl(writer, fcntl.F_DUPFD, _HIGH)
@@ -235,7 +236,7 @@ def _complaints() -> tuple[int, int]:
 
 def _mount_work_directory(level: Level, directory: str, uid: int | None, executes: bool) -> None:
     owner = "" if uid is None else f",uid={uid},gid={uid}"
-    # gVisor knows fewer options; its mounts of the container's own are without devices and set-user-id bits anyway.
+    # gVisor knows fewer options; mounts that a container makes have no devices and set-user-id bits in any case.
     more, flags = (",nr_inodes=4096", kernel.MS_NOSUID | kernel.MS_NODEV) if level == "A" else ("", 0)
     flags |= 0 if executes else kernel.MS_NOEXEC
     kernel.mount("tmpfs", directory, "tmpfs", flags, f"{_WORK_OPTIONS}{more}{owner}")
@@ -258,11 +259,9 @@ def _keep_only(fds: list[int]) -> None:
 
 
 def _set_limits(limits: dict[str, Any], profile: Profile, level: Level, private_user: bool) -> None:
-    # The supervisor counts for all processes together, and less roughly; a compiler's time is not the program's.
+    # The supervisor counts all processes together, and more precisely. A compiler's time is not the program's.
     seconds = int(limits["timeout"]) + (2 if profile == "python" else BUILD_SECONDS + 2)
-    if (
-        level == "runsc"
-    ):  # which takes time that a process waits for the machine's processors for processor time
+    if level == "runsc":  # gVisor counts waits for the machine's processors as processor time
         seconds *= 20
     values = {
         # Other languages' run-times reserve much more address space than they use.
@@ -274,10 +273,10 @@ def _set_limits(limits: dict[str, Any], profile: Profile, level: Level, private_
         resource.RLIMIT_MSGQUEUE: 0,
         resource.RLIMIT_NOFILE: _OPEN_FILES[profile],
     }
-    if private_user:  # else the user's other processes would count too
+    if private_user:  # otherwise the user's other processes would count too
         values[resource.RLIMIT_NPROC] = _THREADS[profile]
     for kind, value in values.items():
         hard = resource.getrlimit(kind)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        if hard:  # 0 is as low as can be; gVisor refuses to set some, which are 0 in its container
+        if hard:  # 0 cannot be lowered; gVisor refuses to set some limits, which are 0 in its container
             resource.setrlimit(kind, (value, value))

@@ -1,4 +1,4 @@
-"""Time as a job's processes have it: while they wait for a processor that the machine needs for others, none passes."""
+"""Time as a job's processes experience it: it stops while they wait for a processor that is busy with others."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from collections.abc import Iterator
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _share = [1.0]
-"""Of a processor, for each process that is ready to run; told by the owner where this process cannot see it."""
+"""Share of a processor for each process that is ready to run. The owner sets it where this process cannot see it."""
 
 
 def tell_share(share: float) -> None:
-    """To be called in a container, which sees nothing of what else the machine does."""
+    """Set the share of a processor. For a container, which does not see what else the machine does."""
     _share[0] = share
 
 
 class Clock:
-    """Gives the seconds that passed, and those of processor time that programs used, from one reading to the next.
+    """A clock of the seconds that pass, and of the processor seconds that programs use, from one reading to the next.
 
     A program's thread may wait for a processor, and so may the supervisor, the fork server or a judge for which the
-    program waits in turn: the kernel keeps count for each thread.
+    program waits in turn. The kernel counts these waits for each thread.
     """
 
     def __init__(self, *helpers: int) -> None:
-        """`helpers`: processes of the sandbox's own."""
+        """Args:
+        helpers: Pids of the sandbox's own processes.
+        """
         self._helpers = {os.getpid(), *helpers}
         self._programs: dict[int, float] = {}
         self._waits: dict[int, float] = {}
@@ -46,7 +48,7 @@ class Clock:
         return time.monotonic() - self._last
 
     def read(self) -> tuple[float, float]:
-        """Seconds since the last reading: those that count, and those of the programs' processor time."""
+        """Return the seconds that count since the last reading, and the programs' processor seconds since then."""
         now = time.monotonic()
         passed, self._last = now - self._last, now
         used = sum(self._cpu_since(pid) for pid in self._programs)
@@ -62,45 +64,45 @@ class Clock:
         return max(now - before, 0.0)
 
     def _waits_since(self, pid: int) -> Iterator[float]:
-        for thread in _listed(f"/proc/{pid}/task"):
-            now = _waited(f"/proc/{pid}/task/{thread}/schedstat")
+        for thread in _list_ids(f"/proc/{pid}/task"):
+            now = _wait_seconds(f"/proc/{pid}/task/{thread}/schedstat")
             before = self._waits.get(thread)
             self._waits[thread] = now
-            # What a helper waited before it came to this job is not this job's.
+            # A helper's waits before it joined this job do not count.
             yield now - (before if before is not None else now if pid in self._helpers else 0.0)
 
 
 def family(pid: int) -> Iterator[int]:
-    """A process and, where the kernel lists them, all that descend from it."""
+    """Yield a process and, where the kernel lists them, all its descendants."""
     yield pid
-    for thread in _listed(f"/proc/{pid}/task"):
-        for child in _text(f"/proc/{pid}/task/{thread}/children").split():
+    for thread in _list_ids(f"/proc/{pid}/task"):
+        for child in _read_text(f"/proc/{pid}/task/{thread}/children").split():
             yield from family(int(child))
 
 
 def _cpu_seconds(pid: int) -> float:
-    """Of a process and of those of its children that it has waited for."""
+    """Return the processor seconds of a process and of those of its children that it has waited for."""
     try:
         own = time.clock_gettime(~pid << 3 | 2)  # what clock_getcpuclockid(3) gives
     except OSError:
         return 0.0
-    fields = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    fields = _read_text(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return own + (int(fields[13]) + int(fields[14])) / _TICK if len(fields) > 14 else own
 
 
-def _waited(path: str) -> float:
-    fields = _text(path).split()
+def _wait_seconds(path: str) -> float:
+    fields = _read_text(path).split()
     return int(fields[1]) / 1e9 if len(fields) > 1 else 0.0
 
 
-def _listed(folder: str) -> list[int]:
+def _list_ids(folder: str) -> list[int]:
     try:
         return [int(name) for name in os.listdir(folder)]
     except OSError:
         return []
 
 
-def _text(path: str) -> str:
+def _read_text(path: str) -> str:
     try:
         with open(path) as file:
             return file.read()
@@ -108,4 +110,4 @@ def _text(path: str) -> str:
         return ""
 
 
-SEES_WAITS = bool(_text("/proc/self/schedstat"))
+SEES_WAITS = bool(_read_text("/proc/self/schedstat"))

@@ -1,4 +1,4 @@
-"""The program's own process, for another language than Python: write the files, compile, and become the program."""
+"""The program's own process, for another language than Python: it writes files, compiles, and becomes the program."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
 def run(channel: Any, request: dict[str, Any]) -> NoReturn:
-    """Says `["build_failed", what the compiler printed]` or `["built"]`, then runs the command."""
+    """Send `["build_failed", what the compiler printed]` or `["built"]`, then run the command."""
     environment = {**_ENVIRONMENT, "HOME": os.getcwd(), "TMPDIR": os.getcwd(), **request["env"]}
     for name, text in request["files"].items():
         _write(name, text.encode(errors="surrogatepass"))
@@ -27,10 +27,8 @@ def run(channel: Any, request: dict[str, Any]) -> NoReturn:
         _write(name, os.pread(_FILE, size, start))
     if request["parts"]:
         os.close(_FILE)
-    for number in (
-        signal.SIGPIPE,
-        signal.SIGXFSZ,
-    ):  # Python ignores them, and a new program would inherit that
+    # Python ignores these signals, and a new program would inherit that.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     for argv in request["builds"]:
         if _build(argv, environment) != 0:

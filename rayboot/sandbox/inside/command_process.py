@@ -1,4 +1,4 @@
-"""The supervisor's side of a program in another language: start its command, and say what became of it."""
+"""The supervisor's side of a program in another language: start its command, and interpret its exit."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def descriptors(command: Command) -> dict[str, int]:
 
 
 def start(job: Job, language: Language, command: Command, stdin: int | None = None) -> ChildProcess:
-    """Run a command in a cell, and wait until it is compiled.
+    """Run a command in a cell. Return once it is compiled.
 
     Raises:
-        Stop: It does not compile.
+        Stop: It does not compile, or could not be started.
     """
     fds = descriptors(command) | ({} if stdin is None else {"stdin": stdin})
     apart = job.pump.apart(BUILD_SECONDS, COMPILER) if command.builds else nullcontext()
@@ -72,7 +72,7 @@ def compile_stop(complaint: Complaint) -> Stop:
 
 
 def outcome_of_exit(job: Job, language: Language, usage: dict[str, Any]) -> Outcome:
-    """What a verdict says of a program that ended in another way than it should."""
+    """Return the outcome of a program that ended in another way than it should."""
     text = job.output.texts["stderr"].decode(errors="replace")
     if _OUT_OF_MEMORY.search(text):
         return {
@@ -84,8 +84,8 @@ def outcome_of_exit(job: Job, language: Language, usage: dict[str, Any]) -> Outc
     complaint = language.explain(text)
     if outcome["status"] == "error" and not complaint.compiles:
         return compile_stop(complaint).outcome()
-    said = complaint.error_type or (complaint.message and outcome["status"] == "error")
-    if outcome["status"] in ("error", "crashed") and said:
+    is_explained = complaint.error_type or (complaint.message and outcome["status"] == "error")
+    if outcome["status"] in ("error", "crashed") and is_explained:
         return {
             "status": "error",
             "error_type": complaint.error_type,

@@ -1,4 +1,4 @@
-"""What counts as the right answer. Runs where the program cannot reach, with genuine builtins on plain data."""
+"""Comparison of answers with expected values, out of the program's reach, with genuine builtins on plain data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from .asserts import Question
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-"""As programs print them: Python reads more as numbers, such as `1_0` and digits of other scripts."""
+"""Numbers as programs print them. Python accepts more, such as `1_0` and digits of other scripts."""
 _RELATIVE, _ABSOLUTE = 1e-5, 1e-8
 """Tolerance of numpy.allclose, which APPS' official harness uses for printed numbers."""
 
@@ -31,7 +31,7 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def answers(question: Question, value: Any) -> bool:
-    """Whether a value makes the assert true, by Python's own rules. Raises what the comparison raises."""
+    """Return whether a value makes the assert true, by Python's own rules. Raise what the comparison raises."""
     if question.form == "truth":
         return bool(value) is question.operand
     if question.form == "near":
@@ -40,9 +40,9 @@ def answers(question: Question, value: Any) -> bool:
 
 
 def same_result(value: Any, expected: Any) -> bool:
-    """APPS' rule for call-based problems: tuples are lists, and the expected value may be wrapped in a list of one.
+    """Compare by APPS' rule for call-based problems: tuples are lists, and the expected value may be in a list of one.
 
-    A number is right too where the expected one is a float and they are as close as printed ones may be, or both NaN.
+    If the expected number is a float, the value may differ as much as a printed number may, and both may be NaN.
     """
     value = _tuples_to_lists(value)
     expected = _tuples_to_lists(expected)
@@ -51,7 +51,7 @@ def same_result(value: Any, expected: Any) -> bool:
 
 
 def with_whole_keys(argument: Any) -> Any:
-    """APPS' rule for arguments: JSON has texts for keys only, so keys that are all whole numbers were numbers."""
+    """Convert keys by APPS' rule for arguments: JSON has only string keys, so keys that are all integers were ints."""
     if isinstance(argument, dict) and all(re.fullmatch(r"-?\d{1,18}", key) for key in argument):
         return {int(key): value for key, value in argument.items()}
     return argument
@@ -73,7 +73,7 @@ def _close(value: Any, expected: Any) -> bool:
 def _near(value: float, expected: float) -> bool:
     try:
         return math.isfinite(expected) and abs(value - expected) <= _ABSOLUTE + _RELATIVE * abs(expected)
-    except OverflowError:  # a whole number beyond all floats
+    except OverflowError:  # an integer beyond the range of floats
         return False
 
 
@@ -81,15 +81,16 @@ def _tuples_to_lists(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_tuples_to_lists(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): _tuples_to_lists(item) for key, item in value.items()}  # JSON has no other keys
+        # JSON has only string keys.
+        return {str(key): _tuples_to_lists(item) for key, item in value.items()}
     return value
 
 
 def same_output(got: str, expected: str) -> bool:
-    """Whether two printed texts are the same, token by token: white space and line ends do not count.
+    """Return whether two printed texts are equal token by token: white space and line ends do not count.
 
-    Two tokens are the same too when both are numbers and equal (`2.0` and `2`), or, where the expected one is written
-    with a point or an exponent, as close as numpy.allclose asks (relative 1e-5, absolute 1e-8).
+    Two numbers are also equal if their values are (`2.0` and `2`). If the expected one is written with a point or an
+    exponent, they may differ by the tolerance of numpy.allclose (relative 1e-5, absolute 1e-8).
     """
     ours, theirs = got.split(), expected.split()
     if ours == theirs:

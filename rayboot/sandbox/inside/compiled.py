@@ -1,4 +1,4 @@
-"""What a compiler has made of a program of another language, by itself or split from its test file."""
+"""Compiled programs of other languages, alone or split from their test files."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .stops import Stop
 
 
 def run_command(job: Job, language: Language) -> Command:
-    """The program by itself.
+    """Return the command for the program alone.
 
     Raises:
-        Stop: It does not compile, or not in `BUILD_SECONDS`.
-        HelperFailed: The compiler ended.
+        Stop: It does not compile, or not within `BUILD_SECONDS`.
+        HelperFailed: The compiler's process ended.
     """
     program = job.request["program"]
     if isinstance(language, Compiled):
@@ -28,7 +28,12 @@ def run_command(job: Job, language: Language) -> Command:
 
 
 def compiled_halves(job: Job, language: Compiled, code: str) -> Halves:
-    """The program and its test file. Raises as `run_command`; it is a `sandbox_error` where they cannot be split."""
+    """Return the program and its test file, split.
+
+    Raises:
+        Stop: As `run_command`; or, as a `sandbox_error`, they cannot be split.
+        HelperFailed: The compiler's process ended.
+    """
     request = language.request(job.request["program"], code, job.request["entry_point"])
     return language.halves(_compile(job, language, request))
 

@@ -1,6 +1,6 @@
-"""Learning that a child of the fork server has ended: by a pidfd, or by a pipe where the kernel (gVisor) has none.
+"""Detection of a child's exit: by a pidfd, or by a pipe where the kernel (gVisor) has none.
 
-The fork server keeps the pipe's end open until the child is dead: a program can neither close it nor write to it.
+The fork server keeps the pipe's write end open until the child is dead. A program can neither close it nor write to it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ PIDFDS = _has_pidfds()
 
 
 def exit_pipe() -> tuple[int, ...]:
-    """A pipe, whose second end is for the fork server; nothing where pidfds make it needless."""
+    """Return a pipe, whose second end is for the fork server; nothing where pidfds make it unnecessary."""
     return () if PIDFDS else os.pipe()
 
 
 def kill(exit_fd: int, pid: int) -> None:
-    """Kill a child that its parent has not reaped: the signal finds it, dead or not."""
+    """Kill a child that its parent has not reaped: the signal reaches no other process, whether it is dead or not."""
     if PIDFDS:
         signal.pidfd_send_signal(exit_fd, signal.SIGKILL)
     else:
@@ -34,7 +34,7 @@ def kill(exit_fd: int, pid: int) -> None:
 
 
 class ExitPipes:
-    """The fork server's ends of the pipes of its children; none where there are pidfds."""
+    """The fork server's ends of its children's pipes; none where there are pidfds."""
 
     def __init__(self) -> None:
         self._ends: dict[int, int] = {}
@@ -42,11 +42,11 @@ class ExitPipes:
             signal.signal(signal.SIGCHLD, lambda number, frame: self._close_of_dead())
 
     def take(self, fds: list[int]) -> int | None:
-        """Take the fork server's end from the descriptors that came for a child, of which it is the last."""
+        """Take the fork server's end, the last of the descriptors that came for a child."""
         return None if PIDFDS else fds.pop()
 
     def forked(self, pid: int, end: int | None) -> None:
-        """To be called on both sides of the fork, with what `take` gave."""
+        """Record a fork. Call this on both sides of it, with the result of `take`."""
         if end is None:
             return
         if pid == 0:
@@ -56,7 +56,7 @@ class ExitPipes:
         self._close_of_dead()
 
     def _close_of_dead(self) -> None:
-        """Another signal may interrupt this at any place, and do the same."""
+        """Close the pipes of dead children. Another signal may interrupt this at any point, and do the same."""
         for pid in list(self._ends):
             if _is_dead(pid) and (end := self._ends.pop(pid, None)) is not None:
                 os.close(end)

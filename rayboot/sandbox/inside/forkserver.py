@@ -26,24 +26,25 @@ _BOOT = (
     "sys.path.insert(0, sys.argv[1]); from inside import zygote; "
     "zygote.main(int(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5]), sys.argv[6:])"
 )
-"""The handlers of `threading` and `random` would run in every child. They put right the locks of other threads, and
-draw another seed; there is one thread, and the seed is set, so that the same program gets the same verdict twice."""
-_PATIENCE = 20
-"""Times its limit: so long an answer may take on the busiest machine."""
+"""Fork handlers of `threading` and `random` are not registered, since they would run in every child. They repair the
+locks of other threads, and draw another seed. There is one thread, and the seed is fixed, so that the same program gets
+the same verdict twice."""
+_MAX_WALL_RATIO = 20
+"""Longest wait for an answer by the wall clock, on the busiest machine, as a multiple of the answer's limit."""
 _START_SECONDS = 60.0
 _ANSWER_SECONDS = 2.0
-"""Compiling some short texts takes Python for ever; the program is then compiled in its own process."""
+"""Compiling some short texts does not end in practice. The program is then compiled in its own process."""
 
 
 class ForkServer:
     def __init__(self, level: str, scratch: str, memory: MemoryGroup | None) -> None:
         self.level = level
         self.memory = memory
-        """For programs that may start processes."""
+        """Control group for programs that may start processes."""
         self._scratch = scratch
         self.error = ""
         self.peers: dict[str, Any] = {}
-        """Processes that stay for many jobs (`peer.py`), by name; they die with the fork server."""
+        """Processes that persist across jobs (`peer.py`), by name; they die with the fork server."""
         self._living: set[int] = set()
         self._start()
 
@@ -56,10 +57,8 @@ class ForkServer:
             self._process = subprocess.Popen(
                 [sys.executable, "-s", "-P", "-S", "-W", "ignore", "-c", _BOOT, *arguments],
                 pass_fds=[theirs.fileno(), *entrance],
-                env={
-                    **os.environ,
-                    "PYTHONHASHSEED": "0",
-                },  # a set's order must not change a verdict from run to run
+                # The order of a set must not change a verdict from run to run.
+                env={**os.environ, "PYTHONHASHSEED": "0"},
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -80,12 +79,12 @@ class ForkServer:
         self._start()
 
     def close(self) -> None:
-        """Kill it, and with it all its children, and theirs."""
+        """Kill the process, its children and their descendants."""
         self.peers.clear()
         self._process.kill()
         self._process.wait()
         self._control.close()
-        for pid in self._living:  # not reaped yet, so that the number is still its own
+        for pid in self._living:  # not reaped yet, so the pid is still its own
             with suppress(ProcessLookupError):
                 os.killpg(pid, signal.SIGKILL)
         self._living.clear()
@@ -94,15 +93,18 @@ class ForkServer:
                 os.waitpid(-1, 0)
 
     def spawn(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
-        """Fork a child. Gives its `pid`, or the program's `syntax_error`."""
+        """Fork a child. Return its `pid`, or the program's `syntax_error`."""
         answer = self._ask(request, fds)
         self._living |= {answer["pid"]} if "pid" in answer else set()
         return answer
 
     def reap(self, pid: int) -> dict[str, Any]:
-        """Wait for a child that is dead or dying. Gives its wait `status`, `cpu` seconds and `peak` bytes."""
+        """Wait for a child that is dead or dying.
+
+        Return its wait `status`, `cpu` seconds and `peak` bytes, and as `broken` why it could not enter its cell.
+        """
         if pid not in self._living:
-            return {"broken": ""}  # it went with an earlier fork server
+            return {"broken": ""}  # it died with an earlier fork server
         usage = self._ask({"reap": pid}, [])
         self._living.discard(pid)
         return usage
@@ -117,8 +119,8 @@ class ForkServer:
             raise ForkServerDied(str(error)) from error
 
     def _answer(self, seconds: float) -> dict[str, Any]:
-        """What it answers within that time, less what it waits for a processor."""
-        clock, end, poll = Clock(self.pid), time.monotonic() + _PATIENCE * seconds, select.poll()
+        """Return the answer. It has that many seconds; its waits for a processor do not count."""
+        clock, end, poll = Clock(self.pid), time.monotonic() + _MAX_WALL_RATIO * seconds, select.poll()
         poll.register(self._control, select.POLLIN)
         while not poll.poll(1000 * min(seconds, 1.0)):
             seconds -= clock.read()[0]
@@ -130,7 +132,7 @@ class ForkServer:
 
 
 _supervisor = os.getpid()
-"""1 in a container."""
+"""Pid of this process; 1 in a container."""
 
 
 def _die_with_parent() -> None:

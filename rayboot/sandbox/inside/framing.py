@@ -1,4 +1,4 @@
-"""Messages on a stream: four bytes of length, then JSON. JSON because reading it can run nobody's code."""
+"""Messages on a stream: four bytes of length, then JSON, because parsing JSON cannot run anyone's code."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ def send(channel: socket.socket, message: Any) -> None:
 
 
 def receive(channel: socket.socket, limit: int = 1 << 32) -> Any:
-    """The next message.
+    """Return the next message.
 
     Raises:
-        EOFError: The other side has closed.
-        ValueError: What came is not a message, or longer than `limit` bytes.
+        EOFError: The other side has closed the channel.
+        ValueError: The data is not a message, or the message is longer than `limit` bytes.
     """
-    length = int.from_bytes(_exactly(channel, 4), "big")
+    length = int.from_bytes(_receive_exactly(channel, 4), "big")
     if length > limit:
         raise FrameTooLong(f"a message of {length} bytes")
     return receive_body(channel, length)
 
 
 def receive_body(channel: socket.socket, length: int) -> Any:
-    """As `receive`, when the length has been read."""
-    return json.loads(_exactly(channel, length))
+    """Return the next message, as `receive` does, after its length has been read."""
+    return json.loads(_receive_exactly(channel, length))
 
 
-def _exactly(channel: socket.socket, count: int) -> bytes:
+def _receive_exactly(channel: socket.socket, count: int) -> bytes:
     parts = bytearray()
     while len(parts) < count:
         part = channel.recv(min(count - len(parts), 1 << 20))
@@ -52,7 +52,7 @@ def _exactly(channel: socket.socket, count: int) -> bytes:
 
 
 class Unpacker:
-    """Takes bytes as they come, gives messages as they are complete."""
+    """Parser of a byte stream. It collects bytes as they arrive, and returns messages once they are complete."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
@@ -62,15 +62,15 @@ class Unpacker:
 
     @property
     def size(self) -> int:
-        """Bytes that have come and are not yet taken."""
+        """Number of bytes that have arrived and are not yet part of a returned message."""
         return len(self._bytes)
 
     def next(self) -> Any:
-        """The next message, or None when it is not complete yet.
+        """Return the next message, or None while it is incomplete.
 
         Raises:
             FrameTooLong: It is longer than `MAX_FRAME`.
-            ValueError: It is not JSON, or nested too deep.
+            ValueError: It is not JSON, or nested too deeply.
         """
         if len(self._bytes) < 4:
             return None

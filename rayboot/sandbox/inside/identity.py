@@ -1,4 +1,4 @@
-"""A user id that no other process has: limits on processes are by user, and so is the right to send signals."""
+"""A user id that no other process has: limits on processes apply per user, and so does the right to send signals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NEEDED_CAPABILITIES = (0, 1, 3, 5, 6, 7)
 
 
 def private_uid() -> int | None:
-    """An id for this fork server's programs; None when this process may not change its user."""
+    """Return an id for this fork server's programs; None if this process may not change its user."""
     needed = sum(1 << capability for capability in _NEEDED_CAPABILITIES)
     if os.geteuid() != 0 or not has_capabilities(needed):
         return None
@@ -22,13 +22,13 @@ def private_uid() -> int | None:
 
 
 def has_capabilities(needed: int) -> bool:
-    """Whether this process has those of the mask, as capabilities(7) numbers its bits."""
+    """Return whether this process has the capabilities of the mask, whose bits capabilities(7) numbers."""
     masks = (line.split()[1] for line in _lines("status") if line.startswith("CapEff:"))
     return int(next(masks, "0"), 16) & needed == needed
 
 
 def _ids(name: str) -> int:
-    """How many ids from 0 on exist in this user namespace."""
+    """Return how many ids from 0 on exist in this user namespace."""
     for line in _lines(name):
         inside, _, count = map(int, line.split())
         if inside == 0:

@@ -1,4 +1,4 @@
-"""What the tests of one job share."""
+"""The state that the tests of one job share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SHOWN = 2048
 """Bytes of each output stream that a verdict keeps."""
 
 Outcome = dict[str, Any]
-"""Fields of a verdict: `status`, and those that the status calls for."""
+"""Fields of a verdict: `status`, and those that the status requires."""
 
 
 class Job:
@@ -29,7 +29,7 @@ class Job:
         self._cpu_seconds = 0.0
         self._peak_memory = 0
         self.starved = False
-        """Processes of the program needed more memory than they may have."""
+        """Whether processes of the program needed more memory than they may have."""
 
     def spawn_request(self, role: str) -> dict[str, Any]:
         return {
@@ -42,7 +42,7 @@ class Job:
         }
 
     def count(self, usage: dict[str, Any]) -> None:
-        """Add what a process of the program has used."""
+        """Add the resource usage of a process of the program."""
         self._cpu_seconds += usage.get("cpu", 0.0)
         self._peak_memory = max(self._peak_memory, usage.get("peak", 0))
         if self.request["language"] != "python":
@@ -61,13 +61,16 @@ class Job:
 
 
 def _memory_or(outcome: Outcome, usage: dict[str, Any], limits: dict[str, Any]) -> Outcome:
-    """Python's compiler says MemoryError of want of memory, and of what is nested too deep for it as well."""
+    """Return the outcome, with status `memory_limit` if memory was in fact short.
+
+    Python's compiler raises MemoryError for lack of memory, and also for what is nested too deeply for it.
+    """
     wanted = outcome.get("error_type") == "MemoryError" and usage.get("peak", 0) > limits["memory"] // 2
     return {**outcome, "status": "memory_limit"} if wanted else outcome
 
 
 def outcome_of_stop(stop: Stop, usage: dict[str, Any], limits: dict[str, Any]) -> Outcome:
-    """What a verdict says of a job that stopped; `usage` is that of the process, when it has ended."""
+    """Return the outcome of a job that stopped; `usage` is that of the process, if it has ended."""
     if not isinstance(stop, Ended) or "status" not in usage:
         return _memory_or(stop.outcome(), usage, limits)
     if usage["broken"]:

@@ -1,4 +1,4 @@
-"""The judge's own process: runs test code, with stand-ins for what the program defines."""
+"""The judge's own process: it runs test code, with stand-ins for what the program defines."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _COMPARING = {
     "array_equal": "numpy",
     "assert_allclose": "numpy.testing",
 }
-"""Functions that compare: the judge's own, even where the program has one of that name."""
+"""Functions that compare. The judge uses its own, even if the program has one of that name."""
 _FORWARDED = {
     "inspect": """signature getsource getsourcelines getdoc getfullargspec getmembers isfunction isclass ismethod
     isroutine isgenerator isgeneratorfunction iscoroutinefunction isasyncgenfunction isawaitable isabstract""",
@@ -33,10 +33,10 @@ _FORWARDED = {
     "asyncio": "iscoroutinefunction",
     "typing": "get_type_hints",
 }
-"""What asks about a function, a class or an object of the program's is done there."""
+"""Functions that inspect a function, a class or an object. For those of the program they run there."""
 _DONE_TWICE = {"random": "seed", "numpy.random": "seed", "sys": "setrecursionlimit"}
 _DONE_THERE = {"asyncio": "sleep", "time": "sleep"}
-"""What the test does to the interpreter is done to the program's, too."""
+"""Functions that act on the interpreter: the test's use of them is repeated in the program, or happens there."""
 _UNSEEN = {
     "assertLogs": "what the program logs",
     "assertNoLogs": "what the program logs",
@@ -54,11 +54,11 @@ _UNSEEN = {
     "tracemalloc": "the program's memory",
     "settrace": "the program's steps",
 }
-"""A test that uses these and does not pass has perhaps not seen what it looked for."""
+"""A test that uses one of these and does not pass may not have seen what it looked for."""
 
 
 def serve(channel: Any, program_channel: Any) -> None:
-    """Run the tests that come, in one namespace, as if they were one file; answer with an outcome for each."""
+    """Run tests as they arrive, in one namespace, as if they were one file. Answer each with its outcome."""
     sys.argv[:] = ["test.py"]
     link = Link(program_channel)
     session = _Session(link)
@@ -84,13 +84,13 @@ class _Session:
         self._namespace["__getattr__"] = self._names.attribute
         self._mentioned: set[str] = set()
         self._bound: set[str] = set()
-        """Names that the tests bind themselves: what the program has of that name is not theirs."""
+        """Names that the tests bind themselves: they do not mean what the program binds to them."""
         self._set_up_classes: set[str] = set()
         self._has_set_up = False
         self._has_reached = False
 
     def outcome(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Fields of the verdict; `{"status": "gone"}` when the program ended or broke the conversation."""
+        """Run a test. Return fields of the verdict; `{"status": "gone"}` if the program ended or broke the protocol."""
         self._link.start(request["number"])
         self._failed_pair = None
         self._names.entry_point = request["entry_point"]
@@ -105,7 +105,7 @@ class _Session:
             self._run(request["code"])
         except BaseException as error:
             self._link.is_reporting = True
-            sys.set_int_max_str_digits(4300)  # to show a longer one takes too long
+            sys.set_int_max_str_digits(4300)  # showing a longer one takes too long
             outcome = self._outcome(error)
             unseen = [what for name, what in _UNSEEN.items() if name in used]
             if unseen and outcome["status"] in ("failed", "error"):
@@ -142,7 +142,7 @@ class _Session:
             raise self._link.swallowed[0]
 
     def _set_up(self, code: str) -> None:
-        """Run what of the set-up needs no program: its imports, functions and constants are the judge's own."""
+        """Run what of the set-up code needs no program: its imports, functions and constants are the judge's own."""
         body = ast.parse(code, "<setup>").body
         self._set_up_classes = {statement.name for statement in body if isinstance(statement, ast.ClassDef)}
         self._take_names(code)
@@ -157,7 +157,7 @@ class _Session:
                 )
 
     def _take_names(self, code: str) -> frozenset[str]:
-        """Note which names a test uses: the classes among them may be the program's own, see `standin.py`."""
+        """Record and return the names that a test uses. Classes among them may be the program's, see `standin.py`."""
         names, attributes = set(), set()
         tree = ast.parse(code, TEST_FILE)
         binds, uses = names_in(tree)
@@ -214,7 +214,7 @@ class _Session:
         return do
 
     def _done_there(self, module: str, name: str, genuine: Any) -> Any:
-        """While the test sleeps, what it has begun in the program goes on, and may call functions of the test's."""
+        """Wrap a sleep. Meanwhile what the test started in the program continues, and may call the test's functions."""
 
         def do(*args: Any) -> Any:
             if not self._link.is_busy:
@@ -224,7 +224,7 @@ class _Session:
         return do
 
     def _answer(self, value: Any, question: dict[str, Any]) -> dict[str, Any]:
-        """Judge a comparison with an object, which the program has given already."""
+        """Judge a comparison with an object that the program has returned already."""
         asked = Question("", "", frozenset(), **{**question, "operand": decode(question["operand"])})
         got = self._link.read(value)
         if answers(asked, got):
@@ -233,7 +233,7 @@ class _Session:
         return {"status": "failed", "got": short_repr(got)}
 
     def _type(self, value: Any) -> Any:
-        """`type(value)`; of a stand-in, the program's class."""
+        """Return `type(value)`; for a stand-in, the program's class."""
         if (
             number_of(value) is None
             or isinstance(value, type | BaseException)
@@ -266,7 +266,7 @@ class _Session:
         if isinstance(error, TypeError) and message == "called match pattern must be a type":
             return _limit("a class of the program's cannot be a pattern of a `match`")
         if NAME in message and not isinstance(error, AssertionError):
-            # Data was due where the test knows no class: no limit of the sandbox's then, but what Python says.
+            # If the test names no class, it expects data: then this is Python's own error, and no limit of the sandbox.
             own_class = unnamed(self._link.given.values()) if isinstance(error, TypeError) else None
             if own_class is None:
                 return _limit(f"a test cannot do everything with an object of the program's: {message}")
@@ -289,14 +289,14 @@ def _limit(what: str) -> dict[str, Any]:
 
 
 class _Names(dict[str, Any]):
-    """What a test finds beyond its own names: builtins, and what the program binds at that moment."""
+    """The names that a test finds beyond its own: builtins, and what the program binds at that moment."""
 
     def __init__(self, link: Link) -> None:
         super().__init__(vars(builtins))
         self._link = link
         self.entry_point = ""
         self.modules: set[str] = set()
-        """Names of the standard library's modules that the tests take something from."""
+        """Names of standard library modules from which the tests take something."""
         self.update(isinstance=self._isinstance, issubclass=self._issubclass, callable=self._callable)
 
     def __getitem__(self, name: str) -> Any:
@@ -313,13 +313,13 @@ class _Names(dict[str, Any]):
         return value
 
     def attribute(self, name: str) -> Any:
-        """What a test finds as `__main__.name`."""
+        """Return what a test finds as `__main__.name`."""
         if name[:2] == "__" or name not in self._link.names([name]):
             raise AttributeError(name)
         return self[name]
 
     def _own(self, name: str, value: Any) -> Any:
-        """The judge's copy of what the program has from the standard library, or says that it has."""
+        """Return the judge's copy of what the program has, or claims to have, from the standard library."""
         if name in self.modules and getattr(value, "__module__", "") != name:
             return importlib.import_module(name)
         if type(value) is Remote and name in _COMPARING:
@@ -350,14 +350,14 @@ class _Names(dict[str, Any]):
 
 
 def _alternatives(kinds: Any) -> tuple[Any, ...] | None:
-    """What `A | B` or `(A, B)` consists of; None for one class."""
+    """Return the parts of `A | B` or `(A, B)`; None for one class."""
     if isinstance(kinds, UnionType):
         return kinds.__args__
     return kinds if isinstance(kinds, tuple) else None
 
 
 def outcome_of_exception(description: Any) -> dict[str, Any]:
-    """What a verdict says of an exception that the program raised."""
+    """Return the outcome for an exception that the program raised."""
     kinds = description.get("types") if isinstance(description, dict) else None
     kind = str(kinds[0])[:80] if isinstance(kinds, list) and kinds else "Exception"
     line = description.get("line") if isinstance(description, dict) else None
@@ -370,7 +370,7 @@ def outcome_of_exception(description: Any) -> dict[str, Any]:
 
 
 def _lines(tree: ast.AST) -> tuple[set[int], dict[int, int]]:
-    """`Link.raising_lines` and `Link.last_asserts` of a test."""
+    """Return `Link.raising_lines` and `Link.last_asserts` of a test."""
     raising: set[int] = set()
     last: dict[int, int] = {}
     for node in ast.walk(tree):
@@ -393,18 +393,18 @@ def _is_assert(node: ast.AST) -> TypeGuard[ast.stmt]:
 
 
 class _Instrumented(ast.NodeTransformer):
-    """Test code in which stand-ins can be told.
+    """Transformer of test code, after which stand-ins can be distinguished.
 
-    `assert a == b` becomes `assert __compare__("Eq", ..., a, b)`, so that a and b can be shown when it fails; `type(x)`
-    and `x.__class__` become `__type__(x)`. A function `test...` says that it has been called.
+    `assert a == b` becomes `assert __compare__("Eq", ..., a, b)`, so that a and b can be shown if it fails. `type(x)`
+    and `x.__class__` become `__type__(x)`. A function `test...` records that it has been called.
     """
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
         self.generic_visit(node)
         if node.name.startswith("test"):
-            place = 0 if ast.get_docstring(node, clean=False) is None else 1
+            index = 0 if ast.get_docstring(node, clean=False) is None else 1
             enter = ast.Expr(ast.Call(ast.Name(_ENTER, ast.Load()), [], []))
-            node.body.insert(place, ast.copy_location(enter, node.body[0]))
+            node.body.insert(index, ast.copy_location(enter, node.body[0]))
         return node
 
     visit_AsyncFunctionDef = visit_FunctionDef

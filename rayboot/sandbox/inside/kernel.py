@@ -1,4 +1,4 @@
-"""System calls that Python's standard library does not wrap (some come with Python 3.12)."""
+"""System calls that Python's standard library does not wrap (Python 3.12 wraps some of them)."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SE
     38,
 )
 READ_SEARCH = 1 << 2
-"""CAP_DAC_READ_SEARCH: reading whatever a file's mode says. Landlock's rules hold all the same."""
+"""CAP_DAC_READ_SEARCH: reading whatever a file's mode says. Landlock's rules still apply."""
 
 _MACHINE = os.uname().machine
 _SYS_PIVOT_ROOT, _SYS_CAPSET, _SYS_CLONE = (155, 126, 56) if _MACHINE == "x86_64" else (41, 91, 220)
-_SYS_MOUNT_SETATTR = 442  # the same on every architecture, as all newer calls
+_SYS_MOUNT_SETATTR = 442  # the same on every architecture, like all newer calls
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
-_libc_with_lock = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter's lock, which a fork must hold
+_libc_with_lock = ctypes.PyDLL(None, use_errno=True)  # keeps the GIL, which a fork must hold
 _libc_with_lock.syscall.restype = ctypes.c_long
 
 
@@ -61,9 +61,9 @@ def unshare(flags: int) -> None:
 
 
 def fork_into_pid_namespace() -> int:
-    """As os.fork, but the child is the first process of a new pid namespace. For a process with one thread.
+    """Fork as os.fork does, but make the child the first process of a new pid namespace. For a single-threaded process.
 
-    With `unshare` and os.fork this process would have to come back to its own namespace: no ordinary user may.
+    With `unshare` and os.fork this process would have to return to its own namespace, which no ordinary user may do.
     """
     flags = ctypes.c_ulong(CLONE_NEWPID | signal.SIGCHLD)
     ctypes.pythonapi.PyOS_BeforeFork()
@@ -76,15 +76,15 @@ def fork_into_pid_namespace() -> int:
 
 
 def reap_group(leader: int) -> tuple[int, float, int]:
-    """Wait for a child that leads a process group and is dead or dying, then end all the others of the group.
+    """Wait for a child that leads a process group and is dead or dying, then kill all others of the group.
 
-    No process of a program can leave its group, as seccomp refuses `setsid` and `setpgid`: so none outlives the
-    program, and one signal to the group finds them all, however fast they fork. For a subreaper, which inherits them.
+    No process of a program can leave its group, because seccomp refuses `setsid` and `setpgid`. So none outlives the
+    program, and one signal to the group reaches them all, however fast they fork. For a subreaper, which inherits them.
 
-    Gives the leader's wait status, the CPU seconds of all, and the peak memory of the largest, in bytes.
+    Return the leader's wait status, the CPU seconds of all, and the peak memory of the largest, in bytes.
     """
-    os.waitid(os.P_PID, leader, os.WEXITED | os.WNOWAIT)  # unreaped, it keeps its number from being taken
-    with suppress(ProcessLookupError):  # it has died before it was a leader
+    os.waitid(os.P_PID, leader, os.WEXITED | os.WNOWAIT)  # while it is not reaped, its pid is not reused
+    with suppress(ProcessLookupError):  # it died before it became a leader
         os.killpg(leader, signal.SIGKILL)
     _, status, usage = os.wait4(leader, 0)
     usages = [usage]
@@ -107,12 +107,12 @@ def mount(source: str, target: str, kind: str | None, flags: int, options: str =
 
 
 def unmount(path: str) -> None:
-    """Take a mount away; what of it is still in use goes when that ends."""
+    """Detach a mount. What of it is still in use disappears when its use ends."""
     _check(libc.umount2(os.fsencode(path), MNT_DETACH), f"umount {path}")
 
 
 def make_read_only(path: str) -> None:
-    """Make a mount and all mounts below it read-only, and deaf to set-user-id bits."""
+    """Make a mount and all mounts below it read-only, and have them ignore set-user-id bits."""
     attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY | _MOUNT_ATTR_NOSUID, 0, 0, 0)
     syscall(
         "mount_setattr",
@@ -126,7 +126,7 @@ def make_read_only(path: str) -> None:
 
 
 def pivot_root(path: str) -> None:
-    """Make `path`, a mount, the root directory, and forget the old one."""
+    """Make the mount `path` the root directory, and detach the old one."""
     os.chdir(path)
     syscall("pivot_root", _SYS_PIVOT_ROOT, b".", b".")
     unmount(".")

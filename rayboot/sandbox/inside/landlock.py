@@ -1,6 +1,6 @@
-"""Landlock: which files a program may touch, and no TCP, no abstract sockets, no signals to others.
+"""Landlock: which files a program may access; no TCP, no abstract sockets, no signals to other processes.
 
-Needs no privilege; Linux 5.13 has files, 6.7 TCP, 6.12 signals and abstract sockets.
+It needs no privilege. Linux 5.13 restricts files, 6.7 TCP, 6.12 signals and abstract sockets.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ READ = _EXECUTE | _READ_FILE | _READ_DIR
 
 
 def abi() -> int:
-    """The kernel's Landlock version; 0 when it has none."""
+    """Return the kernel's Landlock version; 0 if it has none."""
     try:
         return kernel.syscall("landlock", _CREATE, None, ctypes.c_size_t(0), ctypes.c_uint(_VERSION_QUERY))
     except OSError:
@@ -34,12 +34,11 @@ def _file_rights() -> int:
 
 
 def ruleset(readable: Iterable[str], writable: Iterable[str]) -> int:
-    """A file descriptor of rules that allow reading below some paths, everything below others, and nothing else."""
+    """Return a descriptor of rules that allow reading below some paths, everything below others, and nothing else."""
     version, rights = abi(), _file_rights()
     size = 24 if version >= 6 else 16 if version >= 4 else 8
-    attributes = (ctypes.c_uint64 * 3)(
-        rights, 0b11, 0b11
-    )  # files; TCP bind and connect; abstract sockets and signals
+    # Files; TCP bind and connect; abstract sockets and signals.
+    attributes = (ctypes.c_uint64 * 3)(rights, 0b11, 0b11)
     rules = kernel.syscall(
         "landlock_create_ruleset", _CREATE, attributes, ctypes.c_size_t(size), ctypes.c_uint(0)
     )
@@ -69,5 +68,5 @@ def _allow(rules: int, path: str, rights: int) -> None:
 
 
 def restrict(rules: int) -> None:
-    """Bind this process and all that come from it to the rules, for ever. Needs `no_new_privs`."""
+    """Bind this process and all its descendants to the rules irrevocably. Needs `no_new_privs`."""
     kernel.syscall("landlock_restrict_self", _RESTRICT, ctypes.c_int(rules), ctypes.c_uint(0))

@@ -1,4 +1,4 @@
-"""Removing what programs have left, whatever they did to be in the way, and however much it is."""
+"""Removal of what programs have left, whatever they did to prevent it, and however much it is."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def set_aside(directory: str, scratch: str) -> None:
-    """Take a directory out of the reach of programs. `Waste` removes it."""
+    """Move a directory out of the programs' reach. `Waste` removes it."""
     with suppress(OSError):
         os.rmdir(directory)  # most are empty
         return
     with suppress(FileNotFoundError):
-        os.chmod(directory, 0o700)  # a program may take away its own right to a directory
+        os.chmod(directory, 0o700)  # a program may take away its own permissions
         aside = f"{scratch}/{_ASIDE}{os.urandom(8).hex()}"
         os.rename(directory, aside)
         if os.geteuid() == 0:
@@ -25,7 +25,7 @@ def set_aside(directory: str, scratch: str) -> None:
 
 
 class Waste:
-    """What was set aside in a scratch folder, removed bit by bit: a program may leave a million files."""
+    """What was set aside in a scratch folder. It is removed in small steps: a program may leave a million files."""
 
     def __init__(self, scratch: str) -> None:
         self._scratch = scratch
@@ -34,7 +34,7 @@ class Waste:
         self._given_up: set[str] = set()
 
     def remove_some(self, seconds: float) -> bool:
-        """Work for so long at most. Gives whether something is left."""
+        """Remove for at most `seconds`. Return whether something is left."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             try:
@@ -53,16 +53,16 @@ class Waste:
 
 
 def remove(folder: str) -> None:
-    """Remove a folder and all that is in it, as far as that can be done."""
+    """Remove a folder and all that is in it, as far as that is possible."""
     with suppress(OSError):
         for _ in _removal(folder):
             pass
 
 
 def _removal(folder: str) -> Iterator[None]:
-    """Remove a folder in small steps. No process may be at work in it any more.
+    """Remove a folder in small steps. No process may use it any more.
 
-    It needs one descriptor, and no path: a program may have nested directories deeper than both can go.
+    This needs one descriptor and no path: a program may have nested directories deeper than descriptors or paths allow.
     """
     os.chmod(folder, 0o700)
     here = os.open(folder, _DIRECTORY)
@@ -79,7 +79,7 @@ def _removal(folder: str) -> Iterator[None]:
                     inner = entry.name
                     break
             if inner is not None:
-                os.chmod(inner, 0o700, dir_fd=here)  # a program may take away its own right to a directory
+                os.chmod(inner, 0o700, dir_fd=here)  # a program may take away its own permissions
                 here, outer = os.open(inner, _DIRECTORY, dir_fd=here), here
                 below.append(inner)
             elif below:

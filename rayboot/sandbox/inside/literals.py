@@ -1,4 +1,4 @@
-"""Expressions whose value anyone can see: constants of plain data, and arithmetic and conversions of them."""
+"""Expressions whose value is known in advance: constants of plain data, and arithmetic and conversions of them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _NODES = (
 
 
 class NotSimple(Exception):
-    """A test, or a part of one, that cannot be taken apart: a judge has to run it."""
+    """A test, or a part of one, cannot be taken apart: a judge has to run it."""
 
 
 def is_literal(node: ast.expr) -> bool:
-    """Whether the expression is a constant of plain data, arithmetic and `set()` and the like included."""
+    """Return whether the expression is a constant of plain data. Arithmetic, `set()` and the like are included."""
     called = set()
     for child in ast.walk(node):
         if isinstance(child, ast.Call):
@@ -34,7 +34,11 @@ def is_literal(node: ast.expr) -> bool:
 
 
 def literal_value(node: ast.expr) -> Any:
-    """The value of a literal. Raises NotSimple where evaluating it raises."""
+    """Return the value of a literal.
+
+    Raises:
+        NotSimple: Evaluating it raises.
+    """
     try:
         return ast.literal_eval(node)
     except ValueError:

@@ -1,6 +1,6 @@
 """The memory of all of a program's processes together, shared memory included.
 
-The kernel counts it in a control group. Where this process may make none, the processes are looked at now and then.
+The kernel counts it in a control group. Where this process may make none, the processes are polled from time to time.
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class MemoryGroup:
-    """A control group for the programs of one supervisor, one after the other."""
+    """A control group for the programs of one supervisor, which run one after the other."""
 
     def __init__(self, folder: Path) -> None:
-        """Make it; raises OSError where that cannot be done."""
+        """Make the group.
+
+        Raises:
+            OSError: That is not possible.
+        """
         _remove_unused(folder)
         self._folder = folder / f"{_PREFIX}{os.urandom(4).hex()}"
         self._folder.mkdir()
@@ -33,7 +37,7 @@ class MemoryGroup:
             self.limit(1 << 30)
             with suppress(OSError):  # a kernel without swap
                 self._write("memory.swappiness" if self._old else "memory.swap.max", 0)
-            # To move a process by its thread takes version 1 no time; as a process, ten milliseconds.
+            # In version 1, moving a process by its thread takes no time; as a process, ten milliseconds.
             self.entrance = os.open(self._folder / ("tasks" if self._old else "cgroup.procs"), os.O_WRONLY)
             self._try()
         except OSError:
@@ -41,7 +45,11 @@ class MemoryGroup:
             raise
 
     def _try(self) -> None:
-        """A process that enters it; raises OSError where none may."""
+        """Have a child process enter the group.
+
+        Raises:
+            OSError: No process may.
+        """
         pid = os.fork()
         if pid == 0:
             try:
@@ -58,7 +66,7 @@ class MemoryGroup:
             self._limit = size
 
     def kills(self) -> int:
-        """How many processes were killed for want of memory."""
+        """Return the number of processes that were killed for lack of memory."""
         text = (self._folder / ("memory.oom_control" if self._old else "memory.events")).read_text()
         return int(dict(line.split() for line in text.splitlines()).get("oom_kill", 0))
 
@@ -74,15 +82,15 @@ class MemoryGroup:
 
 
 def make_group() -> MemoryGroup | None:
-    """A group beside or below this process's own; None where none can be made."""
-    for folder in 2 * _folders():  # another may take a new one for one that is left
+    """Make a group beside or below this process's own; return None where none can be made."""
+    for folder in 2 * _folders():  # another supervisor may take a new group for an abandoned one
         with suppress(OSError):
             return MemoryGroup(folder)
     return None
 
 
 def _folders() -> list[Path]:
-    """Where a group may be made: a process that is in one keeps version 2 from having groups below it."""
+    """Return where a group may be made. Version 2 allows none below a group that has a process in it."""
     try:
         own = [line.split(":", 2)[1:] for line in Path("/proc/self/cgroup").read_text().splitlines()]
         mounts = [line.split(" - ") for line in Path("/proc/self/mountinfo").read_text().splitlines()]
@@ -102,7 +110,7 @@ def _folders() -> list[Path]:
 
 
 def _remove_unused(folder: Path) -> None:
-    """Groups of supervisors that were killed."""
+    """Remove groups of supervisors that were killed."""
     for old in folder.glob(f"{_PREFIX}*"):
         with suppress(OSError):
             mark = os.open(old, os.O_RDONLY)
@@ -114,12 +122,12 @@ def _remove_unused(folder: Path) -> None:
 
 
 def resident(pid: int) -> int:
-    """Bytes that a process and its descendants have in memory; a page that several have is counted for each."""
+    """Return the bytes that a process and its descendants have in memory. A shared page is counted for each of them."""
     return sum(_statm(each) for each in family(pid))
 
 
 def proportional(pid: int) -> int:
-    """As `resident`, but each page counts once; it takes longer."""
+    """Return the bytes as `resident` does, but count each page once. This takes longer."""
     return sum(_pss(each) for each in family(pid))
 
 

@@ -1,4 +1,4 @@
-"""Containers that both processes hold: what one of them does to a list, the other sees, as if it were one list."""
+"""Containers that both processes hold: a change of a list in one is seen by the other, as if it were one list."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ MUTABLE = (*_SEQUENCES, dict, set, OrderedDict, defaultdict, Counter)
 
 
 class Shared:
-    """Containers that have crossed as arguments or results, each by its number.
+    """Containers that have crossed as arguments or results, by number.
 
-    The two sides number those that they were the first to send by odd and even numbers.
+    One side uses odd numbers, the other even numbers, for the containers that it was the first to send.
     """
 
     def __init__(self, first: int) -> None:
         self._next = first
         self._known: dict[int, list[Any]] = {}
-        """Of each the container, and the data that it was when the other side last heard of it."""
+        """Each container, and its data when the other side last received it, by number."""
         self._numbers: dict[int, int] = {}
 
     def write(self, value: Any, data: Any) -> Any:
-        """The data of a value, with its number if it is a container."""
+        """Return the data of a value, with its number if it is a container."""
         if type(value) not in MUTABLE and not arrays.is_array(value):
             return data
         number = self._numbers.get(id(value))
@@ -41,7 +41,7 @@ class Shared:
         self._numbers[id(value)] = number
 
     def read(self, number: Any, data: Any, decode: Callable[[Any], Any]) -> Any:
-        """The container of that number, made what the data says."""
+        """Return the container of that number, updated to the data."""
         if type(number) is not int:
             raise ValueError("not the number of a container")
         value = decode(data)
@@ -52,7 +52,7 @@ class Shared:
         return value
 
     def changes(self, encode: Callable[[Any], Any]) -> dict[str, Any]:
-        """Containers that have changed since the other side last heard of them."""
+        """Return the data of containers that have changed since the other side last received them, by number."""
         changed = {}
         for number, entry in self._known.items():
             if (data := encode(entry[0])) != entry[1]:
@@ -65,7 +65,7 @@ class Shared:
                 self.read(int(key), data, decode)
 
     def unused(self) -> list[int]:
-        """Forget the containers that nothing else holds any more; gives their numbers."""
+        """Forget the containers that nothing else refers to any more, and return their numbers."""
         numbers = [number for number, entry in self._known.items() if sys.getrefcount(entry[0]) <= 2]
         self.forget(numbers)
         return numbers
@@ -78,10 +78,10 @@ class Shared:
 
 
 def bring_up_to_date(old: Any, new: Any, above: tuple[int, ...] = ()) -> None:
-    """Change a container in place to what the other side made of it, keeping inner containers themselves."""
+    """Change a container in place to the other side's version. Inner containers keep their identity."""
     if arrays.update(old, new):
         return
-    if id(new) in above:  # it holds itself
+    if id(new) in above:  # it contains itself
         return
     above = (*above, id(new))
     if old is new or type(old) is not type(new) or not isinstance(old, (*MUTABLE, tuple)):

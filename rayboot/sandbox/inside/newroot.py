@@ -1,4 +1,4 @@
-"""Namespaces for a fork server: a root directory with what programs may read alone, no network, no shared IPC."""
+"""Namespaces for a fork server: a root directory with only what programs may read, no network, no shared IPC."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from . import kernel
 
 WORK_PARENT = "/cell"
-"""Landlock looks at the directories above a mount, not at the one under it: the rule for the work directory is here."""
+"""The work directory's rule is for this directory: Landlock checks those above a mount, not the one under it."""
 WORK_DIRECTORY = f"{WORK_PARENT}/tmp"
 _BUILT_ON = "/tmp"
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
@@ -25,7 +25,7 @@ _INSIDE_ID = 65534
 
 
 def readable_paths(more: list[str]) -> list[str]:
-    """What a program may read: the libraries that Python loads lazily, and `more`."""
+    """Return the paths that a program may read: the libraries that Python loads lazily, and `more`."""
     paths = [f"{sys.base_prefix}/lib", f"{sys.base_exec_prefix}/lib", *_LIBRARIES, *more]
     return [path for path in dict.fromkeys(paths) if os.path.exists(path)]
 
@@ -35,9 +35,9 @@ def device_paths() -> list[str]:
 
 
 def enter(readable: list[str]) -> bool:
-    """Move this process, which must have one thread, into new namespaces and the new root.
+    """Move this process, which must be single-threaded, into new namespaces and the new root.
 
-    Gives whether that took a user namespace, as for an ordinary user.
+    Return whether that took a user namespace, as for an ordinary user.
 
     Raises:
         OSError: The system does not allow it.
@@ -79,7 +79,7 @@ def _build_root(readable: list[str]) -> None:
         os.makedirs(os.path.dirname(root + path), exist_ok=True)
         os.symlink(target, root + path)
     os.makedirs(root + WORK_DIRECTORY)
-    if not os.path.lexists(root + "/tmp"):  # there where something that programs may read lies below it
+    if not os.path.lexists(root + "/tmp"):  # it exists if a readable path lies below it
         os.symlink(WORK_DIRECTORY, root + "/tmp")
     kernel.make_read_only(root)
     kernel.pivot_root(root)
@@ -87,7 +87,7 @@ def _build_root(readable: list[str]) -> None:
 
 def _bind(source: int, path: str, root: str) -> None:
     target = root + path
-    if os.path.lexists(target):  # below a path that is there already
+    if os.path.lexists(target):  # below a path that is bound already
         return
     if os.path.isdir(f"/proc/self/fd/{source}"):
         os.makedirs(target)

@@ -1,4 +1,4 @@
-"""A process of the sandbox's own that stays for many jobs: a judge of test files, or a compiler."""
+"""A process of the sandbox itself that persists across jobs: a judge of test files, or a compiler."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ _SHOWN = 300
 
 
 class Peer:
-    """It runs in a cell too: a test file, or a compiler that a program overwhelms, may not do more than a program."""
+    """A persistent helper process.
+
+    It runs in a cell too: a test file, or a compiler that a program has taken over, may not do more than a program.
+    """
 
     def __init__(self, job: Job, command: Command) -> None:
         request = command_request(job, command)
@@ -40,11 +43,11 @@ class Peer:
         self._child.send(message)
 
     def receive(self) -> Any:
-        """The next message.
+        """Return the next message.
 
         Raises:
             HelperFailed: None will come. No program is to blame.
-            Stop: The time is over, or the message too long.
+            Stop: The time is over, or the message is too long.
         """
         try:
             return self._child.receive_any()
@@ -53,7 +56,7 @@ class Peer:
             raise HelperFailed(f"a process of the sandbox's own ended: {printed or stop}") from stop
 
     def last_words(self) -> str:
-        """What it printed as an error before it ended itself by an exit status other than 0; else nothing."""
+        """Wait for its end. Return its standard error if it exited with a status other than 0; else nothing."""
         self._child.wait()
         status = self._child.end().get("status", 0)
         ended_itself = os.WIFEXITED(status) and os.WEXITSTATUS(status)
@@ -64,7 +67,7 @@ class Peer:
 
 
 def peer_of(job: Job, name: str, command: Callable[[], Command]) -> Peer:
-    """The fork server's peer of that name; started when there is none."""
+    """Return the fork server's peer of that name, and start it if there is none."""
     peers = job.server.peers
     if name in peers:
         peers[name].join(job)
@@ -75,7 +78,7 @@ def peer_of(job: Job, name: str, command: Callable[[], Command]) -> Peer:
 
 
 def dismiss(job: Job, name: str) -> None:
-    """End a peer that is in the middle of something, or broken; the next job starts another."""
+    """Kill a peer that is busy or broken. The next job starts another."""
     peer = job.server.peers.pop(name, None)
     if peer is not None:
         peer.end()

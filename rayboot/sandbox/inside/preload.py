@@ -1,7 +1,7 @@
 """Modules beside the standard library, such as numpy, that a fork server imports for its programs.
 
-The owner finds them, since it knows its site-packages; the fork server, a bare interpreter, is told by a variable of
-its environment. Programs can read these modules alone, not what is installed beside them.
+The owner finds them, since it knows its site-packages. The fork server, a bare interpreter, learns of them from an
+environment variable. Programs can read these modules alone, not what is installed beside them.
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ from collections.abc import Mapping
 
 _VARIABLE = "RAYBOOT_PRELOAD"
 _LAZY = {"numpy": ("numpy.random", "numpy.linalg", "numpy.fft")}
-"""Parts that a module imports when they are first used: a program would wait for them."""
+"""Submodules that a module imports only at their first use, for which a program would have to wait."""
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""A fork server must have one thread, and a program one core."""
+"""A fork server must be single-threaded, and a program must use one core."""
 
 _readable: list[str] = []
 
 
 def environment(names: tuple[str, ...]) -> dict[str, str]:
-    """Variables by which a fork server learns what to import. Raises ModuleNotFoundError, with the module's name."""
+    """Return the environment variables from which a fork server learns what to import.
+
+    Raises:
+        ModuleNotFoundError: A module is not installed. The message is its name.
+    """
     if not names:
         return {}
     folders, paths = [], []
@@ -35,8 +39,8 @@ def environment(names: tuple[str, ...]) -> dict[str, str]:
 
 
 def _locate(name: str) -> tuple[str, list[str]]:
-    """The folder that a top-level module is imported from, and what of that folder belongs to it."""
-    # Here: the fork server, which imports this module too, should stay small.
+    """Return the folder from which a top-level module is imported, and the paths in it that belong to the module."""
+    # Imported here, because the fork server imports this module too, and should stay small.
     from importlib.util import find_spec
     from pathlib import Path
 
@@ -50,13 +54,13 @@ def _locate(name: str) -> tuple[str, list[str]]:
 
 
 def readable_of(variables: Mapping[str, str]) -> list[str]:
-    """What fork servers with these variables need to read."""
+    """Return the paths that fork servers with these environment variables need to read."""
     paths: list[str] = json.loads(variables.get(_VARIABLE, "{}")).get("paths", [])
     return paths
 
 
 def import_all() -> None:
-    """Import what the owner has asked for; to be called once, before the fork server isolates itself."""
+    """Import what the owner has requested. Call this once, before the fork server isolates itself."""
     found = json.loads(os.environ.pop(_VARIABLE, "{}"))
     if not found:
         return
@@ -64,7 +68,7 @@ def import_all() -> None:
     for name in found["modules"]:
         for part in (name, *_LAZY.get(name, ())):
             importlib.import_module(part)
-    importlib.invalidate_caches()  # a program must not find the names of what it cannot read
+    importlib.invalidate_caches()  # a program must not find names of files that it cannot read
     _readable[:] = found["paths"]
 
 

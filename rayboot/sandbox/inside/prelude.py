@@ -1,4 +1,4 @@
-"""Imports that a benchmark's harness puts before each program, and that programs therefore may leave out."""
+"""Imports that a benchmark's harness puts before each program, so that programs may leave them out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 
 def provide(prelude: str, code: CodeType, namespace: dict[str, Any]) -> None:
-    """Bind those names of the prelude that the program mentions; a module that is not there is left out.
+    """Bind those names of the prelude that the program mentions. Skip modules that are not installed.
 
-    Others are not imported: they would cost every process time, and modules such as numpy a good deal of it.
+    Other names are not imported: that would cost every process time, and much of it for modules such as numpy.
     """
     mentioned = set(_names(code))
     for statement in ast.parse(prelude).body:
@@ -28,7 +28,7 @@ def provide(prelude: str, code: CodeType, namespace: dict[str, Any]) -> None:
 
 
 def _names(code: CodeType) -> Iterator[str]:
-    """The names that a program reads beyond its functions' own variables."""
+    """Yield the names that a program reads, except its functions' local variables."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, CodeType):

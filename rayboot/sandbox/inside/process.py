@@ -1,4 +1,4 @@
-"""One child of the fork server, as the supervisor sees it: its channel, its output, its end."""
+"""A child of the fork server, as the supervisor sees it: its channel, its output, its exit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CHUNK = 1 << 16
 
 @dataclass
 class Output:
-    """What the program has printed, all its processes together."""
+    """Output of the program, all its processes together."""
 
     limit: int
     texts: dict[str, bytearray] = field(
@@ -30,8 +30,8 @@ class Output:
 
     def add(self, name: str, data: bytes) -> None:
         self.count += len(data)
-        room = self.limit - sum(map(len, self.texts.values()))
-        self.texts[name] += data[: max(room, 0)]
+        left = self.limit - sum(map(len, self.texts.values()))
+        self.texts[name] += data[: max(left, 0)]
         if self.count > self.limit:
             raise TooMuchOutput(f"the program printed more than {self.limit} bytes")
 
@@ -41,7 +41,7 @@ class ChildProcess:
 
     Raises:
         Stop: The program does not compile.
-        ForkServerDied: It has to be restarted, and the job begun again.
+        ForkServerDied: The fork server has to be restarted, and the job run again.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class ChildProcess:
             theirs.close()
 
     def limit_memory(self, size: int) -> None:
-        """Of all the processes of a program, which may start more than this one."""
+        """Limit the memory of all processes of a program, which may start more than this one."""
         if self._group is not None:
             self._group.limit(size)
         else:
@@ -123,19 +123,27 @@ class ChildProcess:
         except BlockingIOError:
             pass
         except OSError:
-            self._outgoing.clear()  # nobody reads any more; the end will be seen
+            self._outgoing.clear()  # nobody reads any more; the exit will be noticed
         events = select.POLLIN | (select.POLLOUT if self._outgoing else 0)
         self._pump.register(self.channel.fileno(), self._on_channel, events)
 
     def receive(self) -> list[Any]:
-        """The next message, which is a list. Raises Stop when none will come."""
+        """Return the next message, which must be a list.
+
+        Raises:
+            Stop: None will come, or it is not a list.
+        """
         message = self.receive_any()
         if not isinstance(message, list) or not message:
             raise Misbehaved()
         return message
 
     def receive_any(self) -> Any:
-        """The next message. Raises Stop when none will come."""
+        """Return the next message.
+
+        Raises:
+            Stop: None will come, or it is malformed or too long.
+        """
         while True:
             try:
                 message = self._unpacker.next()
@@ -150,19 +158,19 @@ class ChildProcess:
             self._pump.step()
 
     def move_to(self, pump: Pump, output: Output) -> None:
-        """Belong to another job from now on."""
+        """Assign the process to another job."""
         for fd in (*self._pipes, self.channel.fileno(), self._exit_fd):
             self._pump.unregister(fd)  # type: ignore[arg-type]
         self._pump, self._output = pump, output
         self._register()
 
     def wait(self) -> None:
-        """Until the process has exited, and all that it printed is read."""
+        """Wait until the process has exited, and all its output is read."""
         while not self._exited:
             self._pump.step()
 
     def leave_channel(self) -> None:
-        """Let a judge, which has a copy of the channel, read the program's answers."""
+        """Leave the channel to a judge, which has a copy of it and reads the program's answers."""
         self._pump.unregister(self.channel.fileno())
 
     def _on_channel(self, event: int) -> None:
@@ -186,7 +194,7 @@ class ChildProcess:
         self._unpacker.feed(data)
 
     def _on_output(self, fd: int) -> None:
-        """Read what is there; it may be nothing, when the exit was handled first."""
+        """Read the available output. There may be none, if the exit was handled first."""
         try:
             data = os.read(fd, _CHUNK)
         except BlockingIOError:
@@ -196,7 +204,7 @@ class ChildProcess:
         self._output.add(self._pipes[fd], data)
 
     def _on_exit(self, exit_fd: int) -> None:
-        """Everything that it wrote is in the kernel's buffers by now."""
+        """Read what is left: everything that the process wrote is in the kernel's buffers by now."""
         self._exited = True
         self._pump.unregister(exit_fd)
         self._drain()
@@ -214,7 +222,7 @@ class ChildProcess:
             self._read_channel()
 
     def end(self) -> dict[str, Any]:
-        """Kill the process if it still runs, read the rest of its output, and say what it used."""
+        """Kill the process if it still runs, read the rest of its output, and return its resource usage."""
         if self._exit_fd is None:
             return self.usage
         try:
@@ -226,7 +234,7 @@ class ChildProcess:
             self.usage["starved"] = self._group is not None and self._group.kills() > self._kills
             self._drain()
         except TooMuchOutput:
-            pass  # the verdict stands already
+            pass  # the verdict is decided already
         finally:
             self._close()
         return self.usage
@@ -237,7 +245,7 @@ class ChildProcess:
         except ForkServerDied:
             if self._exited:
                 raise
-            self._server.restart()  # how the process ended is no part of the verdict: the job stays done
+            self._server.restart()  # the verdict does not depend on how the process ended: the job stays done
             return {"broken": ""}
 
     def _close(self) -> None:
@@ -253,7 +261,7 @@ class ChildProcess:
 
 
 def syntax_stop(error: dict[str, Any]) -> Stop:
-    """The verdict on a program that does not compile; the fields may come from the program's own process."""
+    """Return the stop of a program that does not compile. The fields may come from the program's own process."""
     line = error.get("line")
     stop = Stop(
         str(error.get("message"))[:1000],

@@ -1,4 +1,4 @@
-"""Compiling the program under test."""
+"""Compilation of the program under test."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ FILE = "<program>"
 
 
 def compile_program(source: str, script: bool) -> CodeType:
-    """Compile a program; raises what `compile` raises.
+    """Compile a program. Raise what `compile` raises.
 
     A script may end with a top-level `return`, as many of APPS' solutions do: its official harness wraps them in a
-    function. A byte order mark at its beginning is none of its text, as in a file.
+    function. A byte order mark at the beginning is not part of the text, as in a file.
     """
     source = source.removeprefix("\ufeff")
     try:
@@ -26,12 +26,12 @@ def compile_program(source: str, script: bool) -> CodeType:
 
 class _ReturnToExit(ast.NodeTransformer):
     def visit_Return(self, node: ast.Return) -> list[ast.stmt]:
-        """What is returned is evaluated, as in `return print("NO")`, then thrown away."""
+        """Evaluate what is returned, as in `return print("NO")`, then discard it."""
         leave = ast.copy_location(ast.Raise(ast.Name("SystemExit", ast.Load()), None), node)
         return [leave] if node.value is None else [ast.copy_location(ast.Expr(node.value), node), leave]
 
     def visit_Try(self, node: ast.Try) -> ast.AST:
-        """No handler of the program's takes a `return` for an error."""
+        """Keep the program's handlers from taking a `return` for an error."""
         returns = any(isinstance(inner, ast.Return) for part in node.body for inner in ast.walk(part))
         self.generic_visit(node)
         if returns and node.handlers:

@@ -1,4 +1,4 @@
-"""Waiting for several descriptors until the time of one job is over."""
+"""The event loop of one job, which waits for descriptors until the job's time is over."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from .stops import TimedOut, TooMuchMemory
 
 Handler = Callable[[int], None]
 BUSY = "busy"
-"""What the owner gets now and then while a job runs, so that it can tell a long job from a server that hangs."""
+"""Heartbeat that the owner gets while a job runs, so that it can distinguish a long job from a hung server."""
 _CHECK_SECONDS = 1.0
 _FIRST_CHECK_SECONDS = 0.1
 _ANSWER_SECONDS = 1.0
-_PATIENCE = 20.0
-"""Times its limit: so long a job may take by the clock on the wall, however busy the machine is."""
+_MAX_WALL_RATIO = 20.0
+"""Longest time of a job by the wall clock, however busy the machine is, as a multiple of the job's limit."""
 _MOMENT = 0.001
 _SHORT = 0.02
-"""Seconds. What ends sooner is counted by the clock on the wall: reading more of it would cost a small program dear."""
+"""Seconds. A shorter interval is counted by the wall clock alone: reading more would cost a small program too much."""
 
 
 class _Budget:
-    """Seconds for one purpose, and what is spent of them."""
+    """Seconds for one purpose, and how many of them are used."""
 
     def __init__(self, seconds: float, who: str) -> None:
         self.seconds, self._who = seconds, who
@@ -40,18 +40,18 @@ class _Budget:
 
     @property
     def left(self) -> float:
-        patience = self.started + _PATIENCE * self.seconds - time.monotonic()
-        return min(self.seconds - max(self.passed, self.cpu), patience)
+        wall_left = self.started + _MAX_WALL_RATIO * self.seconds - time.monotonic()
+        return min(self.seconds - max(self.passed, self.cpu), wall_left)
 
     def timed_out(self) -> TimedOut:
         return TimedOut(f"{self._who} did not end within {self.seconds:g} s")
 
 
 class Pump:
-    """Calls each descriptor's handler with the events that came, and ends this process when its owner is gone.
+    """Event loop that calls each descriptor's handler with its events, and ends this process when its owner is gone.
 
-    A limit holds for the processor time of the job's programs, and for the time that passes while they have, or do not
-    want, a processor: a verdict should not depend on what else the machine does.
+    A limit applies to the processor time of the job's programs, and to the time that passes while they have a processor
+    or do not want one: a verdict should not depend on what else the machine does.
     """
 
     def __init__(self, seconds: float, *helpers: int) -> None:
@@ -64,12 +64,12 @@ class Pump:
 
     @property
     def wall_seconds(self) -> float:
-        """Since the job began, without what was apart."""
+        """Seconds since the job began, without those spent in `apart`."""
         return time.monotonic() - self._budget.started
 
     @property
     def cpu_seconds(self) -> float:
-        """What was seen of the programs' processor time, that of children for which nobody waited too."""
+        """The programs' processor seconds as seen so far, including children for which nobody waited."""
         return self._budget.cpu
 
     def register(self, fd: int, handler: Handler, events: int = select.POLLIN) -> None:
@@ -81,11 +81,16 @@ class Pump:
             self._poll.unregister(fd)
 
     def step(self) -> None:
-        """Wait for the next events and handle them. Raises TimedOut when the time is over."""
+        """Wait for the next events and handle them.
+
+        Raises:
+            TimedOut: The time is over.
+            TooMuchMemory: A watched process has too much memory.
+        """
         wait = self._next_check - time.monotonic()
         if wait <= 0:
             self.check()
-            _say_busy()
+            _send_heartbeat()
             exit_if_orphaned()
             wait = self._next_check - time.monotonic()
         for fd, event in self._poll.poll(max(wait, _MOMENT) * 1000):
@@ -93,7 +98,7 @@ class Pump:
                 self._handlers[fd](event)
 
     def check(self) -> None:
-        """Raises TimedOut when the time is over."""
+        """Raise TimedOut if the time is over, TooMuchMemory if a watched process has too much memory."""
         self._charge()
         if self._budget.left <= 0:
             raise self._budget.timed_out()
@@ -107,7 +112,7 @@ class Pump:
 
     @contextmanager
     def apart(self, seconds: float, who: str) -> Iterator[None]:
-        """What passes is not the program's, and has a limit of its own."""
+        """Give the block its own limit. Its time does not count towards the program's."""
         self._charge()
         before, self._budget = self._budget, _Budget(seconds, who)
         try:
@@ -122,18 +127,18 @@ class Pump:
         self._clock.add(pid, is_program)
 
     def process_ends(self, pid: int) -> None:
-        """To be said before the process is reaped."""
+        """Stop counting a process. Call this before the process is reaped."""
         if self._clock.unread > _SHORT:
             self._charge()
         self._clock.remove(pid)
         self._watched.pop(pid, None)
 
     def watch_memory(self, pid: int, most: int) -> None:
-        """Raise TooMuchMemory when a process and its descendants are seen to have more than that many bytes."""
+        """Raise TooMuchMemory once a process and its descendants are seen to have more than `most` bytes."""
         self._watched[pid] = most
 
     def finish(self) -> None:
-        """Raises TimedOut when the programs, all of which have ended well, took too long together."""
+        """Raise TimedOut if the programs, all of which have ended well, took too long together."""
         if self._clock.unread > _SHORT:
             self.check()
 
@@ -144,7 +149,7 @@ class Pump:
 
     @contextmanager
     def alarm(self) -> Iterator[None]:
-        """Interrupt the reading and comparing of a hostile answer (such as numbers with one hash) at the deadline."""
+        """Interrupt the decoding and comparison of a hostile answer (such as numbers with one hash) at the deadline."""
 
         def ring(number: int, frame: FrameType | None) -> None:
             raise self._budget.timed_out()
@@ -162,7 +167,7 @@ _owner_channel: list[socket.socket] = []
 
 
 def watch_owner(channel: socket.socket) -> None:
-    """Take the end of this channel for the owner's end: in a container, its process is not to be seen."""
+    """Take the end of this channel for the owner's end, since the owner's process is not visible in a container."""
     _owner_channel.append(channel)
 
 
@@ -178,8 +183,8 @@ def _is_closed(channel: socket.socket) -> bool:
         return False
 
 
-def _say_busy() -> None:
-    """Say so to the owner; in a container, it answers with what a process gets of a processor."""
+def _send_heartbeat() -> None:
+    """Send the owner a heartbeat. In a container, the owner answers with each process's share of a processor."""
     for channel in _owner_channel:
         with suppress(OSError, EOFError):
             channel.send(framing.pack(BUSY), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)

@@ -1,4 +1,4 @@
-"""Modules, classes and functions of the standard library, which cross by name: each side uses its own."""
+"""Modules, classes and functions of the standard library, which cross by name: each side uses its own copy."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ _NAMES_OF_TYPES: dict[object, str] = {
     for name, kind in vars(types).items()
     if isinstance(kind, type) and kind.__module__ == "builtins"
 }
-"""Types that no name of `builtins` is bound to, such as that of generators."""
+"""Types without a name in `builtins`, such as that of generators."""
 
 
 _OF_HARNESSES = frozenset({"unittest", "doctest", "bdb", "pytest", "_pytest"})
-"""What these raise, such as a wish to skip, steers the tests: a program has no say in that."""
+"""Modules whose exceptions, such as a request to skip, control the tests, which a program must not do."""
 
 
 def reference(value: object) -> tuple[str, str] | None:
-    """Module and name of what the standard library has; the name is empty for a module itself."""
+    """Return the module and name of an object of the standard library; None for other objects.
+
+    The name is empty for a module itself.
+    """
     if isinstance(value, ModuleType):
         is_genuine = type(value) is ModuleType and _crosses(value, value.__name__)
         return (value.__name__, "") if is_genuine else None
@@ -41,7 +44,7 @@ def reference(value: object) -> tuple[str, str] | None:
 
 
 def _crosses(value: object, module: str) -> bool:
-    """Whether it is a type of data or computes, and does nothing else."""
+    """Return whether it is a data type or only computes."""
     top = module.partition(".")[0]
     if isinstance(value, type) and issubclass(value, BaseException):
         modules = {part.__module__.partition(".")[0] for part in type.mro(value)}
@@ -50,7 +53,11 @@ def _crosses(value: object, module: str) -> bool:
 
 
 def genuine(module: object, name: object) -> object:
-    """This process's own copy of what a reference names. Raises ValueError where it names nothing that may cross."""
+    """Return this process's own copy of what a reference names.
+
+    Raises:
+        ValueError: It names nothing that may cross.
+    """
     if not (isinstance(module, str) and isinstance(name, str)):
         raise ValueError("not a reference")
     if module.partition(".")[0] not in sys.stdlib_module_names | {"numpy"}:

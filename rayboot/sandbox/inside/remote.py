@@ -1,4 +1,4 @@
-"""The judge's side of its conversation with the program: requests, and what comes back."""
+"""The judge's side of its channel to the program: requests, and the replies to them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ getattr len str repr bool hash eq isinstance issubclass is_a callable dir format
 """
 _UNCHANGING = frozenset(_UNCHANGING_NAMES.split())
 _ENDING = ("send", "throw", "__next__", "asend", "athrow")
-"""Methods whose StopIteration is an answer; of other calls it would end the test's own loop, unseen."""
+"""Methods whose StopIteration is an answer. From other calls it would end a loop of the test unnoticed."""
 
 
 def _not_an_end(error: BaseException) -> ProgramStopped:
@@ -44,7 +44,7 @@ def _not_an_end(error: BaseException) -> ProgramStopped:
 
 _ANSWERS: dict[str, Callable[..., Any]] = {
     "input": lambda function, *args: function(*args),
-    "print": lambda function, *args, **options: function(*args, **options) and None,  # a mock gives a mock
+    "print": lambda function, *args, **options: function(*args, **options) and None,  # a mock returns a mock
 }
 _PASSED: dict[object, str] = {
     inspect.Parameter.VAR_POSITIONAL: "*{0}",
@@ -58,24 +58,24 @@ def _has_failed(error: BaseException) -> bool:
 
 
 class _Default:
-    """Stands for a default value, which is sent apart."""
+    """Placeholder for a default value, which is sent separately."""
 
-    def __init__(self, place: int) -> None:
-        self._place = place
+    def __init__(self, index: int) -> None:
+        self._index = index
 
     def __repr__(self) -> str:
-        return f"_defaults[{self._place}]"
+        return f"_defaults[{self._index}]"
 
 
 class _Turn:
-    """Awaited, it lets the other tasks of the event loop go on."""
+    """Awaitable that lets the other tasks of the event loop run."""
 
     def __await__(self) -> Generator[None]:
         yield
 
 
 class ProgramStopped(BaseException):
-    """The program raised what a test must not mistake for an answer, broke the conversation, or is gone."""
+    """The program raised what a test must not mistake for an answer, violated the protocol, or is gone."""
 
     def __init__(self, description: dict[str, Any] | None, message: str) -> None:
         super().__init__(message)
@@ -83,14 +83,21 @@ class ProgramStopped(BaseException):
 
 
 def _environment() -> dict[Any, Any]:
-    """The variables as Python keeps them: each request compares them, and reading them all decodes each."""
+    """Return the environment variables as Python stores them.
+
+    Each request compares them all, and reading them through `os.environ` would decode each.
+    """
     environ: Any = os.environ  # a test may have put a dictionary there
     kept: dict[Any, Any] = getattr(environ, "_data", environ)
     return kept
 
 
 def _named(kind: Any) -> list[Any]:
-    """A class by its name."""
+    """Return the encoding of a class by its name.
+
+    Raises:
+        CannotCross: The program cannot find it by its name.
+    """
     module, name = getattr(kind, "__module__", "__main__"), getattr(kind, "__qualname__", "")
     if not isinstance(kind, type) or module == "__main__" or "<locals>" in name:
         raise CannotCross(
@@ -101,7 +108,7 @@ def _named(kind: Any) -> list[Any]:
 
 
 class Link:
-    """Requests to the program, one at a time, each with its number."""
+    """Channel for requests to the program, one at a time, each with its number."""
 
     def __init__(self, channel: Any) -> None:
         self._channel = channel
@@ -113,27 +120,27 @@ class Link:
         self._raised: list[BaseException] = []
         self._coroutines: dict[int, tuple[Any, int]] = {}
         self.is_busy = False
-        """Whether the program may be at work while the test does nothing: coroutines, and threads that call back."""
+        """Whether the program may work while the test does nothing: coroutines, and threads that call back."""
         self._streams = {name: getattr(sys, name) for name in ("stdin", "stdout", "stderr")}
         self._argv, self._environ = list(sys.argv), _environment().copy()
         self._functions = {name: getattr(builtins, name) for name in ("input", "print")}
         self.named: set[str] = set()
-        """Names in the tests that may be those of the program's own classes; a function's is none."""
+        """Names in the tests that may be those of the program's own classes, and not of functions."""
         self.changes = 0
-        """Requests so far that may have changed objects of the program's."""
+        """Number of requests so far that may have changed objects of the program."""
         self.reached = False
-        """Whether the test has come to the program."""
+        """Whether the test has used the program."""
         self.is_reporting = False
         self.swallowed: list[BaseException] = []
-        """Failures of the test's own, in functions that the program called, of which the program has not told."""
+        """Failures of the test's own, in functions that the program called, which the program has not reported."""
         self.raising_lines: set[int] = set()
         """Lines on which the test fails on purpose."""
         self.last_asserts: dict[int, int] = {}
-        """By the line of a `with`: where the last assert in it ends."""
+        """Last line of the last assert in a `with` statement, by the statement's line."""
         self.last_call = ""
         self.last_result: Any = None
         self.given: dict[int, Remote] = {}
-        """Objects that have come since the last call, by number."""
+        """Objects received since the last call, by number."""
 
     def start(self, number: int) -> None:
         self._number = number
@@ -142,7 +149,7 @@ class Link:
         self.last_call, self.last_result = "", None
 
     def decides(self, error: BaseException, trace: TracebackType | None) -> bool:
-        """Whether a context manager of the program's may not swallow it: the test failed, or asserts were left out."""
+        """Return whether no context manager of the program may swallow it: the test failed, or asserts were skipped."""
         if _has_failed(error):
             return True
         if trace is None or trace.tb_frame.f_code.co_filename != TEST_FILE:
@@ -150,7 +157,7 @@ class Link:
         return trace.tb_lineno <= self.last_asserts.get(trace.tb_frame.f_lineno, 0)
 
     def names(self, names: list[str]) -> dict[str, Any]:
-        """What the program binds these names to."""
+        """Return what the program binds these names to."""
         found = self._request("names", names)
         if not isinstance(found, dict):
             raise ProgramStopped(None, "a malformed reply")
@@ -177,7 +184,7 @@ class Link:
         return self.last_result
 
     def call_standard(self, module: str, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call the program's copy of a function of the standard library."""
+        """Call the program's copy of a standard library function."""
         keywords = {key: self._write(value) for key, value in kwargs.items()}
         written = [self._write(arg) for arg in args]
         return self.read(self._request("call", ["m", module, name], written, keywords))
@@ -203,18 +210,18 @@ class Link:
         return self._read(value, str(arguments[0]) if operation == "getattr" else "")
 
     def is_of(self, operation: str, target: Any, kind: Any) -> bool:
-        """`is_a` or `issubclass`, of the program's copy of a class, whichever module has it."""
+        """Return the result of `is_a` or `issubclass` with the program's copy of a class, whichever module has it."""
         written = self._write(kind) if reference(kind) or number_of(kind) is not None else _named(kind)
         return bool(self.read(self._request("operate", operation, self._write(target), [written])))
 
     def ask(self, what: str, target: Any) -> Any:
-        """`state`, `data`; `step` or `cancel`, of the task that awaits it."""
+        """Request `state` or `data` of the target; or `step` or `cancel` of the task that awaits it."""
         self.changes += what in ("step", "cancel")
         return self.read(self._request(what, self._write(target)))
 
     async def awaited(self, remote: Any) -> Any:
-        """Await something of the program's, which goes on there while this process awaits other things, too."""
-        import asyncio  # few tests need it, and it takes a while
+        """Await an object of the program, which continues there while this process awaits other things, too."""
+        import asyncio  # few tests need it, and importing it takes a while
 
         self.is_busy = True
         try:
@@ -267,8 +274,11 @@ class Link:
         return reply[1:]
 
     def _surroundings(self) -> dict[str, Any]:
-        """What the test has replaced for the time of a call: streams, `input`, `print`; and once, arguments and
-        variables of the environment."""
+        """Return what the test has replaced.
+
+        Streams, `input` and `print` are replaced for the duration of a call. Changed arguments and environment
+        variables are sent once.
+        """
         changed = [
             name for name, function in self._functions.items() if getattr(builtins, name) is not function
         ]
@@ -303,7 +313,7 @@ class Link:
             sys.stdin.seek(sys.stdin.tell() - len(surroundings["stdin"]) + read)
 
     def _answer_callback(self, number: Any, arguments: Any, keywords: Any) -> list[Any]:
-        """Call a function of the test's for the program."""
+        """Call a function of the test for the program."""
         try:
             values = [self._read(argument, "") for argument in arguments]
             named = {str(name): self._read(value, "") for name, value in keywords.items()}
@@ -317,19 +327,19 @@ class Link:
             return ["raised", self._write_exception(error, len(self._raised) - 1)]
 
     def _exception(self, description: Any) -> BaseException:
-        """The program's exception as one of the judge's own."""
+        """Return the program's exception as one of the judge's own."""
         if not (isinstance(description, dict) and isinstance(description.get("types"), list)):
             return ProgramStopped(None, "a malformed reply")
         message = str(description.get("message"))
         error = self._read(description.get("value"), "")
         if not isinstance(error, BaseException):
             return ProgramStopped(description, message)
-        told: list[BaseException] = []
+        reported: list[BaseException] = []
         part: BaseException | None = error
-        while part is not None and part not in told:
-            told.append(part)
+        while part is not None and part not in reported:
+            reported.append(part)
             part = part.__cause__ or part.__context__
-        self.swallowed = [failure for failure in self.swallowed if failure not in told]
+        self.swallowed = [failure for failure in self.swallowed if failure not in reported]
         error.__dict__["_from_program"] = description
         error.__traceback__ = None
         return error
@@ -374,16 +384,19 @@ class Link:
         return ["k", len(self._callbacks) - 1, name, *self._described(function)]
 
     def _described(self, function: Any) -> list[Any]:
-        """Of a function that was written in Python, the head of one that passes all on, and what that has."""
+        """Describe a function that was written in Python; return nothing for others.
+
+        The description is a lambda that passes all its arguments on, and its defaults, docstring and annotations.
+        """
         if not isinstance(function, FunctionType | MethodType):
             return []
         known = inspect.signature(function, follow_wrapped=False).parameters.values()
         defaults = [parameter.default for parameter in known if parameter.default is not parameter.empty]
-        places = iter(range(len(defaults)))
+        indices = iter(range(len(defaults)))
         bare = [
             parameter.replace(
                 annotation=parameter.empty,
-                default=parameter.empty if parameter.default is parameter.empty else _Default(next(places)),
+                default=parameter.empty if parameter.default is parameter.empty else _Default(next(indices)),
             )
             for parameter in known
         ]
@@ -432,12 +445,12 @@ class Link:
             if "state" in about:
                 given = self.given.copy()
                 known["state"] = (self._read(about["state"], ""), self.changes)
-                self.given = given  # not what it consists of
+                self.given = given  # without the objects that it consists of
             self.given[number] = found
         return found
 
     def _made(self, number: int, about: dict[str, Any], name: str, base_data: Any) -> Any:
-        """A stand-in for a value of the program's."""
+        """Return a stand-in for a value of the program."""
         own_name = str(about.get("name"))
         if "fields" in about:
             fields, defaults = [str(field) for field in about["fields"]], self._read(about["defaults"], "")
@@ -482,7 +495,7 @@ class Link:
         if issubclass(kind, BaseExceptionGroup):
             made_of = [str(args[0]), inner]
         error: BaseException = builtin.__new__(kind, *made_of)
-        with suppress(Exception):  # some take other arguments than they keep
+        with suppress(Exception):  # some take other arguments than they store
             builtin.__init__(error, *made_of)
         error.args = tuple(args)
         error.__dict__.update(self._read(about["attributes"], ""))

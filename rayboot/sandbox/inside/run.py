@@ -1,4 +1,4 @@
-"""Run one job: its tests in order, up to the first that fails."""
+"""The run of one job: its tests in order, up to the first that fails."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from .stops import TimedOut, TooMuchMemory
 
 
 def run_job(server: ForkServer, request: dict[str, Any], compile_inside: bool = False) -> Outcome:
-    """The fields of a verdict. Raises ForkServerDied."""
+    """Run a job and return the fields of its verdict.
+
+    Args:
+        compile_inside: Compile the program in its own process, and not in the fork server.
+
+    Raises:
+        ForkServerDied: The fork server has to be replaced, and the job run again.
+    """
     job = Job(server, request, compile_inside)
     outcome = _outcome(job)
     if job.starved:
@@ -23,7 +30,7 @@ def run_job(server: ForkServer, request: dict[str, Any], compile_inside: bool = 
 
 
 def _clean(text: str) -> str:
-    """Lone surrogates, which no file can hold, become question marks."""
+    """Replace lone surrogates, which no file can hold, with question marks."""
     return text.encode(errors="replace").decode()
 
 

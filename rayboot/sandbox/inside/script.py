@@ -1,4 +1,4 @@
-"""The program's own process, for tests by standard input and output: run the program as a script, once."""
+"""The program's own process, for tests by standard input and output: it runs the program as a script, once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .candidate import describe, flush, load
 
 
 def run(channel: Any, code: CodeType | str, prelude: str) -> None:
-    """Run the program as `__main__`. Says `["syntax", ...]`, `["raised", ...]` or nothing, then exits as it would."""
+    """Run the program as `__main__`. Send `["syntax", ...]`, `["raised", ...]` or nothing, then exit as it would."""
     compiled, namespace, syntax_error = load(code, "__main__", prelude, is_script=True)
     if compiled is None:
         framing.send(channel, ["syntax", syntax_error])
@@ -29,14 +29,14 @@ def run(channel: Any, code: CodeType | str, prelude: str) -> None:
         status = 1
         traceback.print_exception(error, file=sys.stderr)
         framing.send(channel, ["raised", describe(error)])
-    import threading  # imported by the fork server, in its own way
+    import threading  # the fork server has imported it, without fork handlers
 
     threading._shutdown()  # type: ignore[attr-defined]  # as the interpreter does: wait for threads,
     atexit._run_exitfuncs()  # run the exit functions (some programs print there), flush, and end what is left
     flush()
     streams.flush_all()
     namespace |= dict.fromkeys(namespace.keys() - {"__builtins__"})
-    gc.collect()  # objects that hold each other have a `__del__`, too
+    gc.collect()  # objects that refer to each other may have a `__del__`, too
     flush()
     os._exit(status)
 

@@ -1,4 +1,4 @@
-"""A test file in the program's own language (MBXP): run it with the program, so that the program cannot decide."""
+"""A test file in the program's own language (MBXP), run with the program so that the program cannot decide."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .process import ChildProcess, Output
 from .stops import Ended, HelperFailed, Misbehaved, Stop
 
 _OUT_OF_MEMORY = re.compile("fatal error: .*(out of memory|cannot allocate memory)")
-"""Go's. The judge's memory is no limit of the program's."""
+"""Go's message. A judge that needs more memory than it has is not the program's fault."""
 
 
 def run_script(job: Job, test: dict[str, Any]) -> Outcome:
-    """The outcome of one test file. `reached` is False in it when the program does not compile."""
+    """Return the outcome of one test file. Its field `reached` is False if the program does not compile."""
     job.output = Output(job.limits["output"])
     language = LANGUAGES[job.request["language"]]
     try:
@@ -40,11 +40,11 @@ def _halves(job: Job, language: Language, code: str) -> Halves:
 
 
 def _split(job: Job, language: Language, halves: Halves) -> Outcome:
-    """The program and the test file in two processes; calls and plain data cross.
+    """Run the program and the test file in two processes, between which calls and plain data cross.
 
-    A judge whose files a program could reach at tier B runs, and says so, before the program is there. One that does
-    not stay is the test file's own process, which its language ends where no test can catch what went wrong: by a
-    panic in a goroutine, or when all of them wait.
+    A judge whose files a program could reach at tier B starts, and reports that it runs, before the program starts.
+    A judge that is not persistent is the test file's own process. Its language ends it where no test can catch the
+    error: on a panic in a goroutine, or when all goroutines wait.
     """
     name = f"judge of {language.name}"
     try:
@@ -56,14 +56,14 @@ def _split(job: Job, language: Language, halves: Halves) -> Outcome:
         if not halves.stays:
             dismiss(job, name)
         raise
-    fit = False
+    reusable = False
     try:
         outcome = _loaded(program)
         if outcome is None:
             judge.send(halves.request)
-            outcome, fit = _relay(judge, program)
+            outcome, reusable = _relay(judge, program)
         else:
-            fit = halves.stays
+            reusable = halves.stays
     except HelperFailed:
         complaint = language.explain("" if halves.stays else judge.last_words())
         if not complaint.message or _OUT_OF_MEMORY.match(f"{complaint.error_type}: {complaint.message}"):
@@ -75,13 +75,13 @@ def _split(job: Job, language: Language, halves: Halves) -> Outcome:
         outcome = outcome_of_stop(stop, program.end(), job.limits)
     finally:
         job.count(program.end())
-        if not (fit and halves.stays):
+        if not (reusable and halves.stays):
             dismiss(job, name)
     return outcome
 
 
 def _ended(job: Job, language: Language, program: ChildProcess, ended: Ended) -> Outcome:
-    """The program's process is about to end: its channel is closed already, its exit status not yet there."""
+    """Return the outcome of a program that is about to end: its channel is closed, its exit status not yet known."""
     try:
         program.wait()
     except Stop as stop:
@@ -93,7 +93,7 @@ def _ended(job: Job, language: Language, program: ChildProcess, ended: Ended) ->
 
 
 def _loaded(program: ChildProcess) -> Outcome | None:
-    """What kept the program from being ready, if anything did."""
+    """Return what kept the program from loading; None once it is ready."""
     kind, *details = program.receive()
     if kind == "ready":
         return None
@@ -106,13 +106,13 @@ def _loaded(program: ChildProcess) -> Outcome | None:
 
 
 def _relay(judge: Peer, program: ChildProcess) -> tuple[Outcome, bool]:
-    """Carry calls and data between the test file and the program, until the test file is through.
+    """Relay calls and data between the test file and the program, until the test file is done.
 
-    A function of the test's may be called back meanwhile, and call the program in turn. The judge says if an answer of
-    the program's is none.
+    The program may call back a function of the test meanwhile, which may call the program in turn. The judge reports
+    malformed answers of the program.
 
     Returns:
-        The outcome, and whether the judge is fit for another test file.
+        The outcome, and whether the judge can run another test file.
     """
     count = 0
     open_calls: list[int] = []
@@ -145,7 +145,7 @@ def _relay(judge: Peer, program: ChildProcess) -> tuple[Outcome, bool]:
 
 
 def _described(error: Any) -> dict[str, Any]:
-    """An exception of the program, as it reports it itself."""
+    """Return the fields of an exception, as the program itself reports it."""
     fields = error if isinstance(error, dict) else {}
     line = fields.get("line")
     return {

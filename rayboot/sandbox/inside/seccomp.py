@@ -1,7 +1,7 @@
-"""The filter on system calls: those of `syscalls.py` and no others.
+"""The filter on system calls, which allows those of `syscalls.py` and no others.
 
-No fork, no exec (but for commands of other languages, whose compilers and run-times need both), no sockets but pairs of
-AF_UNIX, no signals to others; ptrace, mount, bpf, keyctl, io_uring, unshare,
+It allows no fork and no exec (except for commands of other languages, whose compilers and run-times need both), no
+sockets except pairs of AF_UNIX, and no signals to other processes. ptrace, mount, bpf, keyctl, io_uring, unshare,
 memfd_create and whatever a later kernel adds are refused (EPERM) because they are not on the list.
 """
 
@@ -26,16 +26,16 @@ _AF_UNIX = 1
 _FILTER_MODE = 2
 
 _SIGNAL_OWNER_FCNTLS = (8, 10, 15)
-"""F_SETOWN, F_SETSIG, F_SETOWN_EX: they have the kernel send a signal of one's choice to any process."""
+"""F_SETOWN, F_SETSIG, F_SETOWN_EX: they make the kernel send a signal of one's choice to any process."""
 _IOCTLS = (0x5401, 0x540F, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
-"""TCGETS and TIOCGPGRP (is this a terminal?), TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX. Others would tell the
-machine's interfaces and addresses by any socket, have signals sent, or type into a terminal."""
+"""TCGETS and TIOCGPGRP (is this a terminal?), TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX. Others would reveal the
+machine's interfaces and addresses on any socket, have signals sent, or type into a terminal."""
 
 _NEW_NAMESPACES = 0x7E020080
-"""The bits of clone's flags that make namespaces."""
+"""The bits of clone's flags that create namespaces."""
 _PR_SET_NAME = 15
 _OWN_PID = 0x6F776E21
-"""Stands for the pid, which is higher than any that Linux gives."""
+"""Placeholder for the pid, higher than any pid that Linux assigns."""
 
 _Code = list[tuple[int, int, int, int]]
 
@@ -45,7 +45,7 @@ def supported() -> bool:
 
 
 def _argument(index: int) -> int:
-    """Offset of the low half of an argument in `struct seccomp_data`."""
+    """Return the offset of an argument's low half in `struct seccomp_data`."""
     return 16 + 8 * index
 
 
@@ -54,7 +54,7 @@ def _return(value: int) -> _Code:
 
 
 def _only_if(*conditions: tuple[int, int, int]) -> _Code:
-    """Allow if each (offset, jump, value) holds."""
+    """Return code that allows the call if each condition (offset, jump, value) holds."""
     code: _Code = []
     for position, (offset, jump, value) in enumerate(conditions):
         to_refusal = 2 * (len(conditions) - position - 1) + 1
@@ -63,31 +63,36 @@ def _only_if(*conditions: tuple[int, int, int]) -> _Code:
 
 
 def _unless(offset: int, values: tuple[int, ...]) -> _Code:
-    """Allow if the half word at `offset` is none of these values."""
+    """Return code that allows the call if the 32-bit word at `offset` is none of these values."""
     tests = [(_IF_EQUAL, len(values) - position, 0, value) for position, value in enumerate(values)]
     return [(_LOAD, 0, 0, offset), *tests, *_return(_ALLOW), *_return(_REFUSE)]
 
 
 def _only_among(offset: int, values: tuple[int, ...]) -> _Code:
-    """Allow if the half word at `offset` is one of these values."""
+    """Return code that allows the call if the 32-bit word at `offset` is one of these values."""
     tests = [(_IF_EQUAL, len(values) - position, 0, value) for position, value in enumerate(values)]
     return [(_LOAD, 0, 0, offset), *tests, *_return(_REFUSE), *_return(_ALLOW)]
 
 
 def _aborts() -> _Code:
-    """End a process that sends itself SIGABRT, by SIGSYS: the first of a pid namespace would not hear it, and C's
-    `abort` then ends by SIGSEGV."""
+    """Return code that ends a process by SIGSYS when it sends itself SIGABRT.
+
+    The first process of a pid namespace would ignore SIGABRT, and C's `abort` would then end by SIGSEGV.
+    """
     return [(_LOAD, 0, 0, _argument(2)), (_IF_EQUAL, 0, 1, signal.SIGABRT), *_return(_KILL)]
 
 
 def _without_bits(offset: int, mask: int) -> _Code:
-    """Allow if the half word at `offset` has none of these bits."""
+    """Return code that allows the call if the 32-bit word at `offset` has none of these bits."""
     return [(_LOAD, 0, 0, offset), (_IF_ANY_BIT, 1, 0, mask), *_return(_ALLOW), *_return(_REFUSE)]
 
 
 def _search(starts: list[tuple[int, _Code]]) -> _Code:
-    """A binary search for the number: the code of the last start that is not greater. The kernel walks the filter once
-    for every call's number when it is installed, so a list would cost each child a millisecond."""
+    """Return a binary search for the call's number, which ends at the code of the last start that is not greater.
+
+    When the filter is installed, the kernel walks it once for every call's number, so a list would cost each child a
+    millisecond.
+    """
     if len(starts) == 1:
         return starts[0][1]
     middle = len(starts) // 2
@@ -97,17 +102,17 @@ def _search(starts: list[tuple[int, _Code]]) -> _Code:
 
 @dataclass(frozen=True)
 class _Filter:
-    """A filter in memory that stays where it is, so that a child has but to fill its pid in."""
+    """A filter in memory that is never moved, so that a child only has to fill in its pid."""
 
     instructions: bytearray
     pid_offsets: list[int]
     program: ctypes.Array[ctypes.c_char]
-    """`struct sock_fprog`: how many instructions, and where."""
+    """`struct sock_fprog`: number of instructions, and their address."""
 
 
 @lru_cache
 def prepared(commands: bool, alone: bool) -> _Filter:
-    """The filter for these arguments of `restrict`. To be called by the fork server, since it takes a while."""
+    """Return the filter for these arguments of `restrict`. The fork server calls this in advance: it takes a while."""
     code = _code(commands, alone)
     instructions = bytearray().join(struct.pack("<HBBI", *instruction) for instruction in code)
     offsets = [8 * index + 4 for index, (*_, value) in enumerate(code) if value == _OWN_PID]
@@ -116,15 +121,14 @@ def prepared(commands: bool, alone: bool) -> _Filter:
 
 
 def _code(commands: bool, alone: bool) -> _Code:
-    """The filter's instructions, with `_OWN_PID` for the pid of the process."""
+    """Return the filter's instructions, with `_OWN_PID` in place of the process's pid."""
     machine = os.uname().machine
     column = 0 if machine == "x86_64" else 1
     special = {
-        **dict.fromkeys(XATTR_NUMBERS, _return(_ERRNO | errno.ENOTSUP)),  # `shutil.copy2` then does without
+        **dict.fromkeys(XATTR_NUMBERS, _return(_ERRNO | errno.ENOTSUP)),  # `shutil.copy2` then skips them
         "clone": _only_if((_argument(0), _IF_ANY_BIT, kernel.CLONE_THREAD)),
-        "clone3": _return(
-            _ERRNO | errno.ENOSYS
-        ),  # its flags are out of a filter's reach: glibc falls back to clone
+        # A filter cannot see its flags: glibc falls back to clone.
+        "clone3": _return(_ERRNO | errno.ENOSYS),
         "kill": _only_if((_argument(0), _IF_EQUAL, _OWN_PID)),
         "tgkill": [*_aborts(), *_only_if((_argument(0), _IF_EQUAL, _OWN_PID))],
         "fcntl": _unless(_argument(1), _SIGNAL_OWNER_FCNTLS),
@@ -137,7 +141,7 @@ def _code(commands: bool, alone: bool) -> _Code:
         special["clone"] = _without_bits(_argument(0), _NEW_NAMESPACES)
         special["sched_setaffinity"] = _only_if((_argument(0), _IF_EQUAL, 0))
         special["prctl"] = _only_if((_argument(0), _IF_EQUAL, _PR_SET_NAME))
-    if commands and alone:  # in a namespace of its own it sees no other process
+    if commands and alone:  # in its own pid namespace it sees no other process
         del special["kill"]
         special["tgkill"] = [*_aborts(), *_return(_ALLOW)]
     rules: dict[int, _Code] = {}
@@ -160,11 +164,12 @@ def _code(commands: bool, alone: bool) -> _Code:
 
 
 def restrict(pid: int, commands: bool, alone: bool) -> None:
-    """Bind this process, whose own pid is `pid`, to the filter, for ever. Needs `no_new_privs`.
+    """Bind this process to the filter irrevocably. Needs `no_new_privs`.
 
     Args:
-        commands: It will become a command of another language, which may start processes.
-        alone: It is in a pid namespace of its own, and may send signals there.
+        pid: The process's own pid, as it sees it itself.
+        commands: Whether it will become a command of another language, which may start processes.
+        alone: Whether it is in its own pid namespace, where it may send signals.
     """
     found = prepared(commands, alone)
     for offset in found.pid_offsets:

@@ -1,6 +1,6 @@
-"""The standard library's types of data: what each is made of, and how to make it from that.
+"""The standard library's data types: the parts of each, and how to build a value from them.
 
-A type is known by module and name. Most are imported only where a value of them has come, or is read.
+A type is identified by module and name. Most are imported only when a value of the type exists or is decoded.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _datetime(kind: Any) -> Callable[..., Any]:
 
 
 def _filled(mapping: Any, pairs: Any) -> Any:
-    """Put item by item, so that an alarm can interrupt it: keys of one hash take for ever."""
+    """Fill a mapping item by item, so that an alarm can interrupt it: keys with one hash do not end in practice."""
     for key, value in pairs:
         mapping[key] = value
     return mapping
@@ -102,7 +102,7 @@ _WRAPPED: dict[str, Callable[[Any], Callable[..., Any]]] = {
 
 
 def parts(value: object) -> tuple[str, str, list[Any]] | None:
-    """Module and name of a value's type, and what the value is made of; None for other types, subclasses too."""
+    """Return the module and name of a value's type, and its parts; None for other types, subclasses included."""
     kind = type(value)
     module, name = kind.__module__, kind.__name__
     take = _PARTS.get(f"{module}.{name}")
@@ -112,7 +112,7 @@ def parts(value: object) -> tuple[str, str, list[Any]] | None:
 
 
 def build(module: Any, name: Any, items: list[Any]) -> Any:
-    """The value again. Raises ValueError, or what its type raises, for parts that do not fit."""
+    """Return the value that has these parts. Raise ValueError, or what its type raises, for unsuitable parts."""
     full = f"{module}.{name}"
     if full not in _PARTS:
         raise ValueError(f"no type of data {full!r}")

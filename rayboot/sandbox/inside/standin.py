@@ -1,6 +1,6 @@
 """Stand-ins in the judge's process for objects that stayed in the program.
 
-What an object's own `__eq__` and the like say is not evidence: see `Remote.__eq__` and `_arithmetic`.
+What an object's own `__eq__` and the like return is not evidence: see `Remote.__eq__` and `_arithmetic`.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _SPECIAL = "the sandbox's limit is that the program's own"
 
 
 class CannotCross(BaseException):
-    """A limit of the split between judge and program: the verdict is the sandbox's own error, whoever is right."""
+    """A limit of the split between judge and program: the verdict is `sandbox_error`, whoever is right."""
 
 
 class NotBelieved(TypeError):
-    """An object of the program's stands where the test expects data: what it says of itself does not count."""
+    """The test expects data and gets an object of the program: what the object says of itself does not count."""
 
 
 class Remote:
-    """An object that stayed in the program: what a test does with it is done there."""
+    """Stand-in for an object that stayed in the program: what a test does with it is done there."""
 
     def __init__(self, link: Any, number: int, about: dict[str, Any], name: str) -> None:
         for key, value in {"_link": link, "_number": number, "_about": about, "_name": name}.items():
@@ -45,11 +45,8 @@ class Remote:
         base = getattr(builtins, str(_about(self).get("base") or ""), None)
         if name == "__class__":
             return base or Remote
-        if name in (
-            "__deepcopy__",
-            "__reduce_ex__",
-            "__mro_entries__",
-        ):  # looked for in objects, not in their types
+        # Python looks these up on objects, not on their types.
+        if name in ("__deepcopy__", "__reduce_ex__", "__mro_entries__"):
             return object.__getattribute__(self, name)
         if base is not None and name not in _CHANGING and hasattr(base, name) and not _is_named(self):
             return getattr(_data(self), name)
@@ -76,7 +73,7 @@ class Remote:
         return any(item is value or item == value for item in self)
 
     def __eq__(self, other: object) -> bool:
-        """Whether they are equal by what they consist of; a class's own `__eq__` may only say that they are not."""
+        """Return whether both consist of the same. A class's own `__eq__` may only say that they are not equal."""
         if self is other:
             return True
         about = _about(self)
@@ -126,7 +123,7 @@ class Remote:
         return _link(self).operate("deepcopy", self)
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
-        """The test's own failure cannot be taken back."""
+        """Ask the object, which cannot suppress the test's own failure."""
         if isinstance(error, BaseException) and not isinstance(error, Exception) and number_of(error) is None:
             return False
         swallows = bool(_link(self).operate("exit", self, error))
@@ -167,18 +164,18 @@ def _described(remote: Remote) -> str:
 
 
 def _is_named(remote: Remote) -> bool:
-    """Whether the test knows of the object's class: else it expects data, and an object may be a lie."""
+    """Return whether the test names the object's class. If not, it expects data, and an object may be a lie."""
     return _type(remote) in _link(remote).named
 
 
 def unnamed(remotes: Iterable[Remote]) -> str | None:
-    """The class, of the program's own, of an object that no test expects: it does not name the class."""
+    """Return the class of an object that no test expects: a class of the program that the tests do not name."""
     own = (remote for remote in remotes if _about(remote).get("is_own") and not _is_named(remote))
     return next(map(_type, own), None)
 
 
 def _has_own(remote: Remote, method: str) -> bool:
-    """Whether a class that is built on data, and which the test knows of, does otherwise than the data."""
+    """Return whether a class that is built on data, and that the test names, overrides the data's method."""
     return _is_named(remote) and method in _about(remote).get("own", ())
 
 
@@ -187,7 +184,10 @@ def _data(remote: Remote) -> Any:
 
 
 def _state(remote: Remote) -> Any:
-    """As it crossed, unless something has been done since that may have changed it; making an object does not."""
+    """Return the state as it crossed. Ask for it again if a request since then may have changed it.
+
+    Creating an object changes no other.
+    """
     link, about = _link(remote), _about(remote)
     if "state" not in about or about["state"][1] != link.changes:
         about["state"] = (link.ask("state", remote), link.changes)
@@ -198,7 +198,7 @@ _comparing: set[tuple[int, int]] = set()
 
 
 def _alike(one: Any, other: Any) -> bool:
-    """Whether two values consist of the same, objects in them taken apart."""
+    """Return whether two values consist of the same; objects in them are compared by their states."""
     if type(one) is not Remote or type(other) is not Remote:
         if type(one) is not type(other):
             return bool(one == other)
@@ -208,7 +208,7 @@ def _alike(one: Any, other: Any) -> bool:
             return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
         return bool(one == other)
     pair = (id(one), id(other))
-    if one is other or pair in _comparing:  # objects that hold each other
+    if one is other or pair in _comparing:  # objects that refer to each other
         return True
     if _about(one).get("class") != _about(other).get("class"):
         return False
@@ -233,7 +233,7 @@ def _own_equal(one: Remote, other: Any, believed: bool = False) -> bool:
 
 
 def number_of(value: Any) -> int | None:
-    """The number by which the program knows what a stand-in stands for; None for what is the judge's own."""
+    """Return the number under which the program knows a stand-in's object; None for the judge's own values."""
     kind = type(value)
     if kind is Remote:
         return int(object.__getattribute__(value, "_number"))
@@ -246,7 +246,13 @@ def number_of(value: Any) -> int | None:
 
 
 def _arithmetic(remote: Remote, name: str, other: Any, swapped: bool) -> Any:
-    """No operation with data gives data where the test does not know the class: `f(1) - 1.5` may be a lie."""
+    """Return the result of an operator.
+
+    If the test does not name the class, an operation with data must not result in data: `f(1) - 1.5` may be a lie.
+
+    Raises:
+        NotBelieved: It does.
+    """
     link = _link(remote)
     if _about(remote).get("base") and not _is_named(remote):
         pair = (other, _data(remote)) if swapped else (_data(remote), other)
@@ -308,7 +314,7 @@ for _key, _method in _methods():
 
 
 def local_subclass(link: Any, number: int, about: dict[str, Any], value: Any) -> Any:
-    """An object of a class that is built on numbers, texts or tuples: the judge's data with the program's methods."""
+    """Return an object of a class built on numbers, strings or tuples: the judge's data with the program's methods."""
     base = type(value)
     remote = Remote(link, number, about, "")
 
@@ -338,11 +344,11 @@ class _ExceptionClass(type):
 
 
 def local_exception(link: Any, number: int, name: str, bases: tuple[type, ...]) -> type:
-    """A class of exceptions that the test can catch; its instances are made by the program's class."""
+    """Return an exception class that the test can catch. Its instances are created by the program's class."""
 
     def new(cls: Any, *args: Any, **kwargs: Any) -> Any:
         if "_rayboot_number" not in vars(cls):
-            return BaseException.__new__(cls, *args)  # a class that the test derives
+            return BaseException.__new__(cls, *args)  # a class that the test derives from it
         return link.call(cls, args, kwargs, name)
 
     def get(self: BaseException, key: str) -> Any:

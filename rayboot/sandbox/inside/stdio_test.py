@@ -1,4 +1,4 @@
-"""A test by standard input and output: the program runs as a script, in a fresh process, and its output is compared."""
+"""Tests by standard input and output: the program runs as a script in a fresh process, and its output is compared."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _start(job: Job, stdin: int) -> ChildProcess:
 
 
 def _reported_error(child: ChildProcess) -> Outcome | None:
-    """What the child said of an exception; None when it ended without one."""
+    """Return the outcome of an exception that the child reported; None if it ended without one."""
     try:
         kind, *details = child.receive()
     except Ended:

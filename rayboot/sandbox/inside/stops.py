@@ -1,4 +1,4 @@
-"""Why a job ends before its tests are through. Each knows what the verdict says of it."""
+"""Reasons why a job ends before its tests are done. Each has the fields of its verdict."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Ended(Stop):
 
 
 class Misbehaved(Stop):
-    """The program wrote something else than answers to its channel."""
+    """The program wrote something other than answers to its channel."""
 
     status = "error"
 
@@ -45,8 +45,8 @@ class Misbehaved(Stop):
 
 
 class ForkServerDied(Exception):
-    """Start another; the job is not to blame yet."""
+    """The fork server has to be replaced. The job is not to blame yet."""
 
 
 class HelperFailed(ForkServerDied):
-    """A process of the sandbox's own did: a compiler, or a judge that stays."""
+    """A process of the sandbox itself died: a persistent compiler or judge."""

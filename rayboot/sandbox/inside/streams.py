@@ -1,4 +1,4 @@
-"""Standard streams of the fork server's children, as Python has them that reads a file and prints to pipes."""
+"""Standard streams of the fork server's children, like those of a Python that reads a file and prints to pipes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DESCRIPTORS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2} | {
 
 
 def renew() -> None:
-    """Make the streams anew, for what the descriptors are now."""
+    """Create the streams again, for what the descriptors are now."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         old = getattr(sys, name)
         raw: Any = io.FileIO(number, "w" if number else "r", closefd=False)
@@ -29,7 +29,7 @@ def renew() -> None:
 
 
 def flush_all() -> None:
-    """Write what files still hold, as an interpreter that ends does."""
+    """Write what files still buffer, as an interpreter does when it exits."""
     files = [o for o in gc.get_objects() if issubclass(type(o), io.TextIOWrapper | io.BufferedWriter)]
     for file in sorted(files, key=lambda file: issubclass(type(file), io.BufferedWriter)):
         with suppress(Exception):
@@ -37,7 +37,7 @@ def flush_all() -> None:
 
 
 def name_descriptors() -> None:
-    """Let `/dev/stdin` and the like be opened, which no cell has as files."""
+    """Make it possible to open `/dev/stdin` and the like, which do not exist as files in a cell."""
     genuine, genuine_os = io.open, os.open
 
     def open(file: Any, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The warm process that an owner talks to: takes jobs, has the fork server run their programs, and judges."""
+"""The warm process that serves an owner: it takes jobs, has the fork server run their programs, and judges them."""
 
 from __future__ import annotations
 
@@ -21,21 +21,20 @@ from .stops import ForkServerDied
 
 _FORK_SERVER_TRIES = 3
 _WASTE_SECONDS = 0.02
-"""How long the next job may have to wait for what an earlier program has left to be removed."""
+"""Longest time for which removing an earlier program's files may delay the next job."""
 _WEAKER = {"A": "B", "B": "C", "runsc": "C"}
 
 
 def main(owner_fd: int, scratch: str, level: str) -> None:
-    """Find the strongest isolation that works, say so, then answer each job with a verdict until the owner closes.
+    """Find the strongest isolation that works and report it. Answer each job with a verdict until the owner closes.
 
     Args:
-        scratch: An empty directory, for the programs of tiers that have no private one; it is removed at the end.
+        owner_fd: Descriptor of the channel to the owner.
+        scratch: An empty directory for the programs of tiers without a private one; it is removed at the end.
         level: The isolation to try first.
     """
     signal.signal(signal.SIGTERM, _end)
-    prctl(
-        "subreaper", PR_SET_CHILD_SUBREAPER, 1
-    )  # programs that outlive their fork server are waited for here
+    prctl("subreaper", PR_SET_CHILD_SUBREAPER, 1)  # to reap programs that outlive their fork server
     owner = socket.socket(fileno=owner_fd)
     watch_owner(owner)
     group = make_group()
@@ -96,7 +95,7 @@ def _verdict(server: ForkServer, job: dict[str, Any]) -> dict[str, Any]:
         try:
             return run_job(server, job, compile_inside=attempt > 0)
         except ForkServerDied as error:
-            if _ending:  # raised in the place of SystemExit, on the way out
+            if _ending:  # raised in place of SystemExit, on the way out
                 sys.exit(0)
             problem = str(error)
             server.restart()

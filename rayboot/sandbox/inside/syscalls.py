@@ -1,4 +1,4 @@
-"""The system calls that a program may make, by number: (x86-64, arm64); None where there is no such call."""
+"""Numbers of the system calls that a program may make, as (x86-64, arm64); None where there is no such call."""
 
 from __future__ import annotations
 
@@ -170,11 +170,11 @@ COMMAND_NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "timer_delete": (226, 111),
     "copy_file_range": (326, 285),
 }
-"""What commands of other languages may call as well."""
+"""Additional system calls that commands of other languages may make."""
 
 XATTR_NUMBERS: dict[str, tuple[int | None, int | None]] = {
     f"{form}{call}": (186 + 3 * place + offset, 3 * place + offset + 3)
     for place, call in enumerate(("setxattr", "getxattr", "listxattr", "removexattr"))
     for offset, form in enumerate(("", "l", "f"), 2)
 }
-"""What is answered as by a file system without extended attributes."""
+"""System calls that fail as on a file system without extended attributes."""

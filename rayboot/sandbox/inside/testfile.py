@@ -1,4 +1,4 @@
-"""Test files of `unittest` and pytest: their failures count, and tests in them that nobody calls are called."""
+"""Test files of `unittest` and pytest: their failures count, and tests that the file does not call are called."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 
 
 class Unfit(BaseException):
-    """The test decides nothing here: the verdict is the sandbox's own error."""
+    """The test cannot decide anything here: the verdict is `sandbox_error`."""
 
 
 class _Always(str):
-    """The reason of a skip without a condition, which no program can have brought about."""
+    """The reason of an unconditional skip, which no program can have caused."""
 
 
 class Failures:
-    """The first failure of any test, however it is run and whatever becomes of its result; and which have been run."""
+    """The first failure of any test, however it is run and whatever happens to its result; and which tests have run."""
 
     def __init__(self) -> None:
         self._first: BaseException | None = None
@@ -31,7 +31,10 @@ class Failures:
         self._is_prepared = False
 
     def prepare(self, code: str) -> None:
-        """To be called before code that may use `unittest` or pytest is run. Both take a while to import."""
+        """Watch `unittest` and provide pytest, if the code mentions them. Call this before the code runs.
+
+        Importing `unittest` takes a while.
+        """
         if "pytest" in code and "pytest" not in sys.modules:
             sys.modules["pytest"] = _pytest()
         if "unittest" not in code or self._is_prepared:
@@ -56,7 +59,7 @@ class Failures:
         unittest.main = unittest.TestProgram = self._main  # type: ignore[misc,assignment]
 
     def _watched(self, genuine: Callable[..., Any]) -> Callable[..., Any]:
-        """What runs each part of a case: it swallows what the part raises, some of it without a word to the result."""
+        """Wrap what runs each part of a case: it swallows what the part raises, and reports only some of it."""
         import unittest
 
         @contextmanager
@@ -86,19 +89,19 @@ class Failures:
             self._first = error
 
     def skip(self, reason: str) -> None:
-        """Other tests decide, unless the program may have brought it about."""
+        """Record a skip: other tests decide, unless the program may have caused it."""
         self._skipped = f"the test skips itself: {reason}"
         if not isinstance(reason, _Always):
             self._note(Unfit(self._skipped))
 
     def enter(self) -> None:
-        """Called by each function `test...` of the file as it begins."""
+        """Record the calling function. Each function `test...` of the file calls this as it begins."""
         self._entered.add(sys._getframe(1).f_code)
 
     def is_due(self, test: Any, owner: type | None, name: str) -> bool:
-        """Whether the file has not called this function itself.
+        """Return whether the function still has to be called, because the file has not called it itself.
 
-        Where it cannot be told which of several functions with one code has been called, it is called once more.
+        If functions share one code object, it is unknown which of them was called: each is called once more.
         """
         is_own = owner is None or name in vars(owner)
         plain: Any = inspect.unwrap(test)
@@ -122,7 +125,7 @@ class Failures:
         self.end()
 
     def run_cases(self, found: Iterable[object]) -> None:
-        """Run the cases of `unittest` among a file's values that have not been run."""
+        """Run the cases of `unittest` among a file's values that have not run yet."""
         if not self._is_prepared:
             return
         import unittest
@@ -139,14 +142,14 @@ class Failures:
 
 
 def run_what_none_has_called(namespace: dict[str, Any], before: dict[str, Any], failures: Failures) -> None:
-    """Run cases of `unittest`, and tests as pytest would find them, that the file has not run itself."""
+    """Run the cases of `unittest`, and the tests that pytest would find, that the file has not run itself."""
     new = {name: value for name, value in namespace.items() if value is not before.get(name, before)}
     failures.run_cases(new.values())
     _run_tests(new, None, failures)
 
 
 def _run_tests(found: dict[str, Any], owner: Any, failures: Failures) -> None:
-    """Run those of a module's names, or of a class's."""
+    """Run the tests among a module's names, or among a class's."""
     with _between(found.get, "class" if owner else "module", owner):
         for name, test in found.items():
             is_class = name.startswith("Test") and isinstance(test, type) and _is_of_pytest(test)
@@ -180,12 +183,12 @@ def _get(holder: object, name: str) -> Any:
 
 @contextmanager
 def _between(find: Callable[[str], Any], what: str, argument: Any) -> Iterator[None]:
-    """Between what is called, say, `setup_module` and `teardown_module`, which take an argument or none."""
-    for place in ("setup", "teardown"):
-        function = find(f"{place}_{what}")
+    """Call for example `setup_module` before the block and `teardown_module` after it, with an argument or without."""
+    for phase in ("setup", "teardown"):
+        function = find(f"{phase}_{what}")
         if function is not None:
             function(*[argument][: len(inspect.signature(function).parameters)])
-        if place == "setup":
+        if phase == "setup":
             yield
 
 
@@ -202,7 +205,7 @@ def _run(test: Callable[..., Any], name: str) -> None:
     for arguments in _rows(test):
         missing = _missing(test, arguments)
         if missing and getattr(test, "__name__", name)[:4] != "test":
-            return  # a helper that is also called so
+            return  # a helper that is bound to the name of a test
         if missing:
             raise Unfit(f"the test {name} needs {missing[0]}: the sandbox has no fixtures of pytest")
         result = test(**arguments)
@@ -318,7 +321,7 @@ class _Mark:
     parametrize = staticmethod(_parametrize)
 
     def skip(self, *args: Any, **options: Any) -> Any:
-        """With or without brackets."""
+        """Mark a test as skipped. The mark may be used with or without parentheses."""
 
         def mark(test: Any) -> Any:
             test._is_skipped = True
@@ -333,7 +336,7 @@ class _Mark:
 
 
 def _pytest() -> ModuleType:
-    """The few names of pytest that tests of single programs use."""
+    """Return a module with the few names of pytest that tests of single programs use."""
     module = ModuleType("pytest")
     vars(module).update(
         raises=_raises,
@@ -342,7 +345,7 @@ def _pytest() -> ModuleType:
         param=_Parameters,
         skip=_skip,
         fail=_fail,
-        main=lambda *args, **options: 0,  # what nobody has called is called after the file
+        main=lambda *args, **options: 0,  # tests that were not called are called after the file
         __getattr__=_unknown,
     )
     return module

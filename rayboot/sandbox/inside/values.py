@@ -1,8 +1,8 @@
 """Plain data as JSON: what may cross between the program and the judge.
 
-Values of exact builtin types cross, and of the standard library's types of data (`standard.py`); anything else is
-opaque: a name, a text, and a truth value. Numbers, texts, None, True and False are themselves in JSON; the rest is a
-list whose first item is a tag.
+Values of exact builtin types cross, and those of the standard library's data types (`standard.py`). Anything else is
+opaque: a type name, a text and a truth value. Numbers, strings, None, True and False are themselves in JSON; all else
+is a list whose first item is a tag.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from .arrays import decode_array, decode_scalar, encode_numpy
 from .standard import build, parts
 
 MAX_DEPTH = 200
-"""Deeper values are opaque: comparing them would meet the interpreter's own recursion limit."""
+"""Deeper values are opaque: comparing them would hit the interpreter's recursion limit."""
 _JSON_INT_BITS = 64
 _DIVISIBLE_BITS = 1 << 16
-"""Fractions and ranges of longer numbers are opaque: dividing those takes for ever, and no alarm interrupts it."""
+"""Fractions and ranges of longer numbers are opaque: dividing these does not end in practice, and no alarm interrupts
+it."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 _NAN_MODULES = ("math", "numpy")
@@ -33,7 +34,7 @@ Tagged = Callable[[list[Any]], Any]
 
 
 class Opaque:
-    """A value that stayed in the program. Equal to itself alone."""
+    """A value that stayed in the program. It equals only itself."""
 
     def __init__(self, type_name: str, text: str, truth: bool) -> None:
         self.type_name = type_name
@@ -48,9 +49,9 @@ class Opaque:
 
 
 def encode(value: Any, outside: Outside, above: tuple[Any, ...] = ()) -> Any:
-    """Turn a value into JSON. `outside` says what to write for a value that is not plain data.
+    """Convert a value to JSON. `outside` returns what to write for a value that is not plain data.
 
-    A list or a dictionary that holds itself is written there as its place among the containers `above`.
+    Where a list or a dictionary contains itself, its index among the containers `above` is written.
     """
     kind = type(value)
     if kind is float and value != value:
@@ -60,9 +61,9 @@ def encode(value: Any, outside: Outside, above: tuple[Any, ...] = ()) -> Any:
     if kind is int:
         return _encode_int(value)
     if kind in (list, dict):
-        for place, holder in enumerate(above):
+        for index, holder in enumerate(above):
             if holder is value:
-                return ["^", place]
+                return ["^", index]
     if len(above) > MAX_DEPTH:
         return outside(value)
     deeper = (*above, value)
@@ -92,7 +93,7 @@ def encode(value: Any, outside: Outside, above: tuple[Any, ...] = ()) -> Any:
 
 
 def _encode_nan(value: float) -> Any:
-    """A container compares by identity first: a NaN that has a name is one object on each side."""
+    """Encode a NaN. Containers compare by identity first, so a NaN that has a name must be one object on each side."""
     return next((["nan", name] for name in _NAN_MODULES if _named_nan(name) is value), value)
 
 
@@ -144,17 +145,17 @@ _BASES: dict[type, Callable[[Any], Any]] = {
 
 
 def base_type(kind: type) -> type | None:
-    """The builtin type of data that a class is built on, if any."""
+    """Return the builtin data type that a class is built on, if any."""
     return next((base for base in kind.__mro__ if base in _BASES), None)
 
 
 def base_value(value: object, base: type) -> Any:
-    """What an object of a subclass is as an object of the builtin type, whatever its own methods say."""
+    """Return an object of a subclass as an object of the builtin type, whatever its own methods return."""
     return _BASES[base](value)
 
 
 def opaque(value: object) -> list[Any]:
-    """What the program says of a value that cannot cross."""
+    """Return what the program reports of a value that cannot cross."""
     try:
         truth = bool(value)
     except Exception:
@@ -167,7 +168,7 @@ def _type_name(value: object) -> str:
 
 
 def short_repr(value: object, limit: int = 200) -> str:
-    """A repr of at most `limit` characters, without memory addresses: they differ from run to run."""
+    """Return a repr of at most `limit` characters without memory addresses, which differ from run to run."""
     try:
         text = repr(value)
     except RecursionError:
@@ -192,15 +193,15 @@ def shorten(text: str, limit: int = 200) -> str:
 
 
 def decode(data: Any, tagged: Tagged | None = None, above: tuple[Any, ...] = ()) -> Any:
-    """Turn JSON into values; the inverse of `encode`. `tagged` reads the tags that this module does not know.
+    """Convert JSON to values: the inverse of `encode`. `tagged` reads the tags that this module does not know.
 
-    Builds containers item by item, so that an alarm can interrupt it.
+    Containers are built item by item, so that an alarm can interrupt it.
 
     Raises:
         ValueError: The data is not what `encode` writes.
     """
     if type(data) is float and data != data:
-        # JSON's reader has one object for all, and a container that holds it would equal itself.
+        # The JSON parser has one object for all NaNs, and a container that holds it would equal itself.
         return float("nan")
     if data is None or isinstance(data, bool | int | float | str):
         return data

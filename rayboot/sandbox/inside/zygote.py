@@ -1,4 +1,4 @@
-"""The fork server: one small warm process whose children run programs and judges. It never sees a test."""
+"""The fork server: a small warm process whose children run programs and judges. It never sees a test."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ fractions functools heapq io itertools json math numbers operator os pprint queu
 textwrap threading time traceback types typing unicodedata warnings
 """
 _MAX_FDS = 6
-_TAME_LENGTH = 100_000
+_MAX_SOURCE_LENGTH = 100_000
 """Characters. Longer programs are compiled in their own process, under its limits."""
 _COMPILER_BYTES = 64 << 20
-"""What takes more to compile is compiled there, too."""
+"""Programs that take more memory to compile are compiled in their own process, too."""
 
 
 def main(control_fd: int, level: str, scratch: str, memory_fd: int, readable: list[str]) -> None:
-    """Say whether this isolation level works here, then fork until the supervisor is gone.
+    """Report whether this isolation level works here, then fork until the supervisor is gone.
 
     Args:
-        memory_fd: By writing to it a process enters the control group for programs' memory; -1: there is none.
+        memory_fd: A process that writes to it enters the control group for programs' memory; -1 if there is none.
     """
     control = socket.socket(fileno=control_fd)
     _import_modules()
-    for name in ("exit", "quit"):  # what `-S` has left out
+    for name in ("exit", "quit"):  # left out by `-S`
         setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
     size = _address_space()
     try:
@@ -50,9 +50,9 @@ def main(control_fd: int, level: str, scratch: str, memory_fd: int, readable: li
     except OSError as error:
         framing.send(control, {"error": str(error)})
         return
-    sys.set_int_max_str_digits(0)  # programs are right or wrong, and have a time limit
+    sys.set_int_max_str_digits(0)  # long numbers do not make a program wrong, and its time is limited
     streams.name_descriptors()
-    # Programs read a file and print to pipes, and a stream sees when it is made what its descriptor is.
+    # Programs read a file and print to pipes, and a stream checks at its creation what its descriptor is.
     pipe, own_stderr = os.pipe()[1], os.dup(2)
     os.dup2(os.memfd_create("stdin"), 0)
     os.dup2(pipe, 1)
@@ -60,11 +60,10 @@ def main(control_fd: int, level: str, scratch: str, memory_fd: int, readable: li
     streams.renew()
     os.dup2(own_stderr, 2)
     os.close(own_stderr)
-    sys.path.remove(sys.argv[1])  # a program must not import our modules by chance
-    with suppress(
-        OSError
-    ):  # gVisor lets the first process alone be one; there a program's namespace ends its children
-        prctl("subreaper", PR_SET_CHILD_SUBREAPER, 1)  # what a program has started is waited for here
+    sys.path.remove(sys.argv[1])  # a program must not import our modules by accident
+    # gVisor lets the first process alone be a subreaper; there a program's pid namespace ends its children.
+    with suppress(OSError):
+        prctl("subreaper", PR_SET_CHILD_SUBREAPER, 1)  # to reap what a program has started
     gc.collect()
     gc.freeze()
     framing.send(control, {"error": ""})
@@ -72,7 +71,7 @@ def main(control_fd: int, level: str, scratch: str, memory_fd: int, readable: li
 
 
 def _import_modules() -> None:
-    """Import what programs use. Modules may register handlers of forks from here on only: see `_BOOT`."""
+    """Import what programs use. Only later may modules register fork handlers: see `_BOOT` in forkserver.py."""
     for name in _PRELOAD.split():
         importlib.import_module(name)
     preload.import_all()
@@ -88,7 +87,7 @@ class _Zygote:
         self._exits = ExitPipes()
         self._most_memory = size and size + _COMPILER_BYTES
         self._directories: dict[int, str] = {}
-        """Of the commands that are there, by pid."""
+        """Work directories of the commands that run, by pid."""
         self._last: tuple[tuple[str, bool], CodeType] | None = None
 
     def serve(self) -> None:
@@ -106,14 +105,14 @@ class _Zygote:
 
     def _spawn(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         code: CodeType | None = None
-        if request["role"] in ("candidate", "script") and self._is_tame(request):
+        if request["role"] in ("candidate", "script") and self._may_compile_here(request):
             try:
-                with _at_most(self._most_memory):
+                with _limited_address_space(self._most_memory):
                     code = self._compile(request["program"], request["role"] == "script")
             except (SyntaxError, ValueError) as error:
                 return {"syntax_error": describe_syntax_error(error)}
             except (RecursionError, MemoryError):
-                pass  # the child will meet it too, under its own limits
+                pass  # the child will get it too, under its own limits
         end = self._exits.take(fds)
         directory = self._isolation.new_directory() if request["role"] == "command" else ""
         pid = self._isolation.fork()
@@ -124,12 +123,16 @@ class _Zygote:
             self._directories[pid] = directory
         return {"pid": pid}
 
-    def _is_tame(self, request: dict[str, Any]) -> bool:
-        short = len(request["program"]) <= _TAME_LENGTH
+    def _may_compile_here(self, request: dict[str, Any]) -> bool:
+        short = len(request["program"]) <= _MAX_SOURCE_LENGTH
         return short and bool(self._most_memory) and not request["compile_inside"]
 
     def _compile(self, source: str, is_script: bool) -> CodeType:
-        """Compiling here saves the child a millisecond of copied pages, and every test of a script but the first."""
+        """Compile the program, unless it was the last one that was compiled.
+
+        Compiling here saves the child a millisecond of copied pages, and every test of a script but the first the
+        compilation.
+        """
         if self._last is None or self._last[0] != (source, is_script):
             self._last = ((source, is_script), compile_program(source, is_script))
         return self._last[1]
@@ -163,7 +166,7 @@ class _Zygote:
 
 
 def _address_space() -> int:
-    """Bytes; 0 where it cannot be seen."""
+    """Return the bytes of address space of this process; 0 where they are not visible."""
     try:
         with open("/proc/self/statm") as file:
             return int(file.read().split()[0]) * resource.getpagesize()
@@ -172,8 +175,11 @@ def _address_space() -> int:
 
 
 @contextmanager
-def _at_most(memory: int) -> Iterator[None]:
-    """A short text may take gigabytes to compile: this process would keep them, and forking it would be slow."""
+def _limited_address_space(memory: int) -> Iterator[None]:
+    """Limit the address space to `memory` bytes.
+
+    A short text may take gigabytes to compile: this process would keep them, and forking it would be slow.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     if soft == resource.RLIM_INFINITY or soft > memory:
         resource.setrlimit(resource.RLIMIT_AS, (memory, hard))
@@ -190,7 +196,11 @@ def send_with_fds(channel: socket.socket, message: Any, fds: list[int]) -> None:
 
 
 def receive_with_fds(channel: socket.socket) -> tuple[Any, list[int]]:
-    """The next message and its descriptors. Raises EOFError when the other side is gone."""
+    """Return the next message and its descriptors.
+
+    Raises:
+        EOFError: The other side is gone.
+    """
     head, fds, _, _ = socket.recv_fds(channel, 4, _MAX_FDS)
     while head and len(head) < 4:
         head += channel.recv(4 - len(head))

@@ -1,4 +1,4 @@
-"""What the tables of hostile programs are made of."""
+"""The parts of the tables of hostile programs."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def check(candidate):
 check(f)
 """
 ESCAPED = "ESCAPED"
-"""What a program prints or returns when it got something that it must not have."""
+"""What a program prints or returns if it got something that it must not have."""
 
 
 @dataclass(frozen=True)
 class Attack:
     program: str
     verdicts: frozenset[str]
-    """What the sandbox may call it: never `passed`, and never `sandbox_error`."""
+    """Permitted statuses of its verdict: never `passed`, and never `sandbox_error`."""
     got: str = ""
-    """What `f` must have returned, where only that shows that the attempt was made and refused."""
+    """What `f` must have returned, if only that shows that the attempt was made and refused."""
 
 
 def table(verdicts: str, programs: dict[str, str], got: str = "") -> dict[str, Attack]:
-    """A table of programs that share their verdicts (names with spaces between)."""
+    """Return a table of programs that share their permitted verdicts, whose names are separated by spaces."""
     return {name: Attack(program, frozenset(verdicts.split()), got) for name, program in programs.items()}

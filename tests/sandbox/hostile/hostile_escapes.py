@@ -1,4 +1,4 @@
-"""Programs that try to get out. Each defines attempt(), which must be refused."""
+"""Programs that try to break out. Each defines attempt(), which must be refused."""
 
 # ruff: noqa: E501  (programs in one line)
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Programs that write on the channel over which they are asked, in the hope to be believed, or to do harm."""
+"""Programs that write to the channel of their requests, in order to be believed or to do harm."""
 
 # ruff: noqa: E501  (programs in one line)
 from __future__ import annotations
@@ -13,7 +13,7 @@ def frame(message):
 """
 
 FORGERIES = table(
-    "failed error syntax_error memory_limit crashed timeout output_limit",  # it may call itself wrong
+    "failed error syntax_error memory_limit crashed timeout output_limit",  # it may report itself as wrong
     {
         "the channel shut down": """
 import socket

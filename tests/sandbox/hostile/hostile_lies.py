@@ -1,4 +1,4 @@
-"""Programs that try to be called right without being right. `f` should have returned a number that they do not know."""
+"""Programs that try to pass without being right. `f` should have returned a number that they do not know."""
 
 # ruff: noqa: E501  (programs in one line)
 from __future__ import annotations

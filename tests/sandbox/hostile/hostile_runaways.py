@@ -1,4 +1,4 @@
-"""Programs that never end, or take everything: each has the verdict that names what it did."""
+"""Programs that never end, or exhaust a resource: each gets the verdict that names what it did."""
 
 # ruff: noqa: E501  (programs in one line)
 from __future__ import annotations

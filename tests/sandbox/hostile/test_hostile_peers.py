@@ -1,4 +1,4 @@
-"""What the field's usual harnesses say of programs that only claim to be right. Needs the extra `benchmarks`."""
+"""Verdicts of the field's usual harnesses on programs that only claim to be right. Needs the extra `benchmarks`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every hostile program is contained, is never called right, and leaves nothing: the next program runs as if alone."""
+"""Every hostile program is contained, never passes, and leaves nothing: the next program runs as if alone."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ pytestmark = pytest.mark.skipif(
 )
 
 LIMITS = Limits(timeout=1.0, memory=256 << 20)
-"""A slow machine may take longer to fill so much memory: what need not end as a timeout has more time."""
+"""A slow machine may take longer to fill that much memory: programs that need not end as a timeout have more time."""
 PATIENT = LIMITS.model_copy(update={"timeout": 20.0})
 TOKEN = "hunter2-correct-horse"
 RIGHT = f"def f(a, b): return {SECRET} + a * (a == b)"
 MOST_RESIDENT = 400 << 20
-"""Bytes that a server may have needed at most, whatever a program made it read."""
+"""Maximum bytes of a server's peak memory, whatever a program made it read."""
 
 
 class Arena:
-    """One sandbox for all programs, and what is to be seen of it from outside."""
+    """One sandbox for all programs, and what is visible of it from outside."""
 
     def __init__(self, sandbox: Sandbox, scratch: Path) -> None:
         self.sandbox = sandbox
@@ -58,7 +58,7 @@ class Arena:
         return verdict
 
     def assert_clean(self) -> None:
-        """The next program passes on the same server, which has no other child than its fork server."""
+        """Assert that the next program passes on the same server, and that it has no child but its fork server."""
         assert self.sandbox.run(RIGHT, [AssertTest(code=QUESTION)]).passed
         assert self.sandbox._servers[0]._process.pid == self.supervisor
         (fork_server,) = children(self.supervisor)
@@ -77,7 +77,7 @@ def most_resident(pid: int) -> int:
 
 
 def traces() -> dict[str, object]:
-    """What a program that got out might leave on the machine."""
+    """Return what a program that broke out might leave on the machine."""
     own = f"/proc/{os.getpid()}/task"
     offspring = {
         child for task in os.listdir(own) for child in Path(own, task, "children").read_text().split()
@@ -96,7 +96,7 @@ def descriptors() -> int:
 
 @pytest.fixture(scope="module")
 def arena() -> Iterator[Arena]:
-    """A sandbox whose end shows whether anything is left of all that it ran."""
+    """Yield a sandbox, and check at its end that nothing is left of all that it ran."""
     scratch = Path(tempfile.mkdtemp(prefix="rayboot-hostile-"))
     scratch.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
@@ -111,7 +111,7 @@ def arena() -> Iterator[Arena]:
             for pid in (arena.supervisor, *children(arena.supervisor)):
                 assert most_resident(pid) < MOST_RESIDENT
         assert traces() == before
-        # Other tests' Ray opens and closes a few of its own; one left by each program would be hundreds.
+        # Ray in other tests opens and closes a few descriptors; one left by each program would be hundreds.
         assert descriptors() < descriptors_before + 50
         assert list(scratch.iterdir()) == []
     shutil.rmtree(scratch)

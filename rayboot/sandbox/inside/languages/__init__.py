@@ -1,4 +1,4 @@
-"""The languages that the sandbox runs beside Python; a file each."""
+"""The languages that the sandbox runs beside Python, one file each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LANGUAGES: dict[str, Language] = {
 
 
 def readable_of_languages() -> list[str]:
-    """What the commands of the languages that are here read."""
+    """Return the paths that the commands of the installed languages read."""
     paths = [library.ROOT]
     for language in LANGUAGES.values():
         if not missing(language):
@@ -27,6 +27,6 @@ def readable_of_languages() -> list[str]:
 
 
 def missing(language: Language) -> dict[str, str]:
-    """Executables and libraries that a language needs and this machine lacks, and the Debian package of each."""
+    """Return executables and libraries that a language needs and this machine lacks, and the Debian package of each."""
     tools = {tool: package for tool, package in language.tools.items() if shutil.which(tool) is None}
     return {**tools, **language.missing_libraries()}

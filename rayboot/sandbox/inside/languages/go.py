@@ -1,11 +1,11 @@
-"""Go: the program and its test file are linked into two commands, which talk by files/go/wire.go.
+"""Go: the program and its test file are linked into two executables, which communicate by files/go/wire.go.
 
-A process that stays (files/go/compiler.go) splits them: the program is compiled with what answers calls, the test file
-with stand-ins for the functions that it names, and copies of types and constants. It calls the compiler and the linker
-directly, which takes half the time of `go build`, and keeps the commands of test files.
+A persistent process (files/go/compiler.go) splits them. It compiles the program with code that answers calls, and the
+test file with stand-ins for the functions that it names, and with copies of types and constants. It calls the compiler
+and the linker directly, which takes half the time of `go build`, and caches the executables of test files.
 
-Where the benchmark's own harness, which puts program and test file together, does not compile, nor does this: a program
-may not declare `main`. Its unused imports are an error unless the test file uses them.
+What does not compile in the benchmark's own harness, which puts program and test file together, does not compile here:
+a program may not declare `main`, and its unused imports are an error unless the test file uses them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FRAME = re.compile(r"^\t\S*\bprogram\.go:(\d+)", re.M)
 
 
 def _root() -> str:
-    """The newest toolchain of Debian's, if none is on the path."""
+    """Return the toolchain on the PATH; if there is none, the newest of Debian's."""
     versions = sorted(
         glob.glob("/usr/lib/go-*/bin/go"), key=lambda path: [int(n) for n in re.findall(r"\d+", path)]
     )
@@ -41,7 +41,11 @@ def _root() -> str:
 
 
 class Go:
-    """`folder` is for our own compiled package: `prepare` fills it, cells read it. None: one of the user's."""
+    """The Go toolchain.
+
+    Args:
+        folder: For the sandbox's own compiled packages: `prepare` fills it, cells read it. None for one of the user's.
+    """
 
     name = "go"
     tools: ClassVar[Mapping[str, str]] = {os.path.join(_root(), "bin", "go"): "golang-go"}
@@ -56,7 +60,7 @@ class Go:
         return self._folder or library.folder("go", tool, sorted(_SOURCES.glob("*.go")))
 
     def prepare(self) -> None:
-        """Compile our own package and note where those of the standard library are, unless that is done.
+        """Compile our own packages and record where those of the standard library are, unless that is done.
 
         Raises:
             subprocess.CalledProcessError: The toolchain is incomplete.
@@ -102,7 +106,7 @@ class Go:
         return Complaint(message=text.strip())
 
     def _tools(self) -> str:
-        """The folder of the compiler and the linker."""
+        """Return the folder of the compiler and the linker."""
         return os.path.dirname(
             next(iter(glob.glob(os.path.join(self.root, "pkg", "tool", "*", "compile"))), "")
         )
@@ -125,7 +129,7 @@ class Go:
             subprocess.run([tool, *command[1:]], cwd=folder, check=True, capture_output=True)
 
     def _precompiled(self) -> dict[str, str]:
-        """The standard library as toolchains before 1.20 have it."""
+        """Return the standard library's packages as toolchains before 1.20 contain them; none for later ones."""
         found = sorted(glob.glob(os.path.join(self.root, "pkg", "linux_*", "fmt.a")), key=len)
         if not found:
             return {}
@@ -134,7 +138,7 @@ class Go:
         return {os.path.relpath(file, folder).removesuffix(".a"): file for file in sorted(files)}
 
     def _compiled(self, cache: str) -> dict[str, str]:
-        """The standard library, compiled now."""
+        """Compile the standard library and return its packages."""
         go = os.path.join(self.root, "bin", "go")
         env = {
             "GOCACHE": cache,

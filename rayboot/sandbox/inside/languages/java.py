@@ -1,8 +1,8 @@
 """Java: program and test file run in two processes, with stand-ins for the program's classes in the test file's.
 
-A process that stays compiles: the program, stand-ins for its classes (files/java/Stubs.java), and the test file
-against these. Another that stays (Judge.java) runs the test files, each with classes of its own; the program's process
-(Runner.java) holds nothing but the program. Calls cross, with plain data (Values.java).
+A persistent process compiles the program, stand-ins for its classes (files/java/Stubs.java), and the test file against
+these. Another persistent process (Judge.java) runs the test files, each with its own classes. The program's process
+(Runner.java) contains nothing but the program. Calls cross, with plain data (Values.java).
 
 A process needs about 100 MB of data (RLIMIT_DATA) beside its heap, which grows up to `heap_mb`.
 """
@@ -26,7 +26,7 @@ _MODULES = "java.base,java.logging,java.desktop,java.sql"
 
 _FLAGS = (
     "-XX:+IgnoreUnrecognizedVMOptions",
-    "-XX:TieredStopAtLevel=1",  # starts soonest
+    "-XX:TieredStopAtLevel=1",  # fastest start
     "-XX:+UseSerialGC",
     "-XX:CICompilerCount=1",
     "-XX:ReservedCodeCacheSize=32m",
@@ -42,13 +42,18 @@ _FLAGS = (
 )
 
 _COMPILE_ERROR = re.compile(r"^(?:(\w+)\.java:(\d+): )?error: (.*)", re.M)
-_DETAILS = re.compile(r"(?:\n.*)*?\n *\^((?:\n {2}\w.*)*)")  # after the source and the mark below it
+_DETAILS = re.compile(r"(?:\n.*)*?\n *\^((?:\n {2}\w.*)*)")  # after the source line and the caret below it
 _EXCEPTION = re.compile(r'^Exception in thread "[^"]*" ([\w.$]+)(?:: ((?:.|\n)*?))?$(?=\n\tat |\n?\Z)', re.M)
 _FRAME = re.compile(r"^\tat .*\(Program\.java:(\d+)\)$", re.M)
 
 
 class Java:
-    """`folder` is for our own compiled classes: `prepare` fills it, cells read it. None: one of the user's."""
+    """The JDK.
+
+    Args:
+        folder: For the sandbox's own compiled classes: `prepare` fills it, cells read it. None for one of the user's.
+        heap_mb: Maximum heap size of each process, in MB.
+    """
 
     name = "java"
     tools: ClassVar[Mapping[str, str]] = {
@@ -120,7 +125,7 @@ class Java:
         # Only the program's own process may look for classes in the work directory, which is shared at tier B.
         path = f"{self.library}:classes" if main == "Launcher" else self.library
         java = (_tool("java"), *_FLAGS, f"-Xmx{self.heap_mb}m", "-cp", path)
-        # java finds its libraries by /proc/self/exe, which a cell does not have
+        # java finds its libraries by /proc/self/exe, which a cell does not have.
         env = {"LD_LIBRARY_PATH": os.path.join(_home(), "lib")}
         argv = (*java, f"rayboot.{main}", *arguments)
         return Command(argv, binaries=binaries or {}, env=env, channel=channel)
@@ -144,6 +149,6 @@ def _tool(name: str) -> str:
 
 
 def _subject(test: str, entry_point: str) -> str:
-    """The class whose method the test calls: it may have the name of a class of the JDK."""
+    """Return the class whose method the test calls: it may have the name of a class of the JDK."""
     called = re.search(rf"\b(\w+)\.{re.escape(entry_point)}\(", test)
     return called[1] if called else ""

@@ -18,10 +18,10 @@ _LIBRARIES = (
     "/usr/local/lib/node_modules",
 )
 _OPENSSL = ("/etc/ssl/openssl.cnf", "/usr/local/ssl/openssl.cnf", "/etc/pki/tls/openssl.cnf")
-"""Node reads one of these when it starts, and ends at once if it is there and may not be read."""
+"""Node reads one of these when it starts, and exits at once if the file exists and is not readable."""
 _ERROR = re.compile(r"^(?:Uncaught )?(\w*(?:Error|Exception))(?: \[\w+\])?: (.*)$", re.MULTILINE)
 _UNREADABLE = re.compile(r"^SyntaxError: .*\n\s+at .*\(node:internal/(?:modules|vm)", re.MULTILINE)
-"""Node's own loader met the error, and no code of the program."""
+"""The error was found by Node's own loader, and not by code of the program."""
 _LINE = re.compile(r"program\.js:(\d+)")
 
 
@@ -68,7 +68,7 @@ class JavaScript:
     def _environment(self) -> dict[str, str]:
         return {
             "NODE_PATH": ":".join(filter(os.path.exists, _LIBRARIES)),
-            "OPENSSL_CONF": os.devnull,  # the machine's own may include files that are out of reach
+            "OPENSSL_CONF": os.devnull,  # the machine's own may include files that are not readable
         }
 
     def _own(self, *names: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Where the sandbox's own compiled files for other languages lie: made at first use, read by every cell."""
+"""The folder of the sandbox's own compiled files for other languages: made at first use, read by every cell."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = f"/var/tmp/rayboot-{os.getuid()}"
-"""One for each user. Not below /tmp, which is another directory inside a cell."""
+"""One per user. Not below /tmp, which is another directory inside a cell."""
 
 
 def folder(name: str, tool: str, sources: list[Path]) -> str:
-    """The folder for what a tool makes of our sources: another one when either changes."""
+    """Return the folder for what a tool makes of our sources. It is another one if either changes."""
     digest = hashlib.sha256(os.path.realpath(tool).encode())
     for source in sources:
         digest.update(source.read_bytes())
@@ -21,7 +21,7 @@ def folder(name: str, tool: str, sources: list[Path]) -> str:
 
 
 def open_root() -> None:
-    """Make the root, which a fork server's cells are given before anything need lie in it.
+    """Make the root, since a fork server's cells get access to it before it has to contain anything.
 
     Raises:
         OSError: Another user has a file or folder of that name.
@@ -32,7 +32,7 @@ def open_root() -> None:
 
 
 def make(target: str, fill: Callable[[str], None]) -> None:
-    """Have `fill` make the folder `target`, in one step, unless it is there."""
+    """Have `fill` make the folder `target` atomically, unless it exists."""
     if os.path.exists(target):
         return
     aside = f"{target}.{os.getpid()}"

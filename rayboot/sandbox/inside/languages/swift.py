@@ -22,7 +22,7 @@ _FRAME = re.compile(r" at \S*\bprogram\.swift:(\d+)")
 
 
 class Swift:
-    """Needs no preparation. Not tried: written without a toolchain at hand."""
+    """The Swift toolchain. It needs no preparation. Untested: written without a toolchain at hand."""
 
     name = "swift"
     tools: ClassVar[Mapping[str, str]] = {"swiftc": "swiftlang"}
@@ -34,11 +34,11 @@ class Swift:
         pass
 
     def readable(self) -> list[str]:
-        """The toolchain, which may be a folder of its own such as /opt/swift, or lie among the system's."""
+        """Return the toolchain's folder, which may be its own, such as /opt/swift, or one of the system's."""
         return [os.path.dirname(os.path.dirname(_swiftc()))]
 
     def run(self, program: str) -> Command:
-        # With -parse-as-library absent and one file, its statements are the main program, whatever its name.
+        # Without -parse-as-library the statements of a single file are the main program, whatever the file's name.
         return Command(("./program",), {"program.swift": program}, (_compile("program.swift"),))
 
     def explain(self, text: str) -> Complaint:

@@ -1,4 +1,4 @@
-"""Run folders as a run leaves them, without running anything."""
+"""Synthetic run directories."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def make_run(
     better: int = 2,
     best: int | None = None,
 ) -> Path:
-    """A run that solves two problems of each split at first, and `better` more with each iteration.
+    """Write a run that solves two problems of each split in iteration 0, and `better` more in each iteration.
 
     Args:
-        iterations: How many are measured.
-        planned: How many the recipe asks for; more than are measured leave the run unfinished.
-        statement: What every prompt begins with.
-        best: The iteration that validation chose; by default the last one of a finished run.
+        iterations: Number of measured iterations.
+        planned: Number of iterations in the recipe; if it is larger, the run is unfinished.
+        statement: Beginning of every statement.
+        best: Best iteration. Default: the last one of a finished run.
     """
     run = runs / name
     rows: list[dict[str, Any]] = []
@@ -52,8 +52,8 @@ def make_run(
             ]
             _write_stage(run, iteration, stage, attempts)
             for split in measured:
-                own = [attempt.model_dump() for attempt in attempts if attempt.split == split]
-                rows.append(_row(iteration, split, attempt_metrics(own).model_dump(), algorithm))
+                of_split = [attempt.model_dump() for attempt in attempts if attempt.split == split]
+                rows.append(_row(iteration, split, attempt_metrics(of_split).model_dump(), algorithm))
     if best is None and planned in (None, iterations):
         best = iterations
     options = {"iterations": planned or iterations, "feedback": feedback} if algorithm == "drboot" else {}
@@ -68,7 +68,7 @@ def make_run(
 
 
 def _attempts(split: str, iteration: int, solved: int, repairs: bool, statement: str) -> Iterable[Attempt]:
-    """Problems below `solved` pass at first, the next one after a repair, others not at all."""
+    """Yield attempts: problems below `solved` pass at once, the next one after a repair, others never."""
     for number in range(SIZES[split]):
         prompt = f"# Task\n{statement} by {number}.\n# Solution\n"
         if number < solved:
@@ -78,8 +78,10 @@ def _attempts(split: str, iteration: int, solved: int, repairs: bool, statement:
         yield _attempt(split, iteration, number, 0, status, prompt, f"return y  # {number}")
         if repairs:
             status = "passed" if number == solved else "syntax_error"
-            told = f"{prompt}def f(x):\n    return y  # {number}\n# Feedback\nIt is wrong.\n# Repair\n"
-            yield _attempt(split, iteration, number, 1, status, told, f"return {number} * x")
+            repair_prompt = (
+                f"{prompt}def f(x):\n    return y  # {number}\n# Feedback\nIt is wrong.\n# Repair\n"
+            )
+            yield _attempt(split, iteration, number, 1, status, repair_prompt, f"return {number} * x")
 
 
 def _attempt(
@@ -139,7 +141,7 @@ def _row(iteration: int, split: str, metrics: dict[str, float], algorithm: str) 
 
 
 class Page(HTMLParser):
-    """What a page says, and what it would load."""
+    """The text, sections, links and charts of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -152,13 +154,13 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        about = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         self._silent += tag in ("script", "style")
-        self.links += [value for name, value in about.items() if name in ("src", "href")]
+        self.links += [value for name, value in attributes.items() if name in ("src", "href")]
         if tag == "section":
-            self.sections.append(about["id"])
-        if about.get("class") == "chart":
-            self.charts.append(about["aria-label"])
+            self.sections.append(attributes["id"])
+        if attributes.get("class") == "chart":
+            self.charts.append(attributes["aria-label"])
 
     def handle_endtag(self, tag: str) -> None:
         self._silent -= tag in ("script", "style")
@@ -173,7 +175,7 @@ class Page(HTMLParser):
 
     @property
     def attempts(self) -> dict[str, Any]:
-        """The JSON that the page holds."""
+        """The JSON of the page's attempts."""
         start = self.source.index('id="attempts-data">') + len('id="attempts-data">')
         data: dict[str, Any] = json.loads(self.source[start : self.source.index("</script>", start)])
         return data

@@ -1,4 +1,4 @@
-"""Problems of one's own: a JSON Lines file in the `Problem` schema (docs/problems.md)."""
+"""A user's own problems: a JSON Lines file in the `Problem` schema (docs/problems.md)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from rayboot.problems.types import CallTest, Problem
 
 
 def load(path: Path) -> list[Problem]:
-    """All problems of the file. Unknown fields are refused."""
+    """Return all problems of the file. Unknown fields are errors."""
     return problems_from_rows(path, Problem, to_problem)
 
 
 def to_problem(problem: Problem) -> Problem:
-    """The row is the problem, as long as it can be run."""
+    """Return the row, which is the problem, if it can be run.
+
+    Raises:
+        ValueError: It has a call test and no entry_point.
+    """
     if not problem.entry_point and any(isinstance(test, CallTest) for test in problem.tests):
         raise ValueError("a call test needs entry_point: the function that it calls")
     return problem

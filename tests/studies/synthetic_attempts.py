@@ -1,4 +1,4 @@
-"""Attempts of a made-up model, whose chances of passing are known."""
+"""Synthetic attempts with known probabilities of passing."""
 
 from __future__ import annotations
 
@@ -8,30 +8,38 @@ from typing import Any
 import numpy as np
 
 Row = dict[str, Any]
-Chance = Callable[[int, str], float]
-"""Of a problem, and of the status that a repair starts from (`` for a first attempt)."""
+Probability = Callable[[int, str], float]
+"""Probability to pass by problem and by the status of the attempt to repair (empty for a first attempt)."""
 
 
-def made_attempts(
-    chance: Chance, problems: int, samples: int, rounds: int, seed: int = 0, repair_prompt: int = 150
+def synthetic_attempts(
+    probability: Probability,
+    problems: int,
+    samples: int,
+    rounds: int,
+    seed: int = 0,
+    repair_prompt: int = 150,
 ) -> list[Row]:
-    """First attempts have a prompt of 50 tokens, repairs one of `repair_prompt`; completions have 50."""
+    """Return random attempts.
+
+    Prompts have 50 tokens in first attempts and `repair_prompt` in repairs; completions have 50.
+    """
     random = np.random.default_rng(seed)
     rows = []
     for problem in range(problems):
         for sample in range(samples):
             before = ""
             for number in range(rounds + 1):
-                passed = random.random() < chance(problem, before)
+                passed = random.random() < probability(problem, before)
                 status = "passed" if passed else str(random.choice(["failed", "syntax_error"]))
-                rows.append(made_row(problem, sample, number, status, repair_prompt if number else 50))
+                rows.append(attempt_row(problem, sample, number, status, repair_prompt if number else 50))
                 if passed:
                     break
                 before = status
     return rows
 
 
-def made_row(problem: int, sample: int, number: int, status: str, prompt_tokens: int) -> Row:
+def attempt_row(problem: int, sample: int, number: int, status: str, prompt_tokens: int) -> Row:
     return {
         "problem_id": f"p{problem}",
         "sample": sample,
