@@ -27,7 +27,7 @@ class Algorithm(Section):
     """Whether at least one training problem must have a reference."""
 
     def run(self, lab: Lab) -> Weights:
-        """Train the policy, and return the weights to keep.
+        """Train the policy, and return the weights to keep, which an iteration has evaluated.
 
         A resumed run calls this method again. Finished stages then return the recorded results, so the loop must
         request the same stages, and depend on nothing but the results of stages.

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from rayboot.pools.replica import Weights
     from rayboot.stages.lab import Lab
 
-SAMPLING = ("samples", "temperature", "top_p", "num_beams", "repair_rounds", "repair")
-CHOICES = (
+ROLLOUT_OPTIONS = ("samples", "temperature", "top_p", "num_beams", "repair_rounds", "repair")
+CURATION_OPTIONS = (
     "reference_fallback",
     "max_reference_share",
     "reinforce_first_prompt",
@@ -39,8 +39,10 @@ class Finetune(Algorithm):
     @property
     def without_effect(self) -> Mapping[str, str]:
         return {
-            **dict.fromkeys((f"rollout.{name}" for name in SAMPLING), "no training problem is sampled"),
             **dict.fromkeys(
-                (f"curation.{name}" for name in CHOICES), "the training set holds references alone"
+                (f"rollout.{name}" for name in ROLLOUT_OPTIONS), "no training problem is sampled"
+            ),
+            **dict.fromkeys(
+                (f"curation.{name}" for name in CURATION_OPTIONS), "the training set holds references alone"
             ),
         }

@@ -95,19 +95,20 @@ class Attempt(Frozen):
         return Step.model_validate({name: getattr(self, name) for name in Step.model_fields})
 
 
-_ARROW = {
-    "tuple[int": pa.list_(pa.int64()),
-    "tuple[float": pa.list_(pa.float64()),
-    "str": pa.string(),
-    "int": pa.int64(),
-    "float": pa.float64(),
+_COLUMNS = {
+    "token_ids": pa.list_(pa.int64()),
+    "logprobs": pa.list_(pa.float64()),
+    **dict.fromkeys(("wall_seconds", "cpu_seconds"), pa.float64()),
+    **dict.fromkeys(
+        (
+            *("iteration", "sample", "round", "rollout_size", "prompt_tokens", "completion_tokens"),
+            *("seed", "weights_version", "failing_test", "line", "peak_memory"),
+        ),
+        pa.int64(),
+    ),
 }
-SCHEMA = pa.schema(
-    [
-        (name, next((arrow for word, arrow in _ARROW.items() if word in str(field.annotation)), pa.string()))
-        for name, field in Attempt.model_fields.items()
-    ]
-)
+"""Types of the columns that are not text."""
+SCHEMA = pa.schema([(name, _COLUMNS.get(name, pa.string())) for name in Attempt.model_fields])
 """Columns of a rollout's Parquet files: the fields of `Attempt`."""
 
 

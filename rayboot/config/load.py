@@ -125,11 +125,16 @@ def _apply_override(data: dict[str, Any], override: str) -> None:
 def explain(error: ValidationError, schema: type[BaseModel]) -> Iterator[str]:
     """Yield one line per violation of the schema; each names the key."""
     for issue in error.errors(include_url=False):
-        location = issue["loc"]
-        if location[:1] == ("algorithm",):
-            location = (location[0], *location[2:])  # the part after it is the algorithm's type
+        location, algorithm = issue["loc"], ""
+        if location[:1] == ("algorithm",) and len(location) > 1:
+            _, algorithm, *options = map(str, location)
+            location = ("algorithm", *options)
         key = ".".join(str(part) for part in location)
-        if issue["type"] == "extra_forbidden":
+        if issue["type"] == "extra_forbidden" and algorithm and key in dict(_valid_keys(schema)):
+            yield (
+                f"{key}: algorithm {algorithm} has no such option; algorithm={{type: {algorithm}}} replaces the section"
+            )
+        elif issue["type"] == "extra_forbidden":
             near = _nearest(location, schema)
             yield f"{key}: " + (MOVED.get(key) or "unknown key" + (f"; did you mean {near}?" if near else ""))
         elif issue["type"] == "union_tag_invalid":

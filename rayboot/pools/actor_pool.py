@@ -122,7 +122,7 @@ class ActorPool:
         """
         pending = {getattr(actor, method).remote(*args): index for index, actor in enumerate(self._actors)}
         answers: dict[int, Any] = {}
-        self.report_losses()
+        self.report_lost_actors()
         before = [state.restarts for state in self._states]
         while pending:
             ready, _ = ray.wait(list(pending), timeout=1.0)
@@ -136,7 +136,7 @@ class ActorPool:
                     time.sleep(0.2)
                     pending[getattr(self._actors[index], method).remote(*args)] = index
             if pending:
-                self.report_losses()
+                self.report_lost_actors()
                 losses = max(self._states[index].restarts - before[index] for index in pending.values())
                 if losses >= self._tries:
                     raise ReplicaFailure(
@@ -156,7 +156,7 @@ class ActorPool:
                 results[pending[reference]] = ray.get(reference)
         return results
 
-    def report_losses(self) -> None:
+    def report_lost_actors(self) -> None:
         """Log actors that were lost, and those that wait for resources. For the driver to call from time to time.
 
         Raises:
@@ -180,7 +180,7 @@ class ActorPool:
 
     @property
     def restarts(self) -> int:
-        """Number of actors that were replaced, as of the last `report_losses`."""
+        """Number of actors that were replaced, as of the last `report_lost_actors`."""
         return sum(state.restarts for state in self._states)
 
     def shutdown(self) -> None:

@@ -100,7 +100,7 @@ class Lab:
         options, feedback = self.recipe.evaluation, self.recipe.algorithm.feedback_in_evaluation
         self._evaluated[self.iteration] = policy
         name = FOLDERS["evaluation"]
-        return self._once(
+        return self._run_stage(
             "evaluation", name, lambda: sample(self, "evaluation", name, splits, policy, options, feedback)
         )
 
@@ -113,7 +113,7 @@ class Lab:
             tokens: Keep the sampled tokens and their log-probabilities in the attempts.
         """
         options, folder = self.recipe.rollout, self.run.folder(self.iteration, name)
-        sampled = self._once(
+        sampled = self._run_stage(
             "rollout",
             name,
             lambda: sample(self, "rollout", name, ["train"], policy, options, feedback, tokens),
@@ -133,17 +133,25 @@ class Lab:
         self, training_set: TrainingSet, start: Weights, name: str = "checkpoint", kind: Kind = "sft"
     ) -> Weights:
         """Train from `start` on the training set, and return the new weights."""
-        self._once("refit", name, lambda: refit(self, name, training_set.uri, start, kind))
+        self._run_stage("refit", name, lambda: refit(self, name, training_set.uri, start, kind))
         self._refits += 1
         return Weights(checkpoint=self.run.uri(self.iteration, name), version=self._refits)
 
     def best(self) -> Weights:
-        """Return the weights with the highest pass@1 on validation; ties by repair@1, then the earliest."""
+        """Return the weights with the highest pass@1 on validation; of equals by repair@1, then the earliest."""
+        self._record()
         return self._evaluated[self.history.best_iteration()]
 
     def iteration_of(self, weights: Weights) -> int:
-        """Return the iteration in which the weights were evaluated."""
-        return next(number for number, evaluated in self._evaluated.items() if evaluated == weights)
+        """Return the iteration that evaluated the weights.
+
+        Raises:
+            ValueError: No iteration did.
+        """
+        for iteration, evaluated in self._evaluated.items():
+            if evaluated == weights:
+                return iteration
+        raise ValueError("an algorithm must return weights that it has evaluated")
 
     def close(self) -> None:
         """Shut down all actors that were started. An error in one shutdown does not prevent the others."""
@@ -183,21 +191,21 @@ class Lab:
         """Whether engines and training workers take turns on the same GPUs."""
         return self.recipe.generation.vllm.sleep
 
-    def report_losses(self) -> None:
+    def report_lost_actors(self) -> None:
         """Log actors that were lost, and those that wait for resources."""
         for pool in (self.generation, self.execution):
-            pool.report_losses()
+            pool.report_lost_actors()
         if (lost := restarts_of(RolloutWorker.__name__)) > self._workers_lost:
             self._workers_lost = lost
             log.warning("a rollout worker was lost and is replaced; its problems in flight are done again")
 
     def restarts(self) -> dict[str, int]:
         """Return the number of actors replaced so far, by kind."""
-        self.report_losses()
+        self.report_lost_actors()
         pools = (self.generation, self.execution)
         return {**{pool.kind: pool.restarts for pool in pools}, "rollout worker": self._workers_lost}
 
-    def _once(self, stage: str, name: str, work: Callable[[], Result]) -> Result:
+    def _run_stage(self, stage: str, name: str, work: Callable[[], Result]) -> Result:
         """Run a stage, and keep the result for the metrics under the stage's kind, or under a name other than default.
 
         Raises:
@@ -212,7 +220,7 @@ class Lab:
         return result
 
     def _curated(self, name: str, rollouts: Sequence[str]) -> TrainingSet:
-        counts = self._once("curate", name, lambda: curate(self, name, rollouts))
+        counts = self._run_stage("curate", name, lambda: curate(self, name, rollouts))
         return TrainingSet(self.run.uri(self.iteration, name), counts)
 
     def _record(self) -> None:

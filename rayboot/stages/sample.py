@@ -13,7 +13,7 @@ from rayboot.algorithms import Feedback
 from rayboot.attempts import CHAIN_COLUMNS, chains_by_problem, derive_seed, require_verdicts
 from rayboot.config import EvaluationConfig, RolloutConfig
 from rayboot.engines import SamplingParams
-from rayboot.errors import RaybootError
+from rayboot.errors import RaybootError, UserError
 from rayboot.metrics import attempt_metrics
 from rayboot.pools.failures import named
 from rayboot.pools.replica import Weights
@@ -55,6 +55,11 @@ def sample(
         RaybootError: The sandbox could not judge too many programs, or a replica did not take the policy's weights.
     """
     recipe, run, iteration = lab.recipe, lab.run, lab.iteration
+    if tokens and (recipe.generation.engine not in ("transformers", "vllm") or options.num_beams > 1):
+        raise UserError(
+            f"algorithm {recipe.algorithm.type} needs the log-probabilities of sampled tokens: set generation.engine "
+            f"to transformers or vllm, and {stage}.num_beams to 1"
+        )
     settings = RolloutSettings(
         seed=recipe.seed if name == stage else derive_seed(recipe.seed, name),
         iteration=iteration,
@@ -89,7 +94,7 @@ def sample(
             ledger.follow(lab.generation)
 
             def poll() -> None:
-                lab.report_losses()
+                lab.report_lost_actors()
                 ledger.update()
 
             lab.plans.run(

@@ -36,8 +36,8 @@ FREE_ON_RESUME = {
 }
 """Options that may change when a run is resumed: they change how fast, how long or where it runs, not its files."""
 
-SAMPLING = ("rollout", "evaluation")
-"""Stages that write attempts, and resume from those that they have written."""
+DEFAULT_NAMES = {"rollout", "training_set", "validation_set", "checkpoint", "evaluation"}
+"""Names of stages to which an algorithm gives no other."""
 
 SPENT_SECONDS = 5.0
 """Interval at which a stage's spending is written; a killed run loses at most the spending of one interval."""
@@ -263,13 +263,17 @@ class RunDirectory:
         return ", ".join(f"{key} ({before.get(key)!r}, now {after.get(key)!r})" for key in differing)
 
     def _has_begun(self, stage: str) -> bool:
-        """Return whether a stage of this name, or any stage for `*`, is done or has written attempts."""
-        paths = [PurePath(info.path) for info in self.storage.files("iterations", recursive=True)]
-        done = (path for path in paths if path.suffix == ".done")
-        attempts = (
-            path.parent for path in paths if path.suffix == ".parquet" and path.parent.stem in SAMPLING
-        )
-        return any(fnmatch(path.stem, stage) for path in (*done, *attempts))
+        """Return whether a stage of this name, or any stage for `*`, is done or has written attempts.
+
+        A stage to which an algorithm gave a name of its own may be of any kind.
+        """
+        begun = set()
+        for info in self.storage.files("iterations", recursive=True):
+            _, entry, *_ = PurePath(info.path).relative_to(self.storage.path("iterations")).parts
+            name, kind = PurePath(entry).stem, PurePath(info.path).suffix
+            if kind == ".done" or (kind == ".parquet" and name not in ("training_set", "validation_set")):
+                begun.add(name)
+        return any(fnmatch(name, stage) or name not in DEFAULT_NAMES for name in begun)
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:

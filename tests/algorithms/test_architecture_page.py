@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -19,9 +20,13 @@ from rayboot.attempts.chains import Attempts
 from rayboot.engines import GenerationRequest, SamplingParams
 from rayboot.metrics.intervals import ratio_interval
 from rayboot.problems import rows as problem_rows
-from rayboot.runs.launch import run_recipe
+from rayboot.rollout import read_attempts
+from rayboot.runs.launch import load_splits, run_recipe
 from rayboot.sandbox import Sandbox
+from rayboot.stages.lab import Lab
 from rayboot.stages.observer import Silent
+from rayboot.stages.results import StageResult
+from rayboot.storage import RunDirectory, Summary
 
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 
@@ -41,6 +46,8 @@ def shown(heading: str) -> dict[str, Any]:
     for module in (algorithms, attempts, engines, estimates, problems, problem_rows):
         names |= {name: getattr(module, name) for name in dir(module) if not name.startswith("_")}
     names |= {"Attempts": Attempts, "ratio_interval": ratio_interval, "Lab": Any, "Weights": Any}
+    names |= {"StageResult": StageResult, "Summary": Summary, "read_attempts": read_attempts}
+    names |= {"json": json, "fmean": fmean}
     exec(compile(code, str(PAGE), "exec", dont_inherit=True), names)
     return names
 
@@ -52,6 +59,19 @@ def test_an_algorithm(tmp_path: Path, ray_session: None) -> None:
     with pytest.warns(UserWarning, match="serialized value"):  # the algorithm is not in the registry
         assert run_recipe(recipe, Silent()).rows[-1].iteration == 1
     assert [row["iteration"] for row in metrics(tmp_path / "runs/small")] == [0, 0, 1, 1, 1]
+
+
+@pytest.mark.long
+def test_a_stage(tmp_path: Path, ray_session: None) -> None:
+    recipe = small_recipe(tmp_path)
+    run = RunDirectory.open(recipe, resume=False, facts={})
+    lab = Lab(recipe, run, recipe.policy.model, load_splits(recipe), Silent(), iteration=1)
+    try:
+        attempts = lab.rollout(lab.pretrained, "none")
+        scored = shown("Add a stage")["score"](lab, "scores", attempts.folder)
+    finally:
+        lab.close()
+    assert scored.mean == fmean(json.loads(run.storage.read_text("iterations/01/scores/scores.json")))
 
 
 async def test_an_engine() -> None:

@@ -69,7 +69,10 @@ def test_numbers_in_scientific_notation_are_numbers(write) -> None:
             "algorithm.type: Input should be one of 'drboot', 'finetune' (given: 'drbot')",
         ),
         ("algorithm.feedbak=none", "algorithm.feedbak: unknown key; did you mean algorithm.feedback?"),
-        ("algorithm.type=finetune algorithm.start=previous", "algorithm.start: unknown key"),
+        (
+            "algorithm.type=finetune algorithm.start=previous",
+            "algorithm.start: algorithm finetune has no such option; algorithm={type: finetune} replaces the section",
+        ),
         ("mode=plain", "mode: unknown key; write algorithm: {type: drboot, feedback: full}"),
         ("iterations=4", "iterations: unknown key; write algorithm.iterations"),
         ("training.from=previous", "training.from: unknown key; write algorithm.start"),

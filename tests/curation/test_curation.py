@@ -53,6 +53,18 @@ def test_a_passing_solution_is_learned_on_the_first_prompt() -> None:
     assert examples[0].completion == "def double(x): return x + x"
 
 
+@pytest.mark.parametrize(("finish_reason", "whole"), [("stop", True), ("length", False)])
+def test_an_answer_is_learned_as_it_was_written_unless_it_was_cut_off(
+    finish_reason: str, whole: bool
+) -> None:
+    program = "def double(x): return x + x"
+    answer = f"Doubling is adding.\n```python\n{program}\n```\nDone."
+    written = attempt("passed", completion=answer, finish_reason=finish_reason)
+    [example] = curate(written, learn="answer")
+    assert example.completion == (answer if whole else program)
+    assert curate(written)[0].completion == program
+
+
 def test_a_passing_repair_is_learned_on_the_repair_prompt() -> None:
     assert kinds(curate(attempt("failed"), attempt("passed", 1))) == [("repair", "repair")]
 

@@ -91,7 +91,7 @@ def test_an_actor_that_dies_when_idle_is_replaced_and_reported(
     after = pids(pool)
     assert after[1] == kept
     assert after[0] != lost
-    pool.report_losses()
+    pool.report_lost_actors()
     assert pool.restarts == 1
     assert "was lost and is replaced" in caplog.text
 

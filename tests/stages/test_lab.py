@@ -12,7 +12,9 @@ import pytest
 from support.small_runs import small_recipe
 
 from rayboot.algorithms import Feedback
+from rayboot.errors import UserError
 from rayboot.pools.replica import Weights
+from rayboot.rollout import read_attempts
 from rayboot.runs.launch import load_splits
 from rayboot.stages.lab import Lab
 from rayboot.stages.observer import Silent
@@ -145,3 +147,28 @@ def test_a_stage_called_twice_in_an_iteration_needs_distinct_names(build: Build)
         lab.rollout(lab.pretrained, "none")
     second = lab.rollout(lab.pretrained, "none", "more_rollouts")
     assert second.folder == run.folder(1, "more_rollouts")
+
+
+def test_sampled_tokens_are_kept_where_the_engine_tells_them(tmp_path: Path, ray_session: None) -> None:
+    recipe = small_recipe(tmp_path)
+    run = RunDirectory.open(recipe, resume=False, facts={})
+    lab = Lab(recipe, run, recipe.policy.model, load_splits(recipe), Silent(), iteration=1)
+    try:
+        lab.rollout(lab.pretrained, "none", tokens=True)
+    finally:
+        lab.close()
+    rows = read_attempts(run.storage, run.folder(1, "rollout")).to_pylist()
+    assert all(len(row["token_ids"]) == len(row["logprobs"]) == row["completion_tokens"] for row in rows)
+    assert all(logprob <= 0 for row in rows for logprob in row["logprobs"])
+
+
+def test_an_engine_that_tells_no_tokens_is_refused_by_an_algorithm_that_needs_them(build: Build) -> None:
+    lab, _ = build()
+    with pytest.raises(UserError, match="needs the log-probabilities of sampled tokens"):
+        lab.rollout(lab.pretrained, "none", tokens=True)
+
+
+def test_weights_that_were_never_evaluated_cannot_be_the_result(build: Build) -> None:
+    lab, _ = build()
+    with pytest.raises(ValueError, match="must return weights that it has evaluated"):
+        lab.iteration_of(lab.pretrained)

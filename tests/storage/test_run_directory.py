@@ -186,6 +186,13 @@ def test_spending_includes_that_of_interrupted_starts(tmp_path: Path) -> None:
     assert run.spent(1, "rollout") == {}
 
 
+def test_a_stage_with_a_name_of_its_own_may_be_of_any_kind(tmp_path: Path) -> None:
+    open_run(tmp_path).once(1, "checkpoint_b", lambda folder: {})
+    for changes in ({"training": {"lr": 1e-3}}, {"rollout": {"temperature": 0.5}}):
+        with pytest.raises(UserError, match="was begun with another recipe"):
+            open_run(tmp_path, resume=True, **changes)
+
+
 def test_a_run_of_an_earlier_version_can_be_resumed(tmp_path: Path) -> None:
     run = open_run(tmp_path)
     run.once(1, "training_set", lambda folder: {})
