@@ -82,7 +82,7 @@ class Attempt(Frozen):
     @property
     def is_wrong(self) -> bool:
         """Whether the program was judged and did not pass. A `sandbox_error` is no judgement."""
-        return self.status not in ("passed", "sandbox_error", SKIPPED)
+        return self.step.is_wrong
 
     @property
     def verdict(self) -> Verdict:

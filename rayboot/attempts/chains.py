@@ -36,6 +36,11 @@ class Step(Frozen):
         return self.status != SKIPPED
 
     @property
+    def is_wrong(self) -> bool:
+        """Whether the program was judged and did not pass. A `sandbox_error` is no judgement."""
+        return self.status not in ("passed", "sandbox_error", SKIPPED)
+
+    @property
     def tokens(self) -> int:
         return self.prompt_tokens + self.completion_tokens
 

@@ -27,16 +27,15 @@ def upgraded(recipe: dict[str, Any]) -> dict[str, Any]:
     """Convert the recipe of a run by an earlier version: move `mode` and related keys to section `algorithm`."""
     if "mode" not in recipe:
         return recipe
-    training = dict(recipe.get("training", {}))
-    start = training.pop("from", "pretrained")
-    rest = {key: value for key, value in recipe.items() if key not in ("mode", "iterations", "training")}
-    drboot = {
-        "type": "drboot",
+    training = dict(recipe.get("training") or {})
+    algorithm = {
+        "type": "finetune" if recipe["mode"] == "finetune" else "drboot",
         "iterations": recipe.get("iterations", 3),
-        "feedback": "none" if recipe["mode"] == "plain" else recipe["mode"],
-        "start": start,
+        "start": training.pop("from", "pretrained"),
     }
-    algorithm = {"type": "finetune"} if recipe["mode"] == "finetune" else drboot
+    if recipe["mode"] != "finetune":
+        algorithm["feedback"] = "none" if recipe["mode"] == "plain" else recipe["mode"]
+    rest = {key: value for key, value in recipe.items() if key not in ("mode", "iterations", "training")}
     return {**rest, "algorithm": algorithm, **({"training": training} if training else {})}
 
 
@@ -135,11 +134,13 @@ def explain(error: ValidationError, schema: type[BaseModel]) -> Iterator[str]:
                 f"{key}: algorithm {algorithm} has no such option; algorithm={{type: {algorithm}}} replaces the section"
             )
         elif issue["type"] == "extra_forbidden":
-            near = _nearest(location, schema)
-            yield f"{key}: " + (MOVED.get(key) or "unknown key" + (f"; did you mean {near}?" if near else ""))
+            moved, near = MOVED.get(key) if schema is Recipe else None, _nearest(location, schema)
+            yield f"{key}: " + (moved or "unknown key" + (f"; did you mean {near}?" if near else ""))
         elif issue["type"] == "union_tag_invalid":
             context = issue["ctx"]
             yield f"{key}.type: Input should be one of {context['expected_tags']} (given: {context['tag']!r})"
+        elif issue["type"] == "union_tag_not_found":
+            yield f"{key}: must be a section with a type, such as {{type: drboot}} (given: {issue['input']!r})"
         elif issue["type"] == "missing":
             yield f"{key}: required key is missing"
         else:

@@ -48,7 +48,9 @@ class Recipe(Section):
             name, _, option = key.partition(".")
             section = getattr(self, name)
             # Resolved recipes write defaults out, so a default does not mean that the user asked for it.
-            if getattr(section, option) != type(section).model_fields[option].default:
+            value = getattr(section, option)
+            asked = bool(value) or isinstance(value, bool)  # of something, or of no references
+            if asked and value != type(section).model_fields[option].default:
                 raise ValueError(f"{key} has no effect with algorithm {self.algorithm.type}: {reason}")
         return self
 

@@ -18,7 +18,9 @@ HEADLINE_SPLITS = ("test", "validation")
 class SplitMetrics(Frozen):
     """Metrics of the attempts on one split. In JSON the `rates` are top-level keys."""
 
-    model_config = ConfigDict(extra="ignore")  # runs of other versions may have more fields
+    model_config = ConfigDict(
+        extra="ignore", ser_json_inf_nan="constants"
+    )  # runs of other versions may have more fields
 
     rates: dict[str, float] = Field(default_factory=dict)
     """`pass@k`: first attempts alone. `repair@k`: the same, where a sample counts as solved if the first attempt or a

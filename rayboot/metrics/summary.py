@@ -74,9 +74,6 @@ def metric_intervals(attempts: Attempts, ks: Sequence[int] = (1,)) -> dict[str, 
 
 
 def _repair_rate(by_problem: Mapping[str, Sequence[Chain]]) -> Interval | None:
-    failing = [
-        [chain for chain in chains if chain[0].generated and not chain[0].passed]
-        for chains in by_problem.values()
-    ]
+    failing = [[chain for chain in chains if chain[0].is_wrong] for chains in by_problem.values()]
     repaired = [sum(solved_by(chain, len(chain)) for chain in chains) for chains in failing]
     return ratio_interval(repaired, [len(chains) for chains in failing])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import ValidationError
 
 from rayboot.errors import UserError
 from rayboot.metrics import MetricsRow, headline_split
@@ -102,6 +102,16 @@ def read_run(storage: Storage, label: str) -> RunRecord:
         directory=RunDirectory(storage),
         recipe=RunDirectory(storage).recipe(),
         recipe_text=recipe,
-        facts=json.loads(storage.read_text("run.json")),
-        rows=tuple(map(MetricsRow.model_validate_json, lines)),
+        facts=RunDirectory(storage).facts(),
+        rows=tuple(_row(storage, number, line) for number, line in enumerate(lines, 1)),
     )
+
+
+def _row(storage: Storage, number: int, line: str) -> MetricsRow:
+    try:
+        return MetricsRow.model_validate_json(line)
+    except ValidationError as error:
+        reason = error.errors(include_url=False)[0]["msg"]
+        raise UserError(
+            f"{storage.uri('metrics.jsonl')}, line {number}: not a row of rayboot's metrics: {reason}"
+        ) from None

@@ -106,7 +106,7 @@ def change_at_best(run: RunRecord, measured: Measures) -> str:
 
 def algorithm_of(run: RunRecord) -> str:
     """Return the name of the run's algorithm, with the option `feedback` if it has one."""
-    options = run.recipe.get("algorithm", {})
+    options = dict(run.recipe.get("algorithm") or {})
     feedback = f", feedback {options['feedback']}" if "feedback" in options else ""
     return f"{options.get('type', ABSENT)}{feedback}"
 
@@ -116,8 +116,8 @@ def _setting(run: RunRecord) -> str:
     if _is_evaluation(run):
         row = run.rows[0]
         return f"{run.label} measures the model {row.model} on {row.dataset}."
-    options = run.recipe.get("algorithm", {})
-    description = HOW.get(options.get("feedback", options.get("type")), "")
+    options = dict(run.recipe.get("algorithm") or {})
+    description = HOW.get(str(options.get("feedback", options.get("type"))), "")
     sizes = {split: _problems(run, split) for split in ("train", "validation", "test")}
     measured = [f"{count(n)} {split}" for split, n in sizes.items() if n and split != "train"]
     on = f" on {count(sizes['train'], 'training problem')}" if sizes["train"] else ""

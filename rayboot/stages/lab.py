@@ -77,6 +77,7 @@ class Lab:
         """Folders of the rollouts so far, in order."""
         self._last_iteration: int | None = None
         self._done: dict[str, StageResult] = {}
+        self._requested: set[tuple[int, str]] = set()
         self._refits = 0
         self._evaluated: dict[int, Weights] = {}
         self._workers_lost = 0
@@ -212,10 +213,11 @@ class Lab:
             ValueError: The iteration has a stage of this name already.
         """
         key = stage if name == FOLDERS[stage] else name
-        if key in self._done:
+        if (self.iteration, name) in self._requested:
             raise ValueError(
                 f"iteration {self.iteration} has a stage {name} already: give each a distinct name"
             )
+        self._requested.add((self.iteration, name))
         self._done[key] = result = work()
         return result
 

@@ -92,7 +92,7 @@ class RunDirectory:
         run.storage.require_writable()
         run.storage.make_folder("iterations")
         if begun != (now := recipe.model_dump(mode="json", by_alias=True)):
-            if any(begun.get(part) != now[part] for part in ("training", "algorithm")):
+            if _refitted_by(begun) != _refitted_by(now):
                 run._remove_unfinished_refits()
             if begun.get("algorithm") != now["algorithm"]:
                 run._unfinish()
@@ -103,7 +103,13 @@ class RunDirectory:
 
     def recipe(self) -> dict[str, Any]:
         """Return the content of `recipe.yaml`, not validated; empty if the file does not exist."""
-        return upgraded(dict(yaml.safe_load(self._text("recipe.yaml")) or {}))
+        try:
+            recipe = yaml.safe_load(self._text("recipe.yaml")) or {}
+        except yaml.YAMLError:
+            recipe = None
+        if not isinstance(recipe, dict):
+            raise UserError(f"{self.storage.uri('recipe.yaml')} is not a recipe: restore it")
+        return upgraded(recipe)
 
     def facts(self) -> dict[str, Any]:
         """Return the content of `run.json`; empty if the file does not exist."""
@@ -241,7 +247,15 @@ class RunDirectory:
     def _json(self, name: str) -> Summary | None:
         """Return a file's JSON; None if the file does not exist or is empty."""
         text = self._text(name)
-        return dict(json.loads(text)) if text else None
+        if not text:
+            return None
+        try:
+            data = json.loads(text)
+        except ValueError:
+            data = None
+        if not isinstance(data, dict):
+            raise UserError(f"{self.storage.uri(name)} is not a JSON object: restore it")
+        return data
 
     def _text(self, name: str) -> str:
         """Return a file's text; empty if it does not exist. A power loss may leave a file empty or full of zeros."""
@@ -281,6 +295,12 @@ def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in data.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
     return flat
+
+
+def _refitted_by(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that decide the weights of a refit."""
+    options = _flat({name: recipe.get(name) or {} for name in ("algorithm", "training")})
+    return {key: value for key, value in options.items() if key not in FREE_ON_RESUME}
 
 
 def _with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def _check_complete(source: Source) -> None:
     """Raise a `UserError` for failing chains with fewer repairs than others: they would bias the comparison."""
     for problem, chains in source.chains.items():
         for chain in chains:
-            if chain[-1].generated and not chain[-1].passed and chain[-1].round < source.rounds:
+            if chain[-1].is_wrong and chain[-1].round < source.rounds:
                 raise UserError(
                     f"{source.name}: a chain of {problem} ends failing after round {chain[-1].round}, others go on to "
                     f"{source.rounds}; a comparison needs all failing attempts repaired alike"

@@ -70,9 +70,10 @@ def test_numbers_in_scientific_notation_are_numbers(write) -> None:
         ),
         ("algorithm.feedbak=none", "algorithm.feedbak: unknown key; did you mean algorithm.feedback?"),
         (
-            "algorithm.type=finetune algorithm.start=previous",
-            "algorithm.start: algorithm finetune has no such option; algorithm={type: finetune} replaces the section",
+            "algorithm.type=finetune algorithm.feedback=none",
+            "algorithm finetune has no such option; algorithm={type: finetune} replaces the section",
         ),
+        ("algorithm=finetune", "algorithm: must be a section with a type, such as {type: drboot}"),
         ("mode=plain", "mode: unknown key; write algorithm: {type: drboot, feedback: full}"),
         ("iterations=4", "iterations: unknown key; write algorithm.iterations"),
         ("training.from=previous", "training.from: unknown key; write algorithm.start"),
@@ -115,7 +116,7 @@ def test_an_option_that_would_have_no_effect_is_refused(write, override: str, al
     [
         ("full", DrBoot(iterations=4, feedback="full", start="previous")),
         ("plain", DrBoot(iterations=4, feedback="none", start="previous")),
-        ("finetune", Finetune()),
+        ("finetune", Finetune(iterations=4, start="previous")),
     ],
 )
 def test_a_recipe_that_an_earlier_version_has_resolved_is_understood(mode: str, algorithm: Algorithm) -> None:

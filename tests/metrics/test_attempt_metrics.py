@@ -73,6 +73,11 @@ def test_a_repair_that_was_skipped_leaves_its_chain_unsolved() -> None:
     assert (metrics.rates["repair@1"], metrics.repair_rate, metrics.attempts) == (0.0, 0.0, 1)
 
 
+def test_a_program_that_could_not_be_judged_is_none_that_a_repair_failed() -> None:
+    rows = [row("a", 0, 0, "sandbox_error"), row("b", 0, 0, "failed"), row("b", 0, 1, "passed")]
+    assert attempt_metrics(rows).repair_rate == 1.0
+
+
 def test_too_few_samples_for_k_are_refused() -> None:
     with pytest.raises(ValueError, match="pass@2 needs at least 2 samples"):
         attempt_metrics([row("a", 0, 0, "passed")], ks=(2,))

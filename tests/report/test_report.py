@@ -12,6 +12,8 @@ from synthetic_runs import Page, make_run
 
 from rayboot.errors import UserError
 from rayboot.report import report_runs
+from rayboot.report.read import read_run
+from rayboot.storage import Storage
 
 ALL = [
     "summary",
@@ -186,3 +188,14 @@ def test_a_page_that_cannot_be_written_is_a_user_error(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     with pytest.raises(UserError, match=r"recipe.yaml cannot be written to: "):
         report_runs([str(run)], run / "recipe.yaml" / "report.html")
+
+
+@pytest.mark.parametrize(
+    "line", ['{"iteration": 1, "split"', '{"iteration": 1, "split": "test", "pass@1": null}']
+)
+def test_a_broken_row_is_named(tmp_path: Path, line: str) -> None:
+    run = make_run(tmp_path)
+    rows = (run / "metrics.jsonl").read_text().splitlines()
+    (run / "metrics.jsonl").write_text("\n".join([*rows[:2], line]))
+    with pytest.raises(UserError, match=r"metrics\.jsonl, line 3: not a row"):
+        read_run(Storage(str(run)), "small")

@@ -193,6 +193,26 @@ def test_a_stage_with_a_name_of_its_own_may_be_of_any_kind(tmp_path: Path) -> No
             open_run(tmp_path, resume=True, **changes)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"), [("recipe.yaml", "- a list"), ("run.json", "[]"), ("run.json", "{")]
+)
+def test_a_broken_file_is_named(tmp_path: Path, name: str, text: str) -> None:
+    open_run(tmp_path)
+    (tmp_path / "r" / name).write_text(text)
+    with pytest.raises(UserError, match=rf"{name} is not a"):
+        open_run(tmp_path, resume=True)
+
+
+def test_more_iterations_keep_an_unfinished_refit(tmp_path: Path) -> None:
+    open_run(tmp_path)
+    unfinished = tmp_path / "r/iterations/01/checkpoint.partial"
+    unfinished.mkdir(parents=True)
+    open_run(tmp_path, resume=True, algorithm={"iterations": 9}, training={"max_failures": 3})
+    assert unfinished.exists()
+    open_run(tmp_path, resume=True, algorithm={"iterations": 9, "start": "previous"})
+    assert not unfinished.exists()
+
+
 def test_a_run_of_an_earlier_version_can_be_resumed(tmp_path: Path) -> None:
     run = open_run(tmp_path)
     run.once(1, "training_set", lambda folder: {})

@@ -133,6 +133,15 @@ def test_the_better_action_after_each_kind_of_failure_is_found() -> None:
     assert after["failed"].difference.difference.high < 0
 
 
+def test_a_program_that_could_not_be_judged_needs_no_repair_to_be_compared() -> None:
+    rows = [
+        attempt_row(0, 0, 0, "sandbox_error", 50),
+        attempt_row(0, 1, 0, "failed", 50),
+        attempt_row(0, 1, 1, "passed", 50),
+    ]
+    assert len(combine_sources([Source("both", rows)]).problems[0].chains) == 2
+
+
 def test_attempts_that_cannot_be_compared_are_refused() -> None:
     bare = [attempt_row(0, 0, 0, "failed", 50)]
     with pytest.raises(UserError, match="no repairs are recorded"):
