@@ -9,12 +9,12 @@ from typing import Any, Literal
 import pyarrow as pa
 from pydantic import model_validator
 
-from rayboot.attempts.chains import SKIPPED, Step
+from rayboot.attempts.chains import StatusProperties, Step
 from rayboot.sandbox.verdict import Status, Verdict
 from rayboot.values import Frozen
 
 
-class Attempt(Frozen):
+class Attempt(StatusProperties, Frozen):
     """A completion and its verdict. The problem's id stands for the tests."""
 
     attempt_id: str
@@ -71,20 +71,6 @@ class Attempt(Frozen):
         )
 
     @property
-    def passed(self) -> bool:
-        return self.status == "passed"
-
-    @property
-    def generated(self) -> bool:
-        """Whether a completion was generated."""
-        return self.status != SKIPPED
-
-    @property
-    def is_wrong(self) -> bool:
-        """Whether the program was judged and did not pass. A `sandbox_error` is no judgement."""
-        return self.step.is_wrong
-
-    @property
     def verdict(self) -> Verdict:
         """The verdict; a skipped attempt has none, and raises a `ValidationError`."""
         return Verdict.model_validate({name: getattr(self, name) for name in Verdict.model_fields})
@@ -95,20 +81,17 @@ class Attempt(Frozen):
         return Step.model_validate({name: getattr(self, name) for name in Step.model_fields})
 
 
-_COLUMNS = {
-    "token_ids": pa.list_(pa.int64()),
-    "logprobs": pa.list_(pa.float64()),
-    **dict.fromkeys(("wall_seconds", "cpu_seconds"), pa.float64()),
-    **dict.fromkeys(
-        (
-            *("iteration", "sample", "round", "rollout_size", "prompt_tokens", "completion_tokens"),
-            *("seed", "weights_version", "failing_test", "line", "peak_memory"),
-        ),
-        pa.int64(),
-    ),
+_ARROW: dict[Any, pa.DataType] = {
+    int: pa.int64(),
+    int | None: pa.int64(),
+    float: pa.float64(),
+    tuple[int, ...]: pa.list_(pa.int64()),
+    tuple[float, ...]: pa.list_(pa.float64()),
 }
-"""Types of the columns that are not text."""
-SCHEMA = pa.schema([(name, _COLUMNS.get(name, pa.string())) for name in Attempt.model_fields])
+"""Column types of annotations; all others are text."""
+SCHEMA = pa.schema(
+    [(name, _ARROW.get(field.annotation, pa.string())) for name, field in Attempt.model_fields.items()]
+)
 """Columns of a rollout's Parquet files: the fields of `Attempt`."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
 
@@ -14,7 +14,30 @@ SKIPPED = "skipped"
 """Status of an attempt that was not generated, because no prompt fitted the token budget."""
 
 
-class Step(Frozen):
+class HasStatus(Protocol):
+    @property
+    def status(self) -> str: ...
+
+
+class StatusProperties:
+    """Properties of an attempt that follow from the status."""
+
+    @property
+    def passed(self: HasStatus) -> bool:
+        return self.status == "passed"
+
+    @property
+    def generated(self: HasStatus) -> bool:
+        """Whether a completion was generated."""
+        return self.status != SKIPPED
+
+    @property
+    def is_wrong(self: HasStatus) -> bool:
+        """Whether the program was judged and did not pass. A `sandbox_error` is no judgement."""
+        return self.status not in ("passed", "sandbox_error", SKIPPED)
+
+
+class Step(StatusProperties, Frozen):
     """The fields of an attempt that metrics and allocations use."""
 
     round: int
@@ -25,20 +48,6 @@ class Step(Frozen):
     failing_test: int | None = None
     prompt_tokens: int = 0
     completion_tokens: int = 0
-
-    @property
-    def passed(self) -> bool:
-        return self.status == "passed"
-
-    @property
-    def generated(self) -> bool:
-        """Whether a completion was generated."""
-        return self.status != SKIPPED
-
-    @property
-    def is_wrong(self) -> bool:
-        """Whether the program was judged and did not pass. A `sandbox_error` is no judgement."""
-        return self.status not in ("passed", "sandbox_error", SKIPPED)
 
     @property
     def tokens(self) -> int:
