@@ -135,10 +135,14 @@ def _tests(row: HumanEvalPackRow, language: Language) -> tuple[Test, ...]:
 
 
 def _examples(row: HumanEvalPackRow) -> list[str]:
-    """Return the asserts of the example test that are in the test too: these cannot fail a program that passes it."""
+    """Return the asserts of the example test that are in the test too: these cannot fail a program that passes it.
+
+    The benchmark's `assert True` is left out: it does not ask the program.
+    """
     checked = {ast.dump(test) for test in asserted(row.test)}
-    shown = {ast.dump(test): test for test in asserted(row.example_test)}
-    return [f"assert {ast.unparse(test)}" for key, test in shown.items() if key in checked]
+    examples = [test for test in asserted(row.example_test) if not isinstance(test, ast.Constant)]
+    shown = {ast.dump(test): f"assert {ast.unparse(test)}" for test in examples}
+    return [code for key, code in shown.items() if key in checked]
 
 
 def _java_test(row: HumanEvalPackRow) -> str:

@@ -21,8 +21,10 @@ PYTHON = {
     "docstring": "Twice.\n>>> double(1)\n2",
     "canonical_solution": "    return 2 * x\n",
     "buggy_solution": "    return x ** 2\n",
-    "test": "\n\ndef check(double):\n    assert double(1) == 2\n    assert double(5) == 10\n\ncheck(double)",
-    "example_test": "def check(double):\n    assert double(1) == 2\n    assert double(2) == 5\ncheck(double)\n",
+    "test": "\n\ndef check(double):\n    assert True\n    assert double(1) == 2\n    assert double(5) == 10\n\n"
+    "check(double)",
+    "example_test": "def check(double):\n    assert True\n    assert double(1) == 2\n    assert double(2) == 5\n"
+    "check(double)\n",
     "entry_point": "double",
     "bug_type": "operator misuse",
 }

@@ -9,15 +9,13 @@ from typing import Any
 
 import pytest
 
-from rayboot.problems import AssertTest, StdioTest
+from rayboot.problems import AssertTest, Problem, StdioTest, load_problems
 from rayboot.sandbox.sandbox import Job, Sandbox
 from rayboot.sandbox.verdict import Limits
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="needs the benchmark files")
 
-UNUSUAL = {126, 313, 362, 367, 436, 596, 927}
-"""MBPP: a function called sum, messages in asserts, set-up code, a result that is compared with a computed value."""
 NOT_AS_RECORDED = {"MBPP/436", "MBPP/349", "HumanEval/7"}
 """Other harnesses recorded these verdicts. Run by Python itself, 436 fails and 349 passes; 7 lacks an import that its
 prompt contains."""
@@ -33,33 +31,36 @@ def mbpp_tests(row: dict[str, Any]) -> tuple[AssertTest, ...]:
     return tuple(AssertTest(code=code) for code in row["test_list"])
 
 
-def mbpp_reference(row: dict[str, Any]) -> Job:
-    return Job(program=row["code"], setup_code=row["test_setup_code"], tests=mbpp_tests(row))
-
-
 def failures(jobs: dict[str, Job]) -> set[str]:
     with Sandbox(workers=2, limits=Limits(timeout=60.0)) as sandbox:
         verdicts = sandbox.run_many(list(jobs.values()))
+    assert all(verdict.status != "sandbox_error" for verdict in verdicts)
     return {name for name, verdict in zip(jobs, verdicts, strict=True) if not verdict.passed}
 
 
-def test_mbpp_references_pass_where_their_tests_are_unusual() -> None:
-    jobs = {r["task_id"]: mbpp_reference(r) for r in rows("mbpp/mbpp.jsonl") if r["task_id"] in UNUSUAL}
-    assert len(jobs) == len(UNUSUAL)
+REFERENCES = {
+    "mbpp:mbpp/mbpp.jsonl": 974,
+    "humaneval:humaneval/HumanEval.jsonl.gz": 164,
+    "humanevalpack:humanevalpack/python/humanevalpack.jsonl": 164,
+}
+
+
+def problems(name: str) -> list[Problem]:
+    benchmark, _, path = name.partition(":")
+    return load_problems(f"{benchmark}:{DATA / path}")
+
+
+@pytest.mark.parametrize(("name", "count"), REFERENCES.items())
+def test_every_reference_passes(name: str, count: int) -> None:
+    jobs = {problem.id: Job.of(problem, problem.references[0]) for problem in problems(name)}
+    assert len(jobs) == count
     assert not failures(jobs)
 
 
-def test_all_humaneval_references_pass() -> None:
-    jobs = {
-        row["task_id"]: Job(
-            program=row["prompt"] + row["canonical_solution"],
-            tests=(AssertTest(code=f"{row['test']}\ncheck({row['entry_point']})"),),
-            entry_point=row["entry_point"],
-        )
-        for row in rows("humaneval/HumanEval.jsonl.gz")
-    }
-    assert len(jobs) == 164
-    assert not failures(jobs)
+def test_no_wrong_program_of_humanevalpack_passes() -> None:
+    name = "humanevalpack:humanevalpack/python/humanevalpack.jsonl"
+    jobs = {problem.id: Job.of(problem, problem.buggy_code) for problem in problems(name)}
+    assert failures(jobs) == set(jobs)
 
 
 def test_an_empty_body_passes_no_humaneval_problem() -> None:
@@ -90,13 +91,13 @@ def test_verdicts_on_gpt_3_5_agree_with_the_record() -> None:
 
 @pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
 def test_verdicts_on_starcoder_agree_with_the_record(every: int) -> None:
-    problems = {f"MBPP/{row['task_id']}": row for row in rows("mbpp/mbpp.jsonl")}
+    tasks = {f"MBPP/{row['task_id']}": row for row in rows("mbpp/mbpp.jsonl")}
     recorded = {row["task_id"]: row for row in rows("recorded/mbpp_starcoder.jsonl")[::every]}
     jobs = {
         name: Job(
             program=row["solution"],
-            setup_code=problems[name]["test_setup_code"],
-            tests=mbpp_tests(problems[name]),
+            setup_code=tasks[name]["test_setup_code"],
+            tests=mbpp_tests(tasks[name]),
         )
         for name, row in recorded.items()
     }
