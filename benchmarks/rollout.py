@@ -18,6 +18,7 @@ import asyncio
 import json
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,9 +30,10 @@ from wide_model import widen
 from rayboot.attempts import derive_seed
 from rayboot.config import GenerationConfig, RolloutConfig, SandboxConfig
 from rayboot.engines import GenerationRequest, SamplingParams
+from rayboot.pools.actor_pool import PoolActor
 from rayboot.pools.cluster import connected
-from rayboot.pools.executor import start_execution_pool
-from rayboot.pools.replica import Weights, start_generation_pool
+from rayboot.pools.executor import SandboxExecutor, start_execution_pool
+from rayboot.pools.replica import GenerationReplica, Weights, start_generation_pool
 from rayboot.problems import Problem, load_problems
 from rayboot.prompts import feedback_text
 from rayboot.recipes import resolve_model
@@ -68,7 +70,7 @@ class Bench:
             SandboxConfig(cpus=options.sandbox_cpus, timeout=options.timeout)
         )
         for pool in (self._generation, self._execution):
-            pool.broadcast("ping")
+            pool.broadcast(PoolActor.ping)
         self._attempts: list[dict[str, Any]] = []
 
     def forget(self) -> None:
@@ -76,7 +78,7 @@ class Bench:
         weights = self._settings.weights
         weights = weights.model_copy(update={"version": weights.version + 1})
         self._settings = self._settings.model_copy(update={"weights": weights})
-        self._generation.broadcast("publish", weights)
+        self._generation.broadcast(GenerationReplica.publish, weights)
 
     def rayboot(self, problems: int | None = None) -> tuple[float, int]:
         """Seconds and completion tokens of the rollout."""
@@ -84,8 +86,7 @@ class Bench:
             storage = Storage(folder)
             storage.make_folder("rollout")
             started = time.perf_counter()
-            self._plans.run(
-                "rollout",
+            plan = partial(
                 stream_rollout,
                 [(problem.id, "train") for problem in self._problems[:problems]],
                 self._settings,
@@ -96,6 +97,7 @@ class Bench:
                 storage=storage,
                 folder="rollout",
             )
+            self._plans.run("rollout", plan)
             seconds = time.perf_counter() - started
             self._attempts = read_attempts(storage, "rollout").to_pylist()
         return seconds, sum(attempt["completion_tokens"] for attempt in self._attempts)
@@ -110,7 +112,7 @@ class Bench:
             if attempt["prompt"]
         ]
         started = time.perf_counter()
-        [results] = self._generation.broadcast("generate", requests, self._settings.weights)
+        [results] = self._generation.broadcast(GenerationReplica.generate, requests, self._settings.weights)
         seconds = time.perf_counter() - started
         return seconds, sum(result.completions[0].tokens for result in results)
 
@@ -156,11 +158,13 @@ class Bench:
         seed = derive_seed(0, 1, "train", problem.id, number, sample)
         params = self._settings.params.model_copy(update={"stop": stop})
         request = GenerationRequest(prompt=prompt, seeds=(seed,), params=params)
-        [result] = await self._generation.call("generate", [request], self._settings.weights)
+        [result] = await self._generation.call(GenerationReplica.generate, [request], self._settings.weights)
         return result
 
     async def _verify(self, problem: Problem, program: str) -> Any:
-        [verdict] = await self._execution.call("verify", [self._problem_table], problem.id, [program])
+        [verdict] = await self._execution.call(
+            SandboxExecutor.verify, [self._problem_table], problem.id, [program]
+        )
         return verdict
 
     @property

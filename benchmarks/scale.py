@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -32,7 +33,7 @@ from figures import machine
 from rayboot.config import CurationConfig, GenerationConfig, RolloutConfig, SandboxConfig
 from rayboot.curation import CurationJob, build_training_set
 from rayboot.engines import SamplingParams
-from rayboot.pools.actor_pool import ActorPool
+from rayboot.pools.actor_pool import ActorPool, PoolActor
 from rayboot.pools.cluster import connected
 from rayboot.pools.executor import start_execution_pool
 from rayboot.pools.replica import Weights, start_generation_pool
@@ -85,14 +86,13 @@ class Bench:
             start_execution_pool(SandboxConfig(cpus=os.cpu_count() or 1)) if options.sandbox else stand_ins(),
         )
         for pool in self._pools:
-            pool.broadcast("ping")
+            pool.broadcast(PoolActor.ping)
 
     def rollout(self, problems: int, folder: str) -> float:
         """Seconds of a rollout of the first so many problems into `folder`."""
         self.storage.make_folder(folder)
         began = time.perf_counter()
-        self._plans.run(
-            "rollout",
+        plan = partial(
             stream_rollout,
             [(id, "train") for id in self.ids[:problems]],
             self._settings,
@@ -103,6 +103,7 @@ class Bench:
             storage=self.storage,
             folder=folder,
         )
+        self._plans.run("rollout", plan)
         return time.perf_counter() - began
 
     def curate(self, problems: int, rollout: str, folder: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rayboot.values import Section
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Feedback = Literal["none", "simple", "full"]
 
 
-def type_of(section: Any) -> Any:
+def type_of(section: object) -> object:
     """Return the `type` of an algorithm, or of a mapping with the options of one."""
     return section.get("type", "drboot") if isinstance(section, dict) else getattr(section, "type", None)
 
@@ -23,6 +23,8 @@ class Algorithm(Section):
     """Named loop over stages. The first field of a subclass is the name, `type: Literal["..."] = "..."`; the others are
     options. `rayboot/algorithms/__init__.py` registers the subclass."""
 
+    roles: ClassVar[tuple[str, ...]] = ()
+    """Models that the algorithm needs beside the policy, such as `teacher`; the recipe's `models` has one for each."""
     learns_references: ClassVar[bool] = False
     """Whether at least one training problem must have a reference."""
 

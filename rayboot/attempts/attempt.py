@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import pyarrow as pa
-from pydantic import model_validator
+from pydantic import BaseModel, model_validator
 
-from rayboot.attempts.chains import StatusProperties, Step
+from rayboot.attempts.chains import SKIPPED, StatusProperties, Step
 from rayboot.sandbox.verdict import Status, Verdict
 from rayboot.values import Frozen
+
+NO_VERDICT = {**Verdict(status="sandbox_error").model_dump(), "status": SKIPPED, "tier": ""}
+"""Columns of the verdict in a skipped attempt's row."""
 
 
 class Attempt(StatusProperties, Frozen):
@@ -40,21 +43,10 @@ class Attempt(StatusProperties, Frozen):
     completion_tokens: int = 0
     seed: int = 0
     weights_version: int = 0
-    status: Status | Literal["skipped"] = "skipped"
-    """The verdict's status; `skipped` if no prompt fitted the token budget, so that nothing was generated."""
-    failing_test: int | None = None
-    error_type: str = ""
-    message: str = ""
-    line: int | None = None
-    call: str = ""
-    got: str = ""
-    expected: str = ""
-    wall_seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    peak_memory: int = 0
-    stdout: str = ""
-    stderr: str = ""
-    tier: str = ""
+    author: str = "policy"
+    """Role of the model that wrote the completion."""
+    verdict: Verdict | None = None
+    """None if no prompt fitted the token budget, so that nothing was generated. In a table its fields are columns."""
     token_ids: tuple[int, ...] = ()
     """Token ids of the completion; empty unless the algorithm asked for them."""
     logprobs: tuple[float, ...] = ()
@@ -62,26 +54,33 @@ class Attempt(StatusProperties, Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _defaults_for_nulls(cls, data: Any) -> Any:
-        """Use the default for a null: columns that a file of an earlier version lacks are read as null."""
-        return (
-            {name: value for name, value in data.items() if value is not None}
-            if isinstance(data, dict)
-            else data
-        )
+    def _from_columns(cls, data: object) -> object:
+        """Read the row of a table, whose nulls stand for defaults: a file of an earlier version lacks columns."""
+        if not isinstance(data, dict) or "status" not in data:
+            return data
+        row = {name: value for name, value in data.items() if value is not None}
+        verdict = {name: row.pop(name) for name in Verdict.model_fields if name in row}
+        return {**row, "verdict": None if verdict["status"] == SKIPPED else verdict}
 
     @property
-    def verdict(self) -> Verdict:
-        """The verdict; a skipped attempt has none, and raises a `ValidationError`."""
-        return Verdict.model_validate({name: getattr(self, name) for name in Verdict.model_fields})
+    def status(self) -> Status | Literal["skipped"]:
+        """The verdict's status, or `skipped`."""
+        return self.verdict.status if self.verdict else "skipped"
 
     @property
     def step(self) -> Step:
         """The fields that an allocation sees."""
-        return Step.model_validate({name: getattr(self, name) for name in Step.model_fields})
+        return Step.model_validate(
+            {name: value for name, value in self.columns().items() if name in Step.model_fields}
+        )
+
+    def columns(self) -> dict[str, object]:
+        """Return the row of a table."""
+        fields = self.model_dump()
+        return {**fields, **(fields.pop("verdict") or NO_VERDICT)}
 
 
-_ARROW: dict[Any, pa.DataType] = {
+_ARROW: dict[object, pa.DataType] = {
     int: pa.int64(),
     int | None: pa.int64(),
     float: pa.float64(),
@@ -89,10 +88,18 @@ _ARROW: dict[Any, pa.DataType] = {
     tuple[float, ...]: pa.list_(pa.float64()),
 }
 """Column types of annotations; all others are text."""
-SCHEMA = pa.schema(
-    [(name, _ARROW.get(field.annotation, pa.string())) for name, field in Attempt.model_fields.items()]
-)
-"""Columns of a rollout's Parquet files: the fields of `Attempt`."""
+
+
+def _columns(model: type[BaseModel]) -> Iterator[tuple[str, pa.DataType]]:
+    for name, field in model.model_fields.items():
+        if name == "verdict":
+            yield from _columns(Verdict)
+        else:
+            yield name, _ARROW.get(field.annotation, pa.string())
+
+
+SCHEMA = pa.schema(list(_columns(Attempt)))
+"""Columns of a rollout's Parquet files: the fields of `Attempt`, and those of its verdict."""
 
 
 def attempts_table(*rollouts: Sequence[Attempt]) -> pa.Table:
@@ -102,7 +109,7 @@ def attempts_table(*rollouts: Sequence[Attempt]) -> pa.Table:
         rollouts: All attempts on one problem, for each problem.
     """
     rows = [
-        {**attempt.model_dump(), "rollout_size": len(rollout)} for rollout in rollouts for attempt in rollout
+        {**attempt.columns(), "rollout_size": len(rollout)} for rollout in rollouts for attempt in rollout
     ]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 

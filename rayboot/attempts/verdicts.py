@@ -28,5 +28,5 @@ def require_verdicts(unjudged: Counter[str], programs: int) -> None:
     raise RaybootError(
         f"the sandbox could not judge {unjudged.total()} of {programs} programs, most often because: "
         f"{' '.join(reason.split()) or 'no reason was given'}. They count neither as right nor as wrong; remove the "
-        "cause, and --resume runs them again"
+        "cause, and run it again (of a run, --resume repeats only these)"
     )

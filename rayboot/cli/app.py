@@ -13,8 +13,9 @@ from typing import Annotated, Literal
 import typer
 
 from rayboot import __version__
-from rayboot.cli.bench import bench_app
+from rayboot.cli.groups import bench_app, problems_app, replay_app
 from rayboot.cli.options import (
+    EvaluationOverrides,
     Overrides,
     Preload,
     SpecOption,
@@ -25,8 +26,6 @@ from rayboot.cli.options import (
     check_out_file,
     open_sandbox,
 )
-from rayboot.cli.problems import problems_app
-from rayboot.cli.replay import replay_app
 from rayboot.cli.signals import handle_signals, stop_message
 from rayboot.errors import RaybootError, UserError
 
@@ -85,6 +84,8 @@ def experiment(
     ] = False,
 ) -> None:
     """Run every arm of an experiment with every seed, and compare the arms in one table."""
+    from rich.markdown import Markdown
+
     from rayboot.cli import display
     from rayboot.config import load_experiment
     from rayboot.runs.experiment import planned, run_experiment
@@ -96,7 +97,7 @@ def experiment(
         return
     with _resumable(), display.redirected_libraries():
         outcome = run_experiment(grid, runs, display.Terminal(), resume, display.begin_run)
-    display.markdown(outcome.tables)
+    display.console.print(Markdown(outcome.tables))
     display.console.print(f"results    {outcome.folder}", soft_wrap=True)
 
 
@@ -109,9 +110,7 @@ def evaluate(
         ),
     ],
     dataset: SpecOption,
-    overrides: Annotated[
-        list[str] | None, typer.Argument(help="Recipe options, such as generation.batch_size=64.")
-    ] = None,
+    overrides: EvaluationOverrides = None,
     samples: Annotated[
         int | None, typer.Option(help=f"First attempts per problem (n). {OF_RUN.format(1)}")
     ] = None,
@@ -146,7 +145,7 @@ def evaluate(
     all_overrides += overrides or []
     with display.redirected_libraries():
         metrics = measure(model, dataset, all_overrides, out, display.Terminal())
-    display.metrics_table(f"{model} on {dataset}", display.figures(metrics))
+    display.metrics_table(f"{model} on {dataset}", display.figures(metrics), metrics.intervals)
 
 
 @app.command()

@@ -7,11 +7,9 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
 
 from rich.bar import Bar
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -50,7 +48,7 @@ class Terminal:
         console.print()
 
 
-def _print_values(title: str, counts: Mapping[str, Any]) -> None:
+def _print_values(title: str, counts: Mapping[str, object]) -> None:
     """Print `title: name value, name value`, with line breaks only between pairs; print nothing without values."""
     line = f"{title}:"
     phrases = [f" {name.replace('_', ' ')} {value}," for name, value in counts.items()]
@@ -64,7 +62,7 @@ def _print_values(title: str, counts: Mapping[str, Any]) -> None:
 
 
 def _share(row: MetricsRow, name: str) -> str:
-    """Return a rate in percent with the interval, in a short form for terminals of 80 columns."""
+    """Return a rate in percent with its interval, short enough for terminals of 80 columns."""
     low, high = row.intervals[name]
     return rf"{row.rates[name]:.1%} \[{100 * low:.0f}, {100 * high:.0f}]"
 
@@ -113,11 +111,10 @@ def curve(rows: Sequence[MetricsRow], best: int) -> None:
     """Print pass@1 of every iteration as bars, on test or else on validation."""
     split = headline_split(rows)
     table = Table(box=None, show_header=False, title=f"pass@1 on {split}", title_justify="left")
-    for row in rows:
-        if row.split == split:
-            mark = "  best by validation" if row.iteration == best else ""
-            drawn = Bar(1.0, 0.0, row.rates["pass@1"], width=28)
-            table.add_row(f"iteration {row.iteration}", drawn, _share(row, "pass@1") + mark)
+    for row in (row for row in rows if row.split == split):
+        mark = "  best by validation" if row.iteration == best else ""
+        drawn = Bar(1.0, 0.0, row.rates["pass@1"], width=28)
+        table.add_row(f"iteration {row.iteration}", drawn, _share(row, "pass@1") + mark)
     console.print(table)
 
 
@@ -133,27 +130,24 @@ def begin_run(number: int, total: int, run: PlannedRun) -> None:
     console.rule(f"run {number} of {total}: {run.arm}, seed {run.seed}", align="left")
 
 
-def markdown(text: str) -> None:
-    """Print rendered Markdown."""
-    console.print(Markdown(text))
+def figures(row: MetricsRow) -> dict[str, float]:
+    """Return the metrics of an evaluation, for `metrics_table`."""
+    numbers = {name: value for name, value in row if isinstance(value, int | float) and name != "iteration"}
+    return {**row.rates, **numbers}
 
 
-def figures(row: MetricsRow) -> dict[str, Any]:
-    """Return the metrics of a row, for `metrics_table`."""
-    empty = {name for name, value in row if value in ({}, None)}
-    return row.model_dump(exclude={"iteration", "split", "model", "dataset", *empty} - {"rates", "training"})
-
-
-def metrics_table(title: str, metrics: Mapping[str, Any]) -> None:
-    """Print one number per line, with the interval if `metrics["intervals"]` has one."""
+def metrics_table(
+    title: str, metrics: Mapping[str, float], intervals: Mapping[str, tuple[float, float]] | None = None
+) -> None:
+    """Print one number per line, with its interval if there is one."""
     console.print(title, soft_wrap=True)
     table = Table(show_header=False)
-    intervals = metrics.get("intervals", {})
     for name, value in metrics.items():
-        if name != "intervals":
-            text = f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
-            low, high = intervals.get(name, (None, None))
-            table.add_row(name, text if low is None else f"{text} \\[{low:.4f}, {high:.4f}]")
+        text = f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
+        if intervals and name in intervals:
+            low, high = intervals[name]
+            text += f" \\[{low:.4f}, {high:.4f}]"
+        table.add_row(name, text)
     console.print(table)
 
 
@@ -166,7 +160,7 @@ def problems_without_row(ids: Sequence[str], total: int, failed: bool) -> None:
     )
 
 
-def listed(counts: Mapping[str, Any]) -> str:
+def listed(counts: Mapping[str, object]) -> str:
     """Return `name value, name value`, or `none`."""
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in counts.items()) or "none"
 
@@ -176,13 +170,13 @@ def progress_counter(title: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show a progress bar during the block; yield a function that advances the bar by N units."""
     done = 0
     with bar(title) as update:
-        update(0, total)
 
         def advance(units: int) -> None:
             nonlocal done
             done += units
             update(done, total)
 
+        advance(0)
         yield advance
 
 
@@ -190,9 +184,7 @@ def findings_table(findings: Sequence[Finding]) -> None:
     """Print the findings of `rayboot doctor`."""
     table = Table(show_header=False)
     for finding in findings:
-        advice = (
-            f"\n{finding.advice}" if finding.advice and (not finding.ok or finding.what == "sandbox") else ""
-        )
         mark = "[green]ok[/]" if finding.ok else "[red]missing[/]" if finding.needed else "[yellow]absent[/]"
-        table.add_row(mark, finding.what, finding.found + advice)
+        is_advised = finding.advice and (not finding.ok or finding.what == "sandbox")
+        table.add_row(mark, finding.what, finding.found + (f"\n{finding.advice}" if is_advised else ""))
     console.print(table)

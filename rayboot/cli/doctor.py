@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
@@ -35,37 +36,33 @@ class Finding(Frozen):
         return self.ok or not self.needed
 
 
-def examine(folder: str = ".") -> list[Finding]:
-    """Check Python, packages, engines, languages, hardware, the sandbox, the disk of `folder`, and packaged data."""
+def examine() -> list[Finding]:
+    """Check Python, packages, engines, languages, hardware, the sandbox, the disk, and packaged data."""
     return [
-        _python(),
-        *_packages(),
+        *_requirements(),
         *_engines(),
         *_languages(),
         _hardware(),
-        _sandbox(),
-        _sandbox_in_container(),
-        _disk(folder),
+        *_sandboxes(),
+        _disk(),
         _quickstart(),
     ]
 
 
-def _python() -> Finding:
-    return Finding(
+def _requirements() -> list[Finding]:
+    python = Finding(
         what="Python",
-        ok=tuple(map(int, platform.python_version_tuple()[:2])) >= OLDEST_PYTHON,
+        ok=sys.version_info >= OLDEST_PYTHON,
         found=platform.python_version(),
         advice="rayboot needs Python 3.11 or newer",
     )
-
-
-def _packages() -> list[Finding]:
-    needed = ("ray", "torch", "transformers", "pyarrow", "pydantic")
+    packages = {name: _version(name) for name in ("ray", "torch", "transformers", "pyarrow", "pydantic")}
     return [
-        Finding(
-            what=name, ok=_version(name) is not None, found=_version(name) or "missing", advice="make setup"
-        )
-        for name in needed
+        python,
+        *(
+            Finding(what=name, ok=bool(version), found=version or "missing", advice="make setup")
+            for name, version in packages.items()
+        ),
     ]
 
 
@@ -111,39 +108,34 @@ def _hardware() -> Finding:
     except ImportError:
         gpus = []
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return Finding(
-        what="hardware",
-        ok=True,
-        found=f"{os.cpu_count()} CPUs, {memory:.0f} GiB, GPUs: {', '.join(gpus) or 'none'}",
-    )
+    found = f"{os.cpu_count()} CPUs, {memory:.0f} GiB, GPUs: {', '.join(gpus) or 'none'}"
+    return Finding(what="hardware", ok=True, found=found)
 
 
-_MEMORY = {
-    True: "the kernel counts the memory of a program's processes together (cgroup)",
-    False: "no cgroup can be created here: the memory of a program's processes is polled ten times a second",
-}
-
-
-def _sandbox() -> Finding:
+def _sandboxes() -> list[Finding]:
     report = detect_tier()
-    return Finding(
-        what="sandbox",
-        ok=report.tier != "C",
-        found=f"tier {report.tier}: {report.meaning}; {_MEMORY[report.counts_memory]}",
-        advice="; ".join(report.reasons),
+    memory = (
+        "the kernel counts the memory of a program's processes together (cgroup)"
+        if report.counts_memory
+        else "no cgroup can be created here: the memory of a program's processes is polled ten times a second"
     )
-
-
-def _sandbox_in_container() -> Finding:
     try:
-        ok, found = True, detect_tier("runsc").meaning
+        in_container, meaning = True, detect_tier("runsc").meaning
     except UserError as error:
-        ok, found = False, str(error)
-    return Finding(what="sandbox runsc", ok=ok, found=found, needed=False)
+        in_container, meaning = False, str(error)
+    return [
+        Finding(
+            what="sandbox",
+            ok=report.tier != "C",
+            found=f"tier {report.tier}: {report.meaning}; {memory}",
+            advice="; ".join(report.reasons),
+        ),
+        Finding(what="sandbox runsc", ok=in_container, found=meaning, needed=False),
+    ]
 
 
-def _disk(folder: str) -> Finding:
-    free = shutil.disk_usage(folder).free / 1e9
+def _disk() -> Finding:
+    free = shutil.disk_usage(".").free / 1e9
     return Finding(
         what="disk",
         ok=free >= DISK_GB,
@@ -153,14 +145,8 @@ def _disk(folder: str) -> Finding:
 
 
 def _quickstart() -> Finding:
-    complete = all(
-        packaged(name).exists()
-        for name in (
-            "quickstart.yaml",
-            "quickstart/problems.jsonl",
-            "quickstart/seed_model/model.safetensors",
-        )
-    )
+    files = ("quickstart.yaml", "quickstart/problems.jsonl", "quickstart/seed_model/model.safetensors")
+    complete = all(packaged(name).exists() for name in files)
     return Finding(
         what="quickstart",
         ok=complete,

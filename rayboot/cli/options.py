@@ -22,6 +22,9 @@ SPEC_HELP = (
 Spec = Annotated[str, typer.Argument(help=SPEC_HELP)]
 SpecOption = Annotated[str, typer.Option(help=SPEC_HELP)]
 Overrides = Annotated[list[str] | None, typer.Argument(help="Recipe options, such as training.lr=1e-5.")]
+EvaluationOverrides = Annotated[
+    list[str] | None, typer.Argument(help="Recipe options, such as generation.batch_size=64.")
+]
 Timeout = Annotated[
     float, typer.Option(help="Seconds for one program; time spent waiting for a busy CPU does not count.")
 ]
@@ -34,10 +37,9 @@ Preload = Annotated[
 
 
 def check_out(out: Path | None, new_folders: bool = False) -> None:
-    """Raise a `UserError` if --out cannot be written, before anything is computed for it.
+    """Raise a `UserError` if --out, a file or a new folder, cannot be written, before anything is computed for it.
 
     Args:
-        out: A file or a new folder.
         new_folders: Whether missing folders above it will be created.
     """
     if out is None:
@@ -64,11 +66,7 @@ def check_out_file(out: Path | None, new_folders: bool = False) -> None:
 def open_sandbox(
     workers: int, timeout: float, allow_weak: bool, preload: list[str] | None
 ) -> Iterator[Sandbox]:
-    """Open a sandbox with the options of a command.
-
-    Raises:
-        UserError: `timeout` is not a positive number.
-    """
+    """Open a sandbox with the options of a command; raise UserError if `timeout` is not a positive number."""
     from rayboot.sandbox.sandbox import Sandbox
     from rayboot.sandbox.verdict import Limits
 

@@ -3,10 +3,11 @@
 from rayboot.config.experiment import Experiment, PlannedRun, load_experiment, plan_runs
 from rayboot.config.generation import GenerationConfig, OpenAIConfig, VllmConfig
 from rayboot.config.load import load_recipe, recipe_from, recipe_yaml, upgraded
-from rayboot.config.recipe import Recipe
+from rayboot.config.recipe import POLICY, Recipe
 from rayboot.config.sections import (
     CurationConfig,
     EvaluationConfig,
+    ModelConfig,
     PolicyConfig,
     ProblemsConfig,
     ReplayConfig,
@@ -16,11 +17,13 @@ from rayboot.config.sections import (
 from rayboot.config.training import LoraConfig, TrainingConfig
 
 __all__ = [
+    "POLICY",
     "CurationConfig",
     "EvaluationConfig",
     "Experiment",
     "GenerationConfig",
     "LoraConfig",
+    "ModelConfig",
     "OpenAIConfig",
     "PlannedRun",
     "PolicyConfig",

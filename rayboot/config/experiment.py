@@ -85,15 +85,12 @@ def plan_runs(experiment: Experiment, recipe: Path, overrides: Sequence[str] = (
     runs = load_recipe(recipe, overrides).runs
     runs, mark, options = runs.partition("?") if "://" in runs else (runs, "", "")
     runs = f"{runs.rstrip('/')}/{experiment.name}{mark}{options}"
-    return [
-        PlannedRun(
-            arm=arm,
-            seed=seed,
-            recipe=load_recipe(
-                recipe,
-                [*overrides, *own, f"seed={seed}", f"name={arm}-{seed}", f"runs={runs}"],
-            ),
-        )
-        for seed in experiment.seeds
-        for arm, own in experiment.arms.items()
-    ]
+    planned = []
+    for seed in experiment.seeds:
+        for arm, own in experiment.arms.items():
+            arm_overrides = [*overrides, *own, f"seed={seed}", f"name={arm}-{seed}", f"runs={runs}"]
+            try:
+                planned.append(PlannedRun(arm=arm, seed=seed, recipe=load_recipe(recipe, arm_overrides)))
+            except UserError as error:
+                raise UserError(f"arm {arm}: {error}") from None
+    return planned

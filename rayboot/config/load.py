@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -13,6 +13,9 @@ from pydantic.fields import FieldInfo
 
 from rayboot.config.recipe import Recipe
 from rayboot.errors import UserError
+
+ROLE = "ROLE"
+"""Stands for any role in the name of an option."""
 
 MOVED = {
     "mode": "unknown key; write algorithm: {type: drboot, feedback: full}, or feedback simple, or none for mode plain; "
@@ -108,7 +111,7 @@ def _apply_override(data: dict[str, Any], override: str) -> None:
     if not equals or not key:
         raise UserError(f"{override!r} is not an override; write KEY=VALUE, such as training.lr=1e-5")
     try:
-        value = yaml.safe_load(text)
+        value = yaml.load(text, _KeysOnce)
     except yaml.YAMLError as error:
         raise UserError(f"override {key}: {text!r} is not valid YAML: {error}") from None
     *sections, name = key.split(".")
@@ -153,9 +156,8 @@ def explain(error: ValidationError, schema: type[BaseModel]) -> Iterator[str]:
 def _nearest(location: tuple[int | str, ...], schema: type[BaseModel]) -> str | None:
     """Return the valid key closest to the unknown one: first in the same section, then anywhere in the file."""
     *sections, unknown = (str(part) for part in location)
-    valid = dict(_valid_keys(schema))
-    here = ".".join(sections)
-    siblings = [key for key in valid if key.rpartition(".")[0] == here]
+    valid = [key.replace(ROLE, sections[1]) if len(sections) > 1 else key for key, _ in _valid_keys(schema)]
+    siblings = [key for key in valid if key.rpartition(".")[0] == ".".join(sections)]
     by_name = {key.rpartition(".")[2]: key for key in siblings}
     if near := difflib.get_close_matches(unknown, by_name, n=1, cutoff=0.6):
         return by_name[near[0]]
@@ -170,7 +172,12 @@ def _valid_keys(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str,
         key = prefix + (field.alias or name)
         yield key, object
         for section in sections_of(field):
-            yield from _valid_keys(section, key + ".")
+            yield from _valid_keys(section, f"{key}.{ROLE}." if is_by_role(field) else f"{key}.")
+
+
+def is_by_role(field: FieldInfo) -> bool:
+    """Return whether the field is a mapping from roles to sections."""
+    return get_origin(field.annotation) is dict
 
 
 def sections_of(field: FieldInfo) -> list[type[BaseModel]]:

@@ -10,6 +10,7 @@ from rayboot.config.prompts import PromptsConfig
 from rayboot.config.sections import (
     CurationConfig,
     EvaluationConfig,
+    ModelConfig,
     PolicyConfig,
     ProblemsConfig,
     RolloutConfig,
@@ -18,6 +19,9 @@ from rayboot.config.sections import (
 from rayboot.config.training import TrainingConfig
 from rayboot.errors import UserError
 from rayboot.values import Section
+
+POLICY = "policy"
+"""Role of the model that is trained."""
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
@@ -36,6 +40,8 @@ class Recipe(Section):
     policy: PolicyConfig
     prompts: PromptsConfig = PromptsConfig()
     generation: GenerationConfig = GenerationConfig()
+    models: dict[str, ModelConfig] = Field(default_factory=dict)
+    """Models beside the policy, by the role that the algorithm gives them, such as `teacher`."""
     rollout: RolloutConfig = RolloutConfig()
     sandbox: SandboxConfig = SandboxConfig()
     curation: CurationConfig = CurationConfig()
@@ -53,6 +59,22 @@ class Recipe(Section):
             if asked and value != type(section).model_fields[option].default:
                 raise ValueError(f"{key} has no effect with algorithm {self.algorithm.type}: {reason}")
         return self
+
+    @model_validator(mode="after")
+    def _models_are_those_of_the_algorithm(self) -> Recipe:
+        if set(self.models) != set(self.algorithm.roles):
+            needed = ", ".join(f"models.{role}" for role in self.algorithm.roles) or "none"
+            given = ", ".join(f"models.{role}" for role in self.models) or "none"
+            raise ValueError(
+                f"models: algorithm {self.algorithm.type} needs {needed}; the recipe has {given}"
+            )
+        return self
+
+    @property
+    def by_role(self) -> dict[str, ModelConfig]:
+        """All models of the run by role, the policy included."""
+        policy = ModelConfig(**dict(self.policy), prompts=self.prompts, generation=self.generation)
+        return {POLICY: policy, **self.models}
 
     @model_validator(mode="after")
     def _adapters_have_takers(self) -> Recipe:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from rayboot.config.load import sections_of
+from rayboot.config.load import ROLE, is_by_role, sections_of
 from rayboot.config.recipe import Recipe
 
 HEAD = """# Recipes
@@ -32,10 +32,16 @@ def _tables(model: type[BaseModel], prefix: str) -> Iterator[str]:
     sections = {name: found for name, field in model.model_fields.items() if (found := sections_of(field))}
     yield from _table(model, skip=set(sections))
     for name, choices in sections.items():
+        by_role = is_by_role(model.model_fields[name])
         for section in choices:
             kind = f" (type: {section.model_fields['type'].default})" if len(choices) > 1 else ""
-            yield from (f"\n## {prefix}{name}{kind}\n", f"{_one_line(section.__doc__)}\n")
-            yield from _tables(section, f"{prefix}{name}.")
+            key = f"{prefix}{name}.{ROLE}" if by_role else f"{prefix}{name}"
+            yield from (f"\n## {key}{kind}\n", f"{_one_line(section.__doc__)}\n")
+            if by_role:  # its sections have the options of others
+                inner = {each for each, field in section.model_fields.items() if sections_of(field)}
+                yield from _table(section, skip=inner)
+            else:
+                yield from _tables(section, f"{key}.")
 
 
 def _table(model: type[BaseModel], skip: set[str]) -> Iterator[str]:

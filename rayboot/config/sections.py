@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from rayboot.config.generation import GenerationConfig
+from rayboot.config.prompts import PromptsConfig
 from rayboot.values import Section
 
 
@@ -38,12 +40,21 @@ class PolicyConfig(Section):
     """Model to train, and the token limits of prompts and completions."""
 
     model: str
-    """Directory of a Hugging Face model and tokenizer, a hub name, or `quickstart` for the packaged model."""
+    """Directory of a Hugging Face model and tokenizer, a hub name, or `quickstart` for the packaged model. With engine
+    `openai` only the tokenizer is used."""
     max_prompt_tokens: int = Field(default=512, ge=16)
     """Maximum number of tokens of a prompt. Statements are never cut: a problem that does not fit is skipped and
     counted."""
     max_completion_tokens: int = Field(default=512, ge=1)
     """Maximum number of tokens of a completion, in generation and in training."""
+
+
+class ModelConfig(PolicyConfig):
+    """A model that the algorithm needs beside the policy, such as a teacher. Its sections `prompts` and `generation`
+    are like the recipe's."""
+
+    prompts: PromptsConfig = PromptsConfig()
+    generation: GenerationConfig = GenerationConfig()
 
 
 class RolloutConfig(Section):

@@ -1,10 +1,7 @@
-"""The replay buffer: the distinct verified programs of a run's rollouts."""
+"""The replay buffer: the attempts of a run's rollouts."""
 
 from __future__ import annotations
 
-import io
-import re
-import tokenize
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,63 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 import pyarrow.fs as pafs
-from pygments.lexers import get_lexer_by_name
-from pygments.token import Comment, Literal
 
-from rayboot.attempts import SCHEMA, SKIPPED, Attempt
-from rayboot.problems.types import Language
+from rayboot.attempts import SCHEMA, SKIPPED
 from rayboot.storage import Storage
-
-WHOLE_LINES = {"javascript": "//", "perl": "#"}
-"""Start of a comment in languages where only a parser can distinguish a comment from a regular expression.
-
-In these, only comments on a line of their own are removed."""
-_MULTILINE_TEXT = re.compile(r"<<|\bq[qwrx]?\b|^=|^__(END|DATA)__", re.MULTILINE)
-"""Perl syntax that may begin a text over more than one line, within which nothing is a comment."""
-
-
-def normalised(program: str, language: Language) -> str:
-    """Return a program without comments and with uniform layout, for comparison with other programs.
-
-    Comments and layout are kept wherever they might be part of the program: it is better to learn a program twice than
-    to drop a different one as a duplicate.
-    """
-    return _python(program) if language == "python" else _by_lines(program, language)
-
-
-def _python(program: str) -> str:
-    lines = io.StringIO(program.rstrip() + "\n")
-    try:
-        tokens = list(tokenize.generate_tokens(lines.readline))
-    except (tokenize.TokenError, SyntaxError):  # an incomplete program
-        return program.rstrip()
-    skipped = (tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER)
-    layout = {tokenize.INDENT: "<indent>", tokenize.DEDENT: "<dedent>"}
-    return " ".join(layout.get(token.type, token.string) for token in tokens if token.type not in skipped)
-
-
-def _by_lines(program: str, language: Language) -> str:
-    """Return the program without comments, blank lines and white space at the ends of lines.
-
-    Line breaks are kept: they are significant in some languages.
-    """
-    text = "\n".join(program.splitlines()) + "\n"  # some lexers end a comment only at a newline
-    if language == "perl" and _MULTILINE_TEXT.search(text):
-        return text.rstrip()
-    kept, marker = "", WHOLE_LINES.get(language)
-    for kind, value in get_lexer_by_name(language, ensurenl=False, stripnl=False).get_tokens(text):
-        if kind in Comment and (marker is None or _fills_line(kept, value, marker)):
-            kept += " " + "\n" * value.count("\n")
-        elif "\n" in value and (value.strip() or kind in Literal):
-            return text.rstrip()  # layout is significant in a text over more than one line
-        else:
-            kept += value
-    return "\n".join(stripped for line in kept.split("\n") if (stripped := line.strip()))
-
-
-def _fills_line(before: str, comment: str, marker: str) -> bool:
-    """Return whether a comment to the end of a line has nothing before it on that line."""
-    return comment.startswith(marker) and not before.rpartition("\n")[2].strip()
 
 
 @dataclass(frozen=True)
@@ -86,13 +29,9 @@ class ReplayBuffer:
     @classmethod
     def of(cls, storage: Storage, rollouts: Iterable[str]) -> ReplayBuffer:
         """Return the buffer of finished rollouts, given by the names of their folders."""
-        listings = [
-            storage.fs.get_file_info(pafs.FileSelector(storage.path(rollout))) for rollout in rollouts
-        ]
-        return cls(
-            storage,
-            sorted(info.path for listing in listings for info in listing if info.path.endswith(".parquet")),
-        )
+        folders = [pafs.FileSelector(storage.path(rollout)) for rollout in rollouts]
+        paths = [info.path for folder in folders for info in storage.fs.get_file_info(folder)]
+        return cls(storage, sorted(path for path in paths if path.endswith(".parquet")))
 
     def attempts(self, where: pc.Expression, columns: Sequence[str] = tuple(SCHEMA.names)) -> pa.Table:
         """Return the attempts that meet a condition on the columns, in no particular order."""
@@ -125,17 +64,3 @@ def solve_rates(attempts: pa.Table) -> dict[str, float]:
     passed = attempts.append_column("passed", pc.equal(attempts["status"], "passed").cast(pa.float64()))
     rates: pa.Table = passed.group_by("problem_id").aggregate([("passed", "mean")])
     return dict(zip(rates["problem_id"].to_pylist(), rates["passed_mean"].to_pylist(), strict=True))
-
-
-def distinct_programs(
-    attempts: Iterable[Attempt], language: Language, exclude: Iterable[str] = ()
-) -> list[Attempt]:
-    """Return the first attempt with each program that is not in `exclude`, regardless of comments and layout."""
-    seen = {normalised(program, language) for program in exclude}
-    distinct: list[Attempt] = []
-    for attempt in attempts:
-        program = normalised(attempt.program, language)
-        if program not in seen:
-            seen.add(program)
-            distinct.append(attempt)
-    return distinct

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TypedDict
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +27,13 @@ from rayboot.rollout import PromptSource
 from rayboot.storage import Storage
 from rayboot.values import Frozen
 
+PROBLEMS_PER_FILE = 512
+CANDIDATES = "candidates"
+"""Folder beside the training set's files, removed once they are written. A task never writes to the file that it reads,
+so that Ray can run it again."""
+CANDIDATES_SCHEMA = pa.schema([*SCHEMA, *RANK_SCHEMA])
+"""Columns of a training set, and the rank by which global limits select examples."""
+
 
 class Counts(Frozen):
     """Numbers of examples."""
@@ -42,24 +49,13 @@ class Counts(Frozen):
         mine, theirs = self.model_dump(), other.model_dump()
         return Counts.model_validate({name: Counter(mine[name]) + Counter(theirs[name]) for name in mine})
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, dict[str, int]]:
         """Return the counts sorted by key, regardless of the order in which parts were added."""
-        by_number = sorted(self.replayed.items(), key=lambda item: int(item[0]))
         return {
             "examples": dict(sorted(self.examples.items())),
-            "replayed": dict(by_number),
+            "replayed": dict(sorted(self.replayed.items(), key=lambda item: int(item[0]))),
             "dropped": dict(sorted(self.dropped.items())),
         }
-
-
-def count(examples: pa.Table, iteration: int, dropped: Counter[str]) -> Counts:
-    """Return the counts of a part of an iteration's training set."""
-    origins = list(zip(examples["kind"].to_pylist(), examples["iteration"].to_pylist(), strict=True))
-    return Counts(
-        examples=Counter("replay" if origin < iteration else kind for kind, origin in origins),
-        replayed=Counter(str(origin) for _, origin in origins if origin < iteration),
-        dropped=+dropped,
-    )
 
 
 @dataclass(frozen=True)
@@ -85,69 +81,17 @@ class CurationJob:
         return Sampler(self.options, self.iteration, self.seed)
 
 
-CANDIDATES_SCHEMA = pa.schema([*SCHEMA, *RANK_SCHEMA])
-"""Columns of a training set, and the rank by which global limits select examples."""
+class Chunk(TypedDict):
+    """A part of a training set."""
+
+    file: str
+    """Name of the output file."""
+    ids: Sequence[str]
+    """Of problems."""
+    files: Sequence[str]
+    """Files with attempts on the problems."""
 
 
-class Candidates(NamedTuple):
-    """Candidate examples before global limits: a table of `CANDIDATES_SCHEMA`, and the examples dropped, by reason."""
-
-    table: pa.Table
-    dropped: Counter[str]
-
-
-def make_candidates(job: CurationJob, ids: Sequence[str], files: Sequence[str]) -> Candidates:
-    """Curate the attempts on these problems, which are in these files. Rows are in the order of `ids`."""
-    problems: Mapping[str, Problem] = ray.get(job.problem_table)
-    buffer = ReplayBuffer(job.storage, files)
-    attempts = _attempts(job, buffer, ids)
-    examples: list[TrainingExample] = []
-    dropped: Counter[str] = Counter()
-    for id in ids:
-        curated = _curate(job, problems[id], attempts[id])
-        dropped += curated.dropped
-        if id in job.contaminated:
-            dropped["contaminated"] += len(curated.examples)
-        else:
-            examples += curated.examples
-    return Candidates(
-        _table(job, examples, buffer.solve_rates(ids) if job.sampler.needs_solve_rates else {}), dropped
-    )
-
-
-def _curate(job: CurationJob, problem: Problem, attempts: Sequence[Attempt]) -> CuratedProblem:
-    if not job.rollouts:
-        reference = reference_example(problem, job.iteration, job.prompts.builder)
-        return CuratedProblem([reference] if reference else [], Counter())
-    return curate_problem(problem, attempts, job.iteration, job.options, job.prompts.builder)
-
-
-def _attempts(job: CurationJob, buffer: ReplayBuffer, ids: Sequence[str]) -> dict[str, list[Attempt]]:
-    """Return all of this iteration's attempts, and the verified ones of earlier iterations, by problem."""
-    where = (pc.field("iteration") == job.iteration) | (pc.field("status") == "passed")
-    by_problem = defaultdict(list)
-    for row in buffer.attempts(pc.field("problem_id").isin(ids) & where).to_pylist():
-        by_problem[row["problem_id"]].append(Attempt.model_validate(row))
-    return by_problem
-
-
-def _table(
-    job: CurationJob, examples: Sequence[TrainingExample], solve_rates: Mapping[str, float]
-) -> pa.Table:
-    sampler = job.sampler
-    ranks = (sampler.rank(example, solve_rates.get(example.problem_id)) for example in examples)
-    rows = [{**example.model_dump(), **rank._asdict()} for example, rank in zip(examples, ranks, strict=True)]
-    return pa.Table.from_pylist(rows, schema=CANDIDATES_SCHEMA)
-
-
-PROBLEMS_PER_FILE = 512
-CANDIDATES = "candidates"
-"""Folder beside the training set's files, removed once they are written. A task never writes to the file that it reads,
-so that Ray can run it again."""
-
-Chunk = dict[str, Any]
-"""A part of a training set: the output `file`, the `ids` of the problems, and the `files` with attempts on them."""
-Work = Callable[[CurationJob, Chunk], Counts]
 Progress = Callable[[int, int], None]
 """Called with the number of problems done and the total number."""
 
@@ -157,21 +101,36 @@ def build_training_set(
 ) -> Counts:
     """Write the training set of these problems to the job's folder, with files and rows in the order of ids.
 
-    Each task curates the attempts on `PROBLEMS_PER_FILE` problems. Global limits need two passes: the first writes
-    candidates with their ranks, which determine the last rank to keep; the second writes the candidates up to it.
-
-    Args:
-        progress: Called as problems are done; with two passes the total is twice the number of problems.
+    Each task curates the attempts on `PROBLEMS_PER_FILE` problems. Global limits need two passes, in which the total of
+    `progress` is twice the number of problems: the first writes candidates with their ranks, which determine the last
+    rank to keep; the second writes the candidates up to it.
     """
     job.storage.remove(job.folder)
     job.storage.make_folder(job.folder)
     chunks = _chunks(sorted(ids), job)
+    done, total = 0, len(ids) * (2 if job.sampler.bounded else 1)
+    progress(done, total)
+
+    def run_pass(write: Callable[[CurationJob, Chunk], Counts]) -> Counts:
+        """Write every chunk, each in a task, and return the sum of the counts."""
+        nonlocal done
+
+        def run(chunk: Chunk) -> dict[str, object]:
+            return {"counts": write(job, chunk).model_dump_json(), "problems": len(chunk["ids"])}
+
+        counts = Counts()
+        parts = ray.data.from_items(chunks, override_num_blocks=len(chunks))
+        for row in parts.map(run).iter_rows():  # type: ignore[arg-type]  # each item is a Chunk
+            counts += Counts.model_validate_json(row["counts"])
+            done += row["problems"]
+            progress(done, total)
+        return counts
+
     if not job.sampler.bounded:
-        return _total(chunks, job, _write_examples, _counter(progress, len(ids)))
+        return run_pass(_write_examples)
     job.storage.make_folder(f"{job.folder}/{CANDIDATES}")
-    advance = _counter(progress, 2 * len(ids))
-    dropped = _total(chunks, job, _write_candidates, advance)
-    kept = _total(chunks, job, partial(_write_kept, cut=_cut(job)), advance)
+    dropped = run_pass(_write_candidates)
+    kept = run_pass(partial(_write_kept, cut=_cut(job)))
     job.storage.remove(f"{job.folder}/{CANDIDATES}")
     return dropped + kept
 
@@ -194,7 +153,7 @@ def _chunks(ids: Sequence[str], job: CurationJob) -> list[Chunk]:
     parts = [ids[start : start + PROBLEMS_PER_FILE] for start in range(0, len(ids), PROBLEMS_PER_FILE)]
     files_of_parts = ray.get(_locate.remote(job.storage, job.rollouts, parts))
     return [
-        {"file": f"{number:05d}.parquet", "ids": part, "files": files}
+        Chunk(file=f"{number:05d}.parquet", ids=part, files=files)
         for number, (part, files) in enumerate(zip(parts, files_of_parts, strict=True))
     ]
 
@@ -205,40 +164,12 @@ def _locate(storage: Storage, rollouts: Sequence[str], parts: Sequence[Sequence[
     return ReplayBuffer.of(storage, rollouts).locate(parts)
 
 
-def _counter(progress: Progress, total: int) -> Callable[[int], None]:
-    """Return a function that advances the progress by N problems."""
-    done = 0
-
-    def advance(problems: int) -> None:
-        nonlocal done
-        done += problems
-        progress(done, total)
-
-    advance(0)
-    return advance
-
-
-def _total(chunks: list[Chunk], job: CurationJob, work: Work, advance: Callable[[int], None]) -> Counts:
-    """Run the work for every chunk, each in a task, and return the sum of the counts."""
-
-    def run(chunk: Chunk) -> dict[str, Any]:
-        return {"counts": work(job, chunk).model_dump_json(), "problems": len(chunk["ids"])}
-
-    total = Counts()
-    for row in ray.data.from_items(chunks, override_num_blocks=len(chunks)).map(run).iter_rows():
-        total += Counts.model_validate_json(row["counts"])
-        advance(row["problems"])
-    return total
-
-
 def _write_examples(job: CurationJob, chunk: Chunk) -> Counts:
-    table, dropped = make_candidates(job, chunk["ids"], chunk["files"])
-    _write(job, chunk["file"], table.select(SCHEMA.names))
-    return count(table, job.iteration, dropped)
+    return _write_part(job, chunk, *_candidates(job, chunk))
 
 
 def _write_candidates(job: CurationJob, chunk: Chunk) -> Counts:
-    table, dropped = make_candidates(job, chunk["ids"], chunk["files"])
+    table, dropped = _candidates(job, chunk)
     _write(job, f"{CANDIDATES}/{chunk['file']}", table)
     return Counts(dropped=+dropped)
 
@@ -252,11 +183,59 @@ def _cut(job: CurationJob) -> Cut:
 def _write_kept(job: CurationJob, chunk: Chunk, cut: Cut) -> Counts:
     path = job.storage.path(f"{job.folder}/{CANDIDATES}/{chunk['file']}")
     candidates = pq.read_table(path, filesystem=job.storage.fs, partitioning=None)
-    table, dropped = job.sampler.keep(candidates, cut)
+    return _write_part(job, chunk, *job.sampler.keep(candidates, cut))
+
+
+def _write_part(job: CurationJob, chunk: Chunk, table: pa.Table, dropped: Counter[str]) -> Counts:
+    """Write a file of the training set, and return its counts."""
     _write(job, chunk["file"], table.select(SCHEMA.names))
-    return count(table, job.iteration, dropped)
+    origins = list(zip(table["kind"].to_pylist(), table["iteration"].to_pylist(), strict=True))
+    return Counts(
+        examples=Counter("replay" if origin < job.iteration else kind for kind, origin in origins),
+        replayed=Counter(str(origin) for _, origin in origins if origin < job.iteration),
+        dropped=+dropped,
+    )
 
 
 def _write(job: CurationJob, file: str, table: pa.Table) -> None:
     with job.storage.fs.open_output_stream(job.storage.path(f"{job.folder}/{file}")) as stream:
         pq.write_table(table, stream)
+
+
+def _candidates(job: CurationJob, chunk: Chunk) -> tuple[pa.Table, Counter[str]]:
+    """Curate the attempts on a chunk's problems: return candidates before global limits, and the numbers dropped.
+
+    The rows of the table, of `CANDIDATES_SCHEMA`, are in the order of the ids.
+    """
+    ids, sampler, prompts = chunk["ids"], job.sampler, job.prompts.builder
+    problems: Mapping[str, Problem] = ray.get(job.problem_table)
+    buffer = ReplayBuffer(job.storage, chunk["files"])
+    attempts = _attempts(job, buffer, ids)
+    examples: list[TrainingExample] = []
+    dropped: Counter[str] = Counter()
+    for id in ids:
+        if job.rollouts:
+            curated = curate_problem(problems[id], attempts[id], job.iteration, job.options, prompts)
+        else:
+            reference = reference_example(problems[id], job.iteration, prompts)
+            curated = CuratedProblem([reference] if reference else [], Counter())
+        dropped += curated.dropped
+        if id in job.contaminated:
+            dropped["contaminated"] += len(curated.examples)
+        else:
+            examples += curated.examples
+    solve_rates = buffer.solve_rates(ids) if sampler.needs_solve_rates else {}
+    rows = [
+        {**example.model_dump(), **sampler.rank(example, solve_rates.get(example.problem_id))._asdict()}
+        for example in examples
+    ]
+    return pa.Table.from_pylist(rows, schema=CANDIDATES_SCHEMA), dropped
+
+
+def _attempts(job: CurationJob, buffer: ReplayBuffer, ids: Sequence[str]) -> dict[str, list[Attempt]]:
+    """Return all of this iteration's attempts, and the verified ones of earlier iterations, by problem."""
+    where = (pc.field("iteration") == job.iteration) | (pc.field("status") == "passed")
+    by_problem = defaultdict(list)
+    for row in buffer.attempts(pc.field("problem_id").isin(ids) & where).to_pylist():
+        by_problem[row["problem_id"]].append(Attempt.model_validate(row))
+    return by_problem

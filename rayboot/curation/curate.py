@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from rayboot.attempts import Attempt
 from rayboot.config import CurationConfig
-from rayboot.curation.buffer import distinct_programs, normalised
+from rayboot.curation.duplicates import normalised
 from rayboot.problems import Problem
 from rayboot.problems.types import Language
 from rayboot.prompts import PromptBuilder
@@ -65,28 +65,28 @@ def curate_problem(
     options: CurationConfig,
     prompts: PromptBuilder,
 ) -> CuratedProblem:
-    """Return the candidate examples of one problem.
+    """Return the candidate examples of one problem for the training set of an iteration.
 
-    Args:
-        problem: The problem of all attempts.
-        attempts: Attempts of this iteration and, with the replay buffer, of earlier ones.
-        iteration: Iteration of the training set.
-        options: The section `curation` of the recipe.
-        prompts: Builds prompts, and the completions for programs.
-
-    Returns:
-        Newest examples first, at most `max_per_problem`. The reference is an example if this iteration did not solve
-        the problem. Replayed examples have verified programs that this iteration did not generate.
+    They come from this iteration's attempts and, with the replay buffer, from earlier ones: newest first, at most
+    `max_per_problem`. The reference is an example if this iteration did not solve the problem. Replayed examples have
+    verified programs that this iteration did not generate.
     """
     ordered = sorted(attempts, key=lambda attempt: (-attempt.iteration, attempt.sample, attempt.round))
     fresh = [attempt for attempt in ordered if attempt.iteration == iteration]
-    earlier = [attempt for attempt in ordered if attempt.iteration < iteration and attempt.passed]
-    examples, dropped = _fresh_examples(problem, fresh, options, prompts)
+    solutions = [attempt for attempt in fresh if attempt.passed]
+    dropped: Counter[str] = Counter()
+    if options.reference_fallback and not solutions:
+        examples = _reference(problem, fresh, prompts)
+    else:
+        verified = _verified(problem, solutions, options, prompts)
+        examples = _distinct(verified, problem.language)
+        dropped["duplicate"] = len(verified) - len(examples)
     if options.replay is not None:
-        fresh_programs = [attempt.program for attempt in fresh if attempt.passed]
-        replayed, duplicates = _replayed(problem, earlier, fresh_programs, examples, options, prompts)
+        earlier = [attempt for attempt in ordered if attempt.iteration < iteration and attempt.passed]
+        verified = _verified(problem, earlier, options, prompts)
+        replayed = _replayed(problem.language, earlier, verified, solutions, examples)
         kept = replayed[: options.replay.max_per_problem]
-        dropped["replay_duplicate"] = duplicates
+        dropped["replay_duplicate"] = len(verified) - len(replayed)
         dropped["replay_max_per_problem"] = len(replayed) - len(kept)
         examples = [*examples, *kept]
     limited = examples[: options.max_per_problem]
@@ -110,71 +110,58 @@ def reference_example(problem: Problem, iteration: int, prompts: PromptBuilder) 
     )
 
 
-def _fresh_examples(
-    problem: Problem, fresh: Sequence[Attempt], options: CurationConfig, prompts: PromptBuilder
-) -> CuratedProblem:
-    """Return the examples of this iteration's attempts."""
-    passed = [attempt for attempt in fresh if attempt.passed]
-    if options.reference_fallback and not passed:
-        return CuratedProblem(_reference(problem, fresh, prompts), Counter())
-    examples = [example for attempt in passed for example in _verified(problem, attempt, options, prompts)]
-    distinct = _distinct(examples, problem.language)
-    return CuratedProblem(distinct, Counter(duplicate=len(examples) - len(distinct)))
-
-
-def _replayed(
-    problem: Problem,
-    earlier: Sequence[Attempt],
-    fresh_programs: Iterable[str],
-    fresh_examples: Sequence[TrainingExample],
-    options: CurationConfig,
-    prompts: PromptBuilder,
-) -> tuple[list[TrainingExample], int]:
-    """Return examples of distinct earlier programs, without fresh programs and examples, and the number dropped."""
-    origin = attrgetter("iteration", "sample", "round")
-    new = {origin(attempt) for attempt in distinct_programs(earlier, problem.language, fresh_programs)}
-    examples = [example for attempt in earlier for example in _verified(problem, attempt, options, prompts)]
-    candidates = (example for example in examples if origin(example) in new)
-    replayed = _distinct([*fresh_examples, *candidates], problem.language)[len(fresh_examples) :]
-    return replayed, len(examples) - len(replayed)
-
-
-def _verified(
-    problem: Problem, attempt: Attempt, options: CurationConfig, prompts: PromptBuilder
-) -> Iterable[TrainingExample]:
-    """Yield the examples of a verified attempt: on its prompt and, as an option, a repair also on the first prompt."""
-    learns_answer = options.learn == "answer" and attempt.finish_reason == "stop"
-    example = TrainingExample(
-        problem_id=problem.id,
-        kind="repair" if attempt.round else "solution",
-        iteration=attempt.iteration,
-        sample=attempt.sample,
-        round=attempt.round,
-        prompt=attempt.prompt,
-        completion=attempt.completion if learns_answer else prompts.target(problem, attempt.program),
-    )
-    yield example
-    if attempt.round and options.reinforce_first_prompt and (first := prompts.first(problem)) is not None:
-        yield example.model_copy(update={"kind": "repair_on_first_prompt", "prompt": first})
-
-
 def _reference(problem: Problem, fresh: Sequence[Attempt], prompts: PromptBuilder) -> list[TrainingExample]:
     """Return the reference on the last prompt of the first chain: a repair prompt if there was a repair."""
     chain = [attempt for attempt in fresh if attempt.sample == 0 and attempt.generated]
     if not chain or not problem.references:
         return []
-    last = chain[-1]
-    return [
-        TrainingExample(
-            problem_id=problem.id,
-            kind="reference",
-            iteration=last.iteration,
-            sample=last.sample,
-            round=last.round,
-            prompt=last.prompt,
-            completion=prompts.target(problem, problem.references[0]),
-        )
-    ]
+    return [_example(chain[-1], "reference", prompts.target(problem, problem.references[0]))]
+
+
+def _verified(
+    problem: Problem, attempts: Sequence[Attempt], options: CurationConfig, prompts: PromptBuilder
+) -> list[TrainingExample]:
+    """Return the examples of verified attempts: on its prompt and, as an option, a repair also on the first prompt."""
+    examples: list[TrainingExample] = []
+    for attempt in attempts:
+        learns_answer = options.learn == "answer" and attempt.finish_reason == "stop"
+        completion = attempt.completion if learns_answer else prompts.target(problem, attempt.program)
+        example = _example(attempt, "repair" if attempt.round else "solution", completion)
+        examples.append(example)
+        if attempt.round and options.reinforce_first_prompt and (first := prompts.first(problem)) is not None:
+            on_first = {"kind": "repair_on_first_prompt", "prompt": first}
+            examples.append(example.model_copy(update=on_first))
+    return examples
+
+
+def _example(attempt: Attempt, kind: Kind, completion: str) -> TrainingExample:
+    return TrainingExample(
+        problem_id=attempt.problem_id,
+        kind=kind,
+        iteration=attempt.iteration,
+        sample=attempt.sample,
+        round=attempt.round,
+        prompt=attempt.prompt,
+        completion=completion,
+    )
+
+
+def _replayed(
+    language: Language,
+    earlier: Sequence[Attempt],
+    examples: Sequence[TrainingExample],
+    solutions: Sequence[Attempt],
+    fresh_examples: Sequence[TrainingExample],
+) -> list[TrainingExample]:
+    """Return the examples of earlier attempts with distinct programs that are not among this iteration's."""
+    origin = attrgetter("iteration", "sample", "round")
+    known = {normalised(attempt.program, language) for attempt in solutions}
+    first: dict[str, tuple[int, int, int]] = {}
+    for attempt in earlier:
+        first.setdefault(normalised(attempt.program, language), origin(attempt))
+    new = {first[program] for program in first.keys() - known}
+    candidates = (example for example in examples if origin(example) in new)
+    return _distinct([*fresh_examples, *candidates], language)[len(fresh_examples) :]
 
 
 def _distinct(examples: Iterable[TrainingExample], language: Language) -> list[TrainingExample]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 from typing import Literal
 
 import pyarrow as pa
@@ -11,7 +10,8 @@ import pyarrow.compute as pc
 
 from rayboot.attempts import SKIPPED, Attempt
 from rayboot.config import Recipe, ReplayConfig, recipe_from
-from rayboot.curation.buffer import ReplayBuffer, normalised, solve_rates
+from rayboot.curation.buffer import ReplayBuffer, solve_rates
+from rayboot.curation.duplicates import normalised
 from rayboot.errors import UserError
 from rayboot.problems import load_problems
 from rayboot.problems.types import Language
@@ -70,29 +70,44 @@ class Overview(Frozen):
 def buffer_overview(uri: str) -> Overview:
     """Return an overview of the replay buffer of the run at a path or URI.
 
-    Raises:
-        UserError: There is no run, or it has no finished rollout.
+    Raise UserError if there is no run, or it has no finished rollout.
     """
     run, recipe, iterations = _open(uri)
-    programs: dict[str, set[str]] = defaultdict(set)
     languages = _languages(recipe)
+    programs: dict[str, set[str]] = defaultdict(set)
     parts: list[Part] = []
-    tables: list[pa.Table] = []
+    statuses: list[pa.Table] = []
     for iteration in iterations:
         buffer = ReplayBuffer.of(run.storage, [run.folder(iteration, "rollout")])
         attempts = buffer.attempts(pc.field("status") != SKIPPED, ["problem_id", "round", "status"])
         verified = buffer.attempts(pc.field("status") == "passed", ["problem_id", "round", "program"])
-        tables.append(attempts.select(["problem_id", "status"]))
+        statuses.append(attempts.select(["problem_id", "status"]))
         for kind, condition in KINDS.items():
             of_kind, passed = attempts.filter(condition), verified.filter(condition)
-            parts.append(_part(iteration, kind, of_kind.num_rows, passed, programs, languages))
-    rates = solve_rates(pa.concat_tables(tables))
+            distinct: dict[str, set[str]] = defaultdict(set)
+            for row in passed.to_pylist():
+                language = languages.get(row["problem_id"], "python")
+                distinct[row["problem_id"]].add(normalised(row["program"], language))
+            if of_kind.num_rows:
+                part = Part(
+                    iteration=iteration,
+                    kind=kind,
+                    attempts=of_kind.num_rows,
+                    verified=passed.num_rows,
+                    distinct=sum(map(len, distinct.values())),
+                    new=sum(len(found - programs[id]) for id, found in distinct.items()),
+                    problems=len(distinct),
+                )
+                parts.append(part)
+            for id, found in distinct.items():
+                programs[id] |= found
+    rates = solve_rates(pa.concat_tables(statuses))
     solved = sorted((rate, id) for id, rate in rates.items() if rate > 0)
     options = recipe.curation.replay
     cap = options and options.max_per_problem
     summaries = {number: run.summary(number, "training_set") for number in iterations}
     return Overview(
-        parts=tuple(part for part in parts if part.attempts),
+        parts=tuple(parts),
         programs=sum(map(len, programs.values())),
         capped=sum(min(len(distinct), cap or len(distinct)) for distinct in programs.values()),
         problems=len(rates),
@@ -111,12 +126,8 @@ def buffer_overview(uri: str) -> Overview:
 def problem_programs(uri: str, problem: str) -> tuple[list[Attempt], Language]:
     """Return the verified attempts on one problem, oldest first, and their language.
 
-    Args:
-        uri: Path or URI of the run.
-        problem: Id of a problem, or the part after the last slash of the id.
-
-    Raises:
-        UserError: There is no run, or the run has no attempt, or no verified program, for the problem.
+    `problem` is an id, or the part after its last slash. Raise UserError if there is no run at the path or URI, or it
+    has no attempt, or no verified program, for the problem.
     """
     run, recipe, iterations = _open(uri)
     buffer = ReplayBuffer.of(run.storage, [run.folder(number, "rollout") for number in iterations])
@@ -152,30 +163,3 @@ def _languages(recipe: Recipe) -> dict[str, Language]:
         return {problem.id: problem.language for problem in load_problems(recipe.problems.train)}
     except UserError:
         return {}
-
-
-def _part(
-    iteration: int,
-    kind: Kind,
-    attempts: int,
-    verified: pa.Table,
-    earlier: dict[str, set[str]],
-    languages: Mapping[str, Language],
-) -> Part:
-    """Count one kind of an iteration's programs, and add them to the earlier ones."""
-    distinct: dict[str, set[str]] = defaultdict(set)
-    for row in verified.to_pylist():
-        language = languages.get(row["problem_id"], "python")
-        distinct[row["problem_id"]].add(normalised(row["program"], language))
-    new = sum(len(programs - earlier[id]) for id, programs in distinct.items())
-    for id, programs in distinct.items():
-        earlier[id] |= programs
-    return Part(
-        iteration=iteration,
-        kind=kind,
-        attempts=attempts,
-        verified=verified.num_rows,
-        distinct=sum(map(len, distinct.values())),
-        new=new,
-        problems=len(distinct),
-    )

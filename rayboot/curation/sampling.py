@@ -37,8 +37,8 @@ RANK_SCHEMA = pa.schema([("score", pa.float64()), ("draw", pa.int64())])
 class Cut(NamedTuple):
     """The highest rank to keep, of replayed examples and of references."""
 
-    replayed: Rank = ANY
-    references: Rank = ANY
+    replayed: Rank
+    references: Rank
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,7 @@ class Sampler:
         return self.options.replay is not None and self.options.replay.strategy == "hardest"
 
     def rank(self, example: TrainingExample, solve_rate: float | None) -> Rank:
-        """Return the rank of a candidate.
-
-        Args:
-            example: The candidate.
-            solve_rate: Solve rate of the example's problem, if `needs_solve_rates`.
-        """
+        """Return the rank of a candidate; the solve rate of its problem is used if `needs_solve_rates`."""
         origin = (example.problem_id, example.kind, example.iteration, example.sample, example.round)
         draw = derive_seed(self.seed, self.iteration, "replay", *origin)
         strategy = self.options.replay and self.options.replay.strategy
@@ -73,28 +68,22 @@ class Sampler:
         return Rank(float(-example.iteration) if strategy == "recency" else float(solve_rate or 0.0), draw)
 
     def cut(self, candidates: pa.Table) -> Cut:
-        """Return the highest ranks to keep.
-
-        Args:
-            candidates: All candidates, with at least the columns `kind`, `iteration`, `score` and `draw`.
-        """
-        replayed, reference = self._replayed(candidates), pc.equal(candidates["kind"], "reference")
+        """Return the highest ranks to keep of all candidates, of which kind, iteration, score and draw are read."""
+        replayed, references = self._replayed(candidates), _references(candidates)
         available = pc.sum(replayed, min_count=0).as_py()
         size = available if self._size is None else min(available, self._size)
-        verified = candidates.num_rows - available - pc.sum(reference, min_count=0).as_py() + size
+        verified = candidates.num_rows - available - pc.sum(references, min_count=0).as_py() + size
         share = self.options.max_reference_share
         return Cut(
             _cut(candidates.filter(replayed), size),
-            ANY if share is None else _cut(candidates.filter(reference), references_beside(verified, share)),
+            ANY if share is None else _cut(candidates.filter(references), references_beside(verified, share)),
         )
 
     def keep(self, candidates: pa.Table, cut: Cut) -> tuple[pa.Table, Counter[str]]:
         """Return the candidates within the cut, in order, and the number of those beyond it, by reason."""
         beyond = {
             "replay_size": _beyond(candidates, self._replayed(candidates), cut.replayed),
-            "max_reference_share": _beyond(
-                candidates, pc.equal(candidates["kind"], "reference"), cut.references
-            ),
+            "max_reference_share": _beyond(candidates, _references(candidates), cut.references),
         }
         dropped = Counter({reason: pc.sum(mask, min_count=0).as_py() for reason, mask in beyond.items()})
         return candidates.filter(pc.invert(pc.or_(*beyond.values()))), dropped
@@ -105,6 +94,10 @@ class Sampler:
 
     def _replayed(self, candidates: pa.Table) -> pa.ChunkedArray:
         return pc.less(candidates["iteration"], self.iteration)
+
+
+def _references(candidates: pa.Table) -> pa.ChunkedArray:
+    return pc.equal(candidates["kind"], "reference")
 
 
 def references_beside(verified: int, share: float) -> int:

@@ -14,8 +14,8 @@ from rayboot.engines.base import (
     Sleeper,
     TokenCounter,
 )
-from rayboot.engines.token_counter import fast_token_counter
-from rayboot.models import check_model, check_tokenizer
+from rayboot.engines.token_counter import load_token_counter
+from rayboot.errors import UserError
 
 __all__ = [
     "Billed",
@@ -27,8 +27,6 @@ __all__ = [
     "SamplingParams",
     "Sleeper",
     "TokenCounter",
-    "check_model",
-    "check_tokenizer",
     "create_engine",
     "load_token_counter",
 ]
@@ -37,20 +35,21 @@ __all__ = [
 def create_engine(config: GenerationConfig, model: str) -> Generator:
     """Start the engine that the recipe selects, with the weights of `model` as version 0.
 
-    Torch and transformers are imported only for an engine that needs them.
-
-    Raises:
-        UserError: `model` is neither a complete model directory nor a hub name, the recording is unusable, or the
-            engine's package is not installed.
+    Torch and transformers are imported only for an engine that needs them. Raise UserError if `model` is
+    neither a complete model directory nor a hub name, the recording is unusable, or a package is missing.
     """
     if config.recording is not None:
         from rayboot.engines.recorded import RecordedEngine
 
-        return RecordedEngine(config)
+        return RecordedEngine(config, config.recording)
 
     if config.openai is not None:
-        from rayboot.engines.openai.engine import OpenAIEngine
-
+        try:
+            from rayboot.engines.openai.engine import OpenAIEngine
+        except ImportError as error:
+            raise UserError(
+                "engine openai needs the openai package: pip install 'rayboot[openai]'"
+            ) from error
         return OpenAIEngine(config.openai)
 
     if config.engine == "vllm":
@@ -64,28 +63,3 @@ def create_engine(config: GenerationConfig, model: str) -> Generator:
     from rayboot.engines.transformers.engine import TransformersEngine
 
     return TransformersEngine(config, model)
-
-
-def load_token_counter(config: GenerationConfig, model: str) -> TokenCounter:
-    """Return a counter of prompt tokens, without loading the model's weights.
-
-    It counts what the engine reports. For a causal model whose tokenizer adds an end-of-sequence token it counts one
-    more: the engine drops that token.
-
-    The `recorded` engine has no tokenizer: its tokens are words, separated by whitespace.
-
-    Raises:
-        UserError: `model` has no tokenizer.
-    """
-    if config.engine == "recorded":
-        from rayboot.engines.recorded import count_words
-
-        return count_words
-
-    if (fast := fast_token_counter(model)) is not None:
-        return fast
-
-    from rayboot.models.loading import encode, load_tokenizer
-
-    tokenizer = load_tokenizer(model)
-    return lambda text: len(encode(tokenizer, text, continues=False))

@@ -28,45 +28,6 @@ class Usage(Frozen):
     """Cost of the tokens at the recipe's prices, in the recipe's currency."""
 
 
-class UsageMeter:
-    """Counts requests as they are sent, and tokens as answers arrive."""
-
-    def __init__(self, input_price: float, output_price: float) -> None:
-        """Args:
-        input_price: Price of a million prompt tokens.
-        output_price: Price of a million completion tokens.
-        """
-        self._input_price = input_price
-        self._output_price = output_price
-        self._requests = 0
-        self._retries = 0
-        self._prompt_tokens = 0
-        self._completion_tokens = 0
-
-    def count_request(self, retry: bool) -> None:
-        """Count a request that is sent for the first time, or a `retry`."""
-        if retry:
-            self._retries += 1
-        else:
-            self._requests += 1
-
-    def count_tokens(self, prompt_tokens: int, completion_tokens: int) -> None:
-        """Count the tokens of an answer."""
-        self._prompt_tokens += prompt_tokens
-        self._completion_tokens += completion_tokens
-
-    @property
-    def usage(self) -> Usage:
-        cost = self._prompt_tokens * self._input_price + self._completion_tokens * self._output_price
-        return Usage(
-            requests=self._requests,
-            retries=self._retries,
-            prompt_tokens=self._prompt_tokens,
-            completion_tokens=self._completion_tokens,
-            cost=cost / 1e6,
-        )
-
-
 TokenCounter = Callable[[str], int]
 """Returns the number of tokens of a string by the model's tokenizer."""
 
@@ -128,7 +89,10 @@ class GenerationResult(Frozen):
 
 
 class EngineDied(RaybootError):
-    """The engine and the requests in flight are lost: its process must be replaced."""
+    """The engine and the requests in flight are lost: its process must be replaced.
+
+    Other failures end the stage with their message: a `UserError`, or a `RaybootError` of a server.
+    """
 
 
 class Generator(Protocol):
@@ -141,9 +105,7 @@ class Generator(Protocol):
     async def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
         """Answer the requests, in order.
 
-        Raises:
-            ValueError: A prompt and its completion do not fit the model's context.
-            EngineDied: The engine and the requests in flight are lost.
+        Raise UserError if a prompt and its completion do not fit the model's context.
         """
 
     async def publish(self, checkpoint: str, version: int) -> None:

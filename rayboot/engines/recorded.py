@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import exp
 from pathlib import Path
 
@@ -50,65 +50,61 @@ def count_words(text: str) -> int:
 class RecordedEngine:
     """A `Generator` with a model's latency: `batch_size` completions at once, each with its own duration."""
 
-    def __init__(self, config: GenerationConfig) -> None:
-        self._recording = str(config.recording)
-        rows = read_recording(self._recording)
-        self._by_tag = {row.tag: row.completions for row in rows if row.tag is not None}
-        self._by_prompt = {row.prompt: row.completions for row in rows if row.prompt is not None}
-        unnamed = [row.completions for row in rows if row.tag is None and row.prompt is None]
-        self._unnamed_texts = tuple(text for completions in unnamed for text in completions)
+    def __init__(self, config: GenerationConfig, recording: str) -> None:
+        self._recording = recording
+        self._by_tag: dict[str, tuple[str, ...]] = {}
+        self._by_prompt: dict[str, tuple[str, ...]] = {}
+        self._unnamed: list[str] = []
+        for row in read_recording(recording):
+            if row.tag is not None:
+                self._by_tag[row.tag] = row.completions
+            elif row.prompt is not None:
+                self._by_prompt[row.prompt] = row.completions
+            else:
+                self._unnamed += row.completions
         self._latency, self._spread = config.latency, config.latency_spread
         self._slots = asyncio.Semaphore(config.batch_size)
-        self._version = 0
-
-    @property
-    def version(self) -> int:
-        return self._version
+        self.version = 0
 
     async def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
-        """Replay the requests.
-
-        Raises:
-            UserError: The recording has neither a request's tag nor its prompt.
-        """
-        results = [self._replay(request) for request in requests]
-        if self._latency:
-            await asyncio.gather(
-                *(self._wait_latency(seed) for request in requests for seed in request.seeds)
+        """Replay the requests. Raise UserError if the recording has nothing for one of them."""
+        results = [
+            GenerationResult(
+                completions=tuple(
+                    Completion(text=text, tokens=count_words(text), finish_reason="stop")
+                    for text in self._texts(request)
+                ),
+                prompt_tokens=count_words(request.prompt),
+                version=self.version,
             )
+            for request in requests
+        ]
+        if self._latency:
+            seeds = [seed for request in requests for seed in request.seeds]
+            await asyncio.gather(*map(self._wait_latency, seeds))
         return results
 
-    async def publish(self, checkpoint: str, version: int) -> None:
-        """Set the version; a recording has no weights."""
-        self._version = version
-
-    async def close(self) -> None:
-        """Do nothing: there are no resources."""
+    def _texts(self, request: GenerationRequest) -> list[str]:
+        named = self._by_tag.get(request.tag) or self._by_prompt.get(request.prompt)
+        if named is not None:
+            return [named[sample % len(named)] for sample in range(len(request.seeds))]
+        if self._unnamed:
+            return [self._unnamed[seed % len(self._unnamed)] for seed in request.seeds]
+        raise UserError(
+            f"recording {self._recording} has no completions for the tag {request.tag!r}, nor for its prompt"
+        )
 
     async def _wait_latency(self, seed: int) -> None:
         """Occupy a slot of the batch for the completion's duration."""
         async with self._slots:
             await asyncio.sleep(completion_seconds(seed, self._latency, self._spread))
 
-    def _replay(self, request: GenerationRequest) -> GenerationResult:
-        samples = self._texts(request)
-        return GenerationResult(
-            completions=tuple(
-                Completion(text=text, tokens=count_words(text), finish_reason="stop") for text in samples
-            ),
-            prompt_tokens=count_words(request.prompt),
-            version=self._version,
-        )
+    async def publish(self, checkpoint: str, version: int) -> None:
+        """Set the version; a recording has no weights."""
+        self.version = version
 
-    def _texts(self, request: GenerationRequest) -> list[str]:
-        named = self._by_tag.get(request.tag) or self._by_prompt.get(request.prompt)
-        if named is not None:
-            return [named[sample % len(named)] for sample in range(len(request.seeds))]
-        if self._unnamed_texts:
-            return [self._unnamed_texts[seed % len(self._unnamed_texts)] for seed in request.seeds]
-        raise UserError(
-            f"recording {self._recording} has no completions for the tag {request.tag!r}, nor for its prompt"
-        )
+    async def close(self) -> None:
+        """Do nothing: there are no resources."""
 
 
 def completion_seconds(seed: int, latency: float, spread: float) -> float:
@@ -116,27 +112,22 @@ def completion_seconds(seed: int, latency: float, spread: float) -> float:
     return latency * exp(random.Random(seed).gauss(-(spread**2) / 2, spread))
 
 
-def read_recording(path: str) -> list[RecordedRow]:
-    """Read a recording.
-
-    Raises:
-        UserError: There is no such file, or a line is not in the module's format.
-    """
+def read_recording(path: str) -> Iterator[RecordedRow]:
+    """Yield the rows of a recording. Raise UserError unless it is a file in the module's format."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"recording {path} cannot be read: {error}") from error
-    return [_read_row(path, number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-
-
-def _read_row(path: str, number: int, line: str) -> RecordedRow:
-    try:
-        return RecordedRow.model_validate_json(line)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(
-            f"recording {path}, line {number}: {where + ': ' if where else ''}{first['msg']}; "
-            'expected {"tag": ..., "completions": [...]}, {"prompt": ..., "completions": [...]} or, for all other '
-            'requests, {"completions": [...]}'
-        ) from error
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            yield RecordedRow.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise UserError(
+                f"recording {path}, line {number}: {where + ': ' if where else ''}{first['msg']}; "
+                'expected {"tag": ..., "completions": [...]}, {"prompt": ..., "completions": [...]} or, for all '
+                'other requests, {"completions": [...]}'
+            ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Literal
 
@@ -35,7 +36,12 @@ def cut_completion(
     finish_reason: Literal["stop", "length"] = "stop"
     count = len(tokens) if end is None else end + 1
     if find_stop(text, stop) is not None:
-        count = _tokens_until_stop(codec, generated, stop)
+        # The fewest tokens whose text has a stop string.
+        count = 1 + bisect_left(
+            range(1, len(generated)),
+            True,
+            key=lambda length: find_stop(codec.decode(generated[:length]), stop) is not None,
+        )
         text = codec.decode(generated[:count])
         text = text[: find_stop(text, stop)]
     elif end is None:
@@ -55,18 +61,6 @@ def find_stop(text: str, stop: Sequence[str]) -> int | None:
     return min(positions, default=None)
 
 
-def _tokens_until_stop(codec: CompletionCodec, tokens: Sequence[int], stop: Sequence[str]) -> int:
-    """Return the smallest number of tokens whose text has a stop string, by bisection."""
-    low, high = 1, len(tokens)
-    while low < high:
-        middle = (low + high) // 2
-        if find_stop(codec.decode(tokens[:middle]), stop) is None:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
 class StopStrings:
     """Detects the step at which a stop string appears in a row, so that its generation can end.
 
@@ -75,11 +69,7 @@ class StopStrings:
     """
 
     def __init__(self, codec: CompletionCodec, stop: Sequence[str], closing: torch.Tensor) -> None:
-        """Args:
-        codec: The codec of completions.
-        stop: The stop strings, at least one.
-        closing: The tokens that can end a stop string, from `closing_tokens`.
-        """
+        """Detect any stop string of at least one; `closing` is from `closing_tokens`."""
         self._codec = codec
         self._stop = stop
         self._closing = closing
@@ -87,11 +77,7 @@ class StopStrings:
         self._tail = max(len(each.encode()) for each in stop) + _TAIL_MARGIN
 
     def appear_in(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Return which rows have a stop string: a mask of shape (rows,).
-
-        Args:
-            tokens: Generated tokens of shape (rows, steps), the newest last.
-        """
+        """Return which rows have a stop string. Shapes: (rows, steps), the newest token last -> (rows,)."""
         done = torch.zeros(tokens.shape[0], dtype=torch.bool, device=tokens.device)
         rows = self._closing[tokens[:, -1]].nonzero()[:, 0].tolist()
         if rows:

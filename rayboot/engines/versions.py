@@ -16,17 +16,15 @@ class Versions:
         self._calls = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._open = asyncio.Event()
-        self._open.set()
-        self._replacing = asyncio.Lock()
+        self._gate = asyncio.Lock()
+        """Held while weights are replaced: calls that begin meanwhile queue for it."""
 
     @asynccontextmanager
     async def use(self) -> AsyncIterator[int]:
         """Hold the current weights during the block, and yield their version."""
-        while not self._open.is_set():
-            await self._open.wait()
-        self._calls += 1
-        self._idle.clear()
+        async with self._gate:
+            self._calls += 1
+            self._idle.clear()
         try:
             yield self.current
         finally:
@@ -37,14 +35,10 @@ class Versions:
     @asynccontextmanager
     async def replace(self, version: int) -> AsyncIterator[None]:
         """Wait for the calls in flight, hold back new ones, and set the version if the block succeeds."""
-        async with self._replacing:
-            self._open.clear()
-            try:
-                await self._idle.wait()
-                yield
-                self.current = version
-            finally:
-                self._open.set()
+        async with self._gate:
+            await self._idle.wait()
+            yield
+            self.current = version
 
     async def wait_until_idle(self) -> None:
         """Wait until no call is in flight."""

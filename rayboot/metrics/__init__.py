@@ -1,20 +1,29 @@
 """Metrics of attempts: estimates, intervals and paired tests."""
 
 from rayboot.metrics.bleu import bleu_values
-from rayboot.metrics.breakdown import (
+from rayboot.metrics.intervals import (
+    Interval,
+    Paired,
+    bootstrap_interval,
+    paired,
+    paired_by_problem,
+    ratio_interval,
+    ratio_values,
+)
+from rayboot.metrics.pass_at_k import fractional_pass_at_k, pass_at_k
+from rayboot.metrics.rates import (
     Transition,
+    attempt_metrics,
     compilation_rate,
     error_transitions,
+    metric_intervals,
     partial_success,
+    pass_at_k_interval,
     pass_values,
     public_only_rate,
     rounds_curve,
 )
-from rayboot.metrics.intervals import Interval, bootstrap_interval, ratio_interval, ratio_values
-from rayboot.metrics.paired import Paired, paired, paired_by_problem
-from rayboot.metrics.pass_at_k import fractional_pass_at_k, pass_at_k
 from rayboot.metrics.rows import MetricsRow, SplitMetrics, headline_split
-from rayboot.metrics.summary import attempt_metrics, metric_intervals, pass_at_k_interval
 
 __all__ = [
     "MetricsRow",

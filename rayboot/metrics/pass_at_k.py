@@ -8,10 +8,7 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 
     This is 1 - C(n - c, k) / C(n, k) as a product, which does not overflow (Chen et al. 2021, arXiv 2107.03374,
     figure 3). The mean over problems is the unbiased estimate of pass@k; the share of problems with a passing sample is
-    not.
-
-    Raises:
-        ValueError: `k` is not between 1 and `n`, or `c` is not between 0 and `n`.
+    not. Raise ValueError if `k` is not between 1 and `n`, or `c` is not between 0 and `n`.
     """
     if not 1 <= k <= n:
         raise ValueError(
@@ -30,10 +27,8 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 def fractional_pass_at_k(n: int, c: int, k: float) -> float:
     """Return pass@k for a fractional k, by linear interpolation between the integers below and above.
 
-    It is the expected pass@k of a random integer number of samples with mean k, such as a budget in tokens buys.
-
-    Raises:
-        ValueError: `k` is not between 0 and `n`, or `c` is not.
+    It is the expected pass@k of a random integer number of samples with mean k, such as a budget in tokens buys. Raise
+    ValueError if `k` or `c` is not between 0 and `n`.
     """
     whole = min(int(k), n - 1)
     below = pass_at_k(n, c, whole) if whole else 0.0

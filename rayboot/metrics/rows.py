@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -18,9 +17,8 @@ HEADLINE_SPLITS = ("test", "validation")
 class SplitMetrics(Frozen):
     """Metrics of the attempts on one split. In JSON the `rates` are top-level keys."""
 
-    model_config = ConfigDict(
-        extra="ignore", ser_json_inf_nan="constants"
-    )  # runs of other versions may have more fields
+    # Runs of other versions may have more fields.
+    model_config = ConfigDict(extra="ignore", ser_json_inf_nan="constants")
 
     rates: dict[str, float] = Field(default_factory=dict)
     """`pass@k`: first attempts alone. `repair@k`: the same, where a sample counts as solved if the first attempt or a
@@ -45,14 +43,14 @@ class SplitMetrics(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_flat(cls, data: Any) -> Any:
+    def _from_flat(cls, data: object) -> object:
         if not isinstance(data, Mapping) or "rates" in data:
             return data
         rates = {name: value for name, value in data.items() if name.startswith(("pass@", "repair@"))}
         return {"rates": rates, **{name: value for name, value in data.items() if name not in rates}}
 
     @model_serializer(mode="wrap")
-    def _flat(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _flat(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
         fields = {name: value for name, value in handler(self).items() if value is not None}
         return {**fields.pop("rates"), **fields}
 
@@ -95,7 +93,7 @@ class MetricsRow(SplitMetrics):
 
     @model_validator(mode="before")
     @classmethod
-    def _with_training(cls, data: Any) -> Any:
+    def _with_training(cls, data: object) -> object:
         if not isinstance(data, Mapping) or "training" in data:
             return data
         training = {
@@ -104,7 +102,7 @@ class MetricsRow(SplitMetrics):
         return {**data, "training": training}
 
     @model_serializer(mode="wrap")
-    def _flat(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _flat(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
         fields = {name: value for name, value in handler(self).items() if value is not None}
         first = {
             name: fields.pop(name) for name in ("iteration", "split", "model", "dataset") if name in fields

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 from transformers import PreTrainedModel
 
 from rayboot.errors import UserError
+
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 
 @contextmanager
@@ -17,10 +20,7 @@ def merged(model: PreTrainedModel, adapter: str) -> Iterator[None]:
     """Add the weights of the adapter in a directory to those of `model`, in place, at the end of the block.
 
     The adapter is read and checked before the block, so the block may still change the model's weights. If the block
-    raises, nothing is added.
-
-    Raises:
-        UserError: The adapter is broken, of another model, or of a kind that cannot be merged.
+    raises, nothing is added. Raise UserError if the adapter is broken, of another model, or cannot be merged.
     """
     adapted = _attach(model, adapter)
     try:
@@ -31,11 +31,12 @@ def merged(model: PreTrainedModel, adapter: str) -> Iterator[None]:
     adapted.merge_and_unload()
 
 
-def _attach(model: PreTrainedModel, adapter: str) -> Any:
+def _attach(model: PreTrainedModel, adapter: str) -> PeftModel:
     """Return PEFT's model of the base model and the adapter. It replaces modules of `model` until it is unloaded."""
     # Imported here, because most models have no adapter.
     from peft import LoraConfig, PeftConfig, PeftModel
 
+    adapted = None
     try:
         config = PeftConfig.from_pretrained(adapter)
         if not isinstance(config, LoraConfig):
@@ -47,19 +48,13 @@ def _attach(model: PreTrainedModel, adapter: str) -> Any:
         # Frozen and without dropout.
         config.inference_mode = True
         # The plain class, which does not change `generate`.
-        adapted: Any = PeftModel(model, config)
-    except (ValueError, KeyError, TypeError, OSError, RuntimeError) as error:
-        raise _incompatible(adapter, error) from error
-    try:
+        adapted = PeftModel(model, config)
         result = adapted.load_adapter(adapter, "default", torch_device=str(model.device))
         if mismatched := [*result.missing_keys, *result.unexpected_keys]:
             raise ValueError(f"only one of the adapter and the model has {mismatched[0]}")
-    except (ValueError, KeyError, OSError, RuntimeError, SafetensorError) as error:
-        adapted.unload()
-        raise _incompatible(adapter, error) from error
+    except (ValueError, KeyError, TypeError, OSError, RuntimeError, SafetensorError) as error:
+        if adapted is not None:
+            adapted.unload()
+        reason = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
+        raise UserError(f"adapter {adapter} cannot be used with this model: {reason}") from error
     return adapted
-
-
-def _incompatible(adapter: str, error: Exception) -> UserError:
-    reason = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
-    return UserError(f"adapter {adapter} cannot be used with this model: {reason}")

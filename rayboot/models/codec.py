@@ -1,4 +1,4 @@
-"""Text of a completion's tokens, and tokens of its text, as they follow a prompt."""
+"""Tokens of prompts; text of a completion's tokens, and tokens of its text, as they follow a prompt."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from itertools import groupby
 
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedConfig, PreTrainedTokenizerBase
+
+from rayboot.errors import UserError
+from rayboot.models.loading import encode
+from rayboot.models.special_tokens import check_ids, embedding_count
 
 _DECODE_ANCHORS = ("x", "1", ".")
 _ENCODE_ANCHORS = ("\n", "x", ":", "1", "\x01")
@@ -21,15 +25,11 @@ class CompletionCodec:
 
     SentencePiece tokenizers (Llama 2, CodeLlama, Mistral) prepend a space to a text, and drop the first space of a
     decoded text. A completion continues a text, so its first space is part of it. It is therefore decoded and encoded
-    after an anchor, whose text and tokens are then removed. A completion of an encoder-decoder begins a text, and has
-    no anchor.
+    after an anchor, whose text and tokens are then removed. A completion of an encoder-decoder does not continue a
+    text (`continues`), and has no anchor.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, *, continues: bool = True) -> None:
-        """Args:
-        tokenizer: The model's tokenizer.
-        continues: Whether a completion continues its prompt, as that of a causal model does.
-        """
         self._tokenizer = tokenizer
         self._continues = continues
         anchors = ((ids, self._detokenize(ids)) for ids in map(self._tokenize, _DECODE_ANCHORS))
@@ -37,10 +37,7 @@ class CompletionCodec:
         self._anchor, self._anchor_text = next(usable, ([], ""))
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """Return the generated text, without special tokens and without clean-up of spaces.
-
-        An incomplete character is U+FFFD.
-        """
+        """Return the generated text without special tokens. An incomplete character is U+FFFD."""
         text = self._decode(tokens, self._continues)
         if "\ufffd" not in text or not self._byte_tokens:
             return text
@@ -54,20 +51,13 @@ class CompletionCodec:
         return text
 
     def encode(self, text: str) -> list[int]:
-        """Return the tokens with which a model generates the text.
-
-        Strings that look like special tokens are plain text.
-        """
+        """Return the tokens with which a model generates the text. Strings like special tokens are text."""
         ids = self._encode_after_anchor(text)
         if self._added_tokens is None or self.decode(ids) == text:
             return ids
         # A space may be inserted after added tokens that are not special, as at the beginning of a text.
-        return [
-            token
-            for piece in self._added_tokens.split(text)
-            if piece
-            for token in self._encode_after_anchor(piece)
-        ]
+        pieces = filter(None, self._added_tokens.split(text))
+        return [token for piece in pieces for token in self._encode_after_anchor(piece)]
 
     def decode_each(self, size: int) -> list[str]:
         """Return the text that each token id below `size` adds to a text."""
@@ -121,3 +111,35 @@ class CompletionCodec:
         added = self._tokenizer.added_tokens_decoder.values()
         contents = sorted((token.content for token in added if not token.special), key=len, reverse=True)
         return re.compile("(" + "|".join(map(re.escape, contents)) + ")") if contents else None
+
+
+class PromptEncoder:
+    """Encodes prompts for a model, in an engine that may limit its context to `max_length` tokens."""
+
+    def __init__(
+        self, config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase, max_length: int | None = None
+    ) -> None:
+        # Models with relative positions (T5) have no limit.
+        positions: int | None = getattr(config.get_text_config(), "max_position_embeddings", None)
+        self._positions = min((limit for limit in (positions, max_length) if limit is not None), default=None)
+        self._size, self._tokenizer = embedding_count(config), tokenizer
+        self._is_causal = not config.is_encoder_decoder
+
+    def encode(self, prompt: str, max_tokens: int, tag: str) -> list[int]:
+        """Return the tokens of one request's prompt.
+
+        Raise UserError if it has no token, or one without an embedding, or if prompt and completion do not fit
+        the context, which an encoder-decoder has for each, and other models for both together.
+        """
+        ids = encode(self._tokenizer, prompt, continues=self._is_causal)
+        name = f"request {tag!r}" if tag else "a request"
+        if not ids:
+            raise UserError(f"{name}: the prompt has no token")
+        check_ids(ids, self._size, self._tokenizer, f"{name}: the prompt")
+        needed = len(ids) + max_tokens if self._is_causal else max(len(ids), max_tokens)
+        if self._positions is not None and needed > self._positions:
+            raise UserError(
+                f"{name}: {len(ids)} prompt tokens and max_tokens {max_tokens} do not fit "
+                f"the model's context of {self._positions} tokens"
+            )
+        return ids

@@ -4,45 +4,62 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from safetensors import SafetensorError, safe_open
 
 from rayboot.errors import UserError
 
+Read = TypeVar("Read")
+
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
-ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+_WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
+_ADAPTER_CONFIG, _ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 
 
 def check_model(model: str) -> None:
     """Check that `model` is a complete Hugging Face model or adapter directory, or could be a hub name.
 
-    Raises:
-        UserError: It is neither, or the directory lacks its config, tokenizer or weights, or an adapter its base model.
+    Raise UserError if it is neither, or lacks its config, tokenizer, weights or base model.
     """
     if not is_local(model):
         return
     check_tokenizer(model)
-    base = base_of(model)
-    if base is None:
-        _check_config_and_weights(model)
-    elif is_local(base):
-        _check_config_and_weights(base)
+    base = base_of(model) or model
+    if not is_local(base):
+        return
+    missing = [] if Path(base, "config.json").is_file() else ["config.json"]
+    if not any(any(Path(base).glob(pattern)) for pattern in _WEIGHT_FILES):
+        missing.append("weights (model.safetensors)")
+    if missing:
+        raise UserError(
+            f"model directory {base} has no {' and no '.join(missing)}: give a directory written by save_pretrained"
+        )
+
+
+def check_tokenizer(model: str) -> None:
+    """Check that the directory `model` holds a tokenizer. A hub name passes."""
+    if is_local(model) and not any(Path(model, name).is_file() for name in _TOKENIZER_FILES):
+        raise UserError(
+            f"model directory {model} has no tokenizer ({', '.join(_TOKENIZER_FILES[:2])} ...): "
+            "save it there with tokenizer.save_pretrained"
+        )
 
 
 def base_of(model: str) -> str | None:
     """Return the base model of the adapter in directory `model`; None if `model` is not an adapter directory.
 
-    Raises:
-        UserError: The adapter has no weights, names no base model, or its base model does not exist.
+    Raise UserError if the adapter has no weights, names no base model, or its base model does not exist.
     """
-    config = Path(model, ADAPTER_CONFIG)
+    config = Path(model, _ADAPTER_CONFIG)
     if not config.is_file():
         return None
-    if not Path(model, ADAPTER_WEIGHTS).is_file():
+    if not Path(model, _ADAPTER_WEIGHTS).is_file():
         raise UserError(
-            f"adapter directory {model} has no {ADAPTER_WEIGHTS}: give a directory written by PEFT"
+            f"adapter directory {model} has no {_ADAPTER_WEIGHTS}: give a directory written by PEFT"
         )
     try:
         base = json.loads(config.read_text()).get("base_model_name_or_path")
@@ -57,55 +74,8 @@ def base_of(model: str) -> str | None:
     return str(base)
 
 
-def weight_files(checkpoint: str) -> list[Path]:
-    """Return the safetensors files of a checkpoint directory, sorted by name.
-
-    Raises:
-        UserError: There is none.
-    """
-    files = sorted(Path(checkpoint).glob("*.safetensors"))
-    if not files:
-        raise UserError(
-            f"checkpoint {checkpoint} has no safetensors file: give a directory written by save_pretrained"
-        )
-    return files
-
-
-def _check_config_and_weights(model: str) -> None:
-    missing = [
-        part
-        for part, present in (
-            ("config.json", (Path(model) / "config.json").is_file()),
-            ("weights (model.safetensors)", has_weights(model)),
-        )
-        if not present
-    ]
-    if missing:
-        raise UserError(
-            f"model directory {model} has no {' and no '.join(missing)}: give a directory written by save_pretrained"
-        )
-
-
-def check_tokenizer(model: str) -> None:
-    """Check that the directory `model` holds a tokenizer. A hub name passes.
-
-    Raises:
-        UserError: There is no such directory, or it has no tokenizer.
-    """
-    if not is_local(model) or any((Path(model) / name).is_file() for name in _TOKENIZER_FILES):
-        return
-    raise UserError(
-        f"model directory {model} has no tokenizer ({', '.join(_TOKENIZER_FILES[:2])} ...): "
-        "save it there with tokenizer.save_pretrained"
-    )
-
-
 def is_local(model: str) -> bool:
-    """Return whether `model` is a local directory. Otherwise it must look like a hub name.
-
-    Raises:
-        UserError: It is neither.
-    """
+    """Return whether `model` is a local directory. Raise UserError if it is no hub name either."""
     path = Path(model)
     if path.is_dir():
         return True
@@ -116,23 +86,34 @@ def is_local(model: str) -> bool:
     return False
 
 
-def has_weights(directory: str) -> bool:
-    """Return whether the directory holds weights that transformers can read."""
-    return any(any(Path(directory).glob(pattern)) for pattern in ("*.safetensors", "pytorch_model*.bin"))
+def read_weight_files(checkpoint: str, read: Callable[[Path], Mapping[str, Read]]) -> dict[str, Read]:
+    """Return what `read` finds, by tensor, in a directory's safetensors files, single or sharded.
+
+    Raise UserError if there is none, or one cannot be read.
+    """
+    found: dict[str, Read] = {}
+    files = sorted(Path(checkpoint).glob("*.safetensors"))
+    for file in files:
+        try:
+            found.update(read(file))
+        except (OSError, SafetensorError) as error:
+            raise UserError(f"checkpoint file {file} cannot be read: {error}") from error
+    if not files:
+        raise UserError(
+            f"checkpoint {checkpoint} has no safetensors file: give a directory written by save_pretrained"
+        )
+    return found
 
 
 def check_same_shapes(checkpoint: str, model: str) -> None:
-    """Check that the tensors of two local directories have the same names and shapes.
+    """Check that the tensors of two directories have the same names and shapes, unless `model` is a hub name.
 
     Tied weights may be stored under one of their names or under both: a name that only one side has is not a
-    difference.
-
-    Raises:
-        UserError: The checkpoint is missing, broken, or another model's.
+    difference. Raise UserError if the checkpoint is missing, broken, or another model's.
     """
     if not Path(model).is_dir():
-        return  # a hub name: its files are in the hub's cache
-    expected, found = _shapes(model), _shapes(checkpoint)
+        return  # its files are in the hub's cache
+    expected, found = read_weight_files(model, _shapes), read_weight_files(checkpoint, _shapes)
     differing = [name for name, shape in found.items() if expected.get(name, shape) != shape]
     if differing or not found.keys() & expected.keys():
         name = differing[0] if differing else next(iter(found))
@@ -142,12 +123,6 @@ def check_same_shapes(checkpoint: str, model: str) -> None:
         )
 
 
-def _shapes(directory: str) -> dict[str, list[int]]:
-    shapes: dict[str, list[int]] = {}
-    for file in weight_files(directory):
-        try:
-            with safe_open(file, framework="np") as tensors:
-                shapes |= {name: tensors.get_slice(name).get_shape() for name in tensors.keys()}  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise UserError(f"checkpoint file {file} cannot be read: {error}") from error
-    return shapes
+def _shapes(file: Path) -> dict[str, list[int]]:
+    with safe_open(file, framework="np") as tensors:
+        return {name: tensors.get_slice(name).get_shape() for name in tensors.keys()}  # noqa: SIM118

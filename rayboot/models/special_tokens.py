@@ -1,10 +1,9 @@
-"""Token ids that generation and training need, valid ids of a model, and its context."""
+"""Token ids that generation and training need, and valid ids of a model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from transformers import GenerationConfig, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -29,13 +28,14 @@ class EndTokens:
 
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, defaults: GenerationConfig, size: int) -> EndTokens:
-        """Args:
-        tokenizer: The model's tokenizer.
-        defaults: The checkpoint's own generation config.
-        size: Number of the model's embeddings; ids outside are ignored.
-        """
+        """Read them, with the checkpoint's own `defaults`, and ignore ids without one of `size` embeddings."""
         generation_prompt, turn_end = _chat_turn(tokenizer)
-        candidates = (tokenizer.eos_token_id, *_as_tuple(defaults.eos_token_id), turn_end)
+        configured = defaults.eos_token_id
+        candidates = (
+            tokenizer.eos_token_id,
+            *([configured] if isinstance(configured, int | None) else configured),
+            turn_end,
+        )
         ids = tuple(dict.fromkeys(id for id in candidates if id is not None and 0 <= id < size))
         return cls(
             ids=ids, turn_end=turn_end if turn_end in ids else None, generation_prompt=generation_prompt
@@ -48,48 +48,27 @@ class EndTokens:
         return self.ids[0]
 
 
-@dataclass(frozen=True)
-class SpecialTokens:
-    """Special token ids of the checkpoint, or of the tokenizer where the checkpoint has none."""
+def special_tokens_config(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
+    """Return a generation config with only the special tokens of the checkpoint, or else of its tokenizer.
 
-    ends: tuple[int, ...]
-    """Tokens that end a sequence; may be empty."""
-    pad: int
-    """Any id with an embedding: padding is identified by the attention mask."""
-    decoder_start: int | None
-    """First token of an encoder-decoder's output, which is not part of the completion."""
-    forced_first: int | None
-    """First token that some encoder-decoders must generate, such as BART's language."""
-
-    @classmethod
-    def of(cls, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> SpecialTokens:
-        """Raises:
-        UserError: The model is an encoder-decoder without an embedding for the token that its output must start
-            with.
-        """
-        defaults, size = model.generation_config, embedding_count(model.config)
-        start = defaults.decoder_start_token_id
-        start = start if start is not None else defaults.bos_token_id
+    It has the tokens that end a sequence (None: no token does), any pad token with an embedding (the attention
+    mask identifies padding) and, of an encoder-decoder, the token before its output and the first that some must
+    generate, such as BART's language. Raise UserError if the model has no embedding for one of these two.
+    """
+    defaults, size = model.generation_config, embedding_count(model.config)
+    start, first = defaults.decoder_start_token_id, None
+    if start is None:
+        start = defaults.bos_token_id
+    if model.config.is_encoder_decoder:
         first = defaults.forced_bos_token_id
-        if model.config.is_encoder_decoder:
-            for name, id in (("decoder_start_token_id", start), ("forced_bos_token_id", first)):
-                check_ids([] if id is None else [id], size, tokenizer, f"the generation config's {name}")
-        return cls(
-            ends=EndTokens.of(tokenizer, defaults, size).ids,
-            pad=valid_pad(size, defaults.pad_token_id, tokenizer.pad_token_id),
-            decoder_start=start,
-            forced_first=first if model.config.is_encoder_decoder else None,
-        )
-
-    def generation_config(self, **settings: object) -> GenerationConfig:
-        """Return a generation config with these ids and settings, for `model.generate`."""
-        return GenerationConfig(  # type: ignore[no-untyped-call]
-            eos_token_id=list(self.ends) or None,
-            pad_token_id=self.pad,
-            decoder_start_token_id=self.decoder_start,
-            forced_bos_token_id=self.forced_first,
-            **settings,
-        )
+        for name, id in (("decoder_start_token_id", start), ("forced_bos_token_id", first)):
+            check_ids([] if id is None else [id], size, tokenizer, f"the generation config's {name}")
+    return GenerationConfig(  # type: ignore[no-untyped-call]
+        eos_token_id=list(EndTokens.of(tokenizer, defaults, size).ids) or None,
+        pad_token_id=valid_pad(size, defaults.pad_token_id, tokenizer.pad_token_id),
+        decoder_start_token_id=start,
+        forced_bos_token_id=first,
+    )
 
 
 def load_defaults(model: str, config: PreTrainedConfig) -> GenerationConfig:
@@ -117,18 +96,13 @@ def with_valid_pad(config: PreTrainedConfig) -> PreTrainedConfig:
     if (pad is None and config.is_encoder_decoder) or (
         pad is not None and not 0 <= pad < embedding_count(config)
     ):
-        # Encoder-decoders need a pad token to shift labels. A causal model does not train the embedding of its pad
-        # token.
+        # Encoder-decoders need a pad token to shift labels. A causal model does not train its embedding.
         setattr(config, "pad_token_id", 0 if config.is_encoder_decoder else None)  # noqa: B010  most configs have it
     return config
 
 
 def check_ids(ids: Iterable[int], size: int, tokenizer: PreTrainedTokenizerBase, source: str) -> None:
-    """Check that the model has an embedding for each of these tokens.
-
-    Raises:
-        UserError: It has none for one of them, which the message names.
-    """
+    """Raise UserError, which names the token, unless the model has an embedding for each of these tokens."""
     for id in ids:
         if not 0 <= id < size:
             token = tokenizer.convert_ids_to_tokens(id) if id >= 0 else None
@@ -144,11 +118,11 @@ def _chat_turn(tokenizer: PreTrainedTokenizerBase) -> tuple[str, int | None]:
     question = {"role": "user", "content": _QUESTION}
     chat = [question, {"role": "assistant", "content": _ANSWER}, question]
     try:
-        question_text, answer_text, next_turn_text = (
-            _render(tokenizer, chat[:1], add_generation_prompt=True),
-            _render(tokenizer, chat[:2]),
-            _render(tokenizer, chat).rpartition(_QUESTION)[0],
+        question_text = str(
+            tokenizer.apply_chat_template(chat[:1], tokenize=False, add_generation_prompt=True)
         )
+        answer_text = str(tokenizer.apply_chat_template(chat[:2], tokenize=False))
+        next_turn_text = str(tokenizer.apply_chat_template(chat, tokenize=False)).rpartition(_QUESTION)[0]
     except Exception:  # no template, or one that refuses these messages: it may raise anything
         return "", None
     generation_prompt = question_text.rpartition(_QUESTION)[2]
@@ -159,51 +133,3 @@ def _chat_turn(tokenizer: PreTrainedTokenizerBase) -> tuple[str, int | None]:
             if id in tokenizer.added_tokens_decoder and id not in bos:
                 return generation_prompt, id
     return generation_prompt, None
-
-
-def _render(tokenizer: PreTrainedTokenizerBase, chat: Sequence[dict[str, str]], **options: Any) -> str:
-    return str(tokenizer.apply_chat_template(list(chat), tokenize=False, **options))
-
-
-def _as_tuple(ids: int | Sequence[int] | None) -> tuple[int, ...]:
-    if ids is None:
-        return ()
-    return (ids,) if isinstance(ids, int) else tuple(ids)
-
-
-class ContextLimit:
-    """The model's context, `max_position_embeddings`; models with relative positions (T5) have no limit."""
-
-    def __init__(
-        self, config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase, max_length: int | None = None
-    ) -> None:
-        """Args:
-        config: The model's config.
-        tokenizer: The model's tokenizer.
-        max_length: The engine's limit, if it has one.
-        """
-        positions: int | None = getattr(config.get_text_config(), "max_position_embeddings", None)
-        self._positions = min((limit for limit in (positions, max_length) if limit is not None), default=None)
-        self._size, self._tokenizer = embedding_count(config), tokenizer
-        self._is_shared = not config.is_encoder_decoder
-
-    def check(self, prompt: Sequence[int], max_tokens: int, tag: str) -> None:
-        """Check one request. An encoder-decoder has separate contexts for prompt and completion, others a shared one.
-
-        Raises:
-            ValueError: The prompt has no token, or prompt and completion do not fit.
-            UserError: The model has no embedding for one of the prompt's tokens.
-        """
-        name = f"request {tag!r}" if tag else "a request"
-        prompt_tokens = len(prompt)
-        if prompt_tokens == 0:
-            raise ValueError(f"{name}: the prompt has no token")
-        check_ids(prompt, self._size, self._tokenizer, f"{name}: the prompt")
-        if self._positions is None:
-            return
-        needed = prompt_tokens + max_tokens if self._is_shared else max(prompt_tokens, max_tokens)
-        if needed > self._positions:
-            raise ValueError(
-                f"{name}: {prompt_tokens} prompt tokens and max_tokens {max_tokens} do not fit "
-                f"the model's context of {self._positions} tokens"
-            )

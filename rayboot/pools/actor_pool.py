@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
 import ray
+from ray.actor import ActorHandle
 from ray.exceptions import RayActorError
 
 from rayboot.errors import RaybootError
+from rayboot.pools.actors import AsyncMethod, Method, remote
 from rayboot.pools.failures import explain
 from rayboot.pools.resources import actor_record, why_pending
 
@@ -30,6 +32,21 @@ CLOSE_SECONDS = 5.0
 """Longest wait for the actors to close before they are killed."""
 
 log = logging.getLogger("rayboot")
+
+
+class PoolActor(Protocol):
+    """What a pool expects of its actors."""
+
+    def ping(self) -> object:
+        """Answer once the actor can take calls."""
+
+    def close(self) -> object:
+        """Free what the actor holds outside its process."""
+
+
+Actor = TypeVar("Actor", bound=PoolActor)
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 class ReplicaFailure(RaybootError):
@@ -54,7 +71,7 @@ class _ActorState:
         return self.waits_since is not None and time.monotonic() - self.waits_since > PENDING_SECONDS
 
 
-class ActorPool:
+class ActorPool(Generic[Actor]):
     """A client of equal actors. It can be pickled; each process counts its own calls in flight.
 
     The actors must have `max_restarts=-1`: Ray replaces a dead one behind the same handle, and the pool sends calls to
@@ -64,13 +81,13 @@ class ActorPool:
 
     def __init__(
         self,
-        actors: Sequence[Any],
+        actors: Sequence[ActorHandle[Actor]],
         tries: int = 3,
         kind: str = "actor",
         demand: Mapping[str, float] | None = None,
     ) -> None:
         """Args:
-        actors: Handles of equal Ray actors with the methods `ping` and `close`.
+        actors: Handles of equal Ray actors.
         tries: Number of actors that a call may lose before it fails with `ReplicaFailure`.
         kind: Name of one of the actors in messages.
         demand: Resources that each actor requests from its node.
@@ -80,7 +97,7 @@ class ActorPool:
         self.kind = kind
         self._demand = dict(demand or {})
         self._load = [0] * len(self._actors)
-        self._opening: asyncio.Task[Any] | None = None
+        self._opening: asyncio.Task[None] | None = None
         self._down: dict[int, asyncio.Task[None]] = {}
         self._start_error: RaybootError | None = None
         self._states = [_ActorState() for _ in self._actors]
@@ -88,11 +105,25 @@ class ActorPool:
     def __len__(self) -> int:
         return len(self._actors)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return (ActorPool, (self._actors, self._tries, self.kind, self._demand))
 
-    async def call(self, method: str, *args: Any) -> Any:
-        """Call `method` on the least loaded live actor and return its result.
+    @overload
+    async def call(
+        self,
+        method: AsyncMethod[Actor, Parameters, Result],
+        *args: Parameters.args,
+        **keywords: Parameters.kwargs,
+    ) -> Result: ...
+    @overload
+    async def call(
+        self,
+        method: Method[Actor, Parameters, Result],
+        *args: Parameters.args,
+        **keywords: Parameters.kwargs,
+    ) -> Result: ...
+    async def call(self, method: Callable[..., object], *args: object, **keywords: object) -> object:
+        """Call `method`, an attribute of the actors' class, on the least loaded live actor and return its result.
 
         Raises:
             ReplicaFailure: The call lost its actor `tries` times.
@@ -102,15 +133,31 @@ class ActorPool:
             index = await self._least_loaded()
             self._load[index] += 1
             try:
-                return await getattr(self._actors[index], method).remote(*args)
+                return await remote(self._actors[index], method, *args, **keywords)
             except RayActorError as error:
                 cause = error
                 self._await_answer(index)
             finally:
                 self._load[index] -= 1
-        raise ReplicaFailure(f"{method} lost its {self.kind} {self._tries} times; the last time: {cause}")
+        raise ReplicaFailure(
+            f"{method.__name__} lost its {self.kind} {self._tries} times; the last time: {cause}"
+        )
 
-    def broadcast(self, method: str, *args: Any) -> list[Any]:
+    @overload
+    def broadcast(
+        self,
+        method: AsyncMethod[Actor, Parameters, Result],
+        *args: Parameters.args,
+        **keywords: Parameters.kwargs,
+    ) -> list[Result]: ...
+    @overload
+    def broadcast(
+        self,
+        method: Method[Actor, Parameters, Result],
+        *args: Parameters.args,
+        **keywords: Parameters.kwargs,
+    ) -> list[Result]: ...
+    def broadcast(self, method: Callable[..., object], *args: object, **keywords: object) -> list[Any]:
         """Call `method` on every actor, block until all have answered, and return the results in the actors' order.
 
         A lost actor is called again. If other actors have answered, one that waits longer than `PENDING_SECONDS` for
@@ -120,8 +167,10 @@ class ActorPool:
             ReplicaFailure: An actor was lost `tries` times during the call.
             RaybootError: An actor cannot start.
         """
-        pending = {getattr(actor, method).remote(*args): index for index, actor in enumerate(self._actors)}
-        answers: dict[int, Any] = {}
+        pending = {
+            remote(actor, method, *args, **keywords): index for index, actor in enumerate(self._actors)
+        }
+        answers: dict[int, object] = {}
         self.report_lost_actors()
         before = [state.restarts for state in self._states]
         while pending:
@@ -134,23 +183,25 @@ class ActorPool:
                     if error.actor_init_failed:
                         raise self._cannot_start(error) from error
                     time.sleep(0.2)
-                    pending[getattr(self._actors[index], method).remote(*args)] = index
+                    pending[remote(self._actors[index], method, *args, **keywords)] = index
             if pending:
                 self.report_lost_actors()
                 losses = max(self._states[index].restarts - before[index] for index in pending.values())
                 if losses >= self._tries:
                     raise ReplicaFailure(
-                        f"{method} lost its {self.kind} {losses} times in a row; {DIED_HINT}"
+                        f"{method.__name__} lost its {self.kind} {losses} times in a row; {DIED_HINT}"
                     )
                 if answers and all(self._states[index].is_pending for index in pending.values()):
                     break
         return [answers[index] for index in sorted(answers)]
 
-    def poll(self, method: str, seconds: float) -> dict[int, Any]:
+    def poll(
+        self, method: Callable[[Actor], Coroutine[Any, Any, Result]], seconds: float
+    ) -> dict[int, Result]:
         """Call `method` on every actor, and return the results by actor index of those that answer within `seconds`."""
-        pending = {getattr(actor, method).remote(): index for index, actor in enumerate(self._actors)}
+        pending = {remote(actor, method): index for index, actor in enumerate(self._actors)}
         ready, _ = ray.wait(list(pending), num_returns=len(pending), timeout=seconds)
-        results: dict[int, Any] = {}
+        results: dict[int, Result] = {}
         for reference in ready:
             with suppress(RayActorError):
                 results[pending[reference]] = ray.get(reference)
@@ -185,7 +236,7 @@ class ActorPool:
 
     def shutdown(self) -> None:
         """Close the actors, and kill them."""
-        closing = [actor.close.remote() for actor in self._actors]
+        closing = [remote(actor, PoolActor.close) for actor in self._actors]
         ray.wait(closing, num_returns=len(closing), timeout=CLOSE_SECONDS)
         for actor in self._actors:
             ray.kill(actor)
@@ -234,7 +285,7 @@ class ActorPool:
     async def _answer(self, index: int) -> None:
         while True:
             try:
-                await self._actors[index].ping.remote()
+                await remote(self._actors[index], PoolActor.ping)
                 break
             except RayActorError as error:
                 if error.actor_init_failed:

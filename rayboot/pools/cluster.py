@@ -16,10 +16,12 @@ from typing import Any
 import ray
 from ray._common.utils import get_ray_address_file
 from ray._private import ray_constants, utils
+from ray.actor import ActorHandle
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from rayboot.config import Recipe
 from rayboot.errors import RaybootError, UserError
+from rayboot.pools.actors import Actor, start_actor
 from rayboot.pools.failures import reason
 from rayboot.pools.resources import Resources
 from rayboot.storage import Storage
@@ -37,7 +39,7 @@ DATA_TASKS_CPUS = 1.0
 """CPUs left for Ray Data's own tasks (reading, grouping, sorting) beside the pools."""
 
 
-def required_resources(recipe: Recipe, refits: bool = True) -> Resources:
+def required_resources(recipe: Recipe, evaluation: bool = False) -> Resources:
     """Return the most CPUs and GPUs that the recipe's actors request from Ray at the same time.
 
     Pools and training workers hold theirs throughout; Ray Data's own tasks run beside them. Elastic workers count with
@@ -45,14 +47,17 @@ def required_resources(recipe: Recipe, refits: bool = True) -> Resources:
 
     Args:
         recipe: The recipe.
-        refits: Whether training workers run too; False for an evaluation.
+        evaluation: Of an evaluation alone, by the policy's engines.
     """
-    generation, sandbox, training = recipe.generation, recipe.sandbox, recipe.training
-    pools = generation.replicas * generation.cpus + sandbox.executors * sandbox.cpus
-    workers = (training.min_workers or training.workers) if refits else 0
+    sandbox, training = recipe.sandbox, recipe.training
+    engines = [recipe.generation]
+    if not evaluation:
+        engines += [model.generation for model in recipe.models.values()]
+    pools = sum(each.replicas * each.cpus for each in engines) + sandbox.executors * sandbox.cpus
+    workers = (training.min_workers or training.workers) if not evaluation else 0
     return {
         "CPU": pools + workers * training.cpus_per_worker + DATA_TASKS_CPUS,
-        "GPU": generation.replicas * generation.gpus + workers * training.gpus_per_worker,
+        "GPU": sum(each.replicas * each.gpus for each in engines) + workers * training.gpus_per_worker,
     }
 
 
@@ -93,12 +98,14 @@ def _signals_kept() -> Iterator[None]:
         utils.set_sigterm_handler = set_handler
 
 
-def start_beside_driver(kind: type, *args: Any, max_concurrency: int | None = None) -> Any:
+def start_beside_driver(
+    kind: type[Actor], *args: object, max_concurrency: int | None = None
+) -> ActorHandle[Actor]:
     """Start an actor with 0 CPUs on the driver's node, so that it survives the loss of any other node."""
     node = ray.get_runtime_context().get_node_id()
     here = NodeAffinitySchedulingStrategy(node_id=node, soft=False)
     options = {} if max_concurrency is None else {"max_concurrency": max_concurrency}
-    return ray.remote(kind).options(num_cpus=0, scheduling_strategy=here, **options).remote(*args)
+    return start_actor(kind, *args, num_cpus=0, scheduling_strategy=here, **options)
 
 
 def on_every_node(work: Callable[[], None]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import ray
 
 from rayboot.config import SandboxConfig
 from rayboot.pools.actor_pool import ActorPool
+from rayboot.pools.actors import start_actor
 from rayboot.problems import Problem
 from rayboot.sandbox.sandbox import Job, Sandbox
 from rayboot.sandbox.verdict import Limits, Verdict
@@ -56,13 +57,16 @@ class SandboxExecutor:
         return self._sandbox.run_many([Job.of(problem, program) for program in programs])
 
 
-def start_execution_pool(config: SandboxConfig) -> ActorPool:
+ExecutionPool: TypeAlias = "ActorPool[SandboxExecutor]"
+
+
+def start_execution_pool(config: SandboxConfig) -> ExecutionPool:
     """Start the executors in the background."""
-    actor: Any = ray.remote(SandboxExecutor).options(
-        num_cpus=config.cpus, max_restarts=-1, max_concurrency=CALLS_PER_SERVER * math.ceil(config.cpus)
-    )
-    return ActorPool(
-        [actor.remote(config) for _ in range(config.executors)],
-        kind="sandbox executor",
-        demand={"CPU": config.cpus},
-    )
+    concurrency = CALLS_PER_SERVER * math.ceil(config.cpus)
+    actors = [
+        start_actor(
+            SandboxExecutor, config, num_cpus=config.cpus, max_restarts=-1, max_concurrency=concurrency
+        )
+        for _ in range(config.executors)
+    ]
+    return ActorPool(actors, kind="sandbox executor", demand={"CPU": config.cpus})

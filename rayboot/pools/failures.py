@@ -49,7 +49,8 @@ def explain(what: str, error: BaseException) -> RaybootError:
         return UserError(message) if kind == "UserError" else RaybootError(message)
     if is_disk_full(error):
         return RaybootError(
-            f"the disk is full: {what} could not write its files; free some space, and go on with --resume"
+            f"the disk is full: {what} could not write its files; free some space, and run it again (of a run, "
+            "--resume keeps what is done)"
         )
     *_, last = _causes(error)
     return RaybootError(f"{what} failed: {type(last).__name__}: {reason(last)}")

@@ -1,4 +1,4 @@
-"""The Ray actor that holds one generation engine, and the start of a pool of such actors."""
+"""The Ray actor that holds one generation engine, and the pool of such actors, with a ledger of its throughput."""
 
 from __future__ import annotations
 
@@ -6,26 +6,35 @@ import asyncio
 import math
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TypeAlias
 
-import ray
-
-from rayboot.config import GenerationConfig
+from rayboot.config import POLICY, GenerationConfig
 from rayboot.engines import Billed, EngineDied, GenerationRequest, GenerationResult, Sleeper, create_engine
 from rayboot.engines.base import Usage
 from rayboot.pools.actor_pool import ActorPool
+from rayboot.pools.actors import start_actor
 from rayboot.pools.throughput import Throughput, ThroughputMeter
 from rayboot.storage import localize
 from rayboot.values import Frozen
 
+POLL_SECONDS = 5.0
+"""Interval between two polls of the replicas."""
+ANSWER_SECONDS = 2.0
+"""Longest wait for an answer during a stage."""
+LAST_ANSWER_SECONDS = 60.0
+"""Longest wait for an answer at the start and at the end of a stage."""
+
 
 class Weights(Frozen):
-    """A checkpoint and its version: 0 for the pretrained model, then the number of the refit in the run."""
+    """A checkpoint of the model with a role, and its version."""
 
     checkpoint: str
     version: int
+    """0 for the pretrained model, then the number of the model's refit in the run."""
+    role: str = POLICY
 
 
 class GenerationReplica:
@@ -101,17 +110,50 @@ def _ending_with_engine() -> Iterator[None]:
         os._exit(1)
 
 
-def start_generation_pool(config: GenerationConfig, model: str) -> ActorPool:
-    """Start the replicas, which load the model in the background."""
-    actor: Any = ray.remote(GenerationReplica).options(
-        num_cpus=config.cpus,
-        num_gpus=config.gpus,
-        max_restarts=-1,
-        max_concurrency=1000,
-        runtime_env={"env_vars": {"OMP_NUM_THREADS": str(max(1, math.ceil(config.cpus)))}},
-    )
-    return ActorPool(
-        [actor.remote(config, model) for _ in range(config.replicas)],
-        kind="generation replica",
-        demand={"CPU": config.cpus, "GPU": config.gpus},
-    )
+GenerationPool: TypeAlias = "ActorPool[GenerationReplica]"
+
+
+def start_generation_pool(config: GenerationConfig, model: str, role: str = POLICY) -> GenerationPool:
+    """Start the replicas, which load the model in the background. `role` names them in messages."""
+    options = {
+        "num_cpus": config.cpus,
+        "num_gpus": config.gpus,
+        "max_restarts": -1,
+        "max_concurrency": 1000,
+        "runtime_env": {"env_vars": {"OMP_NUM_THREADS": str(max(1, math.ceil(config.cpus)))}},
+    }
+    actors = [start_actor(GenerationReplica, config, model, **options) for _ in range(config.replicas)]
+    kind = "generation replica" if role == POLICY else f"{role} replica"
+    return ActorPool(actors, kind=kind, demand={"CPU": config.cpus, "GPU": config.gpus})
+
+
+class ThroughputLedger:
+    """The driver's sum of the replicas' counts in one stage. It survives a replica, whose replacement begins at 0."""
+
+    def __init__(self, before: Throughput) -> None:
+        """Args:
+        before: Counts of interrupted runs in the same stage.
+        """
+        self.total = before
+        self._pool: GenerationPool | None = None
+        self._last: dict[int, Throughput] = {}
+        self._polled = 0.0
+
+    def follow(self, pool: GenerationPool) -> None:
+        """Begin to count from the replicas' counts of now."""
+        self._pool, self._polled = pool, time.monotonic()
+        self._last = pool.poll(GenerationReplica.throughput, LAST_ANSWER_SECONDS)
+
+    def update(self, now: bool = False) -> None:
+        """Add the counts since the last update. Without `now`, replicas are polled every `POLL_SECONDS` at most.
+
+        A replica that does not answer in time, such as one that is restarting, is left out.
+        """
+        if self._pool is None or not (now or time.monotonic() - self._polled > POLL_SECONDS):
+            return
+        seconds = LAST_ANSWER_SECONDS if now else ANSWER_SECONDS
+        for replica, total in self._pool.poll(GenerationReplica.throughput, seconds).items():
+            last = self._last.get(replica, Throughput())
+            self.total += total - last if total.requests >= last.requests else total
+            self._last[replica] = total
+        self._polled = time.monotonic()

@@ -13,6 +13,9 @@ from rayboot.errors import UserError
 
 Resources = dict[str, float]
 
+ABOUT_TO_START = "its node is about to start it"
+"""Why an actor or task is pending whose resources are free."""
+
 
 def check_fits(what: str, count: int, demand: Mapping[str, float], options: str) -> None:
     """Check that the actors fit on an idle cluster, each on a single node.
@@ -36,14 +39,14 @@ def check_fits(what: str, count: int, demand: Mapping[str, float], options: str)
 
 
 def why_pending(demand: Mapping[str, float]) -> str:
-    """Return why an actor with this demand still waits for resources."""
+    """Return why an actor or task with this demand still waits for resources."""
     nodes = _nodes()
     if not any(_fitting(node, demand) for node in nodes.values()):
         return f"no node has {described(demand)} ({_listed(nodes, demand)})"
     free = state.available_resources_per_node()  # type: ignore[no-untyped-call]
     free_of_node = {name: free.get(name, {}) for name in nodes}
     if any(_fitting(node, demand) for node in free_of_node.values()):
-        return "its node is about to start it"
+        return ABOUT_TO_START
     return f"no node has {described(demand)} free ({_listed(nodes, demand, free_of_node)})"
 
 
@@ -52,11 +55,20 @@ def actor_record(actor: Any) -> dict[str, Any]:
     return dict(state.actors(actor._actor_id.hex()) or {})
 
 
+def live_actors(name: str) -> set[str]:
+    """Return the ids of this Ray job's actors whose class name contains `name` and that have not ended."""
+    return {record["ActorID"] for record in _actors(name) if record["State"] != "DEAD"}
+
+
 def restarts_of(name: str) -> int:
     """Return how often actors of this Ray job whose class name contains `name` were replaced."""
+    return sum(record["NumRestarts"] for record in _actors(name))
+
+
+def _actors(name: str) -> list[dict[str, Any]]:
+    """Return Ray's records of this job's actors whose class name contains `name`."""
     job = ray.JobID.from_hex(ray.get_runtime_context().get_job_id())
-    records = state.actors(job_id=job).values()
-    return sum(record["NumRestarts"] for record in records if name in record["ActorClassName"])
+    return [record for record in state.actors(job_id=job).values() if name in record["ActorClassName"]]
 
 
 def described(demand: Mapping[str, float]) -> str:

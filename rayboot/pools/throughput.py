@@ -8,15 +8,7 @@ from contextlib import contextmanager
 
 from rayboot.engines import GenerationResult
 from rayboot.engines.base import Usage
-from rayboot.pools.actor_pool import ActorPool
 from rayboot.values import Frozen
-
-POLL_SECONDS = 5.0
-"""Interval between two polls of the replicas."""
-ANSWER_SECONDS = 2.0
-"""Longest wait for an answer during a stage."""
-LAST_ANSWER_SECONDS = 60.0
-"""Longest wait for an answer at the start and at the end of a stage."""
 
 
 class Throughput(Frozen):
@@ -100,35 +92,3 @@ class ThroughputMeter:
         """Return the counts since the start. `billed`: the engine's usage since its start."""
         self._change(0)
         return self._total + Throughput(retries=billed.retries, cost=billed.cost)
-
-
-class ThroughputLedger:
-    """The driver's sum of the replicas' counts in one stage. It survives a replica, whose replacement begins at 0."""
-
-    def __init__(self, before: Throughput) -> None:
-        """Args:
-        before: Counts of interrupted runs in the same stage.
-        """
-        self.total = before
-        self._pool: ActorPool | None = None
-        self._last: dict[int, Throughput] = {}
-        self._polled = 0.0
-
-    def follow(self, pool: ActorPool) -> None:
-        """Begin to count from the replicas' counts of now."""
-        self._pool, self._polled = pool, time.monotonic()
-        self._last = pool.poll("throughput", LAST_ANSWER_SECONDS)
-
-    def update(self, now: bool = False) -> None:
-        """Add the counts since the last update. Without `now`, replicas are polled every `POLL_SECONDS` at most.
-
-        A replica that does not answer in time, such as one that is restarting, is left out.
-        """
-        if self._pool is None or not (now or time.monotonic() - self._polled > POLL_SECONDS):
-            return
-        seconds = LAST_ANSWER_SECONDS if now else ANSWER_SECONDS
-        for replica, total in self._pool.poll("throughput", seconds).items():
-            last = self._last.get(replica, Throughput())
-            self.total += total - last if total.requests >= last.requests else total
-            self._last[replica] = total
-        self._polled = time.monotonic()

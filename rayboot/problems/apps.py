@@ -6,20 +6,16 @@ Read from the original folders, or from JSON Lines with the columns of the hub's
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from pydantic import ValidationError
+from typing import NamedTuple, TypeVar
 
 from rayboot.errors import UserError
 from rayboot.problems.apps_calls import cut_calls, leetcode_examples, printed_calls
-from rayboot.problems.apps_examples import cut_examples
-from rayboot.problems.apps_tests import MarkedTests, mark_public
-from rayboot.problems.rows import Row, RowModel, encodable_rows
-from rayboot.problems.types import CallTest, Problem, StdioTest
+from rayboot.problems.apps_examples import cut_examples, possible_outputs
+from rayboot.problems.rows import Row, RowModel, converted, encodable_rows, read_text, with_unique_ids
+from rayboot.problems.types import CallTest, Problem, StdioTest, Test
 from rayboot.values import Frozen
 
 SPLITS = ("train", "validation", "test")
@@ -35,6 +31,8 @@ from typing import List, Tuple, Dict, Optional, Set
 from heapq import heapify, heappop, heappush, heappushpop, heapreplace, merge, nlargest, nsmallest
 """.strip()
 """Imports that the official harness puts before each program, and a few of LeetCode and Codewars."""
+
+TestType = TypeVar("TestType", StdioTest, CallTest)
 
 
 class AppsRow(RowModel):
@@ -53,8 +51,8 @@ class AppsRow(RowModel):
 class InputOutput(RowModel):
     """The tests of a row."""
 
-    inputs: tuple[Any, ...] = ()
-    outputs: tuple[Any, ...] = ()
+    inputs: tuple[object, ...] = ()
+    outputs: tuple[object, ...] = ()
     fn_name: str | None = None
 
 
@@ -71,46 +69,29 @@ class StatementExamples(Frozen):
 def load(path: Path) -> list[Problem]:
     """Return all problems with tests, from a JSON Lines file, one problem's folder, or all problem folders in `path`.
 
-    Without a column `split`, the split is that of the file's name, or else of the folder that it is in.
-
-    Raises:
-        UserError: The file or folder is missing, or has no problem with tests; or a problem is malformed, or has the id
-            of an earlier one.
+    Without a column `split`, the split is that of the file's name, or else of the folder that it is in. Raise UserError
+    if there are no problems with tests, one is malformed, or two have one id.
     """
-    problems: dict[str, Problem] = {}
-    for row in _rows(path):
-        with _naming_row(row):
-            problem = to_problem(AppsRow.model_validate(row.data))
-        if problem is None:
-            continue
-        if problem.id in problems:
-            raise UserError(f"{row.where}: the id {problem.id} is taken already")
-        problems[problem.id] = problem
+    rows = converted(_rows(path), AppsRow, to_problem)
+    problems = with_unique_ids((row, problem) for row, problem in rows if problem)
     if not problems:
         raise UserError(f"{path}: no problem has tests")
-    return list(problems.values())
+    return problems
 
 
 def load_statement_examples(path: Path) -> list[StatementExamples]:
-    """Count the examples in the statements of a file or folder, problem by problem.
+    """Count the examples in the statements of a file or folder, problem by problem."""
+    return [counts for _, counts in converted(_rows(path), AppsRow, _count_examples)]
 
-    Raises:
-        UserError: A row is malformed.
-    """
-    counts = []
-    for row in _rows(path):
-        with _naming_row(row):
-            valid = AppsRow.model_validate(row.data)
-            _, public, broken, unknown = _ParsedRow.of(valid).marked
-        counts.append(
-            StatementExamples(id=_id(valid), split=valid.split, public=public, broken=broken, unknown=unknown)
-        )
-    return counts
+
+def _count_examples(row: AppsRow) -> StatementExamples:
+    _, public, broken, unknown = _parse(row)[2]
+    return StatementExamples(id=_id(row), split=row.split, public=public, broken=broken, unknown=unknown)
 
 
 def to_problem(row: AppsRow) -> Problem | None:
     """Convert a row, without the examples in its statement; None if it has no tests, as some rows of APPS."""
-    statement, entry_point, marked = _ParsedRow.of(row)
+    statement, entry_point, marked = _parse(row)
     if not marked.tests:
         return None
     return Problem(
@@ -121,9 +102,9 @@ def to_problem(row: AppsRow) -> Problem | None:
         statement=statement,
         starter_code=row.starter_code,
         entry_point=entry_point,
-        tests=tuple(marked.tests),
+        tests=marked.tests,
         prelude=PRELUDE,
-        references=tuple(_parse_json(row.solutions, "solutions") or ()),
+        references=_parse_json(row.solutions, "solutions") or (),
     )
 
 
@@ -133,29 +114,70 @@ def _id(row: AppsRow) -> str:
     return "/".join(filter(None, ("APPS", row.split, number)))
 
 
-class _ParsedRow(NamedTuple):
-    """Fields of a problem that depend on both the examples and the tests of its row."""
+class MarkedTests(NamedTuple):
+    """Tests, and the number of examples by their relation to them.
 
-    statement: str
-    entry_point: str
-    marked: MarkedTests
+    Feedback shows examples that are tests. Other examples are not used.
+    """
 
-    @classmethod
-    def of(cls, row: AppsRow) -> _ParsedRow:
-        pairs = InputOutput.model_validate(_parse_json(row.input_output, "input_output") or {})
-        if len(pairs.inputs) != len(pairs.outputs):
-            raise ValueError(f"input_output has {len(pairs.inputs)} inputs, but {len(pairs.outputs)} outputs")
-        test_data = list(zip(pairs.inputs, pairs.outputs, strict=True))
-        statement, examples = cut_examples(row.question)
-        if pairs.fn_name is None:
-            stdio = [StdioTest(stdin=_as_text(i), stdout=_as_text(o)) for i, o in test_data]
-            return cls(statement, "", mark_public(examples, stdio))
-        calls = [*leetcode_examples(examples), *printed_calls(row.question, pairs.fn_name)]
-        tests = [CallTest(args=i, expected=o) for i, o in test_data if _fits_json([i, o])]
-        return cls(cut_calls(statement, pairs.fn_name), pairs.fn_name, mark_public(calls, tests))
+    tests: tuple[Test, ...]
+    public: int
+    """Tests that are examples."""
+    broken: int
+    """Examples with the input of a test and another output."""
+    unknown: int
+    """Examples whose input is not a test's."""
 
 
-def _as_text(lines: Any) -> str:
+def _parse(row: AppsRow) -> tuple[str, str, MarkedTests]:
+    """Return statement, entry point and tests, which depend on one another."""
+    parsed = _parse_json(row.input_output, "input_output") or {}
+    if not isinstance(parsed, dict):
+        raise ValueError("input_output: expected a JSON object")
+    pairs = InputOutput.model_validate(parsed)
+    if len(pairs.inputs) != len(pairs.outputs):
+        raise ValueError(f"input_output has {len(pairs.inputs)} inputs, but {len(pairs.outputs)} outputs")
+    test_data = list(zip(pairs.inputs, pairs.outputs, strict=True))
+    statement, examples = cut_examples(row.question)
+    if pairs.fn_name is None:
+        stdio = [StdioTest(stdin=_as_text(i), stdout=_as_text(o)) for i, o in test_data]
+        shown = [(example.input.split(), possible_outputs(example.output)) for example in examples]
+        marked = _mark_public(stdio, shown, lambda test: test.stdin.split(), lambda test: test.stdout.split())
+        return statement, "", marked
+    calls = [CallTest(args=i, expected=o) for i, o in test_data if _fits_json([i, o])]
+    printed = [*leetcode_examples(examples), *printed_calls(row.question, pairs.fn_name)]
+    # Some tests wrap the result in a list.
+    returned = [(call.args, [call.result, [call.result]]) for call in printed]
+    marked = _mark_public(calls, returned, lambda test: list(test.args), lambda test: test.expected)
+    return cut_calls(statement, pairs.fn_name), pairs.fn_name, marked
+
+
+def _mark_public(
+    tests: Sequence[TestType],
+    examples: Sequence[tuple[object, Sequence[object]]],
+    input_of: Callable[[TestType], object],
+    output_of: Callable[[TestType], object],
+) -> MarkedTests:
+    """Return `tests`, where those that are examples are public.
+
+    The verdict depends on all tests and on no other example, so a broken or misread example fails no correct program.
+    `examples` are the input and the possible outputs of each example.
+    """
+    public: set[int] = set()
+    broken = unknown = 0
+    for given, outputs in examples:
+        same_input = [n for n, test in enumerate(tests) if input_of(test) == given]
+        same = [n for n in same_input if output_of(tests[n]) in outputs]
+        public.update(same[:1])
+        broken += bool(same_input) and not same
+        unknown += not same_input
+    marked: tuple[Test, ...] = tuple(
+        test.model_copy(update={"public": n in public}) for n, test in enumerate(tests)
+    )
+    return MarkedTests(marked, len(public), broken, unknown)
+
+
+def _as_text(lines: object) -> str:
     """Return a string as it is, and a list of lines, as in some rows, joined."""
     return "\n".join(map(str, lines)) if isinstance(lines, list) else str(lines)
 
@@ -169,34 +191,19 @@ def _fits_json(data: object) -> bool:
     return True
 
 
-def _parse_json(text: str, name: str) -> Any:
+def _parse_json(text: str, name: str) -> object:
+    """Return the data in a field; None if the field is empty."""
     try:
-        # int() reads no more than 4,300 digits; lifting that limit would affect the whole process, so Decimal reads
-        # them.
+        # Decimal, as int() reads at most 4,300 digits, and lifting that limit would affect the whole process.
         return json.loads(text, parse_int=lambda digits: int(Decimal(digits))) if text.strip() else None
     except json.JSONDecodeError as error:
         raise ValueError(f"{name} is not JSON ({error})") from None
 
 
 def _rows(path: Path) -> Iterator[Row]:
-    return _folder_rows(path) if path.is_dir() else _file_rows(path)
-
-
-@contextmanager
-def _naming_row(row: Row) -> Iterator[None]:
-    """Name the row in errors of the block."""
-    try:
-        yield
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise UserError(
-            f"{row.where}: {'.'.join(map(str, first['loc'])) or 'input_output'}: {first['msg']}"
-        ) from None
-    except ValueError as error:
-        raise UserError(f"{row.where}: {error}") from None
-
-
-def _file_rows(path: Path) -> Iterator[Row]:
+    if path.is_dir():
+        yield from _folder_rows(path)
+        return
     split = _split(path)
     for row in encodable_rows(path):
         yield row._replace(data={"split": split, **row.data})
@@ -230,7 +237,7 @@ def _split(path: Path) -> str:
     return next((name for name in names if name in SPLITS), "")
 
 
-def _read_json_object(path: Path) -> dict[str, Any]:
+def _read_json_object(path: Path) -> dict[str, object]:
     try:
         data = json.loads(_read(path) or "{}")
     except json.JSONDecodeError as error:
@@ -242,11 +249,4 @@ def _read_json_object(path: Path) -> dict[str, Any]:
 
 def _read(path: Path) -> str:
     """Return the text of a file; empty if the problem has no such file."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is not UTF-8 text") from None
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+    return read_text(path) if path.exists() else ""

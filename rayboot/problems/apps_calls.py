@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rayboot.problems.apps_examples import Example
 
@@ -14,30 +14,23 @@ _SEPARATOR = re.compile(
 )
 """Separators between a call and its result, such as `=>`, `// returns` or `==`."""
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=\S)")
-_JSON_NAMES = {
-    "true": True,
-    "false": False,
-    "null": None,
-    "nil": None,
-    "True": True,
-    "False": False,
-    "None": None,
-}
+_JSON_NAMES = {"true": True, "false": False, "null": None, "nil": None}
 _MAX_CHARS = 2_000
 """Maximum characters of an argument list; a longer one is not an example for readers."""
 
 
 class CallExample(NamedTuple):
-    args: list[Any]
-    result: Any
+    args: list[object]
+    result: object
 
 
 def leetcode_examples(examples: Sequence[Example]) -> Iterator[CallExample]:
     """Yield LeetCode's examples whose values are literals. Arguments are positional: their names are ignored."""
     for example in examples:
         args = _arguments(", ".join(line.strip(" ,") for line in example.input.splitlines() if line.strip()))
-        for text in _results(example.output):
-            result = _literal(text)
+        lines = example.output.strip().splitlines()
+        for end in range(len(lines), 0, -1):  # an explanation may follow
+            result = _literal("\n".join(lines[:end]).strip())
             if args is not None and result is not None:
                 yield CallExample(args, result[0])
                 break
@@ -55,35 +48,12 @@ def cut_calls(statement: str, entry_point: str) -> str:
     A fenced block of code is removed as a whole. Elsewhere the sentence with the call is removed, or the line of a
     table such as `"din" => "((("`.
     """
-    kept: list[str] = []
-    for block, fenced in _fenced(statement):
-        if fenced and any(_shows_call(line, entry_point) for line in block):
-            continue
-        kept += [rest for line in block if (rest := _without_calls(line, entry_point)) is not None]
-    return "\n".join(kept)
-
-
-def has_result(example: CallExample, expected: Any) -> bool:
-    """Return whether the example's result is the test's, which may be wrapped in a list of one."""
-    return bool(example.result == expected or [example.result] == expected)
-
-
-def _fenced(statement: str) -> Iterator[tuple[list[str], bool]]:
-    """Yield the lines of each fenced block, with its fences, and the lines between the blocks."""
-    block: list[str] = []
-    fenced = False
-    for line in statement.split("\n"):
-        is_fence = line.lstrip().startswith("```")
-        if is_fence and not fenced:
-            yield block, False
-            block = []
-        block.append(line)
-        if is_fence:
-            fenced = not fenced
-            if not fenced:
-                yield block, True
-                block = []
-    yield block, False  # a fence that is never closed does not count
+    lines = statement.split("\n")
+    fences = [number for number, line in enumerate(lines) if line.lstrip().startswith("```")]
+    for first, last in reversed(list(zip(fences[::2], fences[1::2], strict=False))):
+        if any(_shows_call(line, entry_point) for line in lines[first : last + 1]):
+            del lines[first : last + 1]
+    return "\n".join(rest for line in lines if (rest := _without_calls(line, entry_point)) is not None)
 
 
 def _without_calls(line: str, entry_point: str) -> str | None:
@@ -97,7 +67,7 @@ def _shows_call(text: str, entry_point: str) -> bool:
     return next(_calls(text, entry_point), None) is not None
 
 
-def _calls(line: str, entry_point: str) -> Iterator[tuple[list[Any], list[Any] | None]]:
+def _calls(line: str, entry_point: str) -> Iterator[tuple[list[object], list[object] | None]]:
     """Yield the arguments of each call in a line, with its result in a list; None if there is no result."""
     called = False
     for match in re.finditer(r"([A-Za-z_]\w*)\s*\(", line):
@@ -137,7 +107,7 @@ def _closing_bracket(line: str, start: int) -> int:
     return 0
 
 
-def _result_after(text: str) -> list[Any] | None:
+def _result_after(text: str) -> list[object] | None:
     """Return the literal after a separator at the beginning of the text, in a list; None if there is none."""
     separator = _SEPARATOR.match(text.lstrip("` "))
     if separator is None:
@@ -155,22 +125,15 @@ def _prefixes(text: str) -> Iterator[str]:
             yield shorter
 
 
-def _results(output: str) -> Iterator[str]:
-    """Yield the possible outputs of an example: all lines, then fewer from the end."""
-    lines = output.strip().splitlines()
-    for end in range(len(lines), 0, -1):
-        yield "\n".join(lines[:end]).strip()
-
-
-def _arguments(text: str) -> list[Any] | None:
+def _arguments(text: str) -> list[object] | None:
     """Return positional and named arguments if all are literals, else None."""
     tree = _parsed(f"f({text})")
-    if not isinstance(tree, ast.Call):
-        return None
-    return _values([*tree.args, *(keyword.value for keyword in tree.keywords)])
+    if isinstance(tree, ast.Call):
+        return _values([*tree.args, *(keyword.value for keyword in tree.keywords)])
+    return None
 
 
-def _literal(text: str) -> list[Any] | None:
+def _literal(text: str) -> list[object] | None:
     """Return the value of a literal in a list, because it may be None."""
     tree = _parsed(text)
     return None if tree is None else _values([tree])
@@ -185,14 +148,14 @@ def _parsed(text: str) -> ast.expr | None:
         return None
 
 
-def _values(nodes: Sequence[ast.expr]) -> list[Any] | None:
+def _values(nodes: Sequence[ast.expr]) -> list[object] | None:
     try:
         return [_to_json_value(ast.literal_eval(_JsonNames().visit(node))) for node in nodes]
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
 
 
-def _to_json_value(value: Any) -> Any:
+def _to_json_value(value: object) -> object:
     """Return the value as JSON represents it: tuples become lists, and keys strings."""
     if isinstance(value, list | tuple):
         return [_to_json_value(item) for item in value]

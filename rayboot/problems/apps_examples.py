@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 _DASHED = re.compile(r"\s*(?P<line>[-=])(?P=line){2,}\s*(?P<name>[^\s=-].*?)\s*(?P=line){3,}\s*(?P<rest>.*)")
@@ -58,7 +59,10 @@ def cut_examples(question: str) -> Cut:
     reader = _Reader()
     for line in question.splitlines():
         reader.read(line)
-    blocks = [(kind, "\n".join(texts)) for (_, kind), texts in _group_blocks(reader.labelled)]
+    blocks = [
+        (kind, "\n".join(line for _, line in run))
+        for (_, kind), run in groupby(reader.labelled, key=itemgetter(0))
+    ]
     inputs_outputs = [block for block in blocks if block[0] in ("input", "output")]
     examples = tuple(
         Example(text, output)
@@ -139,12 +143,6 @@ class _Reader:
     def _label(self, kind: Kind, line: str) -> None:
         self._state = kind
         self.labelled.append(((self._number, kind), line))
-
-
-def _group_blocks(
-    labelled: Sequence[tuple[tuple[int, Kind], str]],
-) -> list[tuple[tuple[int, Kind], list[str]]]:
-    return [(label, [line for _, line in run]) for label, run in groupby(labelled, key=lambda pair: pair[0])]
 
 
 def _remaining_text(kind: Kind, text: str, words: set[str]) -> str:

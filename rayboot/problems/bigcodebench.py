@@ -17,8 +17,6 @@ _RUN = "import unittest\nunittest.defaultTestLoader.loadTestsFromTestCase(TestCa
 
 
 class BigCodeBenchRow(RowModel):
-    """A row."""
-
     task_id: str
     complete_prompt: str
     instruct_prompt: str

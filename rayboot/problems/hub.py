@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from types import ModuleType
+from typing import Protocol
 
 from rayboot.errors import UserError
-from rayboot.problems.rows import HasId
+from rayboot.problems.rows import ItemType
 from rayboot.values import Frozen
-
-Value = TypeVar("Value", bound=HasId)
 
 _ANSWER_SECONDS = 10.0
 """Longest wait for the hub's first answer. `datasets` itself retries for half a minute."""
+_PARQUET_COPY = "hf://datasets/{repository}@refs/convert/parquet/{config}/{split}/*.parquet"
 
 
 class HubDataset(Frozen):
@@ -35,15 +35,17 @@ class HubDataset(Frozen):
     """
 
 
-_PARQUET_COPY = "hf://datasets/{repository}@refs/convert/parquet/{config}/{split}/*.parquet"
+class _Table(Protocol):
+    """A data set of the package `datasets`."""
+
+    def to_parquet(self, path: Path) -> object:
+        """Write all rows to a file."""
 
 
 def parse_location(location: str, default: HubDataset | None) -> tuple[HubDataset | None, str]:
     """Return data set and split of a SPEC's part after the first colon, such as `hub:OWNER/NAME:CONFIG/SPLIT`.
 
-    Args:
-        location: The part of the SPEC.
-        default: The benchmark's data set, for `hub` without a name; None if it has none.
+    `default` is the benchmark's own data set, for `hub` without a name.
     """
     rest = location.removeprefix("hub")
     if not rest.startswith(":"):
@@ -65,41 +67,32 @@ def is_hub(location: str) -> bool:
     return location == "hub" or location.startswith(("hub/", "hub:"))
 
 
-def load_hub(dataset: HubDataset, split: str, load: Callable[[Path], list[Value]]) -> list[Value]:
+def load_hub(dataset: HubDataset, split: str, load: Callable[[Path], list[ItemType]]) -> list[ItemType]:
     """Load the data set's rows with `load`, which gets a file `SPLIT.parquet` for each split.
 
-    Raises:
-        UserError: The package is missing; the hub cannot be reached and the data set was not loaded before; there is no
-            such data set, config or split; or as `load`.
+    Raise UserError if the package is missing; the hub cannot be reached and the data set was not loaded before; there
+    is no such data set, config or split; or as `load`.
     """
-    values: dict[str, Value] = {}
+    items: dict[str, ItemType] = {}
     with tempfile.TemporaryDirectory(prefix="rayboot-hub-") as folder:
-        for path in _save(dataset, split, Path(folder)):
+        for name, table in _download(dataset, split).items():
+            path = Path(folder) / f"{name}.parquet"
+            table.to_parquet(path)
             try:
                 loaded = load(path)
             except UserError as error:
                 raise UserError(str(error).replace(f"{folder}/", f"{dataset.repository} ")) from None
-            for value in loaded:
-                if value.id in values:
+            for item in loaded:
+                if item.id in items:
                     raise UserError(
-                        f"{dataset.repository}: {value.id} is in more than one split; name one in the SPEC"
+                        f"{dataset.repository}: {item.id} is in more than one split; name one in the SPEC"
                     )
-                values[value.id] = value
-    return list(values.values())
+                items[item.id] = item
+    return list(items.values())
 
 
-def _save(dataset: HubDataset, split: str, folder: Path) -> list[Path]:
-    tables = _download(dataset, split)
-    paths = []
-    for name, table in tables.items():
-        path = folder / f"{name}.parquet"
-        table.to_parquet(path)
-        paths.append(path)
-    return paths
-
-
-def _download(dataset: HubDataset, split: str) -> dict[str, Any]:
-    """Return the requested splits as tables of `datasets`."""
+def _download(dataset: HubDataset, split: str) -> Mapping[str, _Table]:
+    """Return the requested splits."""
     try:
         import datasets
         from datasets.exceptions import DatasetNotFoundError
@@ -107,38 +100,33 @@ def _download(dataset: HubDataset, split: str) -> dict[str, Any]:
         raise UserError("the hub's data sets need the package datasets: pip install 'rayboot[hub]'") from None
     with _without_progress_bars(datasets), _offline_if_unreachable(dataset, datasets):
         try:
-            return _select_splits(_load(dataset, split, datasets), dataset, split)
+            tables = _load(dataset, split, datasets)
         except (DatasetNotFoundError, ValueError) as error:
             raise UserError(f"{dataset.repository}: {error}") from None
         except OSError as error:
             raise UserError(f"cannot load {dataset.repository} from the hub: {error}") from None
-
-
-def _load(dataset: HubDataset, split: str, datasets: Any) -> dict[str, Any]:
-    try:
-        loaded: dict[str, Any] = datasets.load_dataset(dataset.repository, dataset.config or None)
-    except RuntimeError as error:
-        if "scripts are no longer supported" not in str(error):
-            raise
-        names = [split] if split else dataset.splits or ("test",)
-        template = dataset.files or _PARQUET_COPY
-        files = {
-            name: template.format(
-                repository=dataset.repository, config=dataset.config or "default", split=name
-            )
-            for name in names
-        }
-        kind = "json" if template.endswith(".jsonl") else "parquet"
-        loaded = datasets.load_dataset(kind, data_files=files)
-    return loaded
-
-
-def _select_splits(tables: dict[str, Any], dataset: HubDataset, split: str) -> dict[str, Any]:
     names = [split] if split else list(dataset.splits or tables)
     if unknown := [name for name in names if name not in tables]:
         known = ", ".join(tables)
         raise UserError(f"{dataset.repository}: there is no split {unknown[0]}; those that exist are {known}")
     return {name: tables[name] for name in names}
+
+
+def _load(dataset: HubDataset, split: str, datasets: ModuleType) -> Mapping[str, _Table]:
+    """Return the splits of the data set, or only those that are requested."""
+    tables: Mapping[str, _Table]
+    try:
+        tables = datasets.load_dataset(dataset.repository, dataset.config or None)
+    except RuntimeError as error:
+        if "scripts are no longer supported" not in str(error):
+            raise
+        template = dataset.files or _PARQUET_COPY
+        fields = {"repository": dataset.repository, "config": dataset.config or "default"}
+        names = [split] if split else dataset.splits or ("test",)
+        files = {name: template.format(**fields, split=name) for name in names}
+        kind = "json" if template.endswith(".jsonl") else "parquet"
+        tables = datasets.load_dataset(kind, data_files=files)
+    return tables
 
 
 def _name_and_split(text: str) -> tuple[str, str]:
@@ -154,18 +142,16 @@ def _name_and_split(text: str) -> tuple[str, str]:
 
 
 @contextmanager
-def _offline_if_unreachable(dataset: HubDataset, datasets: Any) -> Iterator[None]:
+def _offline_if_unreachable(dataset: HubDataset, datasets: ModuleType) -> Iterator[None]:
     """If the hub does not answer, make `datasets` use its cache at once instead of retrying."""
     before = datasets.config.HF_HUB_OFFLINE
-    datasets.config.HF_HUB_OFFLINE = before or not (_is_local(dataset) or _is_reachable(dataset))
+    datasets.config.HF_HUB_OFFLINE = before or not (
+        Path(dataset.repository).is_dir() or _is_reachable(dataset)
+    )
     try:
         yield
     finally:
         datasets.config.HF_HUB_OFFLINE = before
-
-
-def _is_local(dataset: HubDataset) -> bool:
-    return Path(dataset.repository).is_dir()
 
 
 def _is_reachable(dataset: HubDataset) -> bool:
@@ -182,7 +168,7 @@ def _is_reachable(dataset: HubDataset) -> bool:
 
 
 @contextmanager
-def _without_progress_bars(datasets: Any) -> Iterator[None]:
+def _without_progress_bars(datasets: ModuleType) -> Iterator[None]:
     was_enabled = datasets.is_progress_bar_enabled()
     datasets.disable_progress_bars()
     try:

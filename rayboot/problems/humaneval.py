@@ -15,8 +15,6 @@ from rayboot.problems.types import AssertTest, Problem
 
 
 class HumanEvalRow(RowModel):
-    """A row."""
-
     task_id: str
     prompt: str
     entry_point: str
@@ -31,7 +29,9 @@ def load(path: Path) -> list[Problem]:
 
 def to_problem(row: HumanEvalRow) -> Problem:
     """Convert a row. The program continues the starter code, which is the prompt."""
-    public = [AssertTest(code=code, public=True) for code in example_asserts(row)]
+    public = [
+        AssertTest(code=code, public=True) for code in example_asserts(row.prompt, row.test, row.entry_point)
+    ]
     hidden = AssertTest(code=f"{row.test.strip()}\n\ncheck({row.entry_point})")
     return Problem(
         id=row.task_id,
@@ -60,25 +60,25 @@ def helpers(prompt: str, test: str, entry_point: str) -> str:
     return "\n".join(ast.unparse(node) for node in (*imports, *functions)) if functions else ""
 
 
-def example_asserts(row: HumanEvalRow) -> list[str]:
+def example_asserts(prompt: str, test: str, entry_point: str) -> list[str]:
     """Return the docstring's examples as asserts, in order, if `check` asserts them too.
 
     A wrong, inexact or misread example can therefore not fail a program that passes the official test.
     """
-    checked = {ast.dump(test).replace("'candidate'", repr(row.entry_point)) for test in asserted(row.test)}
+    checked = {ast.dump(each).replace("'candidate'", repr(entry_point)) for each in asserted(test)}
     asserts: dict[str, str] = {}
-    for call, value in _examples(row):
+    for call, value in _examples(prompt, entry_point):
         code = f"assert {call} == {value}"
-        for test in asserted(code):
-            if ast.dump(test) in checked:
-                asserts.setdefault(ast.dump(test), code)
+        for each in asserted(code):
+            if ast.dump(each) in checked:
+                asserts.setdefault(ast.dump(each), code)
     return list(asserts.values())
 
 
-def _examples(row: HumanEvalRow) -> Iterator[tuple[str, str]]:
+def _examples(prompt: str, entry_point: str) -> Iterator[tuple[str, str]]:
     """Yield call and value of everything that looks like an example: `f(1) == 2`, or a doctest with the value below."""
-    one_line = re.compile(rf"\b({re.escape(row.entry_point)}\(.*\))\s*(?:==|=>|->|➞|➡|=)\s*(.+)$")
-    lines = row.prompt.splitlines()
+    one_line = re.compile(rf"\b({re.escape(entry_point)}\(.*\))\s*(?:==|=>|->|➞|➡|=)\s*(.+)$")
+    lines = prompt.splitlines()
     for line, below in zip(lines, [*lines[1:], ""], strict=True):
         if match := one_line.search(line):
             yield match[1].strip(), match[2].strip()

@@ -79,8 +79,6 @@ _JAVASCRIPT_ASSERT = """const console = {...globalThis.console, assert(ok) {
 
 
 class HumanEvalPackRow(RowModel):
-    """A row."""
-
     task_id: str
     prompt: str
     docstring: str

@@ -14,11 +14,7 @@ def load(path: Path) -> list[Problem]:
 
 
 def to_problem(problem: Problem) -> Problem:
-    """Return the row, which is the problem, if it can be run.
-
-    Raises:
-        ValueError: It has a call test and no entry_point.
-    """
+    """Return the row, which is the problem, if it can be run."""
     if not problem.entry_point and any(isinstance(test, CallTest) for test in problem.tests):
         raise ValueError("a call test needs entry_point: the function that it calls")
     return problem

@@ -1,25 +1,31 @@
-"""Load the problems of a dataset SPEC."""
+"""Load the problems of a SPEC such as `mbpp:PATH/SPLIT`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Generic, NamedTuple
 
 from rayboot.errors import UserError
-from rayboot.problems import (
-    apps,
-    bigcodebench,
-    humaneval,
-    humanevalpack,
-    jsonl,
-    mbpp,
-    mbxp,
-    quickstart,
-    quixbugs,
-)
+from rayboot.problems import apps, bigcodebench, humaneval, humanevalpack, jsonl, mbpp, mbxp, quixbugs
 from rayboot.problems.apps import StatementExamples
-from rayboot.problems.hub import HubDataset
-from rayboot.problems.spec import Benchmark, load_spec, select_split, unknown_benchmark
+from rayboot.problems.hub import HubDataset, is_hub, load_hub, parse_location
+from rayboot.problems.quickstart import packaged
+from rayboot.problems.rows import ItemType
 from rayboot.problems.types import Problem
+
+
+class Benchmark(NamedTuple, Generic[ItemType]):
+    """A benchmark's loader and its data."""
+
+    load: Callable[[Path], list[ItemType]]
+    """Returns all problems or tasks of a file or folder, of all splits."""
+    files: str
+    """Description of the file for messages."""
+    hub: HubDataset | None = None
+    """Data set of `hub`; None if it is not on the hub."""
+
 
 BENCHMARKS: dict[str, Benchmark[Problem]] = {
     "mbpp": Benchmark(
@@ -63,23 +69,17 @@ BENCHMARKS: dict[str, Benchmark[Problem]] = {
     ),
     "jsonl": Benchmark(jsonl.load, "a JSON Lines file of problems (docs/problems.md)"),
 }
-PACKAGED: dict[str, Callable[[], list[Problem]]] = {"quickstart": quickstart.packaged}
+PACKAGED: dict[str, Callable[[], list[Problem]]] = {"quickstart": packaged}
 REPOSITORY_BENCHMARKS = ("swebench", "defects4j")
 """Benchmarks whose tasks are repositories: the sandbox cannot judge them."""
 
 
 def load_statement_examples(spec: str) -> list[StatementExamples]:
-    """Count the examples in the statements of a SPEC's problems; none for benchmarks other than APPS.
-
-    Raises:
-        UserError: As `load_problems`.
-    """
+    """Count the examples in the statements of a SPEC's problems; none for benchmarks other than APPS."""
     if not spec.startswith("apps:"):
         return []
-    apps_benchmark = BENCHMARKS["apps"]
-    return load_spec(
-        spec, {"apps": Benchmark(apps.load_statement_examples, apps_benchmark.files, apps_benchmark.hub)}
-    )
+    _, files, hub = BENCHMARKS["apps"]
+    return load_spec(spec, {"apps": Benchmark(apps.load_statement_examples, files, hub)})
 
 
 def load_problems(spec: str) -> list[Problem]:
@@ -90,8 +90,7 @@ def load_problems(spec: str) -> list[Problem]:
     `bigcodebench` or `jsonl`. PATH is a JSON Lines file, a JSON array or Parquet, plain or gzipped, or for APPS and
     QuixBugs a folder. A file at the whole PATH takes precedence over a split.
 
-    Raises:
-        UserError: The SPEC names no known benchmark, file, data set or split, or there are bad rows.
+    Raise UserError if the SPEC names no known benchmark, file, data set or split, or there are bad rows.
     """
     name, colon, _ = spec.partition(":")
     if not colon:
@@ -101,12 +100,52 @@ def load_problems(spec: str) -> list[Problem]:
             f"{spec}: {name} is judged by its own harness and not by the sandbox: "
             "see rayboot.problems.repository and docs/benchmarks-data.md"
         )
-    if colon and name in PACKAGED:
-        raise UserError(f"{spec}: {name} comes with rayboot and takes no path: write {name} or {name}/SPLIT")
-    if colon:
-        return load_spec(spec, BENCHMARKS, PACKAGED)
-    if name in BENCHMARKS:
-        raise UserError(f"{spec}: {name} needs the path of its file: {name}:PATH")
     if name not in PACKAGED:
-        raise UserError(unknown_benchmark(name, [*BENCHMARKS, *PACKAGED]))
-    return select_split(PACKAGED[name](), split, spec)
+        return load_spec(spec, BENCHMARKS, PACKAGED)
+    if colon:
+        raise UserError(f"{spec}: {name} comes with rayboot and takes no path: write {name} or {name}/SPLIT")
+    return _select_split(PACKAGED[name](), split, spec)
+
+
+def load_spec(
+    spec: str, benchmarks: Mapping[str, Benchmark[ItemType]], others: Iterable[str] = ()
+) -> list[ItemType]:
+    """Return the problems or tasks of a SPEC with a path or `hub`; `others` are further names to suggest."""
+    name, colon, location = spec.partition(":")
+    if not colon:
+        name = spec.partition("/")[0]
+    if name not in benchmarks:
+        known = [*benchmarks, *others]
+        near = difflib.get_close_matches(name, known, n=2)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
+        raise UserError(f"unknown benchmark {name!r}: {hint}")
+    benchmark = benchmarks[name]
+    if not location:
+        raise UserError(f"{spec}: {name} needs the path of its file: {name}:PATH")
+    if is_hub(location):
+        return _load_from_hub(spec, name, location, benchmark)
+    path, split = Path(location).expanduser(), ""
+    if not path.exists() and path.parent.is_file():
+        path, split = path.parent, path.name
+    return _select_split(benchmark.load(path), split, spec)
+
+
+def _load_from_hub(spec: str, name: str, location: str, benchmark: Benchmark[ItemType]) -> list[ItemType]:
+    dataset, split = parse_location(location, benchmark.hub)
+    alternative = f"{name}:PATH, where PATH is {benchmark.files}"
+    if dataset is None:
+        raise UserError(f"{spec}: {name} is not on the hub; write {alternative}")
+    try:
+        return load_hub(dataset, split, benchmark.load)
+    except UserError as error:
+        raise UserError(f"{spec}: {error}\nWithout the hub: {alternative}") from None
+
+
+def _select_split(items: list[ItemType], split: str, spec: str) -> list[ItemType]:
+    if not split:
+        return items
+    splits = sorted({item.split for item in items} - {""})
+    if split in splits:
+        return [item for item in items if item.split == split]
+    known = f"those that exist are {', '.join(splits)}" if splits else "these problems have no splits"
+    raise UserError(f"{spec}: there is no split {split}; {known}")

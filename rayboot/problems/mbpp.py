@@ -25,6 +25,11 @@ SPLITS = {
 """Splits of the paper, by task id."""
 
 
+def split_of(task_id: str) -> str:
+    """Return the paper's split of a task; empty if it has none."""
+    return next((split for split, ids in SPLITS.items() if task_id in map(str, ids)), "")
+
+
 class MbppRow(RowModel):
     """A row. `challenge_test_list` is not read: the paper's own evaluation does not use it."""
 
@@ -57,7 +62,7 @@ def to_problem(
     return Problem(
         id=f"{prefix}/{row.task_id}",
         benchmark=benchmark,
-        split=_split(row.task_id) if split is None else split,
+        split=split_of(str(row.task_id)) if split is None else split,
         statement=unix_lines(row.text).strip(),
         entry_point=called_function(tests[0].code, reference) if tests else "",
         tests=(*tests, *extra),
@@ -67,32 +72,20 @@ def to_problem(
 
 
 def called_function(test: str, program: str) -> str:
-    """Return the function of `program` that `test` calls; empty if it calls none.
-
-    Raises:
-        ValueError: The test is not Python.
-    """
+    """Return the function of `program` that `test` calls; empty if it calls none."""
     try:
         tree = ast.parse(test)
     except SyntaxError as error:
         raise ValueError(f"a test is not Python ({error.msg}): {test!r}") from None
-    calls = [
-        node.func.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    ]
-    defined = set(re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=", program, re.MULTILINE))
-    names = {name for match in defined for name in match if name}
-    candidates = [name for name in calls if name in names] or [
-        name for name in calls if not hasattr(builtins, name)
-    ]
-    return candidates[0] if candidates else ""
+    nodes = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls = [node.id for node in nodes if isinstance(node, ast.Name)]
+    defined = re.findall(r"^(?:def|class)\s+(\w+)|^(\w+)\s*=", program, re.MULTILINE)
+    names = {name for match in defined for name in match}
+    own = [name for name in calls if name in names]
+    others = [name for name in calls if not hasattr(builtins, name)]
+    return next(iter(own or others), "")
 
 
 def unix_lines(text: str) -> str:
     """Return `text` with newlines as line ends: 972 of MBPP's 974 solutions have CRLF, four a stray CR."""
     return re.sub(r"\r+\n|\r", "\n", text)
-
-
-def _split(task_id: int) -> str:
-    return next((split for split, ids in SPLITS.items() if task_id in ids), "")

@@ -9,8 +9,8 @@ import inspect
 import re
 from pathlib import Path
 
-from rayboot.problems import mbpp
-from rayboot.problems.humaneval import HumanEvalRow, example_asserts, helpers
+from rayboot.problems.humaneval import example_asserts, helpers
+from rayboot.problems.mbpp import split_of
 from rayboot.problems.rows import RowModel, problems_from_rows
 from rayboot.problems.types import AssertTest, Language, Problem, ScriptTest, Test
 
@@ -39,20 +39,19 @@ def load(path: Path) -> list[Problem]:
 
 def to_problem(row: MbxpRow) -> Problem:
     """Convert a row. The program continues the starter code, which is the prompt."""
-    humaneval = row.task_id.startswith("HumanEval")
+    solution = row.canonical_solution
+    is_humaneval = row.task_id.startswith("HumanEval")
     return Problem(
         id=row.task_id,
-        benchmark="multilingual_humaneval" if humaneval else "mbxp",
-        split="" if humaneval else _split(row.task_id),
+        benchmark="multilingual_humaneval" if is_humaneval else "mbxp",
+        split="" if is_humaneval else split_of(row.task_id.rpartition("/")[2]),
         language=row.language,
         statement=inspect.cleandoc(row.prompt if row.description is None else row.description).strip(),
         starter_code=row.prompt,
         entry_point=row.entry_point,
         tests=_python_tests(row) if row.language == "python" else (ScriptTest(code=row.test),),
         setup_code=helpers(row.prompt, row.test, row.entry_point) if row.language == "python" else "",
-        references=()
-        if row.canonical_solution is None
-        else (_reference(row.prompt, row.canonical_solution),),
+        references=(_reference(row.prompt, solution),) if solution is not None else (),
     )
 
 
@@ -79,22 +78,8 @@ def _reference(prompt: str, solution: str) -> str:
     return prompt[: header.start(1)] + _NAME.sub(respell, header[1]) + prompt[header.end(1) :] + solution
 
 
-def _split(task_id: str) -> str:
-    """Return MBPP's split of the task with this number."""
-    number = task_id.rpartition("/")[2]
-    return next((split for split, ids in mbpp.SPLITS.items() if number in map(str, ids)), "")
-
-
 def _python_tests(row: MbxpRow) -> tuple[Test, ...]:
-    examples = example_asserts(
-        HumanEvalRow(
-            task_id=row.task_id,
-            prompt=row.prompt,
-            entry_point=row.entry_point,
-            canonical_solution=row.canonical_solution or "",
-            test=row.test,
-        )
-    )
+    examples = example_asserts(row.prompt, row.test, row.entry_point)
     return (*[AssertTest(code=code, public=True) for code in examples], AssertTest(code=_hidden_test(row)))
 
 

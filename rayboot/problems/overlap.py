@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from rayboot.problems.types import Problem
@@ -28,35 +28,22 @@ def find_overlaps(train: Sequence[Problem], test: Sequence[Problem]) -> list[Ove
     Statements are compared without case and whitespace, and solutions without comments and layout. A pair that is the
     same in more than one way is listed once for each.
     """
-    tested = {problem.id for problem in test}
-    found = [
-        Overlap(same="id", train_id=problem.id, test_id=problem.id)
-        for problem in train
-        if problem.id in tested
-    ]
-    same_statements = list(_same_statement(train, test))  # tests and solutions are compared for these only
-    same: OverlapKind
-    for same, features in (("statement and tests", _tests), ("statement and solution", _solutions)):
-        found += [
-            Overlap(same=same, train_id=train_problem.id, test_id=test_problem.id)
-            for train_problem, test_problem in same_statements
-            if features(train_problem) & features(test_problem)
-        ]
-    return found
-
-
-def _same_statement(train: Sequence[Problem], test: Sequence[Problem]) -> Iterator[tuple[Problem, Problem]]:
-    tested: dict[str, list[Problem]] = defaultdict(list)
+    test_ids = {problem.id for problem in test}
+    by_statement: dict[str, list[Problem]] = defaultdict(list)
     for problem in test:
-        tested[_words(problem.statement)].append(problem)
-    for train_problem in train:
-        for test_problem in tested.get(_words(train_problem.statement), ()):
-            yield train_problem, test_problem
+        by_statement[_words(problem.statement)].append(problem)
+    # Tests and solutions are compared only if the statements are the same.
+    pairs = [(a, b) for a in train for b in by_statement.get(_words(a.statement), ())]
+    shared: list[tuple[OverlapKind, str, str]] = [
+        *(("id", problem.id, problem.id) for problem in train if problem.id in test_ids),
+        *(("statement and tests", a.id, b.id) for a, b in pairs if _tests(a) == _tests(b)),
+        *(("statement and solution", a.id, b.id) for a, b in pairs if _solutions(a) & _solutions(b)),
+    ]
+    return [Overlap(same=same, train_id=train_id, test_id=test_id) for same, train_id, test_id in shared]
 
 
-def _tests(problem: Problem) -> set[frozenset[str]]:
-    """Return all tests as a single element: two problems share it if all their tests are the same."""
-    return {frozenset(_words(test.model_dump_json(exclude={"public"})) for test in problem.tests)}
+def _tests(problem: Problem) -> set[str]:
+    return {_words(test.model_dump_json(exclude={"public"})) for test in problem.tests}
 
 
 def _solutions(problem: Problem) -> set[str]:

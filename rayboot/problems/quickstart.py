@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.resources import as_file, files
-from pathlib import Path
 
 from rayboot.problems.mbpp import MbppRow
 from rayboot.problems.mbpp import to_problem as mbpp_problem
@@ -12,20 +11,13 @@ from rayboot.problems.types import Problem
 
 
 class QuickstartRow(MbppRow):
-    """A row."""
-
     split: str
 
 
 def packaged() -> list[Problem]:
-    """Return all problems of the packaged file."""
+    """Return all problems of the packaged file. The first test of each is public, the others are hidden."""
     with as_file(files("rayboot.recipes") / "quickstart" / "problems.jsonl") as path:
-        return load(path)
-
-
-def load(path: Path) -> list[Problem]:
-    """Return all problems of a file in this format. The first test of each is public, the others are hidden."""
-    return problems_from_rows(path, QuickstartRow, to_problem)
+        return problems_from_rows(path, QuickstartRow, to_problem)
 
 
 def to_problem(row: QuickstartRow) -> Problem:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rayboot.errors import UserError
+from rayboot.problems.rows import read_text
 from rayboot.problems.types import AssertTest, Problem
 
 # Comparisons of the benchmark's own tests, in python_testcases, other than `call == expected`.
@@ -28,8 +29,7 @@ _SLOW = {"knapsack": [6404180], "levenshtein": ["amanaplanacanalpanama"]}
 def load(path: Path) -> list[Problem]:
     """Return all problems of the clone. The first test of each is public, the others are hidden.
 
-    Raises:
-        UserError: It is not a clone of QuixBugs; a program has no tests, or a file is malformed.
+    Raise UserError if it is not a clone of QuixBugs, a program has no tests, or a file is malformed.
     """
     programs = sorted((path / "python_programs").glob("*.py"))
     programs = [file for file in programs if file.stem != "node" and not file.stem.endswith("_test")]
@@ -46,7 +46,7 @@ def _problem(root: Path, name: str) -> Problem:
     if cases.exists():
         tests, setup = list(_asserts(name, cases)), ""
     else:
-        tests, setup = list(_functions(asserts)), _read(root / "python_testcases" / "node.py")
+        tests, setup = list(_functions(asserts)), read_text(root / "python_testcases" / "node.py")
     if not tests:
         raise UserError(f"{cases if cases.exists() else asserts}: no tests")
     return Problem(
@@ -63,7 +63,7 @@ def _problem(root: Path, name: str) -> Problem:
 
 def _code_and_text(path: Path) -> tuple[str, str]:
     """Return the code of a program, and the text below it: its task, or other solutions."""
-    source = _read(path)
+    source = read_text(path)
     texts = [node for node in _parsed(path, source).body if isinstance(node, ast.Expr)]
     match texts[-1:]:
         case [ast.Expr(value=ast.Constant(value=str() as text), lineno=line)]:
@@ -72,7 +72,7 @@ def _code_and_text(path: Path) -> tuple[str, str]:
 
 
 def _asserts(name: str, path: Path) -> Iterator[str]:
-    for number, line in enumerate(_read(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         if not line.strip():
             continue
         try:
@@ -93,7 +93,7 @@ def _asserts(name: str, path: Path) -> Iterator[str]:
 
 def _functions(path: Path) -> Iterator[str]:
     """Yield each test function with the module-level code, except imports and the choice of the program."""
-    body = _parsed(path, _read(path)).body
+    body = _parsed(path, read_text(path)).body
     functions = [node for node in body if isinstance(node, ast.FunctionDef)]
     module_nodes = [
         node for node in body if not isinstance(node, ast.FunctionDef | ast.Import | ast.ImportFrom | ast.If)
@@ -108,12 +108,3 @@ def _parsed(path: Path, source: str) -> ast.Module:
         return ast.parse(source)
     except SyntaxError as error:
         raise UserError(f"{path} line {error.lineno} is not Python: {error.msg}") from None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(f"no such file: {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {path}: {error}") from None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from rayboot.values import Frozen
 
@@ -41,9 +41,9 @@ class CallTest(Frozen):
     """Arguments of a function, and the value that it must return, as in APPS' call-based problems."""
 
     kind: Literal["call"] = "call"
-    args: tuple[Any, ...]
+    args: tuple[object, ...]
     """Positional arguments, plain JSON data."""
-    expected: Any
+    expected: object
     public: bool = False
 
 
@@ -87,19 +87,12 @@ class Problem(Frozen):
     buggy_code: str = ""
     """A wrong program to repair, if that is the task."""
 
-    @model_validator(mode="before")
+    @field_validator("tests")
     @classmethod
-    def _public_tests_first(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("tests"), list | tuple):
-            return {**data, "tests": sorted(data["tests"], key=_is_hidden)}
-        return data
+    def _public_tests_first(cls, tests: tuple[Test, ...]) -> tuple[Test, ...]:
+        return tuple(sorted(tests, key=lambda test: not test.public))
 
     @property
     def public_tests(self) -> tuple[Test, ...]:
         """The tests that prompts and feedback may show."""
         return tuple(test for test in self.tests if test.public)
-
-
-def _is_hidden(test: Any) -> bool:
-    public = test.get("public", False) if isinstance(test, dict) else getattr(test, "public", False)
-    return not public

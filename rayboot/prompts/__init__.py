@@ -1,15 +1,15 @@
 """Prompts, feedback, and extraction of programs from completions: pure functions of problems, verdicts and text."""
 
-from rayboot.prompts.answer import is_fenced
+from rayboot.prompts.blocks import is_fenced
 from rayboot.prompts.builder import PromptBuilder
+from rayboot.prompts.completion import program_of
 from rayboot.prompts.feedback import SIMPLE, FeedbackMode, feedback_text
-from rayboot.prompts.style import ChatStyle, Message, PlainStyle, Render, program_of
-from rayboot.prompts.templates import ChatTemplate, PromptTemplate, TemplateLibrary, template_name
+from rayboot.prompts.style import ChatStyle, Message, PlainStyle, Render
+from rayboot.prompts.templates import PromptTemplate, TemplateLibrary, template_name
 
 __all__ = [
     "SIMPLE",
     "ChatStyle",
-    "ChatTemplate",
     "FeedbackMode",
     "Message",
     "PlainStyle",

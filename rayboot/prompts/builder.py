@@ -6,20 +6,18 @@ from collections.abc import Callable, Sequence
 
 from rayboot.errors import UserError
 from rayboot.problems import Problem
+from rayboot.prompts.completion import program_of
 from rayboot.prompts.feedback import cut_middle
-from rayboot.prompts.style import FailedAttempt, PlainStyle, Style, program_of
+from rayboot.prompts.style import FailedAttempt, PlainStyle, Style
 from rayboot.prompts.templates import PromptTemplate, TemplateLibrary
 
 
 class PromptBuilder:
     """Builds first prompts and repair prompts that fit the budget, and never cuts a problem's statement.
 
-    Args:
-        count_tokens: Returns the number of tokens of a text by the model's tokenizer.
-        max_tokens: Maximum tokens of a prompt; of a chat, with everything that its template adds.
-        examples: Few-shot examples in order, each shown with its first reference. A problem is never shown as its own
-            example.
-        style: Plain text or chat; by default plain text with the packaged templates.
+    `count_tokens` counts as the model's tokenizer, and `max_tokens` includes all that a chat template adds. Each of the
+    few-shot `examples` is shown with its first reference; a problem is never its own example. The style is by default
+    plain text with the packaged templates.
     """
 
     def __init__(

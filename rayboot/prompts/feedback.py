@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from rayboot.problems import AssertTest, Problem, ScriptTest, StdioTest
-from rayboot.prompts.show import show_test
+from rayboot.prompts.templates import show_test
 from rayboot.sandbox.verdict import Verdict
 
 FeedbackMode = Literal["simple", "full"]
@@ -42,13 +42,9 @@ def feedback_text(problem: Problem, verdict: Verdict, mode: FeedbackMode) -> str
 def _error(verdict: Verdict) -> str:
     text = ": ".join(filter(None, (verdict.error_type, cut_middle(verdict.message, MAX_CHARS))))
     line = f" (line {verdict.line})" if verdict.line is not None else ""
-    call = f" in {cut_middle(verdict.call, MAX_CHARS)}" if _is_source(verdict) else ""
+    is_source = verdict.call.endswith(")") and "\n" not in verdict.call  # and not lines of standard input
+    call = f" in {cut_middle(verdict.call, MAX_CHARS)}" if is_source else ""
     return f"{text}{line}{call}" if text else SIMPLE
-
-
-def _is_source(verdict: Verdict) -> bool:
-    """Return whether `call` is a call, and not lines of standard input."""
-    return verdict.call.endswith(")") and "\n" not in verdict.call
 
 
 def _wrong_answer(problem: Problem, verdict: Verdict) -> str:

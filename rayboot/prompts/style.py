@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from rayboot.errors import UserError
 from rayboot.problems import Problem
-from rayboot.prompts.completion import program_in
-from rayboot.prompts.show import task_fields
-from rayboot.prompts.templates import TemplateLibrary
+from rayboot.prompts.templates import TemplateLibrary, task_fields
 
 Message = dict[str, str]
 """`role` (`system`, `user` or `assistant`) and `content`."""
@@ -26,28 +24,14 @@ class FailedAttempt(NamedTuple):
     feedback: str
 
 
-class Style(Protocol):
-    """How the parts of a prompt become text, and a program a completion."""
-
-    templates: TemplateLibrary
-
-    def compose(self, problem: Problem, examples: Sequence[Problem], failed: FailedAttempt | None) -> str:
-        """Return the prompt for a solution, or for the repair of a failed attempt, with worked examples before it."""
-
-    def shown_program(self, problem: Problem, program: str) -> str:
-        """Return the part of a program that a prompt shows."""
-
-    def target(self, problem: Problem, program: str) -> str:
-        """Return the completion that a model should generate for a program."""
-
-
 class PlainStyle:
-    """Text that the completion continues."""
+    """Prompts that the completion continues."""
 
     def __init__(self, templates: TemplateLibrary) -> None:
         self.templates = templates
 
     def compose(self, problem: Problem, examples: Sequence[Problem], failed: FailedAttempt | None) -> str:
+        """Return the prompt for a solution, or for the repair of a failed attempt, with worked examples before it."""
         shots = "".join(self._example(example) for example in examples)
         first = self._first(problem)
         if failed is None:
@@ -56,9 +40,11 @@ class PlainStyle:
         return shots + self.templates(problem).repair.format(**fields, **task_fields(problem))
 
     def shown_program(self, problem: Problem, program: str) -> str:
+        """Return the part of a program that a prompt shows."""
         return self.target(problem, program)
 
     def target(self, problem: Problem, program: str) -> str:
+        """Return the completion that a model should generate for a program."""
         starter = problem.starter_code if self.templates(problem).continues else ""
         if starter and program.startswith(starter):
             return program[len(starter) :].rstrip()
@@ -120,12 +106,9 @@ class ChatStyle:
         return _message("assistant", answer.format(solution=solution, language=problem.language))
 
 
+Style = PlainStyle | ChatStyle
+"""How the parts of a prompt become text, and a program a completion."""
+
+
 def _message(role: str, content: str) -> Message:
     return {"role": role, "content": content}
-
-
-def program_of(problem: Problem, completion: str, continues: bool) -> str:
-    """Return the whole program in a completion, without prose and fences; a continuation follows the starter code."""
-    starter = problem.starter_code if continues else ""
-    program = program_in(completion, starter, problem.entry_point, problem.language).rstrip()
-    return program if starter else program.lstrip("\r\n")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from operator import itemgetter
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from rayboot.prompts.feedback import cut_middle
-from rayboot.report.outcomes import RunChain
-from rayboot.report.read import Row, RunRecord
+from rayboot.report.read import RunRecord
 from rayboot.report.words import shared_start
-from rayboot.values import Frozen
 
 BUDGET = 3_000_000
 """Most characters of JSON for all runs of a page, which keeps the page well below 5 MB."""
@@ -35,42 +34,39 @@ prompt (`told`)."""
 CHAIN = ("run", "iteration", "split", "problem", "sample", "prompt")
 
 
-class SampledAttempts(Frozen):
+Row = Mapping[str, object]
+"""A row of an attempts file."""
+
+
+class SampledAttempts(NamedTuple):
     """Chains on the page, as JSON with every field name and every text once."""
 
-    data: dict[str, Any]
+    data: Mapping[str, Sequence[object]]
     chains: int
     left_out: int
 
 
-def sample_attempts(
-    runs: Sequence[RunRecord],
-    chains: Sequence[Iterable[RunChain]],
-    first: Iterable[str],
-    budget: int = BUDGET,
-) -> SampledAttempts:
+def sample_attempts(runs: Sequence[RunRecord], first: Iterable[str], budget: int = BUDGET) -> SampledAttempts:
     """Choose whole problems, each with the attempts of all iterations and runs.
 
     Args:
-        chains: Chains of each run.
         first: Ids of problems to take before others, such as the hardest. The order of the others is pseudo-random,
             and the same for all runs and pages.
         budget: Most characters of JSON.
     """
-    available = {chain.problem_id for of_run in chains for chain in of_run}
+    available = {chain.problem_id for run in runs for chain in run.chains}
     leading = [id for id in dict.fromkeys(first) if id in available]
     ids = [*leading, *sorted(available.difference(leading), key=_shuffle_key)][:CANDIDATES]
     rows_of = _read(runs, ids)
     texts = _TextTable()
-    chosen: list[list[Any]] = []
+    chosen: list[list[object]] = []
     size = 0
     for id in ids:
-        of_problem = [_chain(chain, texts) for chain in rows_of.get(id, [])]
+        of_problem = [_chain(*chain, texts) for chain in rows_of.get(id, [])]
         size += len(json.dumps(of_problem))
         if size + texts.size > budget:
             break
         chosen += of_problem
-    total = sum(len(list(of_run)) for of_run in chains)
     data = {
         "runs": [run.label for run in runs],
         "chain": CHAIN,
@@ -78,7 +74,8 @@ def sample_attempts(
         "chains": chosen,
         "texts": texts.texts,
     }
-    return SampledAttempts(data=data, chains=len(chosen), left_out=total - len(chosen))
+    total = sum(len(run.chains) for run in runs)
+    return SampledAttempts(data, chains=len(chosen), left_out=total - len(chosen))
 
 
 def repair_feedback(prompt: str, first_prompt: str, program: str) -> str:
@@ -101,31 +98,34 @@ def _read(runs: Sequence[RunRecord], ids: Sequence[str]) -> dict[str, list[tuple
     where = pc.field("problem_id").isin(pa.array(ids, pa.string())) & (pc.field("sample") < SAMPLES)
     for number, run in enumerate(runs):
         for iteration, table in run.attempts(COLUMNS, where):
-            rows = table.to_pylist()
-            for (_, id, _), chain in groupby(
-                rows, lambda row: (row["split"], row["problem_id"], row["sample"])
-            ):
+            by_chain = groupby(table.to_pylist(), itemgetter("split", "problem_id", "sample"))
+            for (_, id, _), chain in by_chain:
                 chains[id].append((number, iteration, list(chain)))
     return chains
 
 
-def _chain(chain: tuple[int, int, list[Row]], texts: _TextTable) -> list[Any]:
+def _chain(run: int, iteration: int, rows: Sequence[Row], texts: _TextTable) -> list[object]:
     """Return the values of `CHAIN` and, last, the attempts, each with the values of `ATTEMPT`."""
-    run, iteration, rows = chain
     first = rows[0]
-    prompt = first["prompt"] or ""
+    prompt = _text(first, "prompt")
     attempts = []
     for before, row in zip([None, *rows], rows, strict=False):
-        values = {name: row[name] for name in NUMBERS}
-        values["wall_seconds"] = round(row["wall_seconds"] or 0.0, 3)
-        values |= {name: texts.add(row[name]) for name in TEXTS}
-        values["program"] = texts.add(row["program"] or row["completion"])
-        values["told"] = texts.add(
-            repair_feedback(row["prompt"], prompt, before["program"]) if before else ""
-        )
+        feedback = repair_feedback(_text(row, "prompt"), prompt, _text(before, "program")) if before else ""
+        seconds = row["wall_seconds"]
+        values: dict[str, object] = {
+            **{name: row[name] for name in NUMBERS},
+            "wall_seconds": round(seconds, 3) if isinstance(seconds, float) else 0.0,
+            **{name: texts.add(row[name]) for name in TEXTS},
+            "program": texts.add(row["program"] or row["completion"]),
+            "told": texts.add(feedback),
+        }
         attempts.append([values[name] for name in ATTEMPT])
     head = [run, iteration, first["split"], first["problem_id"], first["sample"], texts.add(prompt)]
     return [*head, attempts]
+
+
+def _text(row: Row, name: str) -> str:
+    return str(row[name] or "")  # files of earlier versions have nulls
 
 
 class _TextTable:
@@ -136,9 +136,9 @@ class _TextTable:
         self.size = 0
         self._numbers = {"": 0}
 
-    def add(self, text: str | None) -> int:
-        """Return the number of a text, after cutting the middle of a long one."""
-        short = cut_middle(text or "", LONGEST)
+    def add(self, text: object) -> int:
+        """Return the number of a text, after cutting the middle of a long one; that of an empty one for None."""
+        short = cut_middle(str(text or ""), LONGEST)
         if short not in self._numbers:
             self._numbers[short] = len(self.texts)
             self.texts.append(short)

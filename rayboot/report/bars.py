@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from rayboot.report.svg import axis, element, hit, picture, text
+from rayboot.report.svg import axis, element, hit, icon, picture, text
 from rayboot.report.words import compact
 
 WIDTH = 380
@@ -52,16 +52,12 @@ def bar_chart(
     most = max(sum(bar.parts.values()) for bar in bars)
     x_axis = axis(0, (most or 1) / unit.size, LEFT, WIDTH - RIGHT, 4)
     height = TOP + PITCH * len(bars) + BOTTOM
-    grid = []
+    drawn = []
     for value in x_axis.ticks:
         x = x_axis.position(value)
-        grid.append(element("line", class_="grid", x1=x, x2=x, y1=TOP, y2=height - BOTTOM))
-        grid.append(text(x, height - 7, unit.tick(value), "middle", "faint"))
-    label = f"{title}: " + "; ".join(
-        f"{bar.name}: " + ", ".join(f"{name} {show(amount)}" for name, amount in bar.parts.items())
-        for bar in bars
-    )
-    drawn = []
+        drawn.append(element("line", class_="grid", x1=x, x2=x, y1=TOP, y2=height - BOTTOM))
+        drawn.append(text(x, height - 7, unit.tick(value), "middle", "faint"))
+    descriptions = []
     for number, bar in enumerate(bars):
         y = TOP + PITCH * number + (PITCH - BAR) / 2
         total = sum(bar.parts.values())
@@ -76,30 +72,19 @@ def bar_chart(
             start += amount
         tip = "\n".join([bar.name, *(f"{name}: {show(amount)}" for name, amount in bar.parts.items())])
         drawn.append(hit(LEFT, y - 4, WIDTH - LEFT, BAR + 8, tip))
-    return picture(WIDTH, height, label, *grid, *drawn)
+        parts = ", ".join(f"{name} {show(amount)}" for name, amount in bar.parts.items())
+        descriptions.append(f"{bar.name}: {parts}")
+    return picture(WIDTH, height, f"{title}: {'; '.join(descriptions)}", *drawn)
+
+
+def _part(left: float, right: float, y: float, style: str, label: str) -> Markup:
+    parts = [element("rect", x=left, y=y, width=max(right - left, 0.0), height=BAR)]
+    if len(label) * CHARACTER + 6 <= right - left:
+        parts.append(text((left + right) / 2, y + BAR / 2 + 4, label, "middle", "on"))
+    return element("g", *parts, class_=f"part {style}")
 
 
 def box(style: str) -> Markup:
     """Draw a box in a part's colour for a legend."""
-    return element(
-        "svg",
-        element("g", element("rect", x=0, y=0, width=14, height=14, rx=2), class_=f"part {style}"),
-        viewBox="0 0 14 14",
-        width=14,
-        height=14,
-        aria_hidden="true",
-    )
-
-
-def _part(left: float, right: float, y: float, style: str, label: str) -> Markup:
-    labels = (
-        [text((left + right) / 2, y + BAR / 2 + 4, label, "middle", "on")]
-        if _fits(label, right - left)
-        else []
-    )
-    box = element("rect", x=left, y=y, width=max(right - left, 0.0), height=BAR)
-    return element("g", box, *labels, class_=f"part {style}")
-
-
-def _fits(label: str, width: float) -> bool:
-    return len(label) * CHARACTER + 6 <= width
+    square = element("rect", x=0, y=0, width=14, height=14, rx=2)
+    return icon(14, element("g", square, class_=f"part {style}"))

@@ -13,26 +13,26 @@ KINDS = ("solution", "repair", "repair_on_first_prompt", "replay", "reference")
 """Kinds of examples in the order of stacking: those that the model generated come first."""
 
 
-def composition_section(runs: Sequence[RunRecord]) -> Section | None:
-    """Return a section with a chart for each run that has a training set; None if no run has one."""
-    figures, seen = [], set()
+def composition_section(runs: Sequence[RunRecord]) -> Section:
+    """Return a section with a chart for each run that has a training set."""
+    figures, seen = [], set[str]()
     for run in runs:
         bars, rows = [], []
-        for iteration, examples, dropped in _training_sets(run):
-            parts = {plain(kind): examples[kind] for kind in in_order(examples)}
+        by_iteration = {row.iteration: row for row in run.rows if row.training_examples}
+        for iteration, row in sorted(by_iteration.items()):
+            examples = row.training_examples
             seen |= set(examples)
-            bars.append(Bar(f"iteration {iteration}", parts))
-            left_out = ", ".join(f"{plain(reason)} {count(n)}" for reason, n in dropped.items())
-            rows.append(
-                [str(iteration), *(count(examples.get(kind, 0)) for kind in KINDS), left_out or ABSENT]
+            bars.append(
+                Bar(f"iteration {iteration}", {plain(kind): examples[kind] for kind in in_order(examples)})
             )
+            left_out = [f"{plain(reason)} {count(n)}" for reason, n in row.dropped_examples.items()]
+            numbers = (count(examples.get(kind, 0)) for kind in KINDS)
+            rows.append([str(iteration), *numbers, ", ".join(left_out) or ABSENT])
         if bars:
             title = run.label if len(runs) > 1 else "Examples by kind"
             styles = {plain(kind): _style(kind) for kind in seen}
             table = Table(["iteration", *map(plain, KINDS), "left out"], rows)
             figures.append(Figure(title, bar_chart(f"Training sets, {title}", bars, styles, count), table))
-    if not figures:
-        return None
     return Section(
         id="training-sets",
         title="What it learned from",
@@ -44,16 +44,6 @@ def composition_section(runs: Sequence[RunRecord]) -> Section | None:
         figures=figures,
         legend=[Key(plain(kind), box(_style(kind))) for kind in in_order(seen)],
     )
-
-
-def _training_sets(run: RunRecord) -> list[tuple[int, dict[str, int], dict[str, int]]]:
-    """Return iterations with the numbers of examples by kind and of examples left out by reason."""
-    by_iteration = {
-        row.iteration: (row.training_examples, row.dropped_examples)
-        for row in run.rows
-        if row.training_examples
-    }
-    return [(iteration, *counts) for iteration, counts in sorted(by_iteration.items())]
 
 
 def in_order(kinds: Collection[str]) -> list[str]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from rayboot.metrics import MetricsRow
 from rayboot.metrics.rows import HEADLINE_SPLITS, STAGES
 from rayboot.report.bars import ONE, Bar, Unit, bar_chart, box
-from rayboot.report.curves import Point, Series, curve_chart, swatch
+from rayboot.report.curves import Point, Series, curve_figure, swatch
 from rayboot.report.figure import Figure, Key, Section, Table
-from rayboot.report.outcomes import RunChain
 from rayboot.report.read import SPLITS, RunRecord
 from rayboot.report.words import ABSENT, compact, count, duration
 
 SPLITS_OF = {"rollout": ("train",), "evaluation": HEADLINE_SPLITS}
+STYLES = {stage: f"s-{stage}" for stage in STAGES}
+TIME_UNITS = (Unit(3600, "h"), Unit(60, "min"), Unit(1, "s"))
+
+Rate = Callable[[int, str], float | None]
+"""A rate by iteration and stage; None if it is unknown."""
 
 
 def seconds_by_stage(run: RunRecord, iteration: int) -> dict[str, float]:
@@ -24,15 +29,10 @@ def seconds_by_stage(run: RunRecord, iteration: int) -> dict[str, float]:
 
 def tokens_by_stage(run: RunRecord, iteration: int) -> dict[str, float]:
     """Return the tokens of an iteration by stage: read and written by engines, or trained on in a refit."""
-    tokens: Counter[str] = Counter()
-    for stage, splits in SPLITS_OF.items():
-        for split in splits:
-            if (row := run.row(iteration, split)) and row.tokens:
-                tokens[stage] += row.tokens
-    for split in HEADLINE_SPLITS:
-        if (row := run.row(iteration, split)) and (trained := row.training.get("tokens")):
-            tokens["refit"] = int(trained)
-    return {stage: tokens[stage] for stage in STAGES if stage in tokens}
+    tokens = {stage: sum(row.tokens for row in _rows(run, iteration, stage)) for stage in SPLITS_OF}
+    trained = (int(row.training.get("tokens") or 0) for row in _rows(run, iteration, "evaluation"))
+    tokens["refit"] = max(trained, default=0)  # all rows of an iteration have the same
+    return {stage: tokens[stage] for stage in STAGES if tokens.get(stage)}
 
 
 def total_seconds(run: RunRecord) -> float:
@@ -45,78 +45,15 @@ def total_tokens(run: RunRecord) -> float:
     return sum(tokens.get("rollout", 0) + tokens.get("evaluation", 0) for tokens in stages)
 
 
-def engine_rate(run: RunRecord, amount: str) -> list[Series]:
-    """Return an amount of `generation` in metrics.jsonl per busy second of a replica, by stage and iteration."""
-    all_series = []
-    for style, (stage, splits) in zip(("c0", "c1"), SPLITS_OF.items(), strict=True):
-        points = []
-        for iteration in run.iterations:
-            rows = [row for split in splits if (row := run.row(iteration, split))]
-            generation = rows[0].generation if rows else {}  # the same in all rows of a stage
-            if amount in generation and (seconds := generation.get("busy_seconds")):
-                points.append(Point(iteration, generation[amount] / seconds))
-        all_series.append(Series(stage, style, points))
-    return [series for series in all_series if series.points]
-
-
-def attempt_rate(run: RunRecord) -> list[Series]:
-    """Return attempts, generated and verified, per wall-clock second of the stage, by stage and iteration."""
-    attempts = {(row.iteration, row.split): float(row.attempts or 0) for row in run.rows}
-    return _by_stage(run, attempts, _stage_seconds(run))
-
-
-def verified_yield(run: RunRecord, chains: Iterable[RunChain]) -> list[Series]:
-    """Return verified programs per thousand tokens read and written, by stage and iteration."""
-    verified = Counter((chain.iteration, chain.split) for chain in chains if chain.passed)
-    thousands = {
-        (iteration, stage): tokens / 1000
-        for iteration in run.iterations
-        for stage, tokens in tokens_by_stage(run, iteration).items()
-    }
-    return _by_stage(run, verified, thousands) if verified else []
-
-
-def _by_stage(
-    run: RunRecord,
-    amounts: dict[tuple[int, str], float] | Counter[tuple[int, str]],
-    costs: dict[tuple[int, str], float],
-) -> list[Series]:
-    """Return the ratios of amounts by iteration and split to costs by iteration and stage."""
-    all_series = []
-    for style, (stage, splits) in zip(("c0", "c1"), SPLITS_OF.items(), strict=True):
-        points = [
-            Point(iteration, sum(amounts.get((iteration, split), 0) for split in splits) / cost)
-            for iteration in run.iterations
-            if (cost := costs.get((iteration, stage)))
-        ]
-        all_series.append(Series(stage, style, points))
-    return [series for series in all_series if series.points]
-
-
-def _stage_seconds(run: RunRecord) -> dict[tuple[int, str], float]:
-    return {
-        (iteration, stage): seconds
-        for iteration in run.iterations
-        for stage, seconds in seconds_by_stage(run, iteration).items()
-    }
-
-
-STYLES = {stage: f"s-{stage}" for stage in STAGES}
-
-
-def cost_section(runs: Sequence[RunRecord]) -> Section | None:
-    """Return a section with the seconds and tokens of each run by iteration and stage; None without any."""
-    figures = []
+def cost_section(runs: Sequence[RunRecord]) -> Section:
+    """Return a section with the seconds and tokens of each run by iteration and stage."""
+    figures: list[Figure] = []
     for run in runs:
         suffix = f", {run.label}" if len(runs) > 1 else ""
-        for title, by_stage, show in (
-            (f"Time{suffix}", seconds_by_stage, duration),
-            (f"Tokens{suffix}", tokens_by_stage, compact),
-        ):
-            if figure := _bars(run, title, by_stage, show):
-                figures.append(figure)
-    if not figures:
-        return None
+        seconds = {iteration: seconds_by_stage(run, iteration) for iteration in run.iterations}
+        tokens = {iteration: tokens_by_stage(run, iteration) for iteration in run.iterations}
+        figures += _bars(f"Time{suffix}", seconds, duration, duration, TIME_UNITS)
+        figures += _bars(f"Tokens{suffix}", tokens, compact, count, (ONE,))
     return Section(
         id="cost",
         title="Where time and tokens went",
@@ -130,22 +67,45 @@ def cost_section(runs: Sequence[RunRecord]) -> Section | None:
     )
 
 
-def throughput_section(runs: Sequence[RunRecord], chains: Sequence[Sequence[RunChain]]) -> Section | None:
-    """Return a section with the rates of each run; None without any."""
+def _bars(
+    title: str,
+    amounts: Mapping[int, Mapping[str, float]],
+    show: Callable[[float], str],
+    exact: Callable[[float], str],
+    units: Sequence[Unit],
+) -> list[Figure]:
+    """Return a figure of the amounts by iteration and stage; none without any.
+
+    Args:
+        show: Formats an amount in the chart.
+        exact: Formats an amount in the table.
+        units: Units of the axis, largest first.
+    """
+    bars = [Bar(f"iteration {iteration}", parts) for iteration, parts in amounts.items() if parts]
+    if not bars:
+        return []
+    most = max(sum(bar.parts.values()) for bar in bars)
+    unit = next((unit for unit in units if most >= 2 * unit.size), units[-1])
+    rows = [
+        [str(iteration), *(exact(parts[stage]) if stage in parts else ABSENT for stage in STAGES)]
+        for iteration, parts in amounts.items()
+    ]
+    return [Figure(title, bar_chart(title, bars, STYLES, show, unit), Table(["iteration", *STAGES], rows))]
+
+
+def throughput_section(runs: Sequence[RunRecord]) -> Section:
+    """Return a section with the rates of each run."""
     figures = []
-    for run, chains_of_run in zip(runs, chains, strict=True):
+    for run in runs:
         suffix = f", {run.label}" if len(runs) > 1 else ""
-        for title, unit, series in (
-            ("Attempts per second", "attempts/s", attempt_rate(run)),
-            ("Tokens written per busy second", "tokens/s", engine_rate(run, "completion_tokens")),
-            ("Samples in flight in a busy replica", "samples", engine_rate(run, "sample_seconds")),
-            ("Verified programs per 1,000 tokens", "programs", verified_yield(run, chains_of_run)),
+        for title, unit, rate in (
+            ("Attempts per second", "attempts/s", _attempt_rate(run)),
+            ("Tokens written per busy second", "tokens/s", _engine_rate(run, "completion_tokens")),
+            ("Samples in flight in a busy replica", "samples", _engine_rate(run, "sample_seconds")),
+            ("Verified programs per 1,000 tokens", "programs", _verified_yield(run)),
         ):
-            if series:
-                chart = curve_chart(title + suffix, series, share=False, unit=unit)
-                figures.append(Figure(title + suffix, chart, _table(series)))
-    if not figures:
-        return None
+            if series := _by_stage(run, rate):
+                figures.append(curve_figure(title + suffix, series, share=False, unit=unit))
     return Section(
         id="throughput",
         title="How fast it was",
@@ -161,44 +121,50 @@ def throughput_section(runs: Sequence[RunRecord], chains: Sequence[Sequence[RunC
     )
 
 
-def _bars(
-    run: RunRecord,
-    title: str,
-    by_stage: Callable[[RunRecord, int], dict[str, float]],
-    show: Callable[[float], str],
-) -> Figure | None:
-    amounts = {iteration: by_stage(run, iteration) for iteration in run.iterations}
-    bars = [Bar(f"iteration {iteration}", parts) for iteration, parts in amounts.items() if parts]
-    if not bars:
-        return None
-    exact = count if show is compact else show
-    unit = _unit(max(sum(bar.parts.values()) for bar in bars)) if show is duration else ONE
-    rows = [
-        [str(iteration), *(exact(parts[stage]) if stage in parts else ABSENT for stage in STAGES)]
-        for iteration, parts in amounts.items()
-    ]
-    return Figure(title, bar_chart(title, bars, STYLES, show, unit), Table(["iteration", *STAGES], rows))
+def _by_stage(run: RunRecord, rate: Rate) -> list[Series]:
+    """Return a line over the iterations for each stage that has a rate."""
+    all_series = []
+    for number, stage in enumerate(SPLITS_OF):
+        rates = {iteration: rate(iteration, stage) for iteration in run.iterations}
+        points = [Point(iteration, value) for iteration, value in rates.items() if value is not None]
+        all_series.append(Series(stage, f"c{number}", points))
+    return [series for series in all_series if series.points]
 
 
-def _unit(seconds: float) -> Unit:
-    """Return the unit of an axis up to `seconds`."""
-    return next(
-        unit
-        for unit in (Unit(3600, "h"), Unit(60, "min"), Unit(1, "s"))
-        if seconds >= 2 * unit.size or unit.size == 1
-    )
+def _attempt_rate(run: RunRecord) -> Rate:
+    """Return attempts, generated and verified, per wall-clock second of the stage."""
+
+    def rate(iteration: int, stage: str) -> float | None:
+        seconds = seconds_by_stage(run, iteration).get(stage)
+        attempts = sum(row.attempts or 0 for row in _rows(run, iteration, stage))
+        return attempts / seconds if seconds else None
+
+    return rate
 
 
-def _table(series: Sequence[Series]) -> Table:
-    iterations = sorted({point.iteration for line in series for point in line.points})
-    cells = {(line.name, point.iteration): point.mean for line in series for point in line.points}
-    return Table(
-        ["iteration", *(line.name for line in series)],
-        [
-            [
-                str(n),
-                *(f"{cells[line.name, n]:.4g}" if (line.name, n) in cells else ABSENT for line in series),
-            ]
-            for n in iterations
-        ],
-    )
+def _engine_rate(run: RunRecord, amount: str) -> Rate:
+    """Return an amount of `generation` in metrics.jsonl per busy second of a replica."""
+
+    def rate(iteration: int, stage: str) -> float | None:
+        rows = _rows(run, iteration, stage)
+        generation = rows[0].generation if rows else {}  # the same in all rows of a stage
+        seconds = generation.get("busy_seconds")
+        return generation[amount] / seconds if amount in generation and seconds else None
+
+    return rate
+
+
+def _verified_yield(run: RunRecord) -> Rate:
+    """Return verified programs per thousand tokens read and written; nothing if no attempts exist any more."""
+    verified = Counter((chain.iteration, chain.split) for chain in run.chains if chain.passed)
+
+    def rate(iteration: int, stage: str) -> float | None:
+        thousands = tokens_by_stage(run, iteration).get(stage, 0) / 1000
+        programs = sum(verified[iteration, split] for split in SPLITS_OF[stage])
+        return programs / thousands if verified and thousands else None
+
+    return rate
+
+
+def _rows(run: RunRecord, iteration: int, stage: str) -> list[MetricsRow]:
+    return [row for split in SPLITS_OF[stage] if (row := run.row(iteration, split))]

@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from rayboot.report.svg import Axis, axis, element, hit, picture, text
-from rayboot.report.words import compact, percent
+from rayboot.metrics import Interval
+from rayboot.report.figure import Figure, Table
+from rayboot.report.svg import Axis, axis, element, hit, icon, picture, text
+from rayboot.report.words import ABSENT, compact, percent, percent_interval
 
 WIDTH, HEIGHT = 380, 240
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 26, 40
@@ -26,6 +28,10 @@ class Point(NamedTuple):
     low: float | None = None
     high: float | None = None
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
 
 class Series(NamedTuple):
     name: str
@@ -34,26 +40,26 @@ class Series(NamedTuple):
     points: Sequence[Point]
 
 
-def curve_chart(
+def curve_figure(
     title: str, series: Sequence[Series], best: int | None = None, share: bool = True, unit: str = ""
-) -> Markup:
-    """Draw one panel.
+) -> Figure:
+    """Return one panel with the table of its numbers.
 
     Args:
         best: Iteration to mark.
         share: Whether values are shares, shown in percent.
         unit: Unit of values that are not shares.
     """
-    points = [point for line in series for point in line.points]
-    x_axis = _iterations_axis(points)
-    y_axis = _values_axis(points, share)
+    all_points = [point for line in series for point in line.points]
+    x_axis = _iterations_axis(all_points)
+    y_axis = _values_axis(all_points, share)
     show: Callable[[float], str] = percent if share else compact
     label = f"{title}: " + "; ".join(
         f"{line.name} from {show(line.points[0].mean)} at iteration {line.points[0].iteration} "
         f"to {show(line.points[-1].mean)} at iteration {line.points[-1].iteration}"
         for line in series
     )
-    return picture(
+    chart = picture(
         WIDTH,
         HEIGHT,
         label,
@@ -63,6 +69,27 @@ def curve_chart(
         *(_line(line, x_axis, y_axis) for line in series),
         *_hits(series, x_axis, show, unit),
     )
+    points = {(line.name, point.iteration): point for line in series for point in line.points}
+    rows = [
+        [str(number), *(_cell(points.get((line.name, number)), share) for line in series)]
+        for number in _iterations(series)
+    ]
+    return Figure(title, chart, Table(["iteration", *(line.name for line in series)], rows))
+
+
+def _iterations(series: Sequence[Series]) -> list[int]:
+    return sorted({point.iteration for line in series for point in line.points})
+
+
+def _cell(point: Point | None, share: bool) -> str:
+    if point is None:
+        return ABSENT
+    if not share:
+        return f"{point.mean:.4g}"
+    if point.bounds is None:
+        return percent(point.mean)
+    low, high = point.bounds
+    return percent_interval(Interval(mean=point.mean, low=low, high=high))
 
 
 def mark(style: str, x: float, y: float) -> Markup:
@@ -80,14 +107,7 @@ def mark(style: str, x: float, y: float) -> Markup:
 def swatch(style: str) -> Markup:
     """Draw a piece of a series' line for a legend."""
     line = element("line", x1=0, x2=28, y1=7, y2=7, class_="line")
-    return element(
-        "svg",
-        element("g", line, mark(style, 14, 7), class_=f"series {style}"),
-        viewBox="0 0 28 14",
-        width=28,
-        height=14,
-        aria_hidden="true",
-    )
+    return icon(28, element("g", line, mark(style, 14, 7), class_=f"series {style}"))
 
 
 def _iterations_axis(points: Sequence[Point]) -> Axis:
@@ -100,8 +120,8 @@ def _iterations_axis(points: Sequence[Point]) -> Axis:
 
 
 def _values_axis(points: Sequence[Point], share: bool) -> Axis:
-    low = min(point.mean if point.low is None else point.low for point in points)
-    high = max(point.mean if point.high is None else point.high for point in points)
+    values = [value for point in points for value in (point.bounds or (point.mean, point.mean))]
+    low, high = min(values), max(values)
     if not share:
         return axis(0, high or 1, HEIGHT - BOTTOM, TOP)
     if high - low < 0.1:  # a wider range, so that a change within the noise does not look large
@@ -134,12 +154,12 @@ def _best(x_axis: Axis, best: int) -> Markup:
 
 def _band(series: Series, x_axis: Axis, y_axis: Axis) -> Markup:
     """Draw the intervals as an area; that of a single point as a bar."""
-    bounds = [(x_axis.position(p.iteration), p.low, p.high) for p in series.points if p.low is not None]
+    bounds = [(x_axis.position(point.iteration), *point.bounds) for point in series.points if point.bounds]
     if len(bounds) == 1:
         x, low, high = bounds[0]
         bounds = [(x - 3, low, high), (x + 3, low, high)]
-    upper = [(x, y_axis.position(high)) for x, _, high in bounds if high is not None]
-    lower = [(x, y_axis.position(low)) for x, low, _ in bounds if low is not None]
+    upper = [(x, y_axis.position(high)) for x, _, high in bounds]
+    lower = [(x, y_axis.position(low)) for x, low, _ in bounds]
     corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in [*upper, *reversed(lower)])
     return element("polygon", points=corners, class_=f"band {series.style}")
 
@@ -155,7 +175,7 @@ def _line(series: Series, x_axis: Axis, y_axis: Axis) -> Markup:
 
 def _hits(series: Sequence[Series], x_axis: Axis, show: Callable[[float], str], unit: str) -> list[Markup]:
     """Return a hit area per iteration, which extends half the way to the neighbours."""
-    iterations = sorted({point.iteration for line in series for point in line.points})
+    iterations = _iterations(series)
     positions = [x_axis.position(number) for number in iterations]
     edges = [float(LEFT), *((a + b) / 2 for a, b in pairwise(positions)), float(WIDTH - RIGHT)]
     return [
@@ -167,11 +187,9 @@ def _hits(series: Sequence[Series], x_axis: Axis, show: Callable[[float], str], 
 def _tip(series: Sequence[Series], iteration: int, show: Callable[[float], str], unit: str) -> str:
     lines = [f"iteration {iteration}"]
     for line in series:
-        for point in line.points:
-            if point.iteration == iteration:
-                has_bounds = point.low is not None and point.high is not None
-                bounds = f"  [{show(point.low)}, {show(point.high)}]" if has_bounds else ""  # type: ignore[arg-type]
-                lines.append(f"{line.name}: {show(point.mean)}{' ' + unit if unit else ''}{bounds}")
+        for point in (point for point in line.points if point.iteration == iteration):
+            bounds = f"  [{', '.join(map(show, point.bounds))}]" if point.bounds else ""
+            lines.append(f"{line.name}: {show(point.mean)}{' ' + unit if unit else ''}{bounds}")
     return "\n".join(lines)
 
 

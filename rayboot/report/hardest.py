@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from statistics import fmean
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,7 +13,6 @@ import pyarrow.compute as pc
 from rayboot.report.outcomes import RunChain
 from rayboot.report.read import RunRecord
 from rayboot.report.words import shared_start
-from rayboot.values import Frozen
 
 SHOWN = 6
 """Most problems that were never solved, and most of the others."""
@@ -20,7 +20,7 @@ EXCERPT = 200
 """Most characters of an excerpt."""
 
 
-class IterationShares(Frozen):
+class IterationShares(NamedTuple):
     """Results on one problem in one iteration."""
 
     iteration: int
@@ -30,21 +30,20 @@ class IterationShares(Frozen):
     """Share of samples whose first attempt or a repair passed."""
 
 
-class HardProblem(Frozen):
+class HardProblem(NamedTuple):
     problem_id: str
     split: str
     solved: float
     """Share of the chains of all iterations that were solved."""
-    chains: int
-    turns: tuple[IterationShares, ...]
-    excerpt: str = ""
+    turns: Sequence[IterationShares]
+    excerpt: str
     """Beginning of the part of the prompt that is specific to the problem."""
 
 
-class Hardest(Frozen):
+class Hardest(NamedTuple):
     """The hardest problems of some splits."""
 
-    problems: tuple[HardProblem, ...]
+    problems: Sequence[HardProblem]
     """In order of the solve rate, lowest first."""
     of: int
     """Number of all problems."""
@@ -52,49 +51,40 @@ class Hardest(Frozen):
     """Number of problems that were never solved."""
 
 
-def hardest(run: RunRecord, chains: Iterable[RunChain], splits: Sequence[str]) -> Hardest:
+def hardest(run: RunRecord, splits: Sequence[str]) -> Hardest:
     """Return the hardest problems of these splits that were not always solved."""
     grouped: dict[tuple[str, str], list[RunChain]] = defaultdict(list)
-    for chain in chains:
+    for chain in run.chains:
         if chain.split in splits:
             grouped[chain.split, chain.problem_id].append(chain)
-    ranked = sorted((_hard_problem(*key, of_problem) for key, of_problem in grouped.items()), key=_rank)
-    never = [problem for problem in ranked if problem.solved == 0]
-    sometimes = [problem for problem in ranked if 0 < problem.solved < 1]
+    ranked = sorted(grouped.values(), key=_rank)
+    never = [chains for chains in ranked if _solved(chains) == 0]
+    sometimes = [chains for chains in ranked if 0 < _solved(chains) < 1]
     shown = never[:SHOWN] + sometimes[:SHOWN]
-    excerpts = _excerpts(run, [problem.problem_id for problem in shown])
-    return Hardest(
-        problems=tuple(
-            problem.model_copy(update={"excerpt": excerpts.get(problem.problem_id, "")}) for problem in shown
-        ),
-        of=len(ranked),
-        never=len(never),
-    )
+    excerpts = _excerpts(run, [chains[0].problem_id for chains in shown])
+    problems = [_hard_problem(chains, excerpts.get(chains[0].problem_id, "")) for chains in shown]
+    return Hardest(problems, of=len(ranked), never=len(never))
 
 
-def _hard_problem(split: str, problem_id: str, chains: Sequence[RunChain]) -> HardProblem:
+def _rank(chains: Sequence[RunChain]) -> tuple[float, int, int, str]:
+    """Return the sort key: lowest solve rate, then most chains, then the id, with `p/9` before `p/10`."""
+    id = chains[0].problem_id
+    return _solved(chains), -len(chains), len(id), id
+
+
+def _solved(chains: Sequence[RunChain]) -> float:
+    return fmean(chain.passed for chain in chains)
+
+
+def _hard_problem(chains: Sequence[RunChain], excerpt: str) -> HardProblem:
     by_iteration: dict[int, list[RunChain]] = defaultdict(list)
     for chain in chains:
         by_iteration[chain.iteration].append(chain)
-    return HardProblem(
-        problem_id=problem_id,
-        split=split,
-        solved=fmean(chain.passed for chain in chains),
-        chains=len(chains),
-        turns=tuple(
-            IterationShares(
-                iteration=iteration,
-                at_first=fmean(chain.passed_first for chain in of_iteration),
-                solved=fmean(chain.passed for chain in of_iteration),
-            )
-            for iteration, of_iteration in sorted(by_iteration.items())
-        ),
-    )
-
-
-def _rank(problem: HardProblem) -> tuple[float, int, int, str]:
-    """Return the sort key: lowest solve rate, then most chains, then the id, with `p/9` before `p/10`."""
-    return problem.solved, -problem.chains, len(problem.problem_id), problem.problem_id
+    turns = [
+        IterationShares(iteration, fmean(chain.passed_first for chain in turn), _solved(turn))
+        for iteration, turn in sorted(by_iteration.items())
+    ]
+    return HardProblem(chains[0].problem_id, chains[0].split, _solved(chains), turns, excerpt)
 
 
 def _excerpts(run: RunRecord, ids: Sequence[str]) -> dict[str, str]:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 from rayboot.attempts import SKIPPED
 from rayboot.metrics import Interval, bootstrap_interval
 from rayboot.metrics.intervals import DIFFERENCES
-from rayboot.report.read import RunRecord
-
-COLUMNS = ("split", "problem_id", "sample", "round", "status", "error_type")
 
 NAMES = {
     "failed": "wrong answer",
@@ -27,6 +24,17 @@ NAMES = {
     SKIPPED: "prompt too long",
 }
 """Failing verdicts in words."""
+
+
+class ChainRow(TypedDict):
+    """The columns of an attempt that chains need."""
+
+    split: str
+    problem_id: str
+    sample: int
+    round: int
+    status: str
+    error_type: str
 
 
 class RunChain(NamedTuple):
@@ -73,19 +81,8 @@ Measures = dict[tuple[int, str], Measure]
 """Measures by iteration and split."""
 
 
-def read_chains(run: RunRecord) -> list[RunChain]:
-    """Return all chains of the run whose attempts still exist."""
-    return [
-        chain for iteration, table in run.attempts(COLUMNS) for chain in chains(iteration, table.to_pylist())
-    ]
-
-
-def chains(iteration: int, rows: Iterable[dict[str, Any]]) -> list[RunChain]:
-    """Return attempts as chains.
-
-    Args:
-        rows: Attempts in the order of split, problem, sample and round.
-    """
+def chains(iteration: int, rows: Iterable[ChainRow]) -> list[RunChain]:
+    """Return attempts, in the order of split, problem, sample and round, as chains."""
     result = []
     for key, group in groupby(rows, key=lambda row: (row["split"], row["problem_id"], row["sample"])):
         attempts = list(group)
@@ -108,14 +105,7 @@ def measures(run_chains: Iterable[RunChain]) -> Measures:
     }
 
 
-def interval(values: dict[str, float] | None) -> Interval | None:
-    """Return the 95 % interval of the mean over problems; None without problems."""
-    return bootstrap_interval(list(values.values())) if values else None
-
-
-def difference(before: dict[str, float], after: dict[str, float]) -> Interval | None:
+def difference(before: Mapping[str, float], after: Mapping[str, float]) -> Interval | None:
     """Return the change of the mean, paired by problem, with its interval; None if no problem is in both."""
-    shared = [id for id in before if id in after]
-    if not shared:
-        return None
-    return bootstrap_interval([after[id] - before[id] for id in shared], bounds=DIFFERENCES)
+    changes = [after[id] - before[id] for id in before if id in after]
+    return bootstrap_interval(changes, bounds=DIFFERENCES) if changes else None

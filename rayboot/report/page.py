@@ -17,7 +17,6 @@ from rayboot.report.costs import cost_section, throughput_section
 from rayboot.report.figure import Table
 from rayboot.report.hardest import Hardest, hardest
 from rayboot.report.learning import learning_section, public_section
-from rayboot.report.outcomes import Measures, RunChain, measures, read_chains
 from rayboot.report.read import RunRecord, read_runs
 from rayboot.report.repairs import repairs_section
 from rayboot.report.rows import comparison_table, iterations_table, rows_table
@@ -44,39 +43,33 @@ class RunOverview(NamedTuple):
 
 def render(runs: Sequence[RunRecord]) -> str:
     """Return the HTML page on one run, or on a comparison of runs."""
-    chains = [read_chains(run) for run in runs]
-    measured = [measures(chains_of_run) for chains_of_run in chains]
-    overviews = [_overview(*parts) for parts in zip(runs, chains, measured, strict=True)]
+    overviews = [_overview(run) for run in runs]
     sections = [
-        learning_section(runs, measured),
+        learning_section(runs),
         public_section(runs),
         composition_section(runs),
-        repairs_section(runs, chains),
+        repairs_section(runs),
         cost_section(runs),
-        throughput_section(runs, chains),
+        throughput_section(runs),
     ]
-    hard = [
-        problem.problem_id
-        for overview in overviews
-        for _, ranking in overview.hardest
-        for problem in ranking.problems
-    ]
+    rankings = [ranking for overview in overviews for _, ranking in overview.hardest]
+    hard = [problem.problem_id for ranking in rankings for problem in ranking.problems]
     return _template().render(
         title=" · ".join(run.label for run in runs),
         version=__version__,
         runs=overviews,
-        comparison=comparison_table(runs, measured) if len(runs) > 1 else None,
-        sections=[section for section in sections if section],
-        attempts=sample_attempts(runs, chains, hard),
+        comparison=comparison_table(runs) if len(runs) > 1 else None,
+        sections=[section for section in sections if section.figures or section.choices],
+        attempts=sample_attempts(runs, hard),
     )
 
 
-def _overview(run: RunRecord, chains: Sequence[RunChain], measured: Measures) -> RunOverview:
-    rankings = [(role, hardest(run, chains, splits)) for role, splits in ROLES.items()]
+def _overview(run: RunRecord) -> RunOverview:
+    rankings = [(role, hardest(run, splits)) for role, splits in ROLES.items()]
     return RunOverview(
         label=run.label,
-        story=summarize(run, measured, chains),
-        tiles=tiles(run, measured),
+        story=summarize(run),
+        tiles=tiles(run),
         hardest=[(role, ranking) for role, ranking in rankings if ranking.problems],
         rows=rows_table(run),
         iterations=iterations_table(run),
@@ -108,15 +101,14 @@ def write_report(storage: Storage) -> str:
 def report_runs(runs: Sequence[str], out: Path | None = None) -> str:
     """Write one page on one run, or on a comparison of runs.
 
+    Raise UserError if one is not a run directory or is named twice, or `out` is a folder or cannot be written.
+
     Args:
         runs: Paths or URIs of run directories.
         out: File to write. Default: `report.html`, in the run directory of a single run, else in the current folder.
 
     Returns:
         The path or URI of the page.
-
-    Raises:
-        UserError: One is not a run directory or is named twice, or `out` is a folder or cannot be written.
     """
     records = read_runs(runs)
     if out is None:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import ValidationError
 
 from rayboot.errors import UserError
-from rayboot.metrics import MetricsRow, headline_split
+from rayboot.metrics import Interval, MetricsRow, bootstrap_interval, headline_split
 from rayboot.metrics.rows import HEADLINE_SPLITS
+from rayboot.report.outcomes import ChainRow, Measures, RunChain, chains, measures
 from rayboot.rollout import read_attempts
 from rayboot.storage import RunDirectory, Storage
-
-Row = dict[str, Any]
-"""A row of an attempts file."""
 
 SPLITS = (*HEADLINE_SPLITS, "train")
 """Splits in the order of the report."""
@@ -32,30 +30,64 @@ class RunRecord:
     label: str
     """Name on the page, unique among the runs of a report."""
     directory: RunDirectory
-    recipe: dict[str, Any]
+    recipe: Mapping[str, object]
     """Not validated, so that a run of another version can be read."""
     recipe_text: str
-    facts: dict[str, Any]
+    facts: Mapping[str, object]
     rows: tuple[MetricsRow, ...]
 
     @property
     def best(self) -> int | None:
         """Iteration that validation chose; None while the run is unfinished."""
-        return self.facts.get("best_iteration")
+        best = self.facts.get("best_iteration")
+        return best if isinstance(best, int) else None
 
     @property
+    def chosen(self) -> int:
+        """The best iteration; of an unfinished run the latest measured one."""
+        return self.iterations[-1] if self.best is None else self.best
+
+    @cached_property
     def iterations(self) -> list[int]:
         """Numbers of the measured iterations, in order."""
         return sorted({row.iteration for row in self.rows})
+
+    @cached_property
+    def headline_split(self) -> str | None:
+        """Split that represents the run; None if nothing is measured."""
+        return headline_split(self.rows)
+
+    @cached_property
+    def chains(self) -> list[RunChain]:
+        """All chains of the run whose attempts still exist."""
+        columns = [*ChainRow.__annotations__]
+        tables = self.attempts(columns)
+        return [chain for iteration, table in tables for chain in chains(iteration, table.to_pylist())]
+
+    @cached_property
+    def measures(self) -> Measures:
+        return measures(self.chains)
+
+    def option(self, section: str, name: str) -> object:
+        """Return an option of the recipe; None if it has no such option."""
+        options = self.recipe.get(section)
+        return options.get(name) if isinstance(options, Mapping) else None
 
     def row(self, iteration: int, split: str) -> MetricsRow | None:
         matching = (row for row in self.rows if (row.iteration, row.split) == (iteration, split))
         return next(matching, None)
 
-    @property
-    def headline_split(self) -> str | None:
-        """Split that represents the run; None if nothing is measured."""
-        return headline_split(self.rows)
+    def values(self, iteration: int, split: str, metric: str) -> Mapping[str, float]:
+        """Return pass@1 or repair@1 by problem; empty if the attempts do not exist any more."""
+        measure = self.measures.get((iteration, split))
+        if measure is None:
+            return {}
+        return measure.at_first if metric == "pass@1" else measure.repaired
+
+    def interval(self, iteration: int, split: str, metric: str) -> Interval | None:
+        """Return the 95 % interval of pass@1 or repair@1; None if the attempts do not exist any more."""
+        values = self.values(iteration, split, metric)
+        return bootstrap_interval(list(values.values())) if values else None
 
     def attempts(
         self, columns: Sequence[str], where: pc.Expression | None = None
@@ -72,8 +104,7 @@ class RunRecord:
 def read_runs(uris: Sequence[str]) -> list[RunRecord]:
     """Return the runs at paths or URIs. Labels are the runs' names, or the paths of runs with the same name.
 
-    Raises:
-        UserError: One is not a run directory, or is named twice.
+    Raise UserError if one is not a run directory, or is named twice.
     """
     storages = [Storage(uri) for uri in uris]
     paths = [storage.uri("") for storage in storages]
@@ -85,24 +116,20 @@ def read_runs(uris: Sequence[str]) -> list[RunRecord]:
 
 
 def read_run(storage: Storage, label: str) -> RunRecord:
-    """Return the run in a folder.
-
-    Raises:
-        UserError: The folder is not a run directory.
-    """
+    """Return the run in a folder; raise UserError if the folder is not a run directory."""
     if not (storage.exists("recipe.yaml") and storage.exists("run.json")):
         raise UserError(
             f"{storage.uri('')} is not a run directory: give one that rayboot run has written, such as "
             "runs/quickstart"
         )
-    recipe = storage.read_text("recipe.yaml")
+    directory = RunDirectory(storage)
     lines = storage.read_text("metrics.jsonl").splitlines() if storage.exists("metrics.jsonl") else []
     return RunRecord(
         label=label,
-        directory=RunDirectory(storage),
-        recipe=RunDirectory(storage).recipe(),
-        recipe_text=recipe,
-        facts=RunDirectory(storage).facts(),
+        directory=directory,
+        recipe=directory.recipe(),
+        recipe_text=storage.read_text("recipe.yaml"),
+        facts=directory.facts(),
         rows=tuple(_row(storage, number, line) for number, line in enumerate(lines, 1)),
     )
 

@@ -21,12 +21,11 @@ def element(name: str, *children: str | Markup, **attributes: Value) -> Markup:
     return Markup(f"<{name}{pairs}>{''.join(escape(child) for child in children)}</{name}>")
 
 
-def picture(width: float, height: float, label: str, *children: Markup, interactive: bool = True) -> Markup:
-    """Return a chart.
+def picture(width: float, height: float, label: str, *children: Markup) -> Markup:
+    """Return a chart, which takes the keyboard's focus to step through the areas of `hit`.
 
     Args:
         label: Text for screen readers.
-        interactive: Whether the chart takes the keyboard's focus, to step through the areas of `hit`.
     """
     view = f"0 0 {_text(width)} {_text(height)}"
     return element(
@@ -35,10 +34,16 @@ def picture(width: float, height: float, label: str, *children: Markup, interact
         viewBox=view,
         role="img",
         aria_label=label,
-        tabindex=0 if interactive else None,
+        tabindex=0,
         class_="chart",
         style=f"max-width:{_text(1.25 * width)}px",
     )
+
+
+def icon(width: int, *children: Markup) -> Markup:
+    """Return a small picture for a legend."""
+    view = f"0 0 {width} 14"
+    return element("svg", *children, viewBox=view, width=width, height=14, aria_hidden="true")
 
 
 def text(x: float, y: float, words: str, anchor: str = "start", class_: str | None = None) -> Markup:

@@ -6,7 +6,6 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from rayboot.metrics import MetricsRow
 from rayboot.storage import Storage
@@ -24,7 +23,7 @@ def write_tensorboard(storage: Storage, rows: Iterable[MetricsRow]) -> None:
     """
     scalars: dict[int, dict[str, float]] = defaultdict(dict)
     for row in rows:
-        scalars[row.iteration].update(_scalars(row.split, row.model_dump()))
+        scalars[row.iteration].update(_scalars(row))
     storage.make_folder(FOLDER)
     existing = {info.base_name for info in storage.files(FOLDER)}
     for iteration, values in sorted(scalars.items()):
@@ -47,15 +46,12 @@ def _write(storage: Storage, name: str, iteration: int, values: Mapping[str, flo
         storage.write_bytes(name, file.read_bytes())
 
 
-def _scalars(split: str, row: dict[str, Any]) -> Iterable[tuple[str, float]]:
-    for name, value in row.items():
-        if name == "intervals":
-            continue
-        if name == "generation":  # of the rollout in a row of split train, of the evaluation in others
-            stage = "rollout" if split == "train" else "evaluation"
-            yield from ((f"{stage}/{part}", number) for part, number in value.items())
-        elif isinstance(value, dict):
-            yield from ((f"{name}/{part}", number) for part, number in value.items())
+def _scalars(row: MetricsRow) -> Iterable[tuple[str, float]]:
+    for name, value in row.model_dump().items():
+        if isinstance(value, dict) and name != "intervals":
+            stage = "rollout" if row.split == "train" else "evaluation"
+            group = stage if name == "generation" else name
+            yield from ((f"{group}/{part}", number) for part, number in value.items())
         elif isinstance(value, int | float) and name != "iteration":
             refit = name.removeprefix("training/")
-            yield f"train/{REFIT.get(refit, refit)}" if refit != name else f"{split}/{name}", value
+            yield f"train/{REFIT.get(refit, refit)}" if refit != name else f"{row.split}/{name}", value

@@ -33,12 +33,6 @@ def percent_interval(interval: Interval) -> str:
     return f"{percent(interval.mean)} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
 
 
-def points(interval: Interval) -> str:
-    """Return a difference in percentage points: `+25.8 [+17.5, +34.2]`."""
-    mean, low, high = (100 * value for value in (interval.mean, interval.low, interval.high))
-    return f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
-
-
 def duration(seconds: float) -> str:
     """Return a duration: `0.8 s`, `42 s`, `5 min 38 s`, `3 h 05 min`."""
     if seconds < 10:

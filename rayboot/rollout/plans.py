@@ -10,14 +10,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Protocol, TypeVar
 
 import ray
+from ray.actor import ActorHandle
 from ray.exceptions import RayActorError
 
+from rayboot.attempts import Attempt
 from rayboot.errors import RaybootError
-from rayboot.pools.cluster import start_beside_driver
+from rayboot.pools.actors import remote
+from rayboot.pools.cluster import DATA_TASKS_CPUS, start_beside_driver
 from rayboot.pools.failures import named
+from rayboot.pools.resources import ABOUT_TO_START, why_pending
 
 TRIES = 3
 """Number of helpers that a plan may lose before it fails."""
@@ -26,26 +30,32 @@ READ_SECONDS = 0.3
 MEANWHILE_SECONDS = 2.0
 """Interval at which the driver calls `meanwhile`."""
 
+PENDING_SECONDS = 30.0
+"""A plan without any progress for longer, where no CPU is free for Ray Data's tasks, is reported."""
+TASK = {"CPU": DATA_TASKS_CPUS}
+
 log = logging.getLogger("rayboot")
 
 
 class Progress:
-    """Progress of a plan in items. Workers in other processes deliver finished items through `PlanRunner.add`."""
+    """Progress of a plan in items, such as problems. Workers deliver finished ones through `PlanRunner.add`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self(0, 0)
 
-    def __call__(self, done: int, total: int, receive: Callable[[Any], None] | None = None) -> None:
-        """Set the number of items done before and in total; `receive` is called with the result of each other item."""
+    def __call__(
+        self, done: int, total: int, receive: Callable[[Sequence[Attempt]], None] | None = None
+    ) -> None:
+        """Set the items done before and in total; `receive` is called with the attempts of each other item."""
         self._before, self._total, self._receive = done, total, receive
         self._done: set[str] = set()
 
-    def add(self, item: str, result: Any) -> None:
+    def add(self, item: str, attempts: Sequence[Attempt]) -> None:
         """Record a finished item. One that is finished again, after the loss of its worker, counts once."""
         with self._lock:
             if item not in self._done and self._receive is not None:
-                self._receive(result)
+                self._receive(attempts)
             self._done.add(item)
 
     def finished(self, items: Sequence[str]) -> set[str]:
@@ -57,6 +67,15 @@ class Progress:
         return min(self._before + len(self._done), self._total), self._total
 
 
+Result = TypeVar("Result", covariant=True)
+
+
+class Plan(Protocol[Result]):
+    """A function that can be called again after an interruption."""
+
+    def __call__(self, *, progress: Progress) -> Result: ...
+
+
 class PlanRunner(Progress):
     """A Ray actor that runs one plan after another, and records the progress of the current one."""
 
@@ -64,50 +83,44 @@ class PlanRunner(Progress):
         super().__init__()
         silence_ray_data()
 
-    def run(
-        self, what: str, plan: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]
-    ) -> Any:
+    def run(self, what: str, plan: Plan[Result]) -> Result:
         with named(what):
-            return plan(*args, progress=self, **keywords)
+            return plan(progress=self)
 
 
 class Plans:
     """The driver's side. If a helper is lost, a new one runs its plan again, which resumes from its files."""
 
     def __init__(self) -> None:
-        self._runner: Any = None
+        self._runner: ActorHandle[PlanRunner] | None = None
 
-    def start(self) -> None:
-        """Start the helper in the background."""
+    def start(self) -> ActorHandle[PlanRunner]:
+        """Return the helper; start it in the background if there is none."""
         if self._runner is None:
             self._runner = start_beside_driver(PlanRunner, max_concurrency=4)
+        return self._runner
 
     def run(
         self,
         what: str,
-        plan: Callable[..., Any],
-        *args: Any,
+        plan: Plan[Result],
         progress: Callable[[int, int], None] = lambda done, total: None,
         meanwhile: Callable[[], None] = lambda: None,
-        **keywords: Any,
-    ) -> Any:
-        """Call `plan(*args, progress=..., **keywords)` in the helper, and return what it returns.
+    ) -> Result:
+        """Call the plan in the helper, and return what it returns.
 
         Args:
             what: Name of the plan in error messages.
-            plan: A function that can be called again after an interruption.
-            args: Positional arguments of `plan`.
+            plan: The plan, such as a `functools.partial` of a function with the keyword `progress`.
             progress: Called regularly with the number of finished items and the total.
             meanwhile: Called regularly while the plan runs; its errors end the wait.
-            keywords: Further keyword arguments of `plan`.
 
         Raises:
             RaybootError: The plan failed, or lost its helper `TRIES` times.
         """
         for _ in range(TRIES):
-            self.start()
             try:
-                return self._follow(what, plan, args, keywords, progress, meanwhile)
+                return self._follow(self.start(), what, plan, progress, meanwhile)
             except RayActorError as error:
                 if error.actor_init_failed:
                     raise
@@ -123,24 +136,31 @@ class Plans:
 
     def _follow(
         self,
+        runner: ActorHandle[PlanRunner],
         what: str,
-        plan: Callable[..., Any],
-        args: tuple[Any, ...],
-        keywords: dict[str, Any],
+        plan: Plan[Result],
         progress: Callable[[int, int], None],
         meanwhile: Callable[[], None],
-    ) -> Any:
-        running = self._runner.run.remote(what, plan, args, keywords)
-        called = time.monotonic()
+    ) -> Result:
+        running = remote(runner, PlanRunner.run, what, plan)
+        began = called = time.monotonic()
+        first: tuple[int, int] | None = None
+        reported = False
         while not ray.wait([running], timeout=READ_SECONDS)[0]:
-            done, total = ray.get(self._runner.read.remote())
+            done, total = ray.get(remote(runner, PlanRunner.read))
             if total:
                 progress(done, total)
+                first = first or (done, total)
+            begins = first is None or first == (done, total)
+            if begins and not reported and time.monotonic() - began > PENDING_SECONDS:
+                reported = (why := why_pending(TASK)) != ABOUT_TO_START
+                if reported:
+                    log.warning(f"{what} waits for resources: {why}")
             if time.monotonic() - called > MEANWHILE_SECONDS:
                 meanwhile()
                 called = time.monotonic()
         result = ray.get(running)
-        _, total = ray.get(self._runner.read.remote())
+        _, total = ray.get(remote(runner, PlanRunner.read))
         progress(total, total)
         return result
 

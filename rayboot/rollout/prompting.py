@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rayboot.config import GenerationConfig, Recipe
+from rayboot.config import GenerationConfig, ModelConfig
 from rayboot.config.prompts import PromptsConfig
 from rayboot.engines import load_token_counter
 from rayboot.errors import UserError
@@ -99,10 +99,9 @@ class PromptSource:
     """Read once, on creation: other machines need not have the files."""
 
     @classmethod
-    def of(cls, recipe: Recipe, model: str, few_shot: Sequence[Problem]) -> PromptSource:
-        """Return the prompt source of a recipe, with the tokenizer of `model`."""
-        shots = tuple(few_shot[: recipe.problems.shots])
-        return cls(recipe.generation, model, recipe.policy.max_prompt_tokens, shots, recipe.prompts)
+    def of(cls, config: ModelConfig, directory: str, few_shot: Sequence[Problem]) -> PromptSource:
+        """Return the prompt source of a model with these options, and with the tokenizer in `directory`."""
+        return cls(config.generation, directory, config.max_prompt_tokens, tuple(few_shot), config.prompts)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "templates", TemplateLibrary(self.options.templates))

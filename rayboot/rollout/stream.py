@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 from rayboot.attempts import SCHEMA, SKIPPED, Attempt, attempts_table, require_verdicts
 from rayboot.config import RolloutConfig
 from rayboot.errors import RaybootError
-from rayboot.pools.actor_pool import ActorPool
-from rayboot.pools.executor import ProblemTable
+from rayboot.pools.executor import ExecutionPool, ProblemTable
+from rayboot.pools.replica import GenerationPool
 from rayboot.rollout.plans import Progress
 from rayboot.rollout.prompting import PromptSource
 from rayboot.rollout.worker import RolloutSettings, RolloutWorker
@@ -53,7 +53,7 @@ def stream_rollout(
     streaming: RolloutConfig,
     prompts: PromptSource,
     problem_table: ProblemTable,
-    pools: tuple[ActorPool, ActorPool],
+    pools: tuple[GenerationPool, ExecutionPool],
     storage: Storage,
     folder: str,
     progress: Progress,
@@ -120,12 +120,12 @@ class RolloutWriter:
     def __init__(self, storage: Storage, folder: str) -> None:
         self._storage = storage
         self._folder = folder
-        self._queue: deque[list[Attempt]] = deque()
+        self._queue: deque[Sequence[Attempt]] = deque()
         self._error: Exception | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._write_regularly, daemon=True)
 
-    def add(self, rollout: list[Attempt]) -> None:
+    def add(self, rollout: Sequence[Attempt]) -> None:
         """Queue the attempts on one problem. Raise the error of an earlier write, if any."""
         if self._error is not None:
             raise self._error

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import ray
+from ray.actor import ActorHandle
 
 from rayboot.attempts import Attempt, derive_seed, require_verdicts
 from rayboot.engines import Completion, GenerationRequest, GenerationResult, SamplingParams
-from rayboot.pools.actor_pool import ActorPool, ReplicaFailure
-from rayboot.pools.executor import ProblemTable
-from rayboot.pools.replica import Weights
+from rayboot.pools.actor_pool import ReplicaFailure
+from rayboot.pools.actors import remote
+from rayboot.pools.executor import ExecutionPool, ProblemTable, SandboxExecutor
+from rayboot.pools.replica import GenerationPool, GenerationReplica, Weights
 from rayboot.problems import Problem
 from rayboot.prompts import feedback_text
 from rayboot.rollout.allocation import AdaptiveAllocation, Arm
+from rayboot.rollout.plans import PlanRunner
 from rayboot.rollout.prompting import PromptSource
 from rayboot.sandbox.verdict import Verdict
 from rayboot.values import Frozen
@@ -54,8 +57,8 @@ class RolloutWorker:
         settings: RolloutSettings,
         prompts: PromptSource,
         problem_table: Sequence[ProblemTable],
-        pools: tuple[ActorPool, ActorPool],
-        progress: Any,
+        pools: tuple[GenerationPool, ExecutionPool],
+        progress: ActorHandle[PlanRunner],
         in_flight: int,
         max_programs: int,
     ) -> None:
@@ -64,7 +67,7 @@ class RolloutWorker:
         prompts: Tokenizer, token budget and few-shot examples.
         problem_table: All problems by id, in a list, so that Ray passes it as a reference.
         pools: Generation replicas and sandbox executors.
-        progress: Handle of an actor with the methods `add` and `finished` of `Progress`.
+        progress: The actor that runs the plan.
         in_flight: Most problems in flight.
         max_programs: Most programs of the whole rollout.
         """
@@ -85,7 +88,7 @@ class RolloutWorker:
         Attempts do not go through Ray Data, which loses those of an unfinished block with its worker.
         """
         rows = {f"{row['split']}/{row['problem_id']}": row for row in batch.to_pylist()}
-        finished = await self._progress.finished.remote(list(rows))
+        finished = await remote(self._progress, PlanRunner.finished, list(rows))
         await asyncio.gather(
             *(self._run_in_slot(key, **row) for key, row in rows.items() if key not in finished)
         )
@@ -94,7 +97,7 @@ class RolloutWorker:
     async def _run_in_slot(self, key: str, problem_id: str, split: str) -> None:
         async with self._slots:
             attempts = await self._rollout(problem_id, split)
-        await self._progress.add.remote(key, attempts)
+        await remote(self._progress, PlanRunner.add, key, attempts)
 
     async def _rollout(self, problem_id: str, split: str) -> list[Attempt]:
         problem, settings = self._problems[problem_id], self._settings
@@ -163,6 +166,7 @@ class RolloutWorker:
         """Return the repair of a failing attempt; it is skipped when its prompt does not fit the token budget."""
         number = last.round + 1
         attempt = self._attempt(problem, last.split, last.sample, number, parent=last.attempt_id)
+        assert last.verdict is not None
         feedback = feedback_text(problem, last.verdict, self._settings.feedback)
         prompt = self._prompts.repair(problem, last.program, feedback)
         if prompt is None:
@@ -181,9 +185,8 @@ class RolloutWorker:
         stop = self._prompts.template(problem).stop if self._continues else ()
         params = self._settings.params.model_copy(update={"stop": stop})
         request = GenerationRequest(prompt=prompt, seeds=tuple(seeds), params=params, tag=tag)
-        [result] = await self._generation.call("generate", [request], self._settings.weights)
-        answer: GenerationResult = result
-        return answer
+        [result] = await self._generation.call(GenerationReplica.generate, [request], self._settings.weights)
+        return result
 
     async def _judge(
         self, problem: Problem, completions: Sequence[Completion], programs: Sequence[str]
@@ -202,8 +205,8 @@ class RolloutWorker:
             RaybootError: More programs of the rollout are unjudged than a stage allows.
         """
         try:
-            verdicts: list[Verdict] = await self._execution.call(
-                "verify", self._problem_table, problem.id, programs
+            verdicts = await self._execution.call(
+                SandboxExecutor.verify, self._problem_table, problem.id, programs
             )
         except ReplicaFailure as error:
             verdicts = [Verdict(status="sandbox_error", message=str(error)) for _ in programs]
@@ -225,6 +228,7 @@ class RolloutWorker:
             iteration=self._settings.iteration,
             split=split,
             problem_id=problem.id,
+            author=self._settings.weights.role,
             benchmark=problem.benchmark,
             sample=sample,
             round=number,
@@ -250,11 +254,11 @@ def _answered(
             "completion_tokens": completion.tokens,
             "seed": seed,
             "weights_version": result.version,
+            "verdict": verdict,
             **(
                 {"token_ids": completion.token_ids, "logprobs": completion.logprobs}
                 if completion.logprobs
                 else {}
             ),
-            **dict(verdict),
         }
     )

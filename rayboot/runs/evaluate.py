@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rayboot.config import Recipe, recipe_from
+from rayboot.config import POLICY, Recipe, recipe_from
 from rayboot.errors import UserError
 from rayboot.metrics import MetricsRow
 from rayboot.pools.cluster import connected, required_resources
 from rayboot.problems import load_problems
-from rayboot.runs.launch import facts, pretrained_directory, tokenizer_directory
+from rayboot.runs.launch import facts, model_directory
 from rayboot.stages.lab import Lab
 from rayboot.stages.observer import Observer
 from rayboot.storage import RunDirectory, Storage
@@ -43,17 +43,16 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="rayboot-") as temporary:
         recipe, iteration = _recipe(model, dataset, overrides, out or Path(temporary, "evaluation"))
         is_served = recipe.generation.engine == "openai"
-        directory_of = tokenizer_directory if is_served else pretrained_directory
-        pretrained = directory_of(recipe.policy.model)
+        directories = {POLICY: model_directory(POLICY, recipe.by_role[POLICY])}
         few_shot = load_problems(recipe.problems.few_shot) if recipe.problems.few_shot else []
         problems = load_problems(dataset)[: recipe.problems.limit]
         run = RunDirectory.open(recipe, resume=False)
-        with connected(required_resources(recipe, refits=False)):
+        with connected(required_resources(recipe, evaluation=True)):
             run.describe(facts(recipe))
             lab = Lab(
                 recipe,
                 run,
-                pretrained,
+                directories,
                 {"train": [], "validation": [], "test": problems, "few_shot": few_shot},
                 observer,
                 iteration,
@@ -101,6 +100,8 @@ def _resolve(model: str) -> tuple[str, int, dict[str, Any]]:
     if not run.storage.exists("run.json"):
         return model, 0, {}
     recipe = run.recipe()
+    if not recipe:
+        raise UserError(f"run {model} has no recipe.yaml, which says how to prompt its model: restore it")
     best = run.facts().get("best_iteration")
     if best is None:
         has_checkpoint = run.summary(1, "checkpoint") is not None

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import ray
 
 from rayboot import __version__
-from rayboot.config import Recipe
+from rayboot.config import POLICY, ModelConfig, Recipe
 from rayboot.errors import UserError
 from rayboot.metrics import MetricsRow
 from rayboot.models import check_model, check_tokenizer
@@ -57,13 +57,14 @@ def run_recipe(recipe: Recipe, observer: Observer, resume: bool = False) -> Outc
     recipe.require_weights()
     deepspeed_options(recipe.training)
     problems = load_splits(recipe)
-    pretrained = pretrained_directory(recipe.policy.model)
-    PromptSource.of(recipe, pretrained, problems["few_shot"])  # checks the templates before anything starts
+    directories = {role: model_directory(role, model) for role, model in recipe.by_role.items()}
+    for role, directory in directories.items():  # checks the templates before anything starts
+        PromptSource.of(recipe.by_role[role], directory, problems["few_shot"])
     with leased(RunDirectory.of(recipe).storage):
         run = RunDirectory.open(recipe, resume)
         with connected(required_resources(recipe)):
             run.describe(facts(recipe))
-            lab = Lab(recipe, run, pretrained, problems, observer)
+            lab = Lab(recipe, run, directories, problems, observer)
             try:
                 best = recipe.algorithm.run(lab)
             finally:
@@ -114,25 +115,23 @@ def load_splits(recipe: Recipe) -> Mapping[str, Sequence[Problem]]:
     return problems
 
 
-def pretrained_directory(model: str) -> str:
-    """Return the local directory, or the URI, of a model and its tokenizer; a hub name is downloaded.
+def model_directory(role: str, config: ModelConfig) -> str:
+    """Return the local directory, or the URI, of a model; a hub name is downloaded.
+
+    Of a server's model it has the tokenizer alone, which counts the tokens of prompts. A model beside the policy whose
+    completions are recorded needs no files.
 
     Raises:
         UserError: There is no such model, or a file of it is missing.
     """
-    return _directory(model, check_model)
-
-
-def tokenizer_directory(model: str) -> str:
-    """Return the directory of the tokenizer that counts a server's prompts, found as by `pretrained_directory`."""
-    return _directory(model, check_tokenizer, TOKENIZER_FILES)
-
-
-def _directory(model: str, check: Callable[[str], None], files: list[str] | None = None) -> str:
-    model = resolve_model(model)
-    if is_remote(model):
+    model, files = resolve_model(config.model), None
+    if is_remote(model) or (role != POLICY and config.generation.engine == "recorded"):
         return model
-    check(model)
+    if config.generation.engine == "openai":
+        check_tokenizer(model)
+        files = TOKENIZER_FILES
+    else:
+        check_model(model)
     return os.path.abspath(model) if os.path.isdir(model) else _download(model, files)
 
 

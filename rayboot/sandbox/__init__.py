@@ -16,7 +16,8 @@ from __future__ import annotations
 
 from rayboot.sandbox.inside.languages import LANGUAGES, missing
 from rayboot.sandbox.sandbox import Job, Sandbox
-from rayboot.sandbox.tiers import TierReport, detect_tier
+from rayboot.sandbox.server import TierReport
+from rayboot.sandbox.tiers import detect_tier
 from rayboot.sandbox.verdict import Limits, Status, Tier, Verdict
 
 __all__ = [

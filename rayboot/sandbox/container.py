@@ -9,17 +9,15 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from rayboot.errors import RaybootError, UserError
-from rayboot.sandbox.folders import make_folder
 from rayboot.sandbox.inside import framing, newroot, preload
 from rayboot.sandbox.inside.languages import readable_of_languages
-from rayboot.sandbox.server import BOOT, END_SECONDS, Server, interpreter_command
-from rayboot.sandbox.verdict import Runtime
+from rayboot.sandbox.server import BOOT, END_SECONDS, Server, interpreter_command, make_folder
 
 _SOURCE_FOLDER = "/server"
 """Folder in the container that holds the sandbox's own source. Only the container's root may open it."""
@@ -28,15 +26,20 @@ _CAPABILITIES = [
     f"CAP_{name}" for name in ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID", "SYS_ADMIN")
 ]
 """Capabilities with which the fork server gives each program a user and a pid namespace."""
-_EMPTY = {"type": "tmpfs", "source": "tmpfs", "options": ["ro", "mode=755"]}
 _RUN_AND_REMOVE = 'umask 022; "$@"; status=$?; rm -rf "$0"; exit $status'
+
+
+class _Mount(TypedDict):
+    destination: str
+    type: str
+    source: str
+    options: list[str]
 
 
 class ContainedServer(Server):
     """A `Server` in its own container, which `runsc` runs. The container ends when its channel is closed.
 
-    Raises:
-        UserError: `runsc` is not on the PATH (constructor), or cannot run here (`wait_ready`).
+    Raise UserError if `runsc` is not on the PATH (constructor), or cannot run here (`wait_ready`).
     """
 
     def _launch(self, channel: socket.socket) -> subprocess.Popen[bytes]:
@@ -93,26 +96,19 @@ class ContainedServer(Server):
         framing.send(self._channel, min(1.0, processors / max(running, 1)))
 
 
-def start_server(runtime: Runtime, allow_weak: bool, preload: Mapping[str, str] | None = None) -> Server:
-    """Start a server, in a container or not. A container never allows weak isolation, since it offers more."""
-    if runtime == "runsc":
-        return ContainedServer(allow_weak=False, preload=preload)
-    return Server(allow_weak, preload)
-
-
 def _write_bundle(bundle: Path, environment: dict[str, str]) -> None:
     """Write an OCI bundle: the process that `runsc` starts, and the files that it sees."""
-    root = bundle / "rootfs"
-    (root / _SOURCE_FOLDER[1:]).mkdir(parents=True)
-    (root / _SOURCE_FOLDER[1:]).chmod(0o700)
-    root.chmod(0o755)
+    source = bundle / "rootfs" / _SOURCE_FOLDER[1:]
+    source.mkdir(parents=True)
+    source.chmod(0o700)
+    source.parent.chmod(0o755)
     mounts = _mounts(environment)
     if not any(mount["destination"].startswith("/tmp/") for mount in mounts):
-        (root / "tmp").symlink_to(newroot.WORK_DIRECTORY)
+        (source.parent / "tmp").symlink_to(newroot.WORK_DIRECTORY)
     (bundle / "config.json").write_text(json.dumps(_specification(mounts, environment)))
 
 
-def _specification(mounts: list[dict[str, Any]], environment: dict[str, str]) -> dict[str, Any]:
+def _specification(mounts: list[_Mount], environment: dict[str, str]) -> dict[str, object]:
     python, *rest = interpreter_command(BOOT, f"{_SOURCE_FOLDER}/sandbox", "0", newroot.WORK_PARENT, "runsc")
     sets = ("bounding", "effective", "inheritable", "permitted")
     process = {
@@ -124,29 +120,36 @@ def _specification(mounts: list[dict[str, Any]], environment: dict[str, str]) ->
         "capabilities": dict.fromkeys(sets, _CAPABILITIES),
         "rlimits": [{"type": "RLIMIT_MSGQUEUE", "soft": 0, "hard": 0}],
     }
-    namespaces = [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")]
     return {
         "ociVersion": "1.0.2",
         "process": process,
         "root": {"path": "rootfs", "readonly": True},
         "hostname": "sandbox",
         "mounts": mounts,
-        "linux": {"namespaces": namespaces},
+        "linux": {"namespaces": [{"type": kind} for kind in ("pid", "network", "ipc", "uts", "mount")]},
     }
 
 
-def _mounts(environment: dict[str, str]) -> list[dict[str, Any]]:
+def _mounts(environment: dict[str, str]) -> list[_Mount]:
     python = os.path.realpath(interpreter_command("")[0])
     readable = newroot.readable_paths(
         [*readable_of_languages(), *preload.readable_of(environment), python, *_TOOLS]
     )
-    work = {"type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "nodev", "size=64m", "mode=711"]}
     return [
-        *({"destination": path, **_EMPTY} for path in ("/proc", "/sys", "/dev/shm", "/dev/pts")),
-        {"destination": newroot.WORK_PARENT, **work},
+        *(_memory(path, "ro", "mode=755") for path in ("/proc", "/sys", "/dev/shm", "/dev/pts")),
+        _memory(newroot.WORK_PARENT, "nosuid", "nodev", "size=64m", "mode=711"),
         _bind(str(Path(__file__).parent), f"{_SOURCE_FOLDER}/sandbox"),
         *(_bind(path, path) for path in _outermost(readable)),
     ]
+
+
+def _memory(destination: str, *options: str) -> _Mount:
+    return {"destination": destination, "type": "tmpfs", "source": "tmpfs", "options": list(options)}
+
+
+def _bind(source: str, destination: str) -> _Mount:
+    real = os.path.realpath(source)
+    return {"destination": destination, "type": "bind", "source": real, "options": ["ro", "rbind"]}
 
 
 def _outermost(paths: Iterable[str]) -> list[str]:
@@ -156,8 +159,3 @@ def _outermost(paths: Iterable[str]) -> list[str]:
         if not any(path.startswith(f"{other}/") for other in kept):
             kept.append(path)
     return kept
-
-
-def _bind(source: str, destination: str) -> dict[str, Any]:
-    real = os.path.realpath(source)
-    return {"destination": destination, "type": "bind", "source": real, "options": ["ro", "rbind"]}

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import queue
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cache
 from subprocess import CalledProcessError
 from types import TracebackType
@@ -16,10 +15,10 @@ from typing import get_args
 from rayboot.errors import RaybootError, UserError
 from rayboot.problems import Problem, Test
 from rayboot.problems.types import Language
-from rayboot.sandbox.container import start_server
-from rayboot.sandbox.inside.languages import LANGUAGES, library, missing
-from rayboot.sandbox.inside.preload import environment as preload_environment
+from rayboot.sandbox.inside import preload as preloading
+from rayboot.sandbox.inside.languages import LANGUAGES, base, missing
 from rayboot.sandbox.server import Server
+from rayboot.sandbox.tiers import start_server
 from rayboot.sandbox.verdict import Limits, Runtime, Tier, Verdict
 from rayboot.values import Frozen
 
@@ -67,9 +66,8 @@ class Sandbox:
         runtime: `runsc` runs each server in a gVisor container: slower, with a kernel in user space between the
             programs and the machine's. Needs root, and `runsc` (Debian package runsc).
 
-    Raises:
-        UserError: `workers` or `runtime` is not allowed; the system offers only tier C, and `allow_weak` is False; a
-            module of `preload` is not installed; or `runsc` is requested, and missing or unable to run here.
+    Raise UserError if `workers` or `runtime` is not allowed; the system offers only tier C, and `allow_weak` is False;
+    a module of `preload` is not installed; or `runsc` is requested, and missing or unable to run here.
     """
 
     def __init__(
@@ -85,7 +83,12 @@ class Sandbox:
             raise UserError(f"a sandbox here can have 1 to {max_workers} workers, not {workers}")
         if runtime not in get_args(Runtime):
             raise UserError(f"runtime {runtime!r} is unknown: {' or '.join(get_args(Runtime))}")
-        environment = _preload_environment(preload)
+        try:
+            environment = preloading.environment(tuple(preload))
+        except ModuleNotFoundError as error:
+            raise UserError(
+                f"preload: {error} cannot be imported by {sys.executable}; install it there, or leave it out"
+            ) from error
         self._limits = limits or Limits()
         self._servers: list[Server] = []
         self._idle: queue.Queue[Server] = queue.Queue()
@@ -99,7 +102,7 @@ class Sandbox:
         except BaseException:
             self.close()
             raise
-        self.tier: Tier = self._servers[0].tier
+        self.tier: Tier = self._servers[0].report.tier
         """Strength of the isolation: runsc (strongest, on request), A, B or C."""
 
     def run(
@@ -113,45 +116,36 @@ class Sandbox:
     ) -> Verdict:
         """Run one program against its tests, in order, up to the first that fails.
 
-        Raises:
-            UserError: There is no test, a test's kind is not available in the language, a `call` test has no entry
-                point, or the toolchain is missing.
-            RaybootError: The sandbox is closed, or cannot prepare for the language.
+        Raise UserError if there is no test, a test's kind is not available in the language, a `call` test has no entry
+        point, or the toolchain is missing; RaybootError if the sandbox is closed, or cannot prepare for the language.
         """
-        return self.run_job(
-            Job(
-                program=program,
-                tests=tuple(tests),
-                language=language,
-                setup_code=setup_code,
-                limits=limits,
-                entry_point=entry_point,
-            )
+        job = Job(
+            program=program,
+            tests=tuple(tests),
+            language=language,
+            setup_code=setup_code,
+            limits=limits,
+            entry_point=entry_point,
         )
+        return self.run_job(job)
 
     def run_job(self, job: Job) -> Verdict:
         """Run one job, as `run` does."""
         _check(job)
-        with self._server() as server:
+        server = self._idle.get()
+        try:
             return server.verdict(job.model_dump(), job.limits or self._limits)
+        finally:
+            self._idle.put(server)
 
     def run_many(self, jobs: Sequence[Job]) -> list[Verdict]:
         """Run jobs, distributed over the workers, and return their verdicts in order.
 
-        Raises:
-            UserError: As `run`, before any job has run.
+        Raise UserError as `run` does, before any job has run.
         """
         for job in jobs:
             _check(job)
         return list(self._threads.map(self.run_job, jobs))
-
-    @contextmanager
-    def _server(self) -> Iterator[Server]:
-        server = self._idle.get()
-        try:
-            yield server
-        finally:
-            self._idle.put(server)
 
     def close(self) -> None:
         """Stop the servers, and the programs that they still run."""
@@ -166,15 +160,6 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _preload_environment(names: Sequence[str]) -> dict[str, str]:
-    try:
-        return preload_environment(tuple(names))
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"preload: {error} cannot be imported by {sys.executable}; install it there, or leave it out"
-        ) from error
 
 
 def _check(job: Job) -> None:
@@ -200,7 +185,7 @@ def _check_toolchain(language: str) -> None:
             f"{language} programs need {tools}, which this machine lacks: install the package {packages}"
         )
     try:
-        library.open_root()
+        base.open_root()
         LANGUAGES[language].prepare()
     except (OSError, CalledProcessError) as error:
         raise RaybootError(f"the sandbox cannot prepare for {language}: {error}") from error

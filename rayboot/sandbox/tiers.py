@@ -1,45 +1,27 @@
-"""The strength of the isolation that this machine offers, and the reasons for it."""
+"""Start a server, in a container or not, and find how strong its isolation is."""
 
 from __future__ import annotations
 
-from rayboot.sandbox.container import start_server
-from rayboot.sandbox.verdict import Runtime, Tier
-from rayboot.values import Frozen
+from collections.abc import Mapping
 
-MEANING: dict[Tier, str] = {
-    "runsc": "a gVisor container, with seccomp inside: programs see a kernel of its own, and not the machine's",
-    "A": "namespaces, Landlock and seccomp: programs see a private root, no network, no other process",
-    "B": "Landlock and seccomp without namespaces, as in a container's default set-up",
-    "C": "neither Landlock nor seccomp: programs are refused unless weak isolation is allowed",
-}
+from rayboot.sandbox.container import ContainedServer
+from rayboot.sandbox.server import Server, TierReport
+from rayboot.sandbox.verdict import Runtime
 
 
-class TierReport(Frozen):
-    """The result of a canary program's attempts to break out."""
-
-    tier: Tier
-    meaning: str
-    """One line on what the tier isolates."""
-    reasons: tuple[str, ...] = ()
-    """Why the tier is not stronger; empty at tier A."""
-    counts_memory: bool = True
-    """Whether the kernel counts the memory of all processes of a program together, in a control group."""
+def start_server(runtime: Runtime, allow_weak: bool, preload: Mapping[str, str]) -> Server:
+    """Start a server. A container never allows weak isolation, since it offers more."""
+    return ContainedServer(False, preload) if runtime == "runsc" else Server(allow_weak, preload)
 
 
 def detect_tier(runtime: Runtime = "native") -> TierReport:
     """Start a server, run the canary in it, and stop it. Takes a fraction of a second, or a second in a container.
 
-    Raises:
-        UserError: The runtime is `runsc`, and `runsc` is missing or cannot run here.
+    Raise UserError if the runtime is `runsc`, and `runsc` is missing or cannot run here.
     """
-    server = start_server(runtime, allow_weak=runtime == "native")
+    server = start_server(runtime, allow_weak=True, preload={})
     try:
         server.wait_ready()
-        return TierReport(
-            tier=server.tier,
-            meaning=MEANING[server.tier],
-            reasons=server.reasons,
-            counts_memory=server.counts_memory,
-        )
+        return server.report
     finally:
         server.close()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
+from rayboot.config import POLICY
 from rayboot.curation import CurationJob, build_reference_set, build_training_set, contaminated
 from rayboot.pools.failures import named
 from rayboot.stages.results import Curated
@@ -23,7 +25,7 @@ def curate(lab: Lab, name: str, rollouts: Sequence[str]) -> Curated:
                 iteration=lab.iteration,
                 seed=lab.recipe.seed,
                 options=lab.recipe.curation,
-                prompts=lab.prompts,
+                prompts=lab.models[POLICY].prompts,
                 problem_table=lab.problem_table,
                 storage=lab.run.storage,
                 folder=folder,
@@ -31,7 +33,7 @@ def curate(lab: Lab, name: str, rollouts: Sequence[str]) -> Curated:
                 contaminated=_contaminated(lab),
             )
             ids = [problem.id for problem in lab.problems["train"]]
-            counts = lab.plans.run("curation", build_training_set, ids, job, progress=progress)
+            counts = lab.plans.run("curation", partial(build_training_set, ids, job), progress)
             return dict(counts.summary())
 
     return Curated.model_validate(lab.run.once(lab.iteration, name, work))
@@ -47,9 +49,16 @@ def validation_set(lab: Lab) -> str | None:
         return None
 
     def work(folder: str) -> Summary:
-        lab.plans.run(
-            "curation", build_reference_set, ids, 0, lab.problem_table, lab.prompts, lab.run.storage, folder
+        plan = partial(
+            build_reference_set,
+            ids,
+            0,
+            lab.problem_table,
+            lab.models[POLICY].prompts,
+            lab.run.storage,
+            folder,
         )
+        lab.plans.run("curation", plan)
         return {}
 
     lab.run.once(0, "validation_set", work)

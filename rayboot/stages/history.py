@@ -23,7 +23,8 @@ class History:
         """Add one row per measured split of an iteration to `metrics.jsonl` and TensorBoard, and notify the observer.
 
         Args:
-            stages: Results of the iteration's stages, in their order. Those of `curate` and `refit` are in every row.
+            stages: Results of the iteration's stages, in their order, by stage; by name for one with a name of its own,
+                whose splits are then `NAME/SPLIT`. Those of `curate` and `refit` are in every row.
         """
         curated, training = stages.get("curate", Curated()), stages.get("refit")
         seconds = {name: result.seconds for name, result in stages.items()}
@@ -36,7 +37,7 @@ class History:
         rows = [
             MetricsRow(
                 iteration=iteration,
-                split=split,
+                split=split if name in ("rollout", "evaluation") else f"{name}/{split}",
                 **dict(metrics),
                 generation=result.generation.model_dump(),
                 training_examples=curated.examples,
@@ -45,7 +46,7 @@ class History:
                 seconds=seconds,
                 training={name: getattr(training, name) for name in TRAINING} if training else {},
             )
-            for result in sampled.values()
+            for name, result in sampled.items()
             for split, metrics in result.splits.items()
         ]
         self.rows += rows

@@ -11,20 +11,20 @@ from typing import TypeVar
 import ray
 
 from rayboot.algorithms import Feedback
-from rayboot.config import Recipe
-from rayboot.pools.actor_pool import ActorPool
+from rayboot.config import POLICY, Recipe
 from rayboot.pools.cluster import on_every_node
-from rayboot.pools.executor import ProblemTable, start_execution_pool
-from rayboot.pools.replica import Weights, start_generation_pool
+from rayboot.pools.executor import ExecutionPool, ProblemTable, start_execution_pool
+from rayboot.pools.replica import GenerationPool, Weights
 from rayboot.pools.resources import check_fits, restarts_of
 from rayboot.problems import Problem
-from rayboot.rollout import Plans, PromptSource, RolloutWorker
+from rayboot.rollout import Plans, RolloutWorker
 from rayboot.stages.curate import curate
 from rayboot.stages.history import History
+from rayboot.stages.model import Model
 from rayboot.stages.observer import Observer
 from rayboot.stages.refit import refit
 from rayboot.stages.results import Attempts, Sampled, StageResult, TrainingSet
-from rayboot.stages.sample import sample
+from rayboot.stages.sample import evaluation, rollout
 from rayboot.storage import RunDirectory, is_remote, remove_copies
 from rayboot.training import Kind, Refitter
 from rayboot.training.fit import worker_resources
@@ -54,13 +54,13 @@ class Lab:
         self,
         recipe: Recipe,
         run: RunDirectory,
-        pretrained: str,
+        directories: Mapping[str, str],
         problems: Mapping[str, Sequence[Problem]],
         observer: Observer,
         iteration: int = 0,
     ) -> None:
         """Args:
-        pretrained: Directory of the pretrained model.
+        directories: Directory of each pretrained model, by role; that of the policy under `policy`.
         problems: Problems of `train`, `validation`, `test` and `few_shot`; the last two may be empty.
         iteration: Number of the first iteration; seeds depend on it.
 
@@ -69,8 +69,13 @@ class Lab:
         """
         self.recipe, self.run, self.problems, self.observer = recipe, run, problems, observer
         self.iteration = iteration
-        self.pretrained = Weights(checkpoint=pretrained, version=0)
-        self.prompts = PromptSource.of(recipe, pretrained, problems["few_shot"])
+        shots = problems["few_shot"][: recipe.problems.shots]
+        self.models = {
+            role: Model(role, recipe.by_role[role], directory, shots)
+            for role, directory in directories.items()
+        }
+        """The policy and the models of the algorithm's roles."""
+        self.pretrained = self.models[POLICY].pretrained
         self.plans = Plans()
         self.history = History(run, observer)
         self.rollouts: list[str] = []
@@ -78,7 +83,6 @@ class Lab:
         self._last_iteration: int | None = None
         self._done: dict[str, StageResult] = {}
         self._requested: set[tuple[int, str]] = set()
-        self._refits = 0
         self._evaluated: dict[int, Weights] = {}
         self._workers_lost = 0
         self._check_resources()
@@ -92,33 +96,25 @@ class Lab:
             yield self.iteration
             self._record()
 
-    def evaluate(self, policy: Weights) -> Sampled:
-        """Evaluate the policy on validation and test problems, once an iteration and after its refits."""
-        if self.iteration == self._last_iteration:  # no later iteration has a refit
-            self._close_refitter()
-            self.run.remove_state("training")
-        splits = [split for split in ("validation", "test") if self.problems[split]]
-        options, feedback = self.recipe.evaluation, self.recipe.algorithm.feedback_in_evaluation
-        self._evaluated[self.iteration] = policy
-        name = FOLDERS["evaluation"]
-        return self._run_stage(
-            "evaluation", name, lambda: sample(self, "evaluation", name, splits, policy, options, feedback)
-        )
+    def evaluate(self, policy: Weights, name: str = "evaluation") -> Sampled:
+        """Evaluate a model on validation and test problems. An iteration evaluates the policy after its refits."""
+        if name == FOLDERS["evaluation"]:
+            self._evaluated[self.iteration] = policy
+            if self.iteration == self._last_iteration:  # no later iteration has a refit
+                self._close_refitter()
+                self.run.remove_state("training")
+        return self._run_stage("evaluation", name, lambda: evaluation(self, name, policy))
 
     def rollout(
         self, policy: Weights, feedback: Feedback, name: str = "rollout", tokens: bool = False
     ) -> Attempts:
-        """Sample, verify and repair every training problem with the policy, and return the attempts.
+        """Sample, verify and repair every training problem with a model, and return the attempts.
 
         Args:
             tokens: Keep the sampled tokens and their log-probabilities in the attempts.
         """
-        options, folder = self.recipe.rollout, self.run.folder(self.iteration, name)
-        sampled = self._run_stage(
-            "rollout",
-            name,
-            lambda: sample(self, "rollout", name, ["train"], policy, options, feedback, tokens),
-        )
+        sampled = self._run_stage("rollout", name, lambda: rollout(self, name, policy, feedback, tokens))
+        folder = self.run.folder(self.iteration, name)
         self.rollouts.append(folder)
         return Attempts(folder, sampled.splits)
 
@@ -133,10 +129,13 @@ class Lab:
     def refit(
         self, training_set: TrainingSet, start: Weights, name: str = "checkpoint", kind: Kind = "sft"
     ) -> Weights:
-        """Train from `start` on the training set, and return the new weights."""
+        """Train from `start` on the training set, and return the new weights of the same model."""
         self._run_stage("refit", name, lambda: refit(self, name, training_set.uri, start, kind))
-        self._refits += 1
-        return Weights(checkpoint=self.run.uri(self.iteration, name), version=self._refits)
+        model = self.models[start.role]
+        model.refits += 1
+        return start.model_copy(
+            update={"checkpoint": self.run.uri(self.iteration, name), "version": model.refits}
+        )
 
     def best(self) -> Weights:
         """Return the weights with the highest pass@1 on validation; of equals by repair@1, then the earliest."""
@@ -159,9 +158,10 @@ class Lab:
         with ExitStack() as closing:
             if is_remote(self.run.storage.uri("")) or is_remote(self.pretrained.checkpoint):
                 closing.callback(on_every_node, remove_copies)  # runs last
-            for name in ("generation", "execution"):
-                if name in self.__dict__:
-                    closing.callback(self.__dict__.pop(name).shutdown)
+            for model in self.models.values():
+                closing.callback(model.close)
+            if "execution" in self.__dict__:
+                closing.callback(self.__dict__.pop("execution").shutdown)
             closing.callback(self._close_refitter)
             closing.callback(self.plans.close)
 
@@ -173,12 +173,7 @@ class Lab:
         return ray.put({problem.id: problem for problems in self.problems.values() for problem in problems})
 
     @cached_property
-    def generation(self) -> ActorPool:
-        """Pool of the policy's engines."""
-        return start_generation_pool(self.recipe.generation, self.pretrained.checkpoint)
-
-    @cached_property
-    def execution(self) -> ActorPool:
+    def execution(self) -> ExecutionPool:
         """Pool of sandboxes."""
         return start_execution_pool(self.recipe.sandbox)
 
@@ -194,7 +189,7 @@ class Lab:
 
     def report_lost_actors(self) -> None:
         """Log actors that were lost, and those that wait for resources."""
-        for pool in (self.generation, self.execution):
+        for pool in self._pools():
             pool.report_lost_actors()
         if (lost := restarts_of(RolloutWorker.__name__)) > self._workers_lost:
             self._workers_lost = lost
@@ -203,8 +198,11 @@ class Lab:
     def restarts(self) -> dict[str, int]:
         """Return the number of actors replaced so far, by kind."""
         self.report_lost_actors()
-        pools = (self.generation, self.execution)
-        return {**{pool.kind: pool.restarts for pool in pools}, "rollout worker": self._workers_lost}
+        return {**{pool.kind: pool.restarts for pool in self._pools()}, "rollout worker": self._workers_lost}
+
+    def _pools(self) -> list[GenerationPool | ExecutionPool]:
+        engines = [model.engines for model in self.models.values() if model.has_engines]
+        return [*engines, *([self.execution] if "execution" in self.__dict__ else [])]
 
     def _run_stage(self, stage: str, name: str, work: Callable[[], Result]) -> Result:
         """Run a stage, and keep the result for the metrics under the stage's kind, or under a name other than default.
@@ -246,10 +244,12 @@ class Lab:
 
     def _check_resources(self) -> None:
         """Raise a `UserError` before any work if the nodes cannot hold the replicas, the executors or the workers."""
-        generation, sandbox, training = self.recipe.generation, self.recipe.sandbox, self.recipe.training
-        engine = {"CPU": generation.cpus, "GPU": generation.gpus}
-        options = "generation.replicas, generation.cpus, generation.gpus"
-        check_fits("generation replicas", generation.replicas, engine, options)
+        sandbox, training = self.recipe.sandbox, self.recipe.training
+        for role, model in self.models.items():
+            generation, section = model.config.generation, "" if role == POLICY else f"models.{role}."
+            options = ", ".join(f"{section}generation.{name}" for name in ("replicas", "cpus", "gpus"))
+            engine = {"CPU": generation.cpus, "GPU": generation.gpus}
+            check_fits("generation replicas", generation.replicas, engine, options)
         executor = {"CPU": sandbox.cpus}
         check_fits("sandbox executors", sandbox.executors, executor, "sandbox.executors, sandbox.cpus")
         if self.problems["train"]:

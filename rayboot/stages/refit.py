@@ -8,7 +8,8 @@ import time
 from typing import TYPE_CHECKING
 
 from rayboot.attempts import derive_seed
-from rayboot.pools.replica import Weights
+from rayboot.config import POLICY
+from rayboot.pools.replica import GenerationReplica, Weights
 from rayboot.stages.curate import validation_set
 from rayboot.stages.results import Refitted
 from rayboot.storage import Summary
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def refit(lab: Lab, name: str, training_set: str, start: Weights, kind: Kind) -> Refitted:
     """Train from `start` on the training set at a URI, and return the result."""
-    run, recipe, iteration = lab.run, lab.recipe, lab.iteration
+    run, recipe, iteration, model = lab.run, lab.recipe, lab.iteration, lab.models[start.role]
     timer = _FitTimer(run.spent(iteration, name).get("fit_seconds", 0.0))
     suffix = "" if name == "checkpoint" else f"-{name}"
 
@@ -28,7 +29,7 @@ def refit(lab: Lab, name: str, training_set: str, start: Weights, kind: Kind) ->
         validation = validation_set(lab) if recipe.training.patience else None
         if lab.shares_gpus:
             # Start engines that are not there yet: Ray would place two workers on a GPU without an engine.
-            lab.generation.broadcast("sleep")
+            lab.models[POLICY].engines.broadcast(GenerationReplica.sleep)
         output = run.storage.uri(folder)
         with (
             lab.observer.stage(iteration, "refit") as progress,
@@ -48,8 +49,8 @@ def refit(lab: Lab, name: str, training_set: str, start: Weights, kind: Kind) ->
                     storage=f"{output}.state" if run.storage.is_local else scratch,
                     name=f"{recipe.name}-{iteration:02d}{suffix}",
                     seed=derive_seed(recipe.seed, iteration, f"refit{suffix}") % 2**31,
-                    max_prompt_tokens=recipe.policy.max_prompt_tokens,
-                    max_completion_tokens=recipe.policy.max_completion_tokens,
+                    max_prompt_tokens=model.config.max_prompt_tokens,
+                    max_completion_tokens=model.config.max_completion_tokens,
                 ),
                 follow,
                 kind=kind,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,9 +16,10 @@ from rayboot.config import EvaluationConfig, RolloutConfig
 from rayboot.engines import SamplingParams
 from rayboot.errors import RaybootError, UserError
 from rayboot.metrics import attempt_metrics
+from rayboot.pools.executor import SandboxExecutor
 from rayboot.pools.failures import named
-from rayboot.pools.replica import Weights
-from rayboot.pools.throughput import Throughput, ThroughputLedger
+from rayboot.pools.replica import GenerationPool, GenerationReplica, ThroughputLedger, Weights
+from rayboot.pools.throughput import Throughput
 from rayboot.rollout import (
     AdaptiveAllocation,
     Arms,
@@ -36,33 +38,58 @@ if TYPE_CHECKING:
 METRIC_COLUMNS = ["split", *CHAIN_COLUMNS]
 
 
-def sample(
-    lab: Lab,
-    stage: str,
-    name: str,
-    splits: Sequence[str],
-    policy: Weights,
-    options: RolloutConfig | EvaluationConfig,
-    feedback: Feedback,
-    tokens: bool = False,
-) -> Sampled:
-    """Sample, verify and repair the problems of these splits, and return their metrics.
+class Sampling(NamedTuple):
+    """What a stage samples, from which model, and how."""
 
-    Args:
-        tokens: Keep the sampled tokens and their log-probabilities in the attempts.
+    stage: Literal["rollout", "evaluation"]
+    name: str
+    """Name of the stage's folder."""
+    splits: Sequence[str]
+    weights: Weights
+    options: RolloutConfig | EvaluationConfig
+    feedback: Feedback
+    ks: Sequence[int] = (1,)
+    """Values of k for pass@k."""
+    allocation: AdaptiveAllocation | None = None
+    tokens: bool = False
+    """Keep the sampled tokens and their log-probabilities in the attempts."""
 
-    Raises:
-        RaybootError: The sandbox could not judge too many programs, or a replica did not take the policy's weights.
-    """
-    recipe, run, iteration = lab.recipe, lab.run, lab.iteration
-    if tokens and (recipe.generation.engine not in ("transformers", "vllm") or options.num_beams > 1):
+
+def rollout(lab: Lab, name: str, weights: Weights, feedback: Feedback, tokens: bool) -> Sampled:
+    """Sample, verify and repair the training problems."""
+    options = lab.recipe.rollout
+    allocation = None
+    if options.repair == "adaptive":  # with arms learned from the rollout before
+        arms = learned_arms(lab.run.storage, lab.rollouts[-1]) if lab.rollouts else Arms()
+        allocation = AdaptiveAllocation(arms, options.min_yield or 0.0, options.max_problem_tokens)
+    return _sample(
+        lab,
+        Sampling(
+            "rollout", name, ["train"], weights, options, feedback, allocation=allocation, tokens=tokens
+        ),
+    )
+
+
+def evaluation(lab: Lab, name: str, weights: Weights) -> Sampled:
+    """Sample, verify and repair the validation and test problems."""
+    splits = [split for split in ("validation", "test") if lab.problems[split]]
+    options, feedback = lab.recipe.evaluation, lab.recipe.algorithm.feedback_in_evaluation
+    return _sample(lab, Sampling("evaluation", name, splits, weights, options, feedback, options.k))
+
+
+def _settings(lab: Lab, sampling: Sampling) -> RolloutSettings:
+    recipe, options, feedback = lab.recipe, sampling.options, sampling.feedback
+    config = lab.models[sampling.weights.role].config
+    if sampling.tokens and (
+        config.generation.engine not in ("transformers", "vllm") or options.num_beams > 1
+    ):
         raise UserError(
             f"algorithm {recipe.algorithm.type} needs the log-probabilities of sampled tokens: set generation.engine "
-            f"to transformers or vllm, and {stage}.num_beams to 1"
+            f"to transformers or vllm, and {sampling.stage}.num_beams to 1"
         )
-    settings = RolloutSettings(
-        seed=recipe.seed if name == stage else derive_seed(recipe.seed, name),
-        iteration=iteration,
+    return RolloutSettings(
+        seed=recipe.seed if sampling.name == sampling.stage else derive_seed(recipe.seed, sampling.name),
+        iteration=lab.iteration,
         samples=options.samples,
         repair_rounds=0 if feedback == "none" else options.repair_rounds,
         feedback="simple" if feedback == "none" else feedback,
@@ -70,13 +97,22 @@ def sample(
             temperature=options.temperature,
             top_p=options.top_p,
             num_beams=options.num_beams,
-            max_tokens=recipe.policy.max_completion_tokens,
-            logprobs=tokens,
+            max_tokens=config.max_completion_tokens,
+            logprobs=sampling.tokens,
         ),
-        weights=policy,
-        allocation=_allocation(lab) if stage == "rollout" else None,
+        weights=sampling.weights,
+        allocation=sampling.allocation,
     )
 
+
+def _sample(lab: Lab, sampling: Sampling) -> Sampled:
+    """Sample, verify and repair, and return the metrics of each split.
+
+    Raises:
+        RaybootError: The sandbox could not judge too many programs, or a replica did not take the weights.
+    """
+    run, iteration, stage, name = lab.run, lab.iteration, sampling.stage, sampling.name
+    model, settings = lab.models[sampling.weights.role], _settings(lab, sampling)
     spent = run.spent(iteration, name)
     publishing: float = spent.get("publish_seconds", 0.0)
     ledger = ThroughputLedger(Throughput(**spent.get("generation", {})))
@@ -84,40 +120,37 @@ def sample(
     def work(folder: str) -> Summary:
         nonlocal publishing
         lab.plans.start()
-        pools = (lab.generation, lab.execution)
+        generation, execution = model.engines, lab.execution
         restarts = lab.restarts()
-        pairs = [(problem.id, split) for split in splits for problem in lab.problems[split]]
+        pairs = [(problem.id, split) for split in sampling.splits for problem in lab.problems[split]]
         with named(stage), lab.observer.stage(iteration, stage) as progress:
             progress(0, len(pairs))
-            lab.execution.broadcast("ping")
-            publishing += _publish(lab, policy)
-            ledger.follow(lab.generation)
+            execution.broadcast(SandboxExecutor.ping)
+            publishing += _publish(generation, sampling.weights)
+            ledger.follow(generation)
 
             def poll() -> None:
                 lab.report_lost_actors()
                 ledger.update()
 
-            lab.plans.run(
-                stage,
+            plan = partial(
                 stream_rollout,
                 pairs,
                 settings,
-                prompts=lab.prompts,
+                prompts=model.prompts,
                 problem_table=lab.problem_table,
-                streaming=recipe.rollout,
-                pools=pools,
+                streaming=lab.recipe.rollout,
+                pools=(generation, execution),
                 storage=run.storage,
                 folder=folder,
-                progress=progress,
-                meanwhile=poll,
             )
+            lab.plans.run(stage, plan, progress, meanwhile=poll)
         ledger.update(now=True)
         require_verdicts(*unjudged_programs(run.storage, folder))
         table = read_attempts(run.storage, folder, METRIC_COLUMNS)
-        ks = recipe.evaluation.k if stage == "evaluation" else (1,)
-        by_split = {split: table.filter(pc.field("split") == split) for split in splits}
+        by_split = {split: table.filter(pc.field("split") == split) for split in sampling.splits}
         return {
-            "splits": {split: metrics(rows, ks) for split, rows in by_split.items()},
+            "splits": {split: metrics(rows) for split, rows in by_split.items()},
             "restarts": {kind: now - restarts[kind] for kind, now in lab.restarts().items()},
             **figures(),
         }
@@ -125,31 +158,23 @@ def sample(
     def figures() -> Summary:
         return {"publish_seconds": round(publishing, 3), "generation": ledger.total.model_dump()}
 
-    def metrics(attempts: pa.Table, ks: Sequence[int]) -> Summary:
-        return attempt_metrics(chains_by_problem(attempts), ks, _public_tests(lab)).model_dump(mode="json")
+    def metrics(attempts: pa.Table) -> Summary:
+        chains = chains_by_problem(attempts)
+        return attempt_metrics(chains, sampling.ks, _public_tests(lab)).model_dump(mode="json")
 
     return Sampled.model_validate(run.once(iteration, name, work, figures))
 
 
-def _allocation(lab: Lab) -> AdaptiveAllocation | None:
-    """Return the adaptive allocation with arms learned from the rollout before; None with `rollout.repair: fixed`."""
-    options = lab.recipe.rollout
-    if options.repair == "fixed":
-        return None
-    arms = learned_arms(lab.run.storage, lab.rollouts[-1]) if lab.rollouts else Arms()
-    return AdaptiveAllocation(arms, options.min_yield or 0.0, options.max_problem_tokens)
-
-
-def _publish(lab: Lab, policy: Weights) -> float:
+def _publish(engines: GenerationPool, weights: Weights) -> float:
     """Publish the weights to every replica, and return the seconds that it took.
 
     Raises:
         RaybootError: A replica has other weights afterwards.
     """
     started = time.monotonic()
-    versions = lab.generation.broadcast("publish", policy)
-    if set(versions) != {policy.version}:
-        raise RaybootError(f"replicas have weights {versions} after weights {policy.version} were published")
+    versions = engines.broadcast(GenerationReplica.publish, weights)
+    if set(versions) != {weights.version}:
+        raise RaybootError(f"replicas have weights {versions} after weights {weights.version} were published")
     return round(time.monotonic() - started, 3)
 
 

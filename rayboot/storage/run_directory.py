@@ -80,7 +80,7 @@ class RunDirectory:
         where, begun = run.storage.uri(""), _with_defaults(run.recipe())
         if begun:
             changed = run._changed(begun, recipe)
-            if not resume and (changed or run._has_begun("*")):
+            if not resume and (changed or run._begun_stages()):
                 raise UserError(
                     f"{where} exists: go on with --resume, or choose another name with name=NAME"
                     + (f". Its recipe differs in {changed}" if changed else "")
@@ -265,29 +265,32 @@ class RunDirectory:
         self.storage.write_text("run.json", json.dumps(facts, indent=2) + "\n")
 
     def _changed(self, begun: dict[str, Any], recipe: Recipe) -> str:
-        """Describe the options that differ from the run's recipe and have affected a stage that was done."""
+        """Describe the options that differ from the run's recipe and have affected a stage that has begun."""
+        stages = self._begun_stages()
         before, after = _flat(begun), _flat(recipe.model_dump(mode="json", by_alias=True))
         differing = sorted(
             key
             for key in before.keys() | after.keys()
             if before.get(key) != after.get(key)
             and not (key in FREE_ON_RESUME and key in before and key in after)
-            and self._has_begun(USED_BY.get(key) or USED_BY.get(key.partition(".")[0], "*"))
+            and _any_matches(stages, USED_BY.get(key) or USED_BY.get(key.partition(".")[0], "*"))
         )
         return ", ".join(f"{key} ({before.get(key)!r}, now {after.get(key)!r})" for key in differing)
 
-    def _has_begun(self, stage: str) -> bool:
-        """Return whether a stage of this name, or any stage for `*`, is done or has written attempts.
-
-        A stage to which an algorithm gave a name of its own may be of any kind.
-        """
+    def _begun_stages(self) -> set[str]:
+        """Return the names of the stages that are done or have written attempts."""
         begun = set()
         for info in self.storage.files("iterations", recursive=True):
             _, entry, *_ = PurePath(info.path).relative_to(self.storage.path("iterations")).parts
             name, kind = PurePath(entry).stem, PurePath(info.path).suffix
             if kind == ".done" or (kind == ".parquet" and name not in ("training_set", "validation_set")):
                 begun.add(name)
-        return any(fnmatch(name, stage) or name not in DEFAULT_NAMES for name in begun)
+        return begun
+
+
+def _any_matches(stages: set[str], pattern: str) -> bool:
+    """Return whether a stage matches, or has a name of its own, which may be of any kind."""
+    return any(fnmatch(name, pattern) or name not in DEFAULT_NAMES for name in stages)
 
 
 def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:

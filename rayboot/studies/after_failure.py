@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import pairwise
 from statistics import fmean
 from typing import NamedTuple
@@ -28,20 +28,14 @@ class AfterFailure(Frozen):
     """Repair minus sample."""
 
 
-class _Sums(NamedTuple):
-    """Sums over one problem's failures of one kind."""
+class _Outcome(NamedTuple):
+    """The two ways to go on after a failure, or the sums over all failures of one kind on a problem."""
 
-    failures: int = 0
-    repaired: float = 0.0
-    repair_cost: float = 0.0
-    sampled: float = 0.0
-    sample_cost: float = 0.0
-
-    def plus(self, other: _Sums) -> _Sums:
-        return _Sums(
-            self.failures + other.failures,
-            *(left + right for left, right in zip(self[1:], other[1:], strict=True)),
-        )
+    failures: int
+    repaired: float
+    repair_cost: float
+    sampled: float
+    sample_cost: float
 
 
 def after_failures(
@@ -54,36 +48,28 @@ def after_failures(
     Args:
         unit: Cost to which rates refer.
     """
-    kinds: dict[str, list[_Sums]] = defaultdict(list)
+    kinds: dict[str, list[_Outcome]] = defaultdict(list)
     for problem in recorded.problems:
-        sums: dict[str, _Sums] = defaultdict(_Sums)
-        for kind, outcome in _outcomes(problem, lambda step: cost(step) / unit):
-            sums[kind] = sums[kind].plus(outcome)
-        for kind, total in sums.items():
-            kinds[kind].append(total)
+        for kind, outcomes in _outcomes(problem, lambda step: cost(step) / unit).items():
+            kinds[kind].append(_Outcome(*map(sum, zip(*outcomes, strict=True))))
     results = [_result(kind, sums) for kind, sums in kinds.items() if len(sums) >= least_problems]
     return sorted(results, key=lambda result: -result.failures)
 
 
-def _outcomes(problem: RecordedProblem, cost: Cost) -> Iterator[tuple[str, _Sums]]:
-    firsts = problem.firsts
+def _outcomes(problem: RecordedProblem, cost: Cost) -> dict[str, list[_Outcome]]:
+    """Return the outcomes by kind of failure."""
+    outcomes: dict[str, list[_Outcome]] = defaultdict(list)
     for number, chain in enumerate(problem.chains):
-        others = [*firsts[:number], *firsts[number + 1 :]]
+        others = [*problem.firsts[:number], *problem.firsts[number + 1 :]]
         for failing, repair in pairwise(chain):
             if others and repair.generated:
-                yield (
-                    failing.kind,
-                    _Sums(
-                        failures=1,
-                        repaired=repair.passed,
-                        repair_cost=cost(repair),
-                        sampled=fmean(step.passed for step in others),
-                        sample_cost=fmean(map(cost, others)),
-                    ),
-                )
+                sampled, sample_cost = fmean(step.passed for step in others), fmean(map(cost, others))
+                outcome = _Outcome(1, repair.passed, cost(repair), sampled, sample_cost)
+                outcomes[failing.kind].append(outcome)
+    return outcomes
 
 
-def _result(kind: str, sums: list[_Sums]) -> AfterFailure:
+def _result(kind: str, sums: Sequence[_Outcome]) -> AfterFailure:
     failures, repaired, repair_cost, sampled, sample_cost = zip(*sums, strict=True)
     repair = ratio_interval(repaired, repair_cost, most=failures)
     sample = ratio_interval(sampled, sample_cost, most=failures)
@@ -91,7 +77,7 @@ def _result(kind: str, sums: list[_Sums]) -> AfterFailure:
     assert sample is not None
     return AfterFailure(
         kind=kind,
-        failures=sum(total.failures for total in sums),
+        failures=sum(failures),
         problems=len(sums),
         repair=repair,
         sample=sample,

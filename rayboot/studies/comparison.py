@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from rayboot.attempts import Chain
 from rayboot.metrics import Interval, bootstrap_interval, ratio_interval
 from rayboot.studies.after_failure import AfterFailure, after_failures
 from rayboot.studies.curves import StepwiseResult, stepwise
 from rayboot.studies.mixes import MixResult, measurable_mixes
 from rayboot.studies.recorded import (
-    UNITS,
-    CostUnit,
+    Cost,
     Prices,
     RecordedAttempts,
     RecordedProblem,
@@ -20,6 +18,7 @@ from rayboot.studies.recorded import (
     combine_sources,
     cost_of,
 )
+from rayboot.studies.units import UNITS, CostUnit
 from rayboot.values import Frozen
 
 TIERS = ("easy", "medium", "hard")
@@ -80,8 +79,7 @@ class Measured(Frozen):
         return amount / self.seconds if self.seconds else None
 
 
-def measured(source: Source, prices: Prices) -> Measured:
-    """Return the metrics of a source that has attempts."""
+def _measured(source: Source, prices: Prices) -> Measured:
     problems = list(source.chains.values())
     steps = [[step for chain in chains for step in chain if step.generated] for chains in problems]
     tokens = [sum(step.tokens for step in of_problem) for of_problem in steps]
@@ -92,7 +90,7 @@ def measured(source: Source, prices: Prices) -> Measured:
     assert rate is not None  # every attempt has tokens
     return Measured(
         name=source.name,
-        samples=_mean_samples(problems),
+        samples=sum(map(len, problems)) / len(problems),
         rounds=source.rounds,
         problems=len(problems),
         solved=bootstrap_interval([float(passed > 0) for passed in verified]),
@@ -104,10 +102,6 @@ def measured(source: Source, prices: Prices) -> Measured:
         dollars=prices.of(prompt, completion),
         seconds=source.seconds,
     )
-
-
-def _mean_samples(problems: Sequence[Sequence[Chain]]) -> float:
-    return sum(map(len, problems)) / len(problems)
 
 
 LEAST_PROBLEMS = 5
@@ -145,36 +139,29 @@ class Comparison(Frozen):
 
 
 def compare(
-    sources: Sequence[Source],
-    equal: CostUnit = "tokens",
-    prices: Prices | None = None,
-    difficulties: Mapping[str, str] | None = None,
+    sources: Sequence[Source], equal: CostUnit, prices: Prices, difficulties: Mapping[str, str] | None
 ) -> Comparison:
     """Compare sampling and repair on the attempts of one model on one set of problems.
+
+    Raise UserError if the sources cannot be compared; see `combine_sources`.
 
     Args:
         sources: At least one with repairs; those without repairs add first attempts.
         equal: Unit of cost in which both sides are equal.
         prices: Prices for costs in dollars.
         difficulties: Difficulties by problem id; if given, other problems are left out.
-
-    Raises:
-        UserError: The sources cannot be compared; see `combine_sources`.
     """
-    prices = prices or Prices()
     recorded, cost = combine_sources(sources, difficulties), cost_of(equal, prices)
     return Comparison(
         equal=equal,
         problems=len(recorded.problems),
         samples=recorded.samples,
         rounds=recorded.rounds,
-        measured=tuple(measured(source, prices) for source in sources),
+        measured=tuple(_measured(source, prices) for source in sources),
         mixes=tuple(measurable_mixes(recorded, cost)),
         difficulties=tuple(
             DifficultyResult(
-                difficulty=name,
-                problems=len(problems),
-                results=_largest(recorded.model_copy(update={"problems": tuple(problems)}), equal, prices),
+                difficulty=name, problems=len(problems), results=_largest(problems, recorded.rounds, cost)
             )
             for name, problems in by_difficulty(recorded).items()
             if len(problems) >= LEAST_PROBLEMS
@@ -184,7 +171,8 @@ def compare(
     )
 
 
-def _largest(recorded: RecordedAttempts, equal: CostUnit, prices: Prices) -> tuple[MixResult, ...]:
+def _largest(problems: Sequence[RecordedProblem], rounds: int, cost: Cost) -> tuple[MixResult, ...]:
     """Return the largest measurable mix for each number of rounds."""
-    largest = {result.mix.rounds: result for result in measurable_mixes(recorded, cost_of(equal, prices))}
+    recorded = RecordedAttempts(problems=tuple(problems), rounds=rounds)
+    largest = {result.mix.rounds: result for result in measurable_mixes(recorded, cost)}
     return tuple(largest.values())

@@ -39,6 +39,10 @@ class Simulation(NamedTuple):
         return bool(self.history) and self.history[-1].passed
 
 
+Simulations = list[list[Simulation]]
+"""Draws of each problem."""
+
+
 def simulate(
     problem: RecordedProblem, allocation: Allocation, random: np.random.Generator, most: int | None = None
 ) -> Simulation:
@@ -122,92 +126,79 @@ class Curve:
         return values
 
 
-def fixed_curve(recorded: RecordedAttempts, allocation: Allocation, cost: Cost, seed: int = 0) -> Curve:
+def fixed_curve(recorded: RecordedAttempts, allocation: Allocation, cost: Cost) -> Curve:
     """Return the curve of an allocation that never stops; the settings are at most 1, 2, .. attempts."""
-    simulations = [_simulations(problem, allocation, DRAWS, seed) for problem in recorded.problems]
-    longest = max(len(simulation.history) for of_problem in simulations for simulation in of_problem)
-    settings = (
-        [[_truncate(simulation, most) for simulation in of_problem] for of_problem in simulations]
-        for most in range(1, longest + 1)
-    )
-    return _curve(settings, cost)
+    simulations = [_simulations(problem, allocation, DRAWS) for problem in recorded.problems]
+    return _curve((_truncated(simulations, most) for most in range(1, _longest(simulations) + 1)), cost)
 
 
-def adaptive_curve(recorded: RecordedAttempts, cost: Cost, seed: int = 0) -> Curve:
+def adaptive_curve(recorded: RecordedAttempts, cost: Cost) -> Curve:
     """Return the curve of the adaptive allocation; the settings are values of `min_yield`.
 
     The arms for a problem are learned from other problems, by cross-validation with five folds.
     """
-    arms_of_folds = [_learned_arms(recorded, fold, cost, seed) for fold in range(FOLDS)]
+    arms_of_folds = [_learned_arms(recorded, fold, cost) for fold in range(FOLDS)]
     firsts = [step for problem in recorded.problems for step in problem.firsts]
     mean_yield = 1000 * sum(step.passed for step in firsts) / sum(map(cost, firsts))
 
-    def setting(min_yield: float) -> list[list[Simulation]]:
+    def setting(min_yield: float) -> Simulations:
         allocations = [AdaptiveAllocation(arms, min_yield, cost=cost) for arms in arms_of_folds]
-        return [
-            _simulations(problem, allocations[_fold(problem)], DRAWS, seed) for problem in recorded.problems
-        ]
+        return [_simulations(problem, allocations[_fold(problem)], DRAWS) for problem in recorded.problems]
 
     return _curve((_limit_exhausted(setting(mean_yield * strictness)) for strictness in STRICTNESS), cost)
 
 
-def _learned_arms(recorded: RecordedAttempts, left_out: int, cost: Cost, seed: int) -> Arms:
+def _learned_arms(recorded: RecordedAttempts, left_out: int, cost: Cost) -> Arms:
     return Arms.learned(
         (
             simulation.history
             for problem in recorded.problems
             if _fold(problem) != left_out
-            for simulation in _simulations(problem, EitherAtRandom(), LEARNED_DRAWS, seed)
+            for simulation in _simulations(problem, EitherAtRandom(), LEARNED_DRAWS)
         ),
         cost,
     )
 
 
-def _simulations(problem: RecordedProblem, allocation: Allocation, draws: int, seed: int) -> list[Simulation]:
+def _simulations(problem: RecordedProblem, allocation: Allocation, draws: int) -> list[Simulation]:
     """Simulate `draws` times. The order of attempts in a draw is the same for every allocation."""
     key = zlib.crc32(problem.problem_id.encode())
-    return [simulate(problem, allocation, np.random.default_rng([seed, key, draw])) for draw in range(draws)]
+    return [simulate(problem, allocation, np.random.default_rng([0, key, draw])) for draw in range(draws)]
 
 
 def _fold(problem: RecordedProblem) -> int:
     return zlib.crc32(problem.problem_id.encode()) % FOLDS
 
 
-def _limit_exhausted(simulations: list[list[Simulation]]) -> list[list[Simulation]]:
+def _limit_exhausted(simulations: Simulations) -> Simulations:
     """Truncate to the largest number of attempts at which at most `MAX_EXHAUSTED` of the simulations are exhausted."""
-    most = max(len(simulation.history) for of_problem in simulations for simulation in of_problem)
-    while (
-        _exhausted_share(
-            truncated := [
-                [_truncate(simulation, most) for simulation in of_problem] for of_problem in simulations
-            ]
-        )
-        > MAX_EXHAUSTED
-    ):
-        most -= 1
-    return truncated
+    settings = (_truncated(simulations, most) for most in range(_longest(simulations), -1, -1))
+    return next(setting for setting in settings if _exhausted_share(setting) <= MAX_EXHAUSTED)
 
 
-def _exhausted_share(simulations: Sequence[Sequence[Simulation]]) -> float:
+def _longest(simulations: Simulations) -> int:
+    return max(len(simulation.history) for of_problem in simulations for simulation in of_problem)
+
+
+def _exhausted_share(simulations: Simulations) -> float:
     return fmean(simulation.exhausted for of_problem in simulations for simulation in of_problem)
 
 
-def _truncate(simulation: Simulation, most: int) -> Simulation:
-    return Simulation(simulation.history[:most], simulation.exhausted and most > len(simulation.history))
+def _truncated(simulations: Simulations, most: int) -> Simulations:
+    return [
+        [Simulation(history[:most], exhausted and most > len(history)) for history, exhausted in of_problem]
+        for of_problem in simulations
+    ]
 
 
-def _curve(settings: Iterable[Sequence[Sequence[Simulation]]], cost: Cost) -> Curve:
+def _curve(settings: Iterable[Simulations], cost: Cost) -> Curve:
     costs, solved = [], []
     for simulations in settings:
-        if _exhausted_share(simulations) > MAX_EXHAUSTED:
-            continue
-        costs.append(
-            [
-                fmean(sum(map(cost, simulation.history)) for simulation in of_problem)
-                for of_problem in simulations
-            ]
-        )
-        solved.append([fmean(simulation.solved for simulation in of_problem) for of_problem in simulations])
+        if _exhausted_share(simulations) <= MAX_EXHAUSTED:
+            costs.append(
+                [fmean(sum(map(cost, draw.history)) for draw in of_problem) for of_problem in simulations]
+            )
+            solved.append([fmean(draw.solved for draw in of_problem) for of_problem in simulations])
     if not costs:
         return Curve(costs=np.empty((0, 0)), solved=np.empty((0, 0)))
     table = np.asarray(costs).T
@@ -218,7 +209,7 @@ def _curve(settings: Iterable[Sequence[Sequence[Simulation]]], cost: Cost) -> Cu
 def _spaced(spent: np.ndarray) -> list[int]:
     """Return the settings in order of cost, without those that cost less than `SPACING` times the one before."""
     kept: list[int] = []
-    for index in map(int, np.argsort(spent)):
+    for index in np.argsort(spent).tolist():
         if not kept or spent[index] >= SPACING * spent[kept[-1]]:
             kept.append(index)
     return kept
@@ -244,16 +235,15 @@ class StepwiseResult(Frozen):
     adaptive_over_repair: Paired
 
 
-def stepwise(recorded: RecordedAttempts, cost: Cost, seed: int = 0) -> list[StepwiseResult]:
-    """Compare three allocations at `BUDGETS` costs that are within the range of all three curves.
+def stepwise(recorded: RecordedAttempts, cost: Cost) -> list[StepwiseResult]:
+    """Compare three allocations at `BUDGETS` costs, in order, that are within the range of all three curves.
 
-    Returns:
-        Results in order of cost; empty if the ranges do not overlap.
+    Return an empty list if the ranges do not overlap.
     """
     curves = (
-        fixed_curve(recorded, SampleAgain(), cost, seed),
-        fixed_curve(recorded, RepairFirst(rounds=recorded.rounds), cost, seed),
-        adaptive_curve(recorded, cost, seed),
+        fixed_curve(recorded, SampleAgain(), cost),
+        fixed_curve(recorded, RepairFirst(rounds=recorded.rounds), cost),
+        adaptive_curve(recorded, cost),
     )
     if min(curve.costs.shape[1] for curve in curves) < 2:
         return []

@@ -67,18 +67,17 @@ def measurable_mixes(recorded: RecordedAttempts, cost: Cost) -> Iterator[MixResu
 
 def compare_mix(problems: Sequence[RecordedProblem], mix: Mix, cost: Cost) -> MixResult | None:
     """Compare one mix with sampling alone; None if a problem has too few recorded chains or first attempts."""
-    values = []
+    values: list[_Value] = []
     for problem in problems:
-        value = _value(problem, mix, cost)
-        if value is None:
+        if (value := _value(problem, mix, cost)) is None:
             return None
         values.append(value)
-    solved, sampled = ([value.solved for value in values], [value.sampled for value in values])
+    costs, attempts, equal_samples, solved, sampled = zip(*values, strict=True)
     return MixResult(
         mix=mix,
-        cost=fmean(value.cost for value in values),
-        attempts=fmean(value.attempts for value in values),
-        equal_samples=fmean(value.equal_samples for value in values),
+        cost=fmean(costs),
+        attempts=fmean(attempts),
+        equal_samples=fmean(equal_samples),
         solved=bootstrap_interval(solved),
         sampled=bootstrap_interval(sampled),
         difference=paired(solved, sampled),

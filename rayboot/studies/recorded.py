@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
+from pydantic import BaseModel
 
 from rayboot.attempts import CHAIN_COLUMNS, Chain, Step, chains_by_problem
 from rayboot.attempts.chains import Attempts
 from rayboot.errors import UserError
-from rayboot.storage import Storage
+from rayboot.storage import RunDirectory, Storage
+from rayboot.studies.units import CostUnit
 from rayboot.values import Frozen
 
 Cost = Callable[[Step], float]
 """Cost of an attempt."""
-CostUnit = Literal["tokens", "completion-tokens", "attempts", "dollars"]
 
 
 class Prices(Frozen):
@@ -33,21 +34,6 @@ class Prices(Frozen):
 
     def of(self, prompt_tokens: float, completion_tokens: float) -> float:
         return (self.input * prompt_tokens + self.output * completion_tokens) / 1e6
-
-
-class RateUnit(NamedTuple):
-    """Cost to which rates refer."""
-
-    size: float
-    name: str
-
-
-UNITS: dict[CostUnit, RateUnit] = {
-    "tokens": RateUnit(1000, "1,000 tokens"),
-    "completion-tokens": RateUnit(1000, "1,000 completion tokens"),
-    "attempts": RateUnit(1, "attempt"),
-    "dollars": RateUnit(1, "dollar"),
-}
 
 
 def cost_of(equal: CostUnit, prices: Prices) -> Cost:
@@ -122,12 +108,11 @@ def combine_sources(
 ) -> RecordedAttempts:
     """Combine attempts of one model by problem.
 
+    Raise UserError if no source has repairs, some repairs are missing, or no problem is left.
+
     Args:
         sources: Those without repairs add first attempts to the problems of the others.
         difficulties: Difficulties by problem id; if given, other problems are left out.
-
-    Raises:
-        UserError: No source has repairs, some repairs are missing, or no problem is left.
     """
     repaired = [source for source in sources if source.rounds]
     if not repaired:
@@ -142,13 +127,14 @@ def combine_sources(
             f"{repaired[0].name}: none of its problems, such as {next(iter(ids))}, is in the dataset; "
             "give the one that was evaluated"
         )
+    unrepaired = [source for source in sources if not source.rounds]
     return RecordedAttempts(
         problems=tuple(
             RecordedProblem(
                 problem_id=id,
                 difficulty=(difficulties or {}).get(id, ""),
                 chains=_chains(repaired, id),
-                samples=tuple(chain[0] for chain in _chains([s for s in sources if not s.rounds], id)),
+                samples=tuple(chain[0] for chain in _chains(unrepaired, id)),
             )
             for id in kept
         ),
@@ -177,40 +163,65 @@ READ = [*CHAIN_COLUMNS, "split", "weights_version"]
 def recorded_sources(folder: str) -> list[Source]:
     """Return the attempts of every rollout and evaluation below a folder or URI, one source per split.
 
-    Raises:
-        UserError: There are no attempts, or their weights have different versions.
+    Raise UserError if there are no attempts, or they are of several models or versions of weights.
     """
     storage = Storage(folder)
-    tables = _tables(storage)
+    paths = sorted(str(info.path) for info in storage.files(recursive=True))
+    tables = _tables(storage, paths)
     if not tables:
         raise UserError(
             f"{folder} holds no Parquet files of attempts: give a folder that rayboot evaluate --out, rayboot run or "
             "rayboot bench --out has written"
         )
+    models = sorted(set(_models(storage, paths, tables)))
     versions = sorted(
         {version for table in tables.values() for version in table["weights_version"].to_pylist()}
     )
-    if len(versions) > 1:
+    if len(models) > 1 or len(versions) > 1:
+        names = ", ".join(models) if len(models) > 1 else f"with weights {', '.join(map(str, versions))}"
         raise UserError(
-            f"{folder} holds attempts of several models, with weights {', '.join(map(str, versions))}: give the "
-            f"folder of one model, such as {sorted(tables)[-1]}"
+            f"{folder} holds attempts of several models, {names}: give the folder of one model, such as "
+            f"{sorted(tables)[-1]}"
         )
     return [source for path, table in sorted(tables.items()) for source in _by_split(storage, path, table)]
 
 
-def _tables(storage: Storage) -> dict[str, pa.Table]:
+def _tables(storage: Storage, paths: Iterable[str]) -> dict[str, pa.Table]:
     """Return the attempts by the path of their folder; Parquet files with other columns are ignored."""
     parts: dict[str, list[pa.Table]] = defaultdict(list)
-    selector = pafs.FileSelector(storage.root, recursive=True, allow_not_found=True)
-    for info in sorted(storage.fs.get_file_info(selector), key=lambda info: str(info.path)):
-        if info.path.endswith(".parquet") and _holds_attempts(storage, info.path):
-            table = pq.read_table(info.path, filesystem=storage.fs, columns=READ, partitioning=None)
-            parts[info.path.rpartition("/")[0]].append(table)
-    return {path: pa.concat_tables(tables) for path, tables in parts.items()}
+    for path in paths:
+        if path.endswith(".parquet") and {*READ} <= {*pq.read_schema(path, filesystem=storage.fs).names}:
+            table = pq.read_table(path, filesystem=storage.fs, columns=READ, partitioning=None)
+            parts[path.rpartition("/")[0]].append(table)
+    return {folder: pa.concat_tables(tables) for folder, tables in parts.items()}
 
 
-def _holds_attempts(storage: Storage, path: str) -> bool:
-    return set(READ) <= set(pq.read_schema(path, filesystem=storage.fs).names)
+class _Model(BaseModel):
+    model: str = ""
+
+
+class _Generation(BaseModel):
+    engine: str = ""
+    openai: _Model | None = None
+
+
+class _Recipe(BaseModel):
+    """The options of a recipe, of any version, that say which model is sampled."""
+
+    policy: _Model = _Model()
+    generation: _Generation = _Generation()
+
+
+def _models(storage: Storage, paths: Sequence[str], folders: Iterable[str]) -> Iterable[str]:
+    """Yield the model of each folder of attempts by the recipe above it: an evaluation's weights are version 0."""
+    runs = [path.removesuffix("recipe.yaml") for path in paths if path.endswith("/recipe.yaml")]
+    for folder in folders:
+        if above := [run for run in runs if f"{folder}/".startswith(run)]:
+            name = max(above, key=len).removeprefix(storage.root).strip("/")
+            recipe = _Recipe.model_validate(RunDirectory(Storage(storage.uri(name))).recipe())
+            served = recipe.generation.openai if recipe.generation.engine == "openai" else None
+            model = (served or recipe.policy).model
+            yield os.path.realpath(model) if os.path.isdir(model) else model
 
 
 def _by_split(storage: Storage, folder: str, table: pa.Table) -> list[Source]:
@@ -222,7 +233,7 @@ def _by_split(storage: Storage, folder: str, table: pa.Table) -> list[Source]:
 
 def _seconds(storage: Storage, folder: str) -> float | None:
     """Return the seconds in the stage's marker without those until engines had the weights; None without a marker."""
-    marker = f"{folder}.done"
+    marker = f"{folder}.done"  # beside the folder, which may be the whole storage
     if storage.fs.get_file_info(marker).type == pafs.FileType.NotFound:
         return None
     with storage.fs.open_input_stream(marker) as stream:

@@ -14,7 +14,8 @@ from rayboot.problems import load_problems
 from rayboot.runs.evaluate import measure
 from rayboot.stages.observer import Observer
 from rayboot.studies.comparison import Comparison, compare
-from rayboot.studies.recorded import CostUnit, Prices, Source, cost_of, recorded_sources
+from rayboot.studies.recorded import Prices, Source, cost_of, recorded_sources
+from rayboot.studies.units import CostUnit
 from rayboot.values import Frozen
 
 
@@ -52,25 +53,17 @@ def sampling_vs_repair(
 ) -> Comparison:
     """Evaluate with repairs, then without repairs with more samples at equal cost, and compare.
 
-    Args:
-        model: Argument of `measure`.
-        dataset: SPEC of the problems.
-        sampling: Options of the evaluation with repairs.
-        costs: Definition of equal cost.
-        overrides: Recipe options of both evaluations.
-        out: New folder for the evaluations `repair` and `sampling`, as written by `rayboot evaluate --out`, and for
-            `comparison.json`; None: they are not kept.
-        observer: Displays the evaluations.
-
-    Raises:
-        UserError: `measure` raises it, the folder exists, or `repair_rounds` is below 1.
+    `model`, `dataset` and the recipe options `overrides` are those of `measure`. The evaluations `repair` and
+    `sampling`, as written by `rayboot evaluate --out`, and `comparison.json` are kept in `out`, a new folder, unless it
+    is None. Raise UserError if `measure` does, the folder exists, or `repair_rounds` is below 1.
     """
     if sampling.repair_rounds < 1:
         raise UserError("--repair-rounds 0 leaves nothing to compare: give 1 or more")
     common = ["evaluation.num_beams=1", *overrides, f"evaluation.temperature={sampling.temperature}"]
     repairs = [f"evaluation.samples={sampling.samples}", f"evaluation.repair_rounds={sampling.repair_rounds}"]
     with tempfile.TemporaryDirectory(prefix="rayboot-") as temporary:
-        folder = _require_new(out) or Path(temporary, "bench")
+        _require_new(out)
+        folder = out or Path(temporary, "bench")
         measure(model, dataset, [*common, *repairs], folder / "repair", observer)
         # A different seed, so that the samples are independent of the first attempts that were repaired.
         seed = yaml.safe_load((folder / "repair" / "recipe.yaml").read_text())["seed"] + 1
@@ -84,14 +77,12 @@ def sampling_vs_repair(
 def compare_recorded(attempts: str, dataset: str | None, costs: CostOptions, out: Path | None) -> Comparison:
     """Compare sampling and repair on recorded attempts.
 
+    Raise UserError if a folder or the SPEC is wrong, or the attempts cannot be compared.
+
     Args:
         attempts: Folder or URI with the attempts of one model, such as the output of `sampling_vs_repair`.
         dataset: SPEC of the problems, for their difficulties; other problems are left out.
-        costs: Definition of equal cost.
         out: New folder for `comparison.json`.
-
-    Raises:
-        UserError: A folder or the SPEC is wrong, or the attempts cannot be compared.
     """
     _require_new(out)
     return _write(_compare(attempts, dataset, costs), out)
@@ -104,10 +95,9 @@ def _compare(folder: str | Path, dataset: str | None, costs: CostOptions) -> Com
     return compare(recorded_sources(str(folder)), costs.equal, costs.prices, difficulties)
 
 
-def _require_new(out: Path | None) -> Path | None:
+def _require_new(out: Path | None) -> None:
     if out is not None and out.exists():
         raise UserError(f"{out} exists: give a new folder to --out")
-    return out
 
 
 def _write(comparison: Comparison, out: Path | None) -> Comparison:
@@ -120,8 +110,7 @@ def _write(comparison: Comparison, out: Path | None) -> Comparison:
 def _equal_samples(repaired: Source, costs: CostOptions) -> int:
     """Return the number of first attempts per problem at the total cost of the attempts with repairs.
 
-    Raises:
-        UserError: No prompt fits the token budget.
+    Raise UserError if no prompt fits the token budget.
     """
     cost = cost_of(costs.equal, costs.prices)
     chains = [chain for of_problem in repaired.chains.values() for chain in of_problem]

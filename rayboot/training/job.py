@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -18,6 +18,9 @@ Kind = Literal["sft"]
 
 ProgressListener = Callable[[int, int, float], None]
 """Called with the steps done, the total steps, and the latest training loss."""
+
+RESULT_FILE = "refit.json"
+"""File in a checkpoint with the job and its result."""
 
 
 class RefitJob(Frozen):
@@ -52,7 +55,7 @@ class RefitJob(Frozen):
         read = {name: getattr(self, name) for name in ("start", "training_set", "validation_set")}
         return self.model_copy(update={name: uri and localize(uri) for name, uri in read.items()})
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return the fields that identify the job: all but `storage`."""
         return self.model_dump(mode="json", exclude={"storage"})
 
@@ -65,18 +68,12 @@ class Workspace:
 
     def __init__(self, job: RefitJob) -> None:
         self.root = Path(job.storage) / f"{job.name}.work"
-
-    @property
-    def best(self) -> Path:
+        self.best = self.root / "best"
         """Hugging Face directory of the best weights so far."""
-        return self.root / "best"
 
     def scratch(self, rank: int) -> Path:
-        """Folder of one worker's own files."""
+        """Return the folder of one worker's own files."""
         return self.root / f"worker-{rank}"
-
-    def remove(self) -> None:
-        shutil.rmtree(self.root, ignore_errors=True)
 
 
 class RefitResult(Frozen):
@@ -102,10 +99,6 @@ class RefitResult(Frozen):
     """Step and validation loss of every evaluation."""
 
 
-RESULT_FILE = "refit.json"
-"""File in a checkpoint with the job and its result."""
-
-
 def move_to_output(directory: Path, job: RefitJob, result: RefitResult) -> None:
     """Move `directory` to the job's output, together with the result that `finished_refit` reads.
 
@@ -117,21 +110,9 @@ def move_to_output(directory: Path, job: RefitJob, result: RefitResult) -> None:
         store.remove("")
         store.upload(str(directory), "")
         store.write_text(RESULT_FILE, content)
-    else:
-        (directory / RESULT_FILE).write_text(content)
-        _move(directory, Path(job.output))
-
-
-def finished_refit(job: RefitJob) -> RefitResult | None:
-    """Return the result of this job if it was finished before, as when the driver died just afterwards; else None."""
-    output = Storage(job.output)
-    if not output.exists(RESULT_FILE):
-        return None
-    content = json.loads(output.read_text(RESULT_FILE))
-    return RefitResult.model_validate(content["result"]) if content["job"] == job.identity() else None
-
-
-def _move(directory: Path, output: Path) -> None:
+        return
+    (directory / RESULT_FILE).write_text(content)
+    output = Path(job.output)
     aside = output.with_name(output.name + ".partial")
     shutil.rmtree(aside, ignore_errors=True)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -143,3 +124,12 @@ def _move(directory: Path, output: Path) -> None:
         raise
     shutil.rmtree(output, ignore_errors=True)
     Storage(str(output.parent)).rename(aside.name, output.name)
+
+
+def finished_refit(job: RefitJob) -> RefitResult | None:
+    """Return the result of this job if it was finished before, as when the driver died just afterwards; else None."""
+    output = Storage(job.output)
+    if not output.exists(RESULT_FILE):
+        return None
+    content = json.loads(output.read_text(RESULT_FILE))
+    return RefitResult.model_validate(content["result"]) if content["job"] == job.identity() else None

@@ -9,21 +9,20 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from rayboot.config import TrainingConfig
-from rayboot.training.examples import IGNORED, Encoded
+from rayboot.training.examples import FILLER, Encoded
 from rayboot.values import Frozen
 
 
 class TrainingOrder(Dataset[Encoded]):
     """All batches of a refit in order. Each epoch is a new permutation of the examples.
 
-    A batch with fewer examples than `Schedule.slots`, such as the last of an epoch, is filled up with examples without
-    loss: every worker gets an equal share, and no example counts twice. Within a batch examples are sorted by length,
-    so that a micro-batch has little padding. The step is a sum over the batch, so the order does not change it.
+    A batch with fewer examples than `Schedule.slots`, such as the last of an epoch, is filled up with `FILLER`: no
+    example counts twice. Within a batch examples are sorted by length, so that a micro-batch has little padding. The
+    step is a sum over the batch, so the order does not change it.
     """
 
     def __init__(self, examples: list[Encoded], schedule: Schedule, seed: int) -> None:
         self._examples = examples
-        self._filler = Encoded(input_ids=[0], labels=[IGNORED])
         lengths = np.array([len(example["input_ids"]) + len(example["labels"]) for example in examples])
         batches: list[np.ndarray] = []
         for epoch in range(-(-schedule.total_steps // schedule.steps_per_epoch)):
@@ -40,7 +39,7 @@ class TrainingOrder(Dataset[Encoded]):
 
     def __getitem__(self, position: int) -> Encoded:
         index = self._order[position]
-        return self._filler if index < 0 else self._examples[index]
+        return FILLER if index < 0 else self._examples[index]
 
 
 class Schedule(Frozen):

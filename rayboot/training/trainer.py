@@ -4,57 +4,73 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
+from peft import PeftModel
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.utils.data import SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from rayboot.config import TrainingConfig
-from rayboot.training.examples import IGNORED, Encoded
-from rayboot.training.policy import Policy
+from rayboot.training.examples import FILLER, IGNORED, Encoded
+from rayboot.training.policy import Model
 from rayboot.training.schedule import Schedule, TrainingOrder
+from rayboot.training.zero import Options
 
 
+@dataclass(frozen=True)
 class Collator:
     """Pads examples on the right to a batch: `input_ids`, `attention_mask` and `labels`, each [batch, length].
 
     For an encoder-decoder, `labels` and `decoder_input_ids` have a length of their own.
     """
 
-    def __init__(
-        self,
-        pad_token_id: int,
-        decoder_inputs: Callable[..., Tensor] | None = None,
-        *,
-        limits_logits: bool = False,
-    ) -> None:
-        """Args:
-        pad_token_id: Padding of `input_ids`.
-        decoder_inputs: The model's own shift of labels to decoder inputs; None for a causal model.
-        limits_logits: Request logits of a causal model only from the start of the earliest completion on: those of
-            the prompts cost time and, with a large vocabulary, much memory.
-        """
-        self._pad = pad_token_id
-        self._decoder_inputs = decoder_inputs
-        self._limits_logits = limits_logits
+    pad_token_id: int
+    decoder_inputs: Callable[..., Tensor] | None = None
+    """The model's own shift of labels to decoder inputs; None for a causal model."""
+    limits_logits: bool = False
+    """Request logits of a causal model only from the start of the earliest completion on: those of the prompts cost
+    time and, with a large vocabulary, much memory."""
 
-    def __call__(self, examples: Sequence[Encoded]) -> dict[str, Any]:
+    def __call__(self, examples: Sequence[Encoded]) -> dict[str, Tensor | int]:
         inputs = [example["input_ids"] for example in examples]
-        batch: dict[str, Any] = {
-            "input_ids": _pad(inputs, self._pad),
+        labels = _pad([example["labels"] for example in examples], IGNORED)
+        batch: dict[str, Tensor | int] = {
+            "input_ids": _pad(inputs, self.pad_token_id),
             "attention_mask": _pad([[1] * len(ids) for ids in inputs], 0),
-            "labels": _pad([example["labels"] for example in examples], IGNORED),
+            "labels": labels,
         }
-        if self._decoder_inputs is not None:
-            batch["decoder_input_ids"] = self._decoder_inputs(labels=batch["labels"])
-        if self._limits_logits:
-            batch["logits_to_keep"] = _logits_to_keep(batch["labels"])
+        if self.decoder_inputs is not None:
+            batch["decoder_input_ids"] = self.decoder_inputs(labels=labels)
+        if self.limits_logits:
+            # The logits from the one before the first label on.
+            learned = (labels != IGNORED).any(dim=0).nonzero()
+            first = int(learned[0]) if len(learned) else labels.shape[1] - 1
+            batch["logits_to_keep"] = labels.shape[1] - max(first - 1, 0)
         return batch
 
 
+def _pad(rows: list[list[int]], filler: int) -> Tensor:
+    longest = max(map(len, rows))
+    return torch.tensor([row + [filler] * (longest - len(row)) for row in rows])
+
+
+def can_limit_logits(model: Model) -> bool:
+    """Return whether the model, or the base model of an adapter, takes `logits_to_keep`."""
+    base = model.get_base_model() if isinstance(model, PeftModel) else model
+    return "logits_to_keep" in inspect.signature(base.forward).parameters
+
+
+class Outputs(Protocol):
+    """Of a model."""
+
+    logits: Tensor
+
+
+@dataclass(frozen=True)
 class CompletionLoss:
     """Cross entropy of the completions' tokens, in nats.
 
@@ -62,20 +78,17 @@ class CompletionLoss:
     weight however the step is divided into micro-batches and workers.
     """
 
-    def __init__(self, *, causal: bool) -> None:
-        self._causal = causal
+    causal: bool
 
-    def __call__(self, outputs: Any, labels: Tensor, num_items_in_batch: Tensor | int) -> Tensor:
+    def __call__(self, outputs: Outputs, labels: Tensor, num_items_in_batch: Tensor | int) -> Tensor:
         return self.total(outputs.logits, labels) / num_items_in_batch
 
     def total(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the sum over all tokens.
+        """Return the sum over all tokens, of logits [batch, length, vocabulary] and labels [batch, length].
 
-        Args:
-            logits: [batch, length, vocabulary], of all positions or, for a causal model, of the last ones.
-            labels: [batch, length].
+        The logits of a causal model may be those of the last positions alone.
         """
-        if self._causal:
+        if self.causal:
             # The logits at a position predict the next token.
             logits = logits[:, :-1]
             labels = labels[:, labels.shape[1] - logits.shape[1] :]
@@ -87,44 +100,14 @@ class CompletionLoss:
         )
 
 
-def can_limit_logits(model: Any) -> bool:
-    """Return whether the model, or the base model of an adapter, takes `logits_to_keep`."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return "logits_to_keep" in inspect.signature(base.forward).parameters
-
-
-def _logits_to_keep(labels: Tensor) -> int:
-    """Return the number of last positions whose logits the loss needs: from the one before the first label on."""
-    learned = (labels != IGNORED).any(dim=0).nonzero()
-    first = int(learned[0]) if len(learned) else labels.shape[1] - 1
-    return labels.shape[1] - max(first - 1, 0)
-
-
-def _pad(rows: list[list[int]], filler: int) -> Tensor:
-    longest = max(map(len, rows))
-    return torch.tensor([row + [filler] * (longest - len(row)) for row in rows])
-
-
-SCHEDULERS = {
-    "linear": "linear",
-    "cosine": "cosine",
-    "polynomial": "polynomial",
-    "constant": "constant_with_warmup",
-}
-"""Names in transformers of the recipe's learning rate schedules."""
-
-
 def training_arguments(
     config: TrainingConfig,
     schedule: Schedule,
     seed: int,
     scratch: str,
-    deepspeed: dict[str, Any] | None = None,
+    deepspeed: Options | None = None,
 ) -> TrainingArguments:
     """Return the Trainer's options. Its own logging, evaluation and saving are off: RefitCallback triggers them."""
-    polynomial = {"power": config.power, "lr_end": 0.0} if config.schedule == "polynomial" else {}
-    # Passed only if enabled, because transformers is about to rename the option.
-    checkpointing: dict[str, Any] = {"gradient_checkpointing": True} if config.gradient_checkpointing else {}
     return TrainingArguments(
         output_dir=scratch,
         seed=seed,
@@ -133,12 +116,16 @@ def training_arguments(
         max_steps=schedule.total_steps,
         per_device_train_batch_size=schedule.micro_batch_size,
         gradient_accumulation_steps=schedule.accumulation,
+        # Passed only if enabled, because transformers is about to rename the option.
+        gradient_checkpointing=config.gradient_checkpointing or None,
         optim="adamw_torch_fused",
         learning_rate=config.lr,
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
-        lr_scheduler_type=SCHEDULERS[config.schedule],
-        lr_scheduler_kwargs=polynomial,
+        lr_scheduler_type="constant_with_warmup" if config.schedule == "constant" else config.schedule,
+        lr_scheduler_kwargs=(
+            {"power": config.power, "lr_end": 0.0} if config.schedule == "polynomial" else {}
+        ),
         warmup_steps=schedule.warmup_steps,
         deepspeed=deepspeed,
         ddp_find_unused_parameters=False,
@@ -150,38 +137,46 @@ def training_arguments(
         save_strategy="no",
         disable_tqdm=True,
         report_to=[],
-        **checkpointing,
     )
 
 
 class CompletionTrainer(Trainer):
+    """A Trainer of a model on batches that `collate` makes of examples, with the loss that a kind of refit chooses."""
+
+    model: torch.nn.Module
+
     def __init__(
-        self, policy: Policy, arguments: TrainingArguments, training: TrainingOrder, validation: list[Encoded]
+        self,
+        model: Model,
+        arguments: TrainingArguments,
+        training: TrainingOrder,
+        validation: Sequence[Encoded],
+        collate: Collator,
+        loss: CompletionLoss,
     ) -> None:
-        shift = policy.model.prepare_decoder_input_ids_from_labels if policy.encoder_decoder else None
-        limits_logits = not policy.encoder_decoder and can_limit_logits(policy.model)
-        self._collate = Collator(policy.pad_token_id, shift, limits_logits=limits_logits)
-        self._loss = CompletionLoss(causal=not policy.encoder_decoder)
-        # Sorted by length for little padding. The sum over the set does not depend on the order.
-        self._validation = sorted(validation, key=lambda example: len(example["input_ids"]))
-        # Filled up so that every worker has the same number of batches: with ZeRO-3 a forward pass is a collective.
-        fill = -len(validation) % arguments.world_size
-        self._validation[:0] = [Encoded(input_ids=[0], labels=[IGNORED])] * fill
         self._training = training
+        self._collate = collate
+        self._loss = loss
+        # Sorted by length for little padding: the sum over the set does not depend on the order. Filled up so that
+        # every worker has the same number of batches: with ZeRO-3 a forward pass is a collective.
+        self._validation = [
+            *[FILLER] * (-len(validation) % arguments.world_size),
+            *sorted(validation, key=lambda example: len(example["input_ids"])),
+        ]
         super().__init__(
-            model=policy.model,
+            model=model,
             args=arguments,
             train_dataset=training,
-            data_collator=self._collate,
-            compute_loss_func=self._loss,
+            data_collator=collate,
+            compute_loss_func=loss,
         )
         self.remove_callback(PrinterCallback)
 
-    def _get_train_sampler(self, *_: Any) -> SequentialSampler:
+    def _get_train_sampler(self, *_: object) -> SequentialSampler:
         # TrainingOrder has the order of all epochs; to the Trainer it is one long epoch.
         return SequentialSampler(self._training)
 
-    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+    def evaluate(self, *args: object, **kwargs: object) -> dict[str, float]:
         """Return and log the mean loss per token over the validation set, which the workers share."""
         metrics = {"eval_loss": self._validation_loss()}
         self.log(metrics)
@@ -196,7 +191,7 @@ class CompletionTrainer(Trainer):
 
     @torch.no_grad()
     def _validation_loss(self) -> float:
-        model: Any = self.model_wrapped if self.is_deepspeed_enabled else self.model
+        model = self.model_wrapped if self.is_deepspeed_enabled else self.model
         model.eval()
         sums = torch.zeros(2, dtype=torch.float64, device=self.args.device)
         share = self._validation[self.args.process_index :: self.args.world_size]

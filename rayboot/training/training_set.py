@@ -12,11 +12,7 @@ COLUMNS = ["prompt", "completion"]
 
 
 def parquet_files(folder: str) -> list[Path]:
-    """Return the files of a set, in the order in which they are read.
-
-    Raises:
-        UserError: The folder or its Parquet files are missing, a file is not Parquet, or a column is missing.
-    """
+    """Return the files of a set, in the order in which they are read. Raise UserError if one cannot be used."""
     files = sorted(Path(folder).glob("*.parquet"))
     if not files:
         raise UserError(f"{folder}: a folder with Parquet files (*.parquet) was expected, and there are none")

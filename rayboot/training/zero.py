@@ -11,37 +11,48 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from rayboot.config import TrainingConfig
 from rayboot.errors import UserError
 
-STAGES = {"zero2": 2, "zero3": 3}
+Options = dict[str, object]
+"""DeepSpeed's own config, a JSON object."""
+
+PRESETS: dict[str, Options] = {
+    name: {
+        "zero_optimization": {"stage": stage},
+        "bf16": {"enabled": "auto"},
+        "gradient_clipping": "auto",
+        "gradient_accumulation_steps": "auto",
+        "train_batch_size": "auto",
+        "train_micro_batch_size_per_gpu": "auto",
+    }
+    for name, stage in (("zero2", 2), ("zero3", 3))
+}
 
 
-def deepspeed_options(config: TrainingConfig) -> dict[str, Any] | None:
+def deepspeed_options(config: TrainingConfig) -> Options | None:
     """Return DeepSpeed's own config; None without DeepSpeed. transformers replaces "auto" by the Trainer's options.
 
-    Raises:
-        UserError: DeepSpeed is not installed, or the JSON cannot be read or does not go with the recipe.
+    Raise UserError if DeepSpeed is not installed, or its JSON cannot be read or does not go with the recipe.
     """
     choice = config.deepspeed
     if choice is None:
         return None
     if find_spec("deepspeed") is None:
         raise UserError(f"training.deepspeed: {choice} needs DeepSpeed: install 'rayboot[deepspeed]'")
-    options = _preset(STAGES[choice]) if choice in STAGES else _read(choice)
-    if config.lora and options["zero_optimization"].get("stage") == 3:
+    options = PRESETS.get(choice) or _read(choice)
+    sharding = options["zero_optimization"]
+    if config.lora and isinstance(sharding, dict) and sharding.get("stage") == 3:
         raise UserError(f"{choice}: training.lora does not go with ZeRO stage 3; use stage 2")
     return options
 
 
 @contextmanager
-def deepspeed_process(options: dict[str, Any] | None, *, on_cpu: bool) -> Iterator[None]:
+def deepspeed_process(options: Options | None, *, on_cpu: bool) -> Iterator[None]:
     """Prepare this process for DeepSpeed, and remove afterwards what would affect its next refit.
 
-    Raises:
-        UserError: The config contradicts the recipe.
+    Raise UserError if the config contradicts the recipe.
     """
     if options is None:
         yield
@@ -80,18 +91,7 @@ def deepspeed_process(options: dict[str, Any] | None, *, on_cpu: bool) -> Iterat
         gc.collect()
 
 
-def _preset(stage: int) -> dict[str, Any]:
-    return {
-        "zero_optimization": {"stage": stage},
-        "bf16": {"enabled": "auto"},
-        "gradient_clipping": "auto",
-        "gradient_accumulation_steps": "auto",
-        "train_batch_size": "auto",
-        "train_micro_batch_size_per_gpu": "auto",
-    }
-
-
-def _read(path: str) -> dict[str, Any]:
+def _read(path: str) -> Options:
     try:
         options = json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:

@@ -17,6 +17,7 @@ from support.small_runs import metrics, small_recipe
 from rayboot import algorithms, attempts, engines, problems
 from rayboot import metrics as estimates
 from rayboot.attempts.chains import Attempts
+from rayboot.config import POLICY
 from rayboot.engines import GenerationRequest, SamplingParams
 from rayboot.metrics.intervals import ratio_interval
 from rayboot.problems import rows as problem_rows
@@ -65,7 +66,7 @@ def test_an_algorithm(tmp_path: Path, ray_session: None) -> None:
 def test_a_stage(tmp_path: Path, ray_session: None) -> None:
     recipe = small_recipe(tmp_path)
     run = RunDirectory.open(recipe, resume=False, facts={})
-    lab = Lab(recipe, run, recipe.policy.model, load_splits(recipe), Silent(), iteration=1)
+    lab = Lab(recipe, run, {POLICY: recipe.policy.model}, load_splits(recipe), Silent(), iteration=1)
     try:
         attempts = lab.rollout(lab.pretrained, "none")
         scored = shown("Add a stage")["score"](lab, "scores", attempts.folder)

@@ -50,6 +50,12 @@ def test_what_the_experiment_decides_is_not_for_overrides(override: str) -> None
         plan_runs(GRID, QUICKSTART, [override])
 
 
+def test_a_mistake_in_an_arm_names_the_arm() -> None:
+    experiment = GRID.model_copy(update={"arms": {"restart": (), "typo": ("algorithm.strat=previous",)}})
+    with pytest.raises(UserError, match=r"(?s)^arm typo: .*algorithm.strat: unknown key"):
+        plan_runs(experiment, QUICKSTART)
+
+
 def test_arms_are_compared_with_the_first_unless_a_baseline_is_named() -> None:
     assert GRID.compared_with == "restart"
     assert GRID.model_copy(update={"baseline": "continue"}).compared_with == "continue"

@@ -62,6 +62,12 @@ def test_numbers_in_scientific_notation_are_numbers(write) -> None:
         ("training.learning_rate=1", "training.learning_rate: unknown key"),
         ("policy.lr=1", "did you mean training.lr?"),
         ("problems.trian=mbpp:x", "did you mean problems.train?"),
+        ("models.teacher.modle=x", "models.teacher.modle: unknown key; did you mean models.teacher.model?"),
+        (
+            "models.teacher.generation.engin=vllm",
+            "models.teacher.generation.engin: unknown key; did you mean models.teacher.generation.engine?",
+        ),
+        ("models.teacher.model=x", "models: algorithm drboot needs none; the recipe has models.teacher"),
         ("training.lr=fast", "training.lr: Input should be a valid number"),
         ("algorithm.feedback=fulll", "algorithm.feedback: Input should be 'none', 'simple' or 'full'"),
         (
@@ -101,6 +107,11 @@ def test_a_mistake_is_named_with_file_and_key(write, override: str, told: str) -
         load_recipe(path, override.split())
     assert str(path) in str(error.value)
     assert told in str(error.value)
+
+
+def test_a_duplicate_key_in_the_value_of_an_override_is_refused(write) -> None:
+    with pytest.raises(UserError, match=r"(?s)override training: .*duplicate key lr"):
+        load_recipe(write(MINIMAL), ["training={lr: 1e-5, lr: 2e-5}"])
 
 
 @pytest.mark.parametrize("override", ["rollout.repair_rounds=2", "curation.reinforce_first_prompt=true"])

@@ -163,9 +163,9 @@ async def test_a_redirection_is_named_and_not_followed(status: int, target: str)
     assert len(server.bodies) == 1
 
 
-async def test_a_prompt_too_long_is_a_value_error() -> None:
+async def test_a_prompt_too_long_is_the_users_error() -> None:
     error, _ = await failure(refusal(400, "This model's maximum context length is 512 tokens."))
-    assert type(error) is ValueError
+    assert type(error) is UserError
     assert "'MBPP/11/0'" in str(error)
 
 
@@ -228,6 +228,13 @@ async def test_a_server_that_has_answered_before_loses_only_one_request(first: A
         [none] = await openai_engine.generate([request(1, 2)])
     assert not answer.completions[0].is_missing
     assert [each.is_missing for each in none.completions] == [True, True]
+
+
+async def test_a_missing_sample_does_not_cost_the_prompts_tokens() -> None:
+    async with canned_server(refusal(500), completions("first")) as server:
+        result = await first_result(server, request(1, 2), max_retries=0)
+    assert [each.is_missing for each in result.completions] == [False, True]
+    assert result.prompt_tokens == 7
 
 
 async def test_a_server_that_has_gone_down_ends_the_evaluation() -> None:

@@ -131,9 +131,9 @@ async def test_mistakes_are_named(server: VllmServer, monkeypatch: pytest.Monkey
     [request] = requests(*prompts(1))
     with pytest.raises(UserError, match="The model `another` does not exist"):
         await engine(server, model="another").generate([request])
-    with pytest.raises(ValueError, match="does not fit the context of served"):
+    with pytest.raises(UserError, match="does not fit the context of served"):
         await engine(server).generate(requests(request.prompt * 40))
-    with pytest.raises(ValueError, match="does not fit the context of served"):
+    with pytest.raises(UserError, match="does not fit the context of served"):
         await engine(server).generate(requests(request.prompt, max_tokens=600))
     monkeypatch.setenv(VARIABLE, "another-key")
     with pytest.raises(UserError, match=VARIABLE) as caught:

@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokeni
 from rayboot.config import GenerationConfig
 from rayboot.engines import Completion, GenerationRequest, SamplingParams, create_engine, load_token_counter
 from rayboot.engines.transformers.engine import TransformersEngine, resolve_dtype
+from rayboot.errors import UserError
 
 PROMPTS = (
     "def add(",
@@ -231,12 +232,12 @@ async def test_a_request_beyond_the_context_fails_alone(llama: str) -> None:
     answers = await asyncio.gather(
         engine.generate([fits]), engine.generate([too_long]), engine.generate([fits]), return_exceptions=True
     )
-    assert isinstance(answers[1], ValueError)
+    assert isinstance(answers[1], UserError)
     assert str(answers[1]) == (
         "a request: 3 prompt tokens and max_tokens 254 do not fit the model's context of 256 tokens"
     )
     assert answers[0] == answers[2] != []
-    with pytest.raises(ValueError, match="no token"):
+    with pytest.raises(UserError, match="no token"):
         await engine.generate([make_request("")])
 
 

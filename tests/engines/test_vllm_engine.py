@@ -174,6 +174,6 @@ async def test_a_model_with_an_unsupported_head_size_is_refused_before_the_start
 
 async def test_a_prompt_that_does_not_fit_is_an_error_for_its_caller_only(engine: Generator) -> None:
     long = GenerationRequest(prompt="x = 1\n" * 200, seeds=(0,), params=GREEDY)
-    with pytest.raises(ValueError, match="do not fit the model's context of 384 tokens"):
+    with pytest.raises(UserError, match="do not fit the model's context of 384 tokens"):
         await engine.generate([long])
     assert await complete(engine)

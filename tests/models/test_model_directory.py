@@ -78,7 +78,7 @@ def test_weights_of_another_shape_are_refused(broken: Path) -> None:
 
 def test_checking_a_directory_imports_no_torch(llama: str) -> None:
     code = (
-        "import sys; from rayboot.engines import check_model; "
+        "import sys; from rayboot.models import check_model; "
         f"check_model({llama!r}); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

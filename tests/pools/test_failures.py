@@ -40,7 +40,7 @@ def raised_remotely(kind: str, in_constructor: bool = False) -> None:
         (
             "disk",
             RaybootError,
-            "^the disk is full: rollout could not write its files; free some space, and go on with --resume$",
+            r"^the disk is full: rollout could not write its files; free some space, and run it again \(.*\)$",
         ),
         ("other", RaybootError, "^rollout failed: .*ValueError: first line last line$"),
     ],

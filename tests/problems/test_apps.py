@@ -226,7 +226,7 @@ def test_usual_forms_of_contest_programs_pass(program: str, sandbox: Sandbox) ->
         (row() | {"input_output": '{"inputs": ['}, "line 2: input_output is not JSON"),
         (row(input_output=[1]), "line 2: input_output: "),
         (row(input_output={"fn_name": "f", "inputs": [1], "outputs": [1]}), "line 2: args: "),
-        ({"problem_id": 8}, "line 2: question: Field required"),
+        ({"problem_id": 8}, "line 2: the field question is missing"),
         (row(problem_id="0007"), "line 2: the id APPS/7 is taken already"),
     ],
 )

@@ -78,6 +78,10 @@ def test_the_message_for_an_unknown_split_lists_those_that_exist(tmp_path: Path)
         (GOOD | {"id": "a/2", "language": "cobol"}, "line 2: language: Input should be 'python'"),
         (GOOD | {"id": "a/2", "tests": [{"kind": "asert", "code": ""}]}, "line 2: tests.0: .*'asert'"),
         (
+            GOOD | {"id": "a/2", "tests": [*GOOD["tests"], {"kind": "asert", "public": True}]},
+            "line 2: tests.1: .*'asert'",
+        ),
+        (
             GOOD | {"id": "a/2", "tests": [{"kind": "call", "args": [], "expected": 1}]},
             "line 2: .*needs entry_point",
         ),

@@ -10,11 +10,9 @@ from typing import Any
 import pytest
 
 from rayboot.errors import UserError
+from rayboot.problems.repository import Prediction, RepositoryTask, load_tasks, prompt_for
 from rayboot.problems.repository.defects4j import read_results, write_patches
-from rayboot.problems.repository.load import load_tasks
-from rayboot.problems.repository.prompt import prompt_for
 from rayboot.problems.repository.swebench import read_report, write_predictions
-from rayboot.problems.repository.types import Prediction, RepositoryTask
 
 ROW = {
     "instance_id": "owner__name-1",

@@ -52,7 +52,7 @@ def make_run(
             ]
             _write_stage(run, iteration, stage, attempts)
             for split in measured:
-                of_split = [attempt.model_dump() for attempt in attempts if attempt.split == split]
+                of_split = attempts_table([attempt for attempt in attempts if attempt.split == split])
                 rows.append(_row(iteration, split, attempt_metrics(of_split).model_dump(), algorithm))
     if best is None and planned in (None, iterations):
         best = iterations

@@ -11,7 +11,6 @@ from rayboot.problems import AssertTest, Problem
 from rayboot.prompts import PromptBuilder
 from rayboot.report import report_runs
 from rayboot.report.attempts import repair_feedback, sample_attempts
-from rayboot.report.outcomes import read_chains
 from rayboot.report.read import read_runs
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}\u2028"
@@ -46,13 +45,13 @@ def test_a_page_with_a_small_budget_has_whole_problems_and_counts_the_others(
     tmp_path: Path, budget: int
 ) -> None:
     runs = read_runs([str(make_run(tmp_path))])
-    chains = [read_chains(run) for run in runs]
-    sample = sample_attempts(runs, chains, ["test/7"], budget)
-    assert sample.chains + sample.left_out == len(chains[0])
+    chains = runs[0].chains
+    sample = sample_attempts(runs, ["test/7"], budget)
+    assert sample.chains + sample.left_out == len(chains)
     kept = [chain[3] for chain in sample.data["chains"]]
     assert kept[:1] == (["test/7"] if budget else [])
     for id in set(kept):
-        assert kept.count(id) == sum(chain.problem_id == id for chain in chains[0])
+        assert kept.count(id) == sum(chain.problem_id == id for chain in chains)
 
 
 @pytest.mark.parametrize("benchmark", ["mbpp", "humaneval"])

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rayboot.report.curves import Point, Series, curve_chart
+from rayboot.report.curves import Point, Series, curve_figure
 from rayboot.report.outcomes import RunChain, chains, measures
-from rayboot.report.sankey import MAX_KINDS, OTHER, REPAIRED, UNTRIED, flow_chart, repair_flow
+from rayboot.report.repairs import MAX_KINDS, OTHER, REPAIRED, UNTRIED, flow_chart, repair_flow
 from rayboot.report.svg import axis, element
 from rayboot.report.words import compact, duration, shared_start
 
@@ -81,7 +81,7 @@ def test_a_measure_is_the_mean_over_the_samples_of_a_problem() -> None:
 
 
 def test_a_curve_of_one_iteration_can_be_drawn() -> None:
-    chart = curve_chart("test", [Series("pass@1", "c0", [Point(0, 0.0, 0.0, 0.0)])], best=0)
+    chart = curve_figure("test", [Series("pass@1", "c0", [Point(0, 0.0, 0.0, 0.0)])], best=0).chart
     assert "nan" not in chart
     assert "pass@1: 0.0%  [0.0%, 0.0%]" in chart
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,8 @@ import pytest
 from rayboot.attempts import Attempt
 from rayboot.config import GenerationConfig, RolloutConfig, SandboxConfig
 from rayboot.engines import SamplingParams
-from rayboot.pools.actor_pool import ActorPool
-from rayboot.pools.executor import start_execution_pool
-from rayboot.pools.replica import Weights, start_generation_pool
+from rayboot.pools.executor import ExecutionPool, start_execution_pool
+from rayboot.pools.replica import GenerationPool, GenerationReplica, Weights, start_generation_pool
 from rayboot.problems import Problem
 from rayboot.rollout import (
     AdaptiveAllocation,
@@ -47,7 +47,7 @@ class Streamed:
 
 
 @pytest.fixture(scope="module")
-def shared(ray_session: None) -> Iterator[tuple[Plans, ActorPool]]:
+def shared(ray_session: None) -> Iterator[tuple[Plans, ExecutionPool]]:
     """The helper and the sandboxes, which take seconds to start."""
     plans, execution = Plans(), start_execution_pool(SandboxConfig(cpus=0.5, timeout=5))
     yield plans, execution
@@ -56,11 +56,11 @@ def shared(ray_session: None) -> Iterator[tuple[Plans, ActorPool]]:
 
 
 @pytest.fixture
-def stream(tmp_path: Path, shared: tuple[Plans, ActorPool]):
+def stream(tmp_path: Path, shared: tuple[Plans, ExecutionPool]):
     """Return a function that streams a rollout over recorded answers, and reads the attempts that it wrote."""
     import ray
 
-    pools: list[ActorPool] = []
+    pools: list[GenerationPool] = []
     plans, sandbox = shared
 
     def run(
@@ -70,7 +70,7 @@ def stream(tmp_path: Path, shared: tuple[Plans, ActorPool]):
         repair_rounds: int = 1,
         feedback: str = "full",
         allocation: AdaptiveAllocation | None = None,
-        execution: ActorPool | None = None,
+        execution: ExecutionPool | None = None,
         meanwhile: Callable[[], None] = lambda: None,
         in_flight: int = 32,
         **engine: Any,
@@ -90,8 +90,7 @@ def stream(tmp_path: Path, shared: tuple[Plans, ActorPool]):
         storage = Storage(str(tmp_path))
         progress: list[tuple[int, int]] = []
         storage.make_folder("rollout")
-        plans.run(
-            "rollout",
+        plan = partial(
             stream_rollout,
             [(problem.id, "train") for problem in problems],
             settings,
@@ -101,11 +100,12 @@ def stream(tmp_path: Path, shared: tuple[Plans, ActorPool]):
             pools=(pools[-1], execution or sandbox),
             storage=storage,
             folder="rollout",
-            progress=lambda done, total: progress.append((done, total)),
-            meanwhile=meanwhile,
         )
+        plans.run("rollout", plan, lambda done, total: progress.append((done, total)), meanwhile)
         rows = read_attempts(storage, "rollout").to_pylist()
-        answered = sum(counts.requests for counts in pools[-1].poll("throughput", 60).values())
+        answered = sum(
+            counts.requests for counts in pools[-1].poll(GenerationReplica.throughput, 60).values()
+        )
         return Streamed(storage, [Attempt.model_validate(row) for row in rows], progress, answered)
 
     yield run

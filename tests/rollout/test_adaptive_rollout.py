@@ -10,7 +10,7 @@ from support.own_problems import RIGHT, WRONG, make_problem
 from support.small_runs import small_recipe
 
 from rayboot.attempts import Step
-from rayboot.config import RolloutConfig
+from rayboot.config import POLICY, RolloutConfig
 from rayboot.problems import load_problems
 from rayboot.rollout import AdaptiveAllocation, Arms, learned_arms, read_attempts
 from rayboot.stages.lab import Lab
@@ -87,7 +87,7 @@ def test_a_recipe_makes_its_rollouts_adaptive(tmp_path: Path, ray_session: None)
     run = RunDirectory.open(recipe, resume=False, facts={})
     train = load_problems(recipe.problems.train)
     problems = {"train": train, "validation": [], "test": [], "few_shot": []}
-    lab = Lab(recipe, run, recipe.policy.model, problems, Silent())
+    lab = Lab(recipe, run, {POLICY: recipe.policy.model}, problems, Silent())
     try:
         for _ in lab.iterations(2):
             lab.rollout(lab.pretrained, "full")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.tiny_models import tiny_llama, tiny_t5
 
-from rayboot.config import GenerationConfig, OpenAIConfig, recipe_from
+from rayboot.config import POLICY, GenerationConfig, OpenAIConfig, recipe_from
 from rayboot.config.prompts import PromptsConfig
 from rayboot.errors import UserError
 from rayboot.problems import AssertTest, Problem
@@ -157,11 +157,11 @@ def test_a_recipe_s_prompts_are_checked() -> None:
         "policy": {"model": "quickstart"},
     }
     recipe = recipe_from(base | {"prompts": {"templates": {"apps": "default"}}}, [], "here")
-    assert PromptSource.of(recipe, "none", []).options.templates == {"apps": "default"}
+    assert PromptSource.of(recipe.by_role[POLICY], "none", []).options.templates == {"apps": "default"}
     with pytest.raises(UserError, match="system has no effect with style: plain; it needs style: chat"):
         recipe_from(base | {"prompts": {"system": "Be right."}}, [], "here")
     with pytest.raises(UserError, match=r"prompts\.stile: unknown key; did you mean prompts\.style"):
         recipe_from(base | {"prompts": {"stile": "chat"}}, [], "here")
     recipe = recipe_from(base | {"prompts": {"templates": {"app": "default"}}}, [], "here")
     with pytest.raises(UserError, match="no template 'app' to replace: did you mean apps"):
-        PromptSource.of(recipe, "none", [])
+        PromptSource.of(recipe.by_role[POLICY], "none", [])

@@ -12,23 +12,27 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 from ray import cloudpickle
+from ray.util.placement_group import placement_group, remove_placement_group
 from support.own_problems import RIGHT, make_problem
-from support.ray_cluster import ray_processes
+from support.ray_cluster import __ray_call__, ray_processes
 
 from rayboot.attempts import require_verdicts
 from rayboot.config import GenerationConfig, SandboxConfig
 from rayboot.engines import EngineDied
 from rayboot.errors import RaybootError, UserError
 from rayboot.pools import actor_pool as pools
-from rayboot.pools.actor_pool import ActorPool, ReplicaFailure
+from rayboot.pools.actor_pool import ActorPool, PoolActor, ReplicaFailure
 from rayboot.pools.executor import start_execution_pool
 from rayboot.pools.failures import named
 from rayboot.pools.replica import Weights, start_generation_pool
@@ -65,7 +69,7 @@ both = pytest.mark.parametrize("start", ["engine", "sandbox"], indirect=True)
 
 
 def pids(pool: ActorPool) -> list[int]:
-    return pool.broadcast("__ray_call__", lambda actor: os.getpid())
+    return pool.broadcast(__ray_call__, lambda actor: os.getpid())
 
 
 class DiesOnce:
@@ -99,27 +103,27 @@ def test_an_actor_that_dies_when_idle_is_replaced_and_reported(
 @both
 async def test_the_call_of_an_actor_that_dies_is_repeated(start: Start, tmp_path: Path) -> None:
     pool, dies = start(), DiesOnce(tmp_path)
-    answers = await asyncio.gather(*(pool.call("__ray_call__", dies) for _ in range(4)))
+    answers = await asyncio.gather(*(pool.call(__ray_call__, dies) for _ in range(4)))
     assert len(answers) == 4
 
 
 @both
 def test_an_actor_that_dies_in_a_broadcast_is_called_again(start: Start, tmp_path: Path) -> None:
     pool = start()
-    assert len(set(pool.broadcast("__ray_call__", DiesOnce(tmp_path)))) == 2
+    assert len(set(pool.broadcast(__ray_call__, DiesOnce(tmp_path)))) == 2
 
 
 @both
 def test_a_poll_has_the_results_of_live_actors(start: Start, tmp_path: Path) -> None:
     pool = start()
     os.kill(pids(pool)[0], signal.SIGKILL)
-    assert 1 <= len(pool.poll("ping", seconds=60)) <= 2
+    assert 1 <= len(pool.poll(PoolActor.ping, seconds=60)) <= 2
 
 
 @both
 def test_a_broadcast_that_kills_every_actor_it_gets_ends(start: Start) -> None:
     with pytest.raises(ReplicaFailure, match=r"__ray_call__ lost its .* times in a row"):
-        start().broadcast("__ray_call__", lambda actor: os.kill(os.getpid(), signal.SIGKILL))
+        start().broadcast(__ray_call__, lambda actor: os.kill(os.getpid(), signal.SIGKILL))
 
 
 NOT_STARTING = {
@@ -140,9 +144,9 @@ async def test_an_actor_that_cannot_start_is_an_error_and_not_a_lost_actor(
     begin, message = NOT_STARTING[kind]
     pool = begin()
     with pytest.raises(UserError, match=message) as in_broadcast:
-        pool.broadcast("ping")
+        pool.broadcast(PoolActor.ping)
     with pytest.raises(UserError, match=message):
-        await pool.call("ping")
+        await pool.call(PoolActor.ping)
     assert "\n" not in str(in_broadcast.value)
     pool.shutdown()
 
@@ -178,7 +182,7 @@ class DiesAsItStarts(Thing):
 
 def test_an_actor_that_dies_in_every_start_is_an_error(make_pool: Callable[..., ActorPool]) -> None:
     with pytest.raises(RaybootError, match=r"thing .* times in a row.*; the machine may lack memory for it"):
-        make_pool(DiesAsItStarts, 1).broadcast("ping")
+        make_pool(DiesAsItStarts, 1).broadcast(PoolActor.ping)
 
 
 def test_an_actor_without_resources_is_reported_and_the_others_work(
@@ -186,13 +190,13 @@ def test_an_actor_without_resources_is_reported_and_the_others_work(
 ) -> None:
     monkeypatch.setattr(pools, "PENDING_SECONDS", 2.0)
     pool = make_pool(Thing, 2, slot=2)
-    assert pool.broadcast("ping") == [None]
+    assert pool.broadcast(PoolActor.ping) == [None]
     assert "a thing waits for resources: no node has 2 slot free (node " in caplog.text
 
 
 async def test_calls_go_to_actors_that_have_resources(make_pool: Callable[..., ActorPool]) -> None:
     pool = make_pool(Thing, 2, slot=2)
-    await asyncio.gather(*(pool.call("ping") for _ in range(4)))
+    await asyncio.gather(*(pool.call(PoolActor.ping) for _ in range(4)))
 
 
 async def test_a_call_without_any_actor_that_has_resources_fails_and_says_why(
@@ -200,7 +204,7 @@ async def test_a_call_without_any_actor_that_has_resources_fails_and_says_why(
 ) -> None:
     monkeypatch.setattr(pools, "REVIVAL_SECONDS", 0.5)
     with pytest.raises(RaybootError, match=r"no thing has answered for 0\.5 s: no node has 3 slot"):
-        await make_pool(Thing, 2, slot=3).call("ping")
+        await make_pool(Thing, 2, slot=3).call(PoolActor.ping)
 
 
 @pytest.mark.parametrize(
@@ -263,13 +267,30 @@ def plans(ray_session: None) -> Iterator[Plans]:
 def test_a_plan_whose_helper_is_lost_is_run_again(
     plans: Plans, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert plans.run("curation", plan_that_dies, str(tmp_path / "died"), 1) == "done"
+    assert plans.run("curation", partial(plan_that_dies, str(tmp_path / "died"), 1)) == "done"
     assert "the helper process of curation was lost; another goes on" in caplog.text
 
 
 def test_a_plan_that_kills_its_helper_every_time_is_an_error(plans: Plans, tmp_path: Path) -> None:
     with pytest.raises(RaybootError, match="curation lost its helper process 3 times"):
-        plans.run("curation", plan_that_dies, str(tmp_path / "died"), 9)
+        plans.run("curation", partial(plan_that_dies, str(tmp_path / "died"), 9))
+
+
+def plan_of_a_task(progress: Callable[[int, int], None]) -> None:
+    ray.get(ray.remote(lambda: None).options(num_cpus=1).remote())
+
+
+def test_a_plan_without_a_free_cpu_is_reported(
+    plans: Plans, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("rayboot.rollout.plans.PENDING_SECONDS", 1.0)
+    group = placement_group([{"CPU": 1.0}] * int(ray.available_resources()["CPU"]))
+    ray.get(group.ready(), timeout=60)
+    freeing = threading.Timer(10.0, remove_placement_group, [group])
+    freeing.start()
+    plans.run("curation", plan_of_a_task)
+    freeing.join()
+    assert "curation waits for resources: no node has 1 CPU free" in caplog.text
 
 
 def test_the_error_of_a_plan_is_one_line(plans: Plans) -> None:

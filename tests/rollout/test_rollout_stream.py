@@ -41,7 +41,7 @@ def test_attempts_are_verified_repaired_and_written_with_their_parents(stream) -
 def test_a_repair_prompt_has_the_wrong_program_and_the_feedback_of_the_public_test(stream) -> None:
     streamed = stream([make_problem(3)], {"train/own/3/0": [WRONG.format(n=3)], "train/own/3/1": ["pass"]})
     first, repair = streamed.attempts
-    assert (first.call, first.got, first.expected) == ("f(2)", "-1", "6")
+    assert (first.verdict.call, first.verdict.got, first.verdict.expected) == ("f(2)", "-1", "6")
     assert repair.prompt.startswith(first.prompt)
     assert WRONG.format(n=3) in repair.prompt
     assert "f(2) returned -1, expected 6." in repair.prompt
@@ -50,7 +50,7 @@ def test_a_repair_prompt_has_the_wrong_program_and_the_feedback_of_the_public_te
 def test_no_prompt_has_values_of_a_hidden_test(stream) -> None:
     only_public = "def f(x):\n    return 6"
     streamed = stream([make_problem(3)], {"train/own/3/0": [only_public], "train/own/3/1": [only_public]})
-    assert [a.failing_test for a in streamed.attempts] == [1, 1]
+    assert [a.verdict.failing_test for a in streamed.attempts] == [1, 1]
     assert not any("f(3)" in a.prompt or "9" in a.prompt for a in streamed.attempts)
     assert "The code above is wrong. Please fix it." in streamed.attempts[1].prompt
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import ray
 from ray.util.placement_group import placement_group, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+from support.ray_cluster import __ray_call__
 
 from rayboot.config import GenerationConfig, load_recipe
-from rayboot.pools.replica import start_generation_pool
+from rayboot.pools.replica import GenerationReplica, start_generation_pool
 from rayboot.training.fit import worker_resources
 
 RECIPE = Path(__file__).parents[2] / "jobs/drboot_7b.yaml"
@@ -39,10 +40,8 @@ def test_each_gpu_has_one_replica_and_one_worker(ray_session: None, tmp_path: Pa
         **recipe.generation.model_dump(include={"replicas", "gpus"}),
     )
     pool = start_generation_pool(engines, "")
-    pool.broadcast("ping")
-    assert sorted(pool.broadcast("__ray_call__", lambda engine: ray.get_gpu_ids())) == [
-        [gpu] for gpu in every
-    ]
+    pool.broadcast(GenerationReplica.ping)
+    assert sorted(pool.broadcast(__ray_call__, lambda engine: ray.get_gpu_ids())) == [[gpu] for gpu in every]
 
     share = {"GPU": worker_resources(recipe.training)["GPU"]}
     for _ in ("first refit", "second refit"):

@@ -16,8 +16,7 @@ from support.ray_cluster import ray_processes
 
 from rayboot.config import GenerationConfig, VllmConfig
 from rayboot.engines import GenerationRequest, SamplingParams, create_engine
-from rayboot.pools.actor_pool import ActorPool
-from rayboot.pools.replica import Weights, start_generation_pool
+from rayboot.pools.replica import GenerationPool, GenerationReplica, Weights, start_generation_pool
 from rayboot.recipes import resolve_model
 
 pytest.importorskip("vllm", reason="vLLM is not installed")
@@ -29,7 +28,7 @@ GREEDY = SamplingParams(max_tokens=60)
 
 
 @pytest.fixture
-def pool(ray_session: None) -> Iterator[ActorPool]:
+def pool(ray_session: None) -> Iterator[GenerationPool]:
     config = GenerationConfig(engine="vllm", replicas=2, batch_size=4, vllm=VllmConfig(max_model_len=256))
     pool = start_generation_pool(config, SEED_MODEL)
     yield pool
@@ -47,8 +46,10 @@ async def by_transformers(model: str) -> list[str]:
     return [result.completions[0].text for [result] in results]
 
 
-async def by_pool(pool: ActorPool, weights: Weights) -> list[str]:
-    results = await asyncio.gather(*(pool.call("generate", request(prompt), weights) for prompt in PROMPTS))
+async def by_pool(pool: GenerationPool, weights: Weights) -> list[str]:
+    results = await asyncio.gather(
+        *(pool.call(GenerationReplica.generate, request(prompt), weights) for prompt in PROMPTS)
+    )
     assert {result.version for [result] in results} == {weights.version}
     return [result.completions[0].text for [result] in results]
 
@@ -59,8 +60,8 @@ def engine_cores() -> list[psutil.Process]:
     return [child for each in replicas for child in each.children() if "EngineCore" in child.name()]
 
 
-async def test_a_lost_engine_loses_no_request(pool: ActorPool, tmp_path: Path) -> None:
-    assert pool.broadcast("publish", Weights(checkpoint=SEED_MODEL, version=0)) == [0, 0]
+async def test_a_lost_engine_loses_no_request(pool: GenerationPool, tmp_path: Path) -> None:
+    assert pool.broadcast(GenerationReplica.publish, Weights(checkpoint=SEED_MODEL, version=0)) == [0, 0]
     refitted = Weights(checkpoint=nudged(SEED_MODEL, tmp_path), version=1)
     lost, other = engine_cores()
     asked = asyncio.create_task(by_pool(pool, refitted))

@@ -62,6 +62,14 @@ def test_a_run_is_evaluated_with_its_recipe_and_requests_no_gpus_for_training(
     assert "pass@1" in Path(report_runs([str(out)])).read_text()
 
 
+def test_a_run_without_its_recipe_is_refused(run: Path, tmp_path: Path) -> None:
+    (run / "recipe.yaml").unlink()
+    with pytest.raises(
+        UserError, match=r"has no recipe.yaml, which says how to prompt its model: restore it"
+    ):
+        measure(str(run), f"jsonl:{tmp_path}/test.jsonl", [], None, Silent())
+
+
 def test_an_unfinished_run_is_refused(run: Path, tmp_path: Path) -> None:
     (run / "run.json").write_text("{}")
     with pytest.raises(UserError, match=r"no best iteration yet; finish it with rayboot run --resume$"):

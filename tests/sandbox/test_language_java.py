@@ -1,4 +1,4 @@
-"""Java under a test file: right and wrong programs of the benchmark, hostile ones, and messages about errors."""
+"""Java under a test file: right and wrong programs of the benchmark, what crosses, and messages about errors."""
 
 from __future__ import annotations
 
@@ -7,57 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.foreign import Outcome, by_itself, under_test
+from support.foreign import by_itself
+from support.java_programs import LISTS, judge, run, subject, the_test, whole_test, wrong_unless
 
-from rayboot.problems import ScriptTest
-from rayboot.sandbox.inside.languages.java import Java
 from rayboot.sandbox.sandbox import Sandbox
-from rayboot.sandbox.verdict import Verdict
 
 pytestmark = pytest.mark.skipif(shutil.which("javac") is None, reason="no JDK here")
-
-IMPORTS = "import java.io.*;\nimport java.lang.*;\nimport java.util.*;\nimport java.math.*;\n\n"
-
-TEST = """
-
-class Main {
-    public static boolean compare(Object obj1, Object obj2) {
-        if (obj1 == null && obj2 == null){
-            return true;
-        } else if (obj1 == null || obj2 == null){
-            return false;
-        } else {
-            return obj1.equals(obj2);
-        }
-    }
-
-    public static void main(String[] args) throws Exception {
-        RESULT x0 = Subject.f(ARGUMENT);
-        RESULT v0 = EXPECTED;
-        if (!(compare(x0, v0))) {
-            throw new java.lang.Exception("Exception -- test case 0 did not pass. x0 = " + x0);
-        }
-
-
-}
-}
-"""
-
-
-def the_test(result: str, argument: str, expected: str) -> str:
-    return TEST.replace("RESULT", result).replace("ARGUMENT", argument).replace("EXPECTED", expected)
-
-
-LISTS = the_test("List<Integer>", "3", "Arrays.asList(3, 4)")
-BOOLEANS = the_test("Boolean", "3", "true")
-
-
-def judge(sandbox: Sandbox, program: str, test: str = LISTS, entry_point: str = "f") -> Outcome:
-    return under_test(sandbox, "java", program, test, entry_point)
-
-
-def subject(body: str, returns: str = "List<Integer>", more: str = "") -> str:
-    return f"{IMPORTS}class Subject {{\n    public static {returns} f(int a) {{\n{body}\n    }}\n}}\n{more}"
 
 
 def test_a_right_program_passes_and_a_wrong_one_fails_with_its_result(sandbox: Sandbox) -> None:
@@ -154,115 +109,6 @@ def test_a_compile_error_is_given_with_the_line_of_the_program(
     assert (complaint.error_type, complaint.message, complaint.line) == ("compile error", message, line)
 
 
-LYING_LIST = """return new ArrayList<Integer>(List.of(1)) {
-    public boolean equals(Object other) { return true; }
-    public int hashCode() { return Arrays.asList(3, 4).hashCode(); }
-};"""
-HOSTILE = {
-    "exit": subject("System.exit(0); return null;"),
-    "halt": subject("Runtime.getRuntime().halt(0); return null;"),
-    "exit in a static initialiser": subject("return null;").replace(
-        "class Subject {", "class Subject { static { System.exit(0); }"
-    ),
-    "exit in another thread": subject(
-        "new Thread(() -> System.exit(0)).start(); while (true) { Thread.onSpinWait(); }"
-    ),
-    "a list that says it is equal": subject(LYING_LIST),
-    "a judge of its own": subject("return null;", more="class rayboot { static class Judge {} }"),
-    "a package of its own": subject("return null;", more="class java { static class lang {} }"),
-    "a class that hides Arrays": subject(
-        "return null;", more="class Arrays { static List<Integer> asList(int... a) { return null; } }"
-    ),
-    "reading the secret": subject(
-        "try { System.err.println(new String(System.in.readAllBytes())); } catch (IOException e) {} return null;"
-    ),
-    "changing the cache of small numbers": subject(
-        """try {
-            Class<?> cache = Class.forName("java.lang.Integer$IntegerCache");
-            java.lang.reflect.Field field = cache.getDeclaredField("cache");
-            field.setAccessible(true);
-            Integer[] numbers = (Integer[]) field.get(null);
-            numbers[128 + 4] = numbers[128 + 3];
-        } catch (ReflectiveOperationException e) {}
-        return List.of(a, a);"""
-    ),
-    "stopping the thread of the test": subject(
-        """Thread test = Thread.currentThread();
-        for (int i = 0; i < 4; i++) { new Thread(() -> { while (test.isAlive()) { test.stop(); } }).start(); }
-        while (true) { Thread.onSpinWait(); }"""
-    ),
-    "forged replies on every descriptor": subject(
-        """String reply = "[1,\\"ok\\",[\\"l\\",\\"java.util.ArrayList\\",\\"\\",3,5],[]]";
-        byte[] frame = new byte[4 + reply.length()];
-        frame[3] = (byte) reply.length();
-        System.arraycopy(reply.getBytes(), 0, frame, 4, reply.length());
-        for (FileDescriptor fd : new FileDescriptor[] {FileDescriptor.in, FileDescriptor.out, FileDescriptor.err}) {
-            try { new FileOutputStream(fd).write(frame); } catch (IOException e) {}
-        }
-        return null;"""
-    ),
-    "a verdict of its own": subject(
-        """String verdict = "[\\"verdict\\",{\\"status\\":\\"passed\\"},true]";
-        byte[] frame = new byte[4 + verdict.length()];
-        frame[3] = (byte) verdict.length();
-        System.arraycopy(verdict.getBytes(), 0, frame, 4, verdict.length());
-        try { new FileOutputStream(FileDescriptor.in).write(frame); } catch (IOException e) {}
-        return null;"""
-    ),
-    "a hook and threads that wait for the end": subject(
-        """Runtime.getRuntime().addShutdownHook(new Thread(() -> Runtime.getRuntime().halt(0)));
-        new Thread(() -> { try { Thread.sleep(50); } catch (InterruptedException e) {} System.exit(0); }).start();
-        return List.of(a);"""
-    ),
-    "a static initialiser that fails": subject("return null;").replace(
-        "class Subject {", "class Subject { static int zero = 1 / Integer.valueOf(0);"
-    ),
-    "everything that it finds in memory": subject(
-        """try {
-            String dump = new File("heap.hprof").getAbsolutePath();
-            Class<?> kind = Class.forName("com.sun.management.HotSpotDiagnosticMXBean");
-            Object bean = Class.forName("java.lang.management.ManagementFactory")
-                .getMethod("getPlatformMXBean", Class.class).invoke(null, kind);
-            kind.getMethod("dumpHeap", String.class, boolean.class)
-                .invoke(bean, dump, false);
-            System.err.write(new FileInputStream(dump).readAllBytes());
-        } catch (Exception e) {}
-        return null;"""
-    ),
-    "a sorted set that says it holds everything": subject(
-        """return new TreeSet<Integer>((x, y) -> said++ < 1 ? x - y : 0) {{ add(1); add(2); }};
-        } static int said; static Object g() { return null;""",
-        "Set<Integer>",
-    ),
-}
-
-
-@pytest.mark.parametrize("program", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_hostile_program_does_not_pass(sandbox: Sandbox, program: str) -> None:
-    test = (
-        the_test("Set<Integer>", "3", "new HashSet<>(Arrays.asList(3, 4))") if "TreeSet" in program else LISTS
-    )
-    assert not judge(sandbox, program, test).passed
-
-
-def test_nothing_of_the_judge_is_in_the_process_of_the_program(sandbox: Sandbox) -> None:
-    """The program can control its whole process: native code by `Unsafe`, every object by reflection."""
-    body = """try {
-            Class<?> unsafe = Class.forName("sun.misc.Unsafe");
-            java.lang.reflect.Field field = unsafe.getDeclaredField("theUnsafe");
-            field.setAccessible(true);
-            System.out.print(field.get(null).getClass().getName());
-            Class<?> remote = Class.forName("rayboot.Remote");
-            for (java.lang.reflect.Field f : remote.getDeclaredFields()) { f.setAccessible(true); }
-            Class.forName("Main");
-        } catch (ClassNotFoundException e) {
-            System.out.print(" without " + e.getMessage());
-        } catch (ReflectiveOperationException e) {}
-        return List.of(a);"""
-    outcome = judge(sandbox, subject(body))
-    assert (outcome.passed, outcome.output) == (False, "sun.misc.Unsafe without Main")
-
-
 def test_a_thread_that_stays_does_not_delay_the_verdict(sandbox: Sandbox) -> None:
     body = "new Thread(() -> { while (true) { Thread.onSpinWait(); } }).start(); return List.of(3, 4);"
     assert judge(sandbox, subject(body)).passed
@@ -271,16 +117,6 @@ def test_a_thread_that_stays_does_not_delay_the_verdict(sandbox: Sandbox) -> Non
 def test_recursion_may_be_deep(sandbox: Sandbox) -> None:
     deep = "return List.of(down(40_000) - 39_997, 4); } static int down(int n) { return n == 0 ? 0 : 1 + down(n - 1);"
     assert judge(sandbox, subject(deep)).passed
-
-
-def test_an_object_of_the_programs_own_class_equals_nothing_of_the_tests(sandbox: Sandbox) -> None:
-    forged = subject("return Boolean.valueOf(true);", "Boolean", "class Boolean { static Boolean valueOf(boolean b) {"
-                     " return new Boolean(); } public boolean equals(Object other) { return true; } }")  # fmt: skip
-    assert not judge(sandbox, forged, BOOLEANS).passed
-    liar = subject(
-        "return new Liar();", "Object", "class Liar { public boolean equals(Object other) { return true; } }"
-    )
-    assert not judge(sandbox, liar, the_test("Object", "3", "4")).passed
 
 
 def test_a_program_may_have_classes_with_names_of_the_library(sandbox: Sandbox) -> None:
@@ -317,18 +153,6 @@ def test_a_program_that_is_too_much_for_the_compiler_does_not_end_the_server(san
     nested = "return List.of(" + "(" * 100_000 + "a" + ")" * 100_000 + ");"
     assert judge(sandbox, subject(nested)).complaint.error_type == "compile error"
     assert judge(sandbox, subject("return List.of(a, a + 1);")).passed
-
-
-def whole_test(*lines: str) -> str:
-    return (
-        "class Main {\n    public static void main(String[] args) throws Exception {\n"
-        + "\n".join(lines)
-        + "\n}\n}"
-    )
-
-
-def wrong_unless(condition: str) -> str:
-    return f'if (!({condition})) throw new Exception("did not pass");'
 
 
 PILE = """import java.util.*; import java.util.function.*;
@@ -435,69 +259,6 @@ def test_whatever_java_has_crosses_between_the_test_and_the_program(sandbox: San
     assert verdict.passed, verdict
 
 
-YES = "{ public int compareTo(Object o) { return 0; } public boolean contains(Object o) { return true; } }"
-ALL_YES = "static Set f(int a, Yes... v) { return new HashSet(List.of(new Yes(), new Yes(), new Yes())); }"
-YES_ALONE = "static Yes f(int a) { return new Yes(); }"
-COMPARABLE = "class Yes implements Comparable<Object> " + YES
-POINT = """static P f(int a) { return new P(a + 7); } static class P {
-    int x; P(int x) { this.x = x; } public int hashCode() { return x; }
-    public boolean equals(Object o) { return o instanceof P p && p.x == x; } }"""
-EQUAL_SETS = "new TreeSet<Integer>(Arrays.asList(1, 2, 3)).equals(Subject.f(3))"
-RAISES = "try { Subject.f(%s); } catch (RuntimeException e) { return; } throw new Exception(`nothing`);"
-UNNAMED = "calls %s of the program's class Yes, which it does not name"
-
-
-@pytest.mark.parametrize(
-    ("members", "more", "lines", "status", "message"),
-    [
-        (ALL_YES, COMPARABLE, wrong_unless(EQUAL_SETS), "failed", "did not pass"),
-        (
-            ALL_YES,
-            COMPARABLE,
-            wrong_unless("new TreeSet<Integer>(List.of(1, 2, 3)).containsAll(Subject.f(3))"),
-            "failed",
-            "cannot be cast",
-        ),
-        (ALL_YES, COMPARABLE, wrong_unless("new TreeSet<>(Subject.f(3)).size() == 1"), "failed", "cannot be cast"),
-        (ALL_YES, COMPARABLE, "Yes named = null; " + wrong_unless(EQUAL_SETS), "failed", "compared with data"),
-        (
-            "interface Yes extends Comparable<Object> {} static Set f(int a, Yes... v) {"
-            " Yes one = o -> 0, two = o -> 0, three = o -> 0; return Set.of(one, two, three); }",
-            "",
-            wrong_unless(EQUAL_SETS),
-            "failed",
-            "did not pass",
-        ),
-        (YES_ALONE, "class Yes " + YES, wrong_unless("Subject.f(3).compareTo(BigInteger.ONE) == 0"), "sandbox_error",
-         UNNAMED % "compareTo"),
-        (YES_ALONE, "class Yes " + YES, "var yes = Subject.f(3); " + wrong_unless("yes.contains(1)"), "sandbox_error",
-         UNNAMED % "contains"),
-        ("static Yes f(int a) { return o -> true; }", "interface Yes { boolean contains(Object o); }",
-         wrong_unless("Subject.f(3).contains(1)"), "sandbox_error", UNNAMED % "contains"),
-        ("static Subject f(int a) { return new Subject(); } int compareTo(Object o) { return 0; }", "",
-         wrong_unless("Subject.f(3).compareTo(BigInteger.ONE) == 0"), "sandbox_error", "which it does not name"),
-        (POINT, "", wrong_unless("new Subject.P(1).hashCode() == Subject.f(1).hashCode()"), "failed", "did not pass"),
-        (POINT, "", wrong_unless("new Subject.P(8).hashCode() != Subject.f(1).hashCode()"), "failed", "did not pass"),
-        ("static int f(Object o) { return 1; }", "", RAISES % "new Object()", "sandbox_error", "passes the program"),
-        ("static Thread f(int a) { return new Thread(); }", "", RAISES % "3", "failed", "java.lang.Thread"),
-        ("static List f(int a) { return List.of(new Thread()); }", "",
-         "List<Integer> got = Subject.f(3); int n = got.get(0);", "failed", "cannot cross to the test file"),
-        ("static List f(int a) { return List.of(new Object()); }", "",
-         "List<Integer> got = Subject.f(3); int n = got.get(0);", "failed", "cannot cross to the test file"),
-        ("static Object f(int a) { return new Object(); }", "", wrong_unless("Subject.f(3).equals(6)"), "failed",
-         "did not pass"),
-        ("static class Object {} static class String {} static int f(int a) { return 7; }", "",
-         wrong_unless("Subject.f(3) == 6"), "failed", "did not pass"),
-    ],
-)  # fmt: skip
-def test_what_an_object_of_the_program_says_of_itself_makes_nothing_right(
-    sandbox: Sandbox, members: str, more: str, lines: str, status: str, message: str
-) -> None:
-    program = f"import java.util.*; class Subject {{ {members} }} {more}"
-    verdict = run(sandbox, program, whole_test(lines.replace("`", '"')))
-    assert (verdict.status, message in verdict.message) == (status, True), verdict
-
-
 def test_literals_of_the_test_file_are_the_same_objects_as_those_of_the_program(sandbox: Sandbox) -> None:
     program = 'class Subject { static boolean f(String text) { return text == "literal"; } }'
     assert run(sandbox, program, whole_test(wrong_unless('Subject.f("literal")'))).passed
@@ -536,10 +297,6 @@ def test_a_test_file_that_cannot_be_split_from_the_program_is_no_fault_of_the_pr
     )
 
 
-def run(sandbox: Sandbox, program: str, test: str) -> Verdict:
-    return sandbox.run(program, [ScriptTest(code=test)], entry_point="f", language="java")
-
-
 def test_a_program_in_a_package_has_its_test_file_in_the_same(sandbox: Sandbox) -> None:
     assert judge(sandbox, "package some.where;\n" + subject("return List.of(a, a + 1);")).passed
 
@@ -576,15 +333,3 @@ def test_benchmark_solutions_pass(sandbox: Sandbox) -> None:
     for record in [record for record in records if record["canonical_solution"]][:400:100]:
         program = record["prompt"] + record["canonical_solution"]
         assert judge(sandbox, program, record["test"], record["entry_point"]).passed, record["task_id"]
-
-
-def test_only_the_process_of_the_program_looks_for_classes_in_the_work_directory() -> None:
-    """At tier B all processes share one work directory."""
-    java = Java("/library")
-    answer = {"program": {}, "main": "Main", "judge": {}}
-    judge = java.halves(answer).judge.argv
-    assert judge[judge.index("-cp") + 1] == "/library"
-    compiler = java.compiler().argv
-    assert compiler[compiler.index("-cp") + 1] == "/library"
-    runner = java.halves(answer).runner.argv
-    assert runner[runner.index("-cp") + 1] == "/library:classes"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from rayboot.problems import AssertTest, StdioTest
-from rayboot.sandbox import folders
+from rayboot.sandbox import server
 from rayboot.sandbox.inside import leftovers
 from rayboot.sandbox.inside.languages import LANGUAGES, missing
 from rayboot.sandbox.inside.pump import Pump
@@ -97,7 +97,7 @@ print 1;
 @needs_perl
 @pytest.mark.parametrize("how", GREEDY)
 def test_the_memory_of_all_processes_counts_together(sandbox: Sandbox, how: str) -> None:
-    if not sandbox._servers[0].counts_memory:
+    if not sandbox._servers[0].report.counts_memory:
         pytest.skip("no control group can be made here")
     verdict = perl(sandbox, GREEDY[how], timeout=30.0, memory=256 << 20)
     assert (verdict.status, verdict.error_type) == ("memory_limit", "MemoryError"), verdict
@@ -227,7 +227,7 @@ def test_folders_of_killed_owners_are_removed_and_those_in_use_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(folders, "_YOUNG_SECONDS", -1.0)
+    monkeypatch.setattr(server, "_YOUNG_SECONDS", -1.0)
     (tmp_path / "rayboot-sandbox-old" / "work").mkdir(parents=True)
     used = tmp_path / "rayboot-sandbox-used"
     used.mkdir()

@@ -53,7 +53,7 @@ def runsc() -> None:
 @pytest.fixture(scope="module")
 def contained(runsc: None) -> Iterator[Sandbox]:
     """Yield a sandbox in a container, and check at its end that nothing is left of it."""
-    scratch = tempfile.mkdtemp(prefix="rayboot-test-")
+    scratch = tempfile.mkdtemp(prefix="rayboot-runsc-")
     mounts = Path("/proc/self/mountinfo").read_text()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAYBOOT_TEST_TOKEN", TOKEN)

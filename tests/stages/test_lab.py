@@ -12,16 +12,19 @@ import pytest
 from support.small_runs import small_recipe
 
 from rayboot.algorithms import Feedback
+from rayboot.config import POLICY, ModelConfig
 from rayboot.errors import UserError
 from rayboot.pools.replica import Weights
 from rayboot.rollout import read_attempts
 from rayboot.runs.launch import load_splits
 from rayboot.stages.lab import Lab
+from rayboot.stages.model import Model
 from rayboot.stages.observer import Silent
 from rayboot.storage import RunDirectory
 
 RIGHT = {number: f"def f(x):\n    return {number} * x" for number in range(2, 8)}
 WRONG = "def f(x):\n    return x - 1"
+OTHERS = json.dumps({"completions": [WRONG]}) + "\n"
 
 # Problem 2 is solved by the first attempt, 3 by the first repair, 4 by the second repair, 5 to 7 never.
 ANSWERS = {
@@ -46,7 +49,7 @@ def build(tmp_path: Path, ray_session: None) -> Iterator[Build]:
         engine = {"engine": "recorded", "recording": str(recording), "dtype": "auto"}
         recipe = small_recipe(tmp_path, **{"generation": engine, **changes})
         run = RunDirectory.open(recipe, resume=True, facts={})
-        started.append(Lab(recipe, run, "none", load_splits(recipe), Silent(), iteration=1))
+        started.append(Lab(recipe, run, {POLICY: "none"}, load_splits(recipe), Silent(), iteration=1))
         return started[-1], run
 
     yield build
@@ -133,6 +136,25 @@ def test_the_replay_buffer_adds_verified_programs_of_earlier_iterations(
     assert prompts_of(run, 2)["own/5"] == [("solution", False)]
 
 
+def test_another_model_samples_with_its_own_engine_into_rows_of_its_own(tmp_path: Path, build: Build) -> None:
+    lab, run = build()
+    answers = tmp_path / "teacher.jsonl"
+    answers.write_text(json.dumps({"tag": "train/own/5/0", "completions": [RIGHT[5]]}) + "\n" + OTHERS)
+    teacher = ModelConfig.model_validate(
+        {"model": "none", "generation": {"engine": "recorded", "recording": str(answers), "cpus": 0.5}}
+    )
+    lab.models["teacher"] = Model("teacher", teacher, "none", [])
+    of_policy = lab.rollout(lab.pretrained, "none")
+    of_teacher = lab.rollout(lab.models["teacher"].pretrained, "none", "teacher")
+    solved = {}
+    for attempts in (of_policy, of_teacher):
+        rows = read_attempts(run.storage, attempts.folder).to_pylist()
+        solved[rows[0]["author"]] = {row["problem_id"] for row in rows if row["status"] == "passed"}
+    assert solved == {"policy": {"own/2"}, "teacher": {"own/5"}}
+    list(lab.iterations(0))  # records the stages before it
+    assert [row.split for row in lab.history.rows] == ["train", "teacher/train"]
+
+
 def test_a_rollout_with_weights_older_than_the_replicas_is_refused(build: Build) -> None:
     lab, _ = build()
     lab.rollout(Weights(checkpoint="none", version=3), "full")
@@ -152,7 +174,7 @@ def test_a_stage_called_twice_in_an_iteration_needs_distinct_names(build: Build)
 def test_sampled_tokens_are_kept_where_the_engine_tells_them(tmp_path: Path, ray_session: None) -> None:
     recipe = small_recipe(tmp_path)
     run = RunDirectory.open(recipe, resume=False, facts={})
-    lab = Lab(recipe, run, recipe.policy.model, load_splits(recipe), Silent(), iteration=1)
+    lab = Lab(recipe, run, {POLICY: recipe.policy.model}, load_splits(recipe), Silent(), iteration=1)
     try:
         lab.rollout(lab.pretrained, "none", tokens=True)
     finally:

@@ -11,7 +11,9 @@ import pytest
 from support.ray_cluster import ray_processes
 from support.small_runs import small_recipe
 
+from rayboot.config import POLICY
 from rayboot.errors import RaybootError, UserError
+from rayboot.pools.actor_pool import PoolActor
 from rayboot.runs.launch import load_splits
 from rayboot.stages.lab import Lab
 from rayboot.stages.observer import Silent
@@ -32,7 +34,7 @@ def build(tmp_path: Path, ray_session: None) -> Build:
             tmp_path, **{**changes, "generation": {**engine, **changes.get("generation", {})}}
         )
         run = RunDirectory.open(recipe, resume=True, facts={})
-        return Lab(recipe, run, "none", load_splits(recipe), Silent())
+        return Lab(recipe, run, {POLICY: "none"}, load_splits(recipe), Silent())
 
     return build
 
@@ -56,8 +58,8 @@ def test_closing_ends_all_actors_even_if_one_shutdown_fails(
 
     before = actors()
     lab = build()
-    lab.execution.broadcast("ping")
-    lab.generation.broadcast("ping")
+    lab.execution.broadcast(PoolActor.ping)
+    lab.models[POLICY].engines.broadcast(PoolActor.ping)
     assert len(actors() - before) == 2
 
     def fail(self: Refitter) -> None:

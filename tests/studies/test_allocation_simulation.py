@@ -10,8 +10,8 @@ from synthetic_attempts import attempt_row, synthetic_attempts
 
 from rayboot.metrics import pass_at_k
 from rayboot.rollout import RepairFirst, SampleAgain
-from rayboot.studies import Prices, RecordedProblem, Source, combine_sources, cost_of
 from rayboot.studies.curves import fixed_curve, simulate, stepwise
+from rayboot.studies.recorded import Prices, RecordedProblem, Source, combine_sources, cost_of
 
 TOKENS = cost_of("tokens", Prices())
 RANDOM = np.random.default_rng

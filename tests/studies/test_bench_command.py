@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 
 from rayboot.attempts import SCHEMA
 from rayboot.cli import display
-from rayboot.cli.bench import bench_app
+from rayboot.cli.groups import bench_app
 from rayboot.errors import UserError
 from rayboot.stages.observer import Silent
-from rayboot.studies import recorded_sources
+from rayboot.studies.recorded import recorded_sources
 from rayboot.studies.sampling_vs_repair import CostOptions, SampleOptions, sampling_vs_repair
 
 COMMAND = ["sampling-vs-repair"]
@@ -71,6 +71,30 @@ def test_attempts_with_different_weights_are_refused(recorded: Path, tmp_path: P
         write_evaluation(tmp_path / f"iterations/0{version}/evaluation", rows, version)
     with pytest.raises(UserError, match=r"several models, with weights 0, 1: .*iterations/01/evaluation"):
         recorded_sources(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "names"),
+    [
+        ("policy: {model: models/a}", "policy: {model: models/b}", "models/a, models/b"),
+        (
+            "{policy: {model: t}, generation: {engine: openai, openai: {model: large}}}",
+            "{policy: {model: t}, generation: {engine: openai, openai: {model: small}}}",
+            "large, small",
+        ),
+    ],
+)
+def test_evaluations_of_different_models_are_refused_although_all_have_weights_0(
+    tmp_path: Path, one: str, two: str, names: str
+) -> None:
+    rows = synthetic_attempts(lambda *_: 0.5, 2, 2, 1)
+    for name, recipe in (("first", one), ("second", two), ("third", two)):
+        write_evaluation(tmp_path / name / "iterations/00/evaluation", rows)
+        (tmp_path / name / "recipe.yaml").write_text(recipe)
+    with pytest.raises(UserError, match=rf"several models, {names}: .*third/iterations/00/evaluation"):
+        recorded_sources(str(tmp_path))
+    (tmp_path / "first" / "recipe.yaml").write_text(two)
+    assert len(recorded_sources(str(tmp_path))) == 3
 
 
 def test_a_folder_without_attempts_is_named(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ import pytest
 from synthetic_attempts import attempt_row, synthetic_attempts
 
 from rayboot.errors import UserError
-from rayboot.studies import Prices, RecordedAttempts, Source, combine_sources, cost_of
 from rayboot.studies.after_failure import after_failures
 from rayboot.studies.comparison import by_difficulty
 from rayboot.studies.mixes import Mix, MixResult, compare_mix, measurable_mixes
+from rayboot.studies.recorded import Prices, RecordedAttempts, Source, combine_sources, cost_of
 
 TOKENS = cost_of("tokens", Prices())
 

@@ -10,10 +10,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
+
+Result = TypeVar("Result")
 
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 """Variables with which only the tests' own commands can use the cluster."""
@@ -31,6 +34,11 @@ def start_ray() -> None:
         # CPUs for the pools of a module and those of its next test. GPUs that need not exist, since Ray only counts
         # them. A custom resource that no pool requests.
         start_local(num_cpus=8, num_gpus=3, resources={"slot": 2})
+
+
+def __ray_call__(actor: object, function: Callable[..., Result]) -> Result:
+    """Ray's own method of every actor, for `rayboot.pools`: call a function with the actor."""
+    return function(actor)
 
 
 def ray_processes(name: str) -> set[psutil.Process]:

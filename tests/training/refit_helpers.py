@@ -10,8 +10,10 @@ from safetensors.torch import load_file
 from support.ray_cluster import ray_processes
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from rayboot.training import RefitJob, RefitResult
+from rayboot.config import TrainingConfig
+from rayboot.training import RefitJob, RefitResult, Refitter
 from rayboot.training.examples import Encoder
+from rayboot.training.job import ProgressListener
 from rayboot.training.trainer import Collator, CompletionLoss
 from rayboot.training.training_set import parquet_files, read_pairs
 
@@ -26,6 +28,12 @@ def weights(checkpoint: str) -> dict[str, torch.Tensor]:
 
 def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
     return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def refit(job: RefitJob, config: TrainingConfig, progress: ProgressListener | None = None) -> RefitResult:
+    """Run one refit with its own workers."""
+    with Refitter(config, job.storage, job.name) as refitter:
+        return refitter.refit(job, progress)
 
 
 def without_time(result: RefitResult) -> RefitResult:

@@ -56,24 +56,23 @@ def test_workers_join_when_their_resources_are_free(ray_session: None, make_job:
 
 LOST_NODE = """
 import json, sys
-from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
-from rayboot.config.training import TrainingConfig
+from refit_helpers import has_checkpoint
+from rayboot.config import TrainingConfig
 from rayboot.training import RefitJob, Refitter
 
 jobs = [RefitJob.model_validate_json(text) for text in sys.argv[2:]]
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
 ray.init(cluster.address, log_to_driver=False, logging_level="error")  # before the node that will be lost joins
 nodes = [cluster.add_node(num_cpus=1)]
-registered = Path(jobs[0].storage, "elastic", "checkpoint_manager_snapshot.json")
 cluster.wait_for_nodes()
 after = []
 
 def lose(step, total, loss):
     if not nodes:
         after.append(step)
-    elif total / 4 < step and registered.exists() and '"latest_checkpoint_result":{' in registered.read_text():
+    elif total / 4 < step and has_checkpoint(jobs[0], "elastic"):
         cluster.remove_node(nodes.pop(), allow_graceful=False)
 
 with Refitter(TrainingConfig.model_validate_json(sys.argv[1]), jobs[0].storage, "elastic") as refitter:

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import ray
 import torch
-from ray.util.placement_group import placement_group_table
-from refit_helpers import Killer, MakeJob, same, weights, without_time
+from refit_helpers import Killer, MakeJob, refit, same, weights, without_time
 from support.ray_cluster import ray_processes
 
 from rayboot.config import TrainingConfig
 from rayboot.errors import RaybootError
-from rayboot.training import RefitResult, Refitter, refit
+from rayboot.training import RefitResult, Refitter
+from rayboot.training.fit import Held, held
 
 LONG = TrainingConfig(
     evaluations_per_epoch=1.5, batch_size=16, epochs=20, lr=3e-3, warmup_ratio=0.1, patience=None
@@ -41,9 +41,24 @@ def uninterrupted(
     return refitter.refit(job, config=LONG), weights(job.output)
 
 
-def held_placement_groups() -> set[str]:
-    """Return the ids of placement groups that are not removed."""
-    return {name for name, group in placement_group_table().items() if group["state"] != "REMOVED"}
+def wait_until_held(before: Held) -> None:
+    deadline = time.monotonic() + 60  # Ray cleans up after a lost helper once it has noticed the loss
+    while held() != before:
+        assert time.monotonic() < deadline, "its workers did not stop"
+        time.sleep(0.2)
+
+
+def test_the_resources_of_workers_that_lose_ray_trains_helper_as_they_start_are_freed(
+    make_job: MakeJob, t5: str
+) -> None:
+    job, others, before = make_job("early", start=t5), ray_processes("TrainController"), held()
+    with Refitter(LONG, job.storage, job.name) as refitter:
+        while held().groups == before.groups:
+            time.sleep(0.02)
+        [controller] = ray_processes("TrainController") - others
+        controller.kill()
+        refitter.refit(job)
+    wait_until_held(before)
 
 
 @pytest.mark.parametrize(
@@ -58,14 +73,11 @@ def test_a_refit_whose_worker_or_helper_is_killed_ends_with_the_same_weights(
 ) -> None:
     job = make_job("interrupted", start=t5, checkpoint_seconds=0)
     killer = Killer(job, *lost)
-    before = held_placement_groups()
+    before = held()
 
     result = refit(job, LONG, killer)
 
-    deadline = time.monotonic() + 60  # Ray cleans up after a lost helper once it has noticed the loss
-    while held_placement_groups() != before:
-        assert time.monotonic() < deadline, "its workers did not stop"
-        time.sleep(0.2)
+    wait_until_held(before)
     assert killer.killed == lost
     assert min(killer.steps_after) > 1, "it restarted instead of resuming"
     assert without_time(result) == without_time(uninterrupted[0])
@@ -74,17 +86,15 @@ def test_a_refit_whose_worker_or_helper_is_killed_ends_with_the_same_weights(
 
 DRIVER = """
 import os, signal, sys
-from collections.abc import Callable
-from pathlib import Path
 import ray
-from rayboot.config.training import TrainingConfig
-from rayboot.training import RefitJob, refit
+from refit_helpers import has_checkpoint, refit
+from rayboot.config import TrainingConfig
+from rayboot.training import RefitJob
 
 job = RefitJob.model_validate_json(sys.argv[2])
 
 def die(step, total, loss):
-    record = Path(job.storage, job.name, "checkpoint_manager_snapshot.json")
-    if total / 4 < step < total and record.exists() and '"latest_checkpoint_result":{' in record.read_text():
+    if total / 4 < step < total and has_checkpoint(job, job.name):
         os.kill(os.getpid(), signal.SIGKILL)
 
 ray.init(address=sys.argv[1], log_to_driver=False)

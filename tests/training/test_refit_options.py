@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 from rayboot.config import TrainingConfig
 from rayboot.errors import RaybootError
 from rayboot.training import RefitResult, Refitter
-from rayboot.training.export import NotFinite, save_weights
+from rayboot.training.policy import NotFinite, save_weights
 
 
 def options(**changes: object) -> TrainingConfig:

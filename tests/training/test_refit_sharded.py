@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import torch
-from refit_helpers import Killer, MakeJob, loss_of, same, weights
+from refit_helpers import Killer, MakeJob, loss_of, refit, same, weights
 
 from rayboot.config import LoraConfig, TrainingConfig
 from rayboot.errors import UserError
-from rayboot.training import RefitResult, Refitter, refit
+from rayboot.training import RefitResult, Refitter
 
 pytest.importorskip("deepspeed")
 

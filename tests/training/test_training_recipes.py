@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +82,12 @@ def test_without_deepspeed_the_extra_that_brings_it_is_named(monkeypatch: pytest
     assert deepspeed_options(TrainingConfig()) is None
     with pytest.raises(UserError, match=r"install 'rayboot\[deepspeed\]'"):
         deepspeed_options(TrainingConfig(deepspeed="zero2"))
+
+
+def test_the_older_form_of_a_deepspeed_json_goes_with_an_adapter(tmp_path: Path) -> None:
+    (tmp_path / "own.json").write_text(
+        json.dumps({"zero_optimization": True})
+    )  # DeepSpeed reads it as stage 1
+    pytest.importorskip("deepspeed")
+    config = TrainingConfig.model_validate({"deepspeed": str(tmp_path / "own.json"), "lora": {}})
+    assert deepspeed_options(config) == {"zero_optimization": True}

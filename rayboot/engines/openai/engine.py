@@ -16,13 +16,34 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from openai import AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError, Timeout
 
 from rayboot.config import OpenAIConfig
-from rayboot.engines.base import Completion, GenerationRequest, GenerationResult, Usage, UsageMeter
-from rayboot.engines.openai.messages import PATHS, Answer, Choice, TokenUsage, request_body
+from rayboot.engines.base import Completion, GenerationRequest, GenerationResult, Usage
+from rayboot.engines.openai.errors import (
+    RETRY_COUNT,
+    ReadTimeout,
+    excerpt,
+    explain,
+    is_filtered,
+    is_unanswered,
+)
+from rayboot.engines.openai.messages import PATHS, Answer, request_body
 from rayboot.errors import RaybootError, UserError
+
+if TYPE_CHECKING:
+    from httpx2 import Request, Response
+
+CONNECT_SECONDS = 10.0
+MAX_CONSECUTIVE_UNANSWERED = 32
+"""Number of consecutive requests without an answer after which the server is considered down."""
+NO_KEY = "none"
+"""Sent if there is no key: servers that need one refuse it, others ignore it."""
+NO_COMPLETION = Completion(text="", tokens=0, finish_reason="abort")
 
 
 class RateLimit:
@@ -43,43 +64,22 @@ class RateLimit:
         await asyncio.sleep(start - now)
 
 
-try:
-    from openai import AsyncOpenAI, DefaultAsyncHttpxClient, OpenAIError, Timeout
-
-    from rayboot.engines.openai.errors import (
-        RETRY_COUNT,
-        ReadTimeout,
-        excerpt,
-        explain,
-        is_filtered,
-        is_unanswered,
-    )
-except ImportError as error:
-    raise UserError("engine openai needs the openai package: pip install 'rayboot[openai]'") from error
-
-CONNECT_SECONDS = 10.0
-MAX_CONSECUTIVE_UNANSWERED = 32
-"""Number of consecutive requests without an answer after which the server is considered down."""
-NO_KEY = "none"
-"""Sent if there is no key: servers that need one refuse it, others ignore it."""
-
-
 class _HttpClient(DefaultAsyncHttpxClient):
-    """An HTTP client with a callback before each try: the API's client repeats requests above it.
+    """An HTTP client that limits and counts each try: the API's client repeats requests above it.
 
     Redirections are not followed: they may turn a POST into a GET, which fails with a misleading error.
     """
 
-    def __init__(self, before_send: Callable[[Any], Awaitable[None]], seconds: float, **options: Any) -> None:
-        super().__init__(follow_redirects=False, **options)
-        self._before_send = before_send
-        self._seconds = seconds
+    def __init__(self, rate: RateLimit, counts: Counter[str], timeout: Timeout) -> None:
+        super().__init__(follow_redirects=False, timeout=timeout)
+        self._rate, self._counts = rate, counts
 
-    async def send(self, request: Any, **options: Any) -> Any:
-        """Send the request once, within `seconds`: the client's own timeout is that between two bytes."""
-        await self._before_send(request)
+    async def send(self, request: Request, **options: Any) -> Response:
+        """Send the request once, within the timeout in total: the client's own is that between two bytes."""
+        await self._rate.wait()
+        self._counts["requests" if request.headers.get(RETRY_COUNT, "0") == "0" else "retries"] += 1
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self.timeout.read):
                 return await super().send(request, **options)
         except TimeoutError:
             raise ReadTimeout("no complete answer", request=request) from None
@@ -88,13 +88,15 @@ class _HttpClient(DefaultAsyncHttpxClient):
 class OpenAIEngine:
     """A `Generator` that calls a server, with at most `max_concurrency` requests in flight."""
 
+    version = 0
+    """Always 0: the server has its own weights."""
+
     def __init__(self, config: OpenAIConfig) -> None:
         self._config = config
         self._key = read_key(config.api_key_env)
         self._unanswered_left = 0
         """Number of further requests that may stay unanswered: none before the first answer."""
-        self._meter = UsageMeter(config.input_price, config.output_price)
-        self._rate = RateLimit(config.requests_per_minute)
+        self._counts: Counter[str] = Counter()
         self._slots = asyncio.Semaphore(config.max_concurrency)
         timeout = Timeout(config.timeout, connect=min(CONNECT_SECONDS, config.timeout))
         self._client = AsyncOpenAI(
@@ -102,26 +104,21 @@ class OpenAIEngine:
             base_url=config.base_url,
             max_retries=config.max_retries,
             timeout=timeout,
-            http_client=_HttpClient(self._before_sending, config.timeout, timeout=timeout),
+            http_client=_HttpClient(RateLimit(config.requests_per_minute), self._counts, timeout),
         )
-
-    @property
-    def version(self) -> int:
-        """Always 0: the server has its own weights."""
-        return 0
 
     @property
     def usage(self) -> Usage:
         """Requests, tokens and cost so far."""
-        return self._meter.usage
+        input_cost = self._counts["prompt_tokens"] * self._config.input_price
+        output_cost = self._counts["completion_tokens"] * self._config.output_price
+        return Usage(**self._counts, cost=(input_cost + output_cost) / 1e6)
 
     async def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
         """Answer the requests, in order. If one fails, the others of the call are cancelled.
 
-        Raises:
-            ValueError: A prompt and its completion do not fit the model's context.
-            UserError: The server refuses the key, the model or an option, or beam search is requested.
-            RaybootError: The server cannot be reached, fails after all retries, or returns an invalid answer.
+        Raise UserError if the server refuses the key, the model, an option or a prompt, or beam search is
+        requested; RaybootError if the server cannot be reached, or fails after all retries.
         """
         try:
             async with asyncio.TaskGroup() as group:
@@ -131,11 +128,7 @@ class OpenAIEngine:
         return [task.result() for task in tasks]
 
     async def publish(self, checkpoint: str, version: int) -> None:
-        """Reject new weights.
-
-        Raises:
-            UserError: The version is not 0.
-        """
+        """Raise UserError unless the version is 0."""
         if version != 0:
             raise UserError(
                 f"engine openai cannot load the weights of {checkpoint} into {self._config.base_url}: a run that "
@@ -153,66 +146,60 @@ class OpenAIEngine:
         prompt_tokens = 0
         while missing := request.seeds[len(samples) :]:
             answer = await self._ask(request, missing)
-            samples += answer.completions()[: len(missing)]
-            prompt_tokens = answer.prompt_tokens
+            if answer is None:
+                samples += [NO_COMPLETION] * len(missing)
+            else:
+                samples += answer.completions()[: len(missing)]
+                prompt_tokens = answer.prompt_tokens
         return GenerationResult(completions=tuple(samples), prompt_tokens=prompt_tokens, version=self.version)
 
-    async def _ask(self, request: GenerationRequest, seeds: Sequence[int]) -> Answer:
+    async def _ask(self, request: GenerationRequest, seeds: Sequence[int]) -> Answer | None:
         """Send one API request. The client retries it, and so does this method after an invalid answer.
 
-        If the server has answered before, a request without an answer gets aborted completions of 0 tokens. If it has
-        never answered, or has left `MAX_CONSECUTIVE_UNANSWERED` requests unanswered in a row, the request fails.
+        Return None if a filter refuses the prompt, or if a server that has answered before leaves this request
+        unanswered. Raise the error if it has never answered, or not the last `MAX_CONSECUTIVE_UNANSWERED`.
         """
         body = request_body(self._config, request, seeds)
-        for tries_left in reversed(range(self._config.max_retries + 1)):
-            async with self._slots:
-                data: object = None
-                try:
+        for retry in range(self._config.max_retries + 1):
+            if retry:
+                await asyncio.sleep(min(0.25 * 2**retry, 8.0))
+            data: object = None
+            try:
+                async with self._slots:
                     data = await self._client.post(PATHS[self._config.api], body=body, cast_to=object)
-                    answer = Answer.model_validate(json.loads(data) if isinstance(data, str) else data)
-                    break
-                except OpenAIError as error:
-                    if is_filtered(error) or (is_unanswered(error) and self._tolerate_unanswered()):
-                        return _aborted_answer(seeds)
-                    raise explain(error, self._config, self._key, request.tag) from None
-                except (ValueError, RecursionError) as error:  # not JSON, or without a completion
-                    received = error.doc if isinstance(error, json.JSONDecodeError) else data or error
-            if not tries_left:
-                if self._tolerate_unanswered():
-                    return _aborted_answer(seeds)
-                raise self._invalid_answer(
-                    received if isinstance(received, str) else json.dumps(received, default=str)
-                )
-            await asyncio.sleep(min(0.5 * 2 ** (self._config.max_retries - tries_left), 8.0))
-        self._unanswered_left = MAX_CONSECUTIVE_UNANSWERED
-        self._meter.count_tokens(answer.prompt_tokens, answer.completion_tokens)
-        return answer
+                answer = Answer.model_validate(json.loads(data) if isinstance(data, str) else data)
+            except OpenAIError as error:
+                if is_filtered(error):
+                    return None
+                failure = explain(error, self._config, self._key, request.tag)
+                may_answer_others = is_unanswered(error)
+                break
+            except (ValueError, RecursionError) as error:  # not JSON, or without a completion
+                received = error.doc if isinstance(error, json.JSONDecodeError) else data or error
+                failure, may_answer_others = self._invalid_answer(received), True
+            else:
+                self._unanswered_left = MAX_CONSECUTIVE_UNANSWERED
+                self._counts["prompt_tokens"] += answer.prompt_tokens
+                self._counts["completion_tokens"] += answer.completion_tokens
+                return answer
+        if may_answer_others:
+            self._unanswered_left -= 1
+            if self._unanswered_left >= 0:
+                return None
+        raise failure from None
 
-    def _tolerate_unanswered(self) -> bool:
-        """Count an unanswered request, and return whether it is tolerated."""
-        self._unanswered_left -= 1
-        return self._unanswered_left >= 0
-
-    def _invalid_answer(self, received: str) -> RaybootError:
+    def _invalid_answer(self, received: object) -> RaybootError:
+        text = received if isinstance(received, str) else json.dumps(received, default=str)
         return RaybootError(
             f"{self._config.base_url} did not return a completion of the OpenAI API: either the provider failed, or "
-            f"generation.openai.base_url is wrong. Answer: {excerpt(received, self._key)}"
+            f"generation.openai.base_url is wrong. Answer: {excerpt(text, self._key)}"
         )
-
-    async def _before_sending(self, request: Any) -> None:
-        await self._rate.wait()
-        self._meter.count_request(retry=request.headers.get(RETRY_COUNT, "0") != "0")
-
-
-def _aborted_answer(seeds: Sequence[int]) -> Answer:
-    return Answer(choices=[Choice(text="", finish_reason="abort") for _ in seeds], usage=TokenUsage())
 
 
 def read_key(variable: str) -> str | None:
     """Return the key in an environment variable; None if it is empty or not set.
 
-    Raises:
-        UserError: The value cannot be sent in an HTTP header. The client's own error would quote it.
+    Raise UserError if it cannot be sent in an HTTP header: the client's own error would quote it.
     """
     key = os.environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable()):

@@ -1,4 +1,4 @@
-"""Errors of a server with the OpenAI API, turned into messages for the user."""
+"""Failed requests to a server with the OpenAI API: why they failed, and whether others may succeed."""
 
 from __future__ import annotations
 
@@ -51,54 +51,72 @@ def is_unanswered(error: OpenAIError) -> bool:
     return isinstance(error, APITimeoutError) and not isinstance(error.__cause__, http.ConnectTimeout)
 
 
-def explain(error: OpenAIError, config: OpenAIConfig, key: str | None, tag: str) -> Exception:
-    """Return the error to raise in place of the client's.
+def explain(error: OpenAIError, config: OpenAIConfig, key: str | None, tag: str) -> RaybootError:
+    """Return the error to raise in place of the client's, for the request with this tag.
 
-    Raise it `from None`: the client's text may quote the key.
-
-    Args:
-        error: The client's error.
-        config: Options of the engine.
-        key: The key, which is masked in the server's message.
-        tag: Tag of the request.
+    The client's text may quote the key, which is masked here: raise the error `from None`.
     """
     if isinstance(error, APIStatusError):
-        message = excerpt(_message(error), key)
-        request = f"request {tag!r}" if tag else "a request"
-        if _is_transient(error.status_code):
-            return RaybootError(
-                f"{config.base_url} answered {request} with {error.status_code}, {_tries(error)}: {message}"
-            )
-        if "location" in error.response.headers:
-            target = urljoin(str(error.response.url), error.response.headers["location"])
-            target = excerpt(target.removesuffix(PATHS[config.api]), key)
-            return UserError(
-                f"{config.base_url} is redirected to {target}: set generation.openai.base_url to that"
-            )
-        return _refusal(error.status_code, message, config, request)
-    if isinstance(error, APITimeoutError) and not isinstance(error.__cause__, http.ConnectTimeout):
-        return RaybootError(
-            f"{config.base_url} did not answer within {config.timeout:g} s (generation.openai.timeout), {_tries(error)}"
-        )
+        return _explain_status(error, config, key, f"request {tag!r}" if tag else "a request")
     if isinstance(error, APIConnectionError):
+        if is_unanswered(error):
+            return RaybootError(
+                f"{config.base_url} did not answer within {config.timeout:g} s (generation.openai.timeout), "
+                f"{_tries(error)}"
+            )
         reason = excerpt(str(error.__cause__ or "") or str(error), key)
         return RaybootError(
             f"no connection with {config.base_url}, {_tries(error)}: {reason}; is the server running, and is "
-            f"generation.openai.base_url right?{proxy_hint(config.base_url)}"
+            f"generation.openai.base_url right?{_proxy_hint(config.base_url)}"
         )
     return RaybootError(f"{config.base_url}: {excerpt(str(error), key)}")
 
 
-def proxy_hint(url: str) -> str:
+def _explain_status(
+    error: APIStatusError, config: OpenAIConfig, key: str | None, request: str
+) -> RaybootError:
+    status, url = error.status_code, config.base_url
+    message = excerpt(_message(error), key)
+    if status in (408, 409, 429) or status >= 500:  # after these the client has tried again
+        return RaybootError(f"{url} answered {request} with {status}, {_tries(error)}: {message}")
+    if "location" in error.response.headers:
+        target = urljoin(str(error.response.url), error.response.headers["location"])
+        target = excerpt(target.removesuffix(PATHS[config.api]), key)
+        return UserError(f"{url} is redirected to {target}: set generation.openai.base_url to that")
+    if status in (401, 403):
+        return UserError(
+            f"{url} refuses the key ({status}: {message}): set the "
+            f"environment variable {config.api_key_env} (generation.openai.api_key_env) to a valid key where the "
+            "replicas run: on a cluster, before `ray start` on each node"
+        )
+    if _TOO_LONG.search(message):
+        return UserError(f"{request} does not fit the context of {config.model}: {message}")
+    if status == 404:
+        return UserError(
+            f"{url} has no {config.api} API or no model {config.model} (404: {message}): check "
+            "generation.openai.base_url, which usually ends with /v1, and generation.openai.model"
+        )
+    hint = ""
+    if re.search(r"max_(completion_)?tokens", message):
+        name = "its name with generation.openai.chat_token_limit and " if config.api == "chat" else ""
+        hint = f". Set {name}its value with policy.max_completion_tokens"
+    elif "temperature" in message:
+        hint = ". Set evaluation.temperature to a value that it accepts"
+    return UserError(f"{url} refuses {request} ({status}): {message}{hint}")
+
+
+def _proxy_hint(url: str) -> str:
     """Return which environment variable puts a proxy before a server, and how to bypass it; empty if none does."""
     address = urlsplit(url)
     if proxy_bypass(address.hostname or ""):
         return ""
     for variable in (f"{address.scheme}_proxy", "all_proxy"):
-        name = next((name for name in (variable, variable.upper()) if os.environ.get(name)), None)
-        if name is not None:
-            bypass = f"NO_PROXY={address.hostname} bypasses it"
-            return f" Requests go through the proxy of the environment variable {name}: {bypass}"
+        for name in (variable, variable.upper()):
+            if os.environ.get(name):
+                return (
+                    f" Requests go through the proxy of the environment variable {name}: "
+                    f"NO_PROXY={address.hostname} bypasses it"
+                )
     return ""
 
 
@@ -109,36 +127,6 @@ def excerpt(text: str, key: str | None) -> str:
     """
     line = " ".join(clean(text.replace(key, "***") if key else text).split())
     return line if len(line) <= EXCERPT else line[:EXCERPT] + " ..."
-
-
-def _refusal(status: int, message: str, config: OpenAIConfig, request: str) -> Exception:
-    if status in (401, 403):
-        return UserError(
-            f"{config.base_url} refuses the key ({status}: {message}): set the "
-            f"environment variable {config.api_key_env} (generation.openai.api_key_env) to a valid key where the "
-            "replicas run: on a cluster, before `ray start` on each node"
-        )
-    if _TOO_LONG.search(message):
-        return ValueError(f"{request} does not fit the context of {config.model}: {message}")
-    if status == 404:
-        return UserError(
-            f"{config.base_url} has no {config.api} API or no model {config.model} (404: {message}): check "
-            "generation.openai.base_url, which usually ends with /v1, and generation.openai.model"
-        )
-    return UserError(f"{config.base_url} refuses {request} ({status}): {message}{_hint(message, config)}")
-
-
-def _hint(message: str, config: OpenAIConfig) -> str:
-    """Return the option to change if a server refuses one of the recipe's values; empty if it is unknown."""
-    if re.search(r"max_(completion_)?tokens", message):
-        name = "its name with generation.openai.chat_token_limit and " if config.api == "chat" else ""
-        return f". Set {name}its value with policy.max_completion_tokens"
-    return ". Set evaluation.temperature to a value that it accepts" if "temperature" in message else ""
-
-
-def _is_transient(status: int) -> bool:
-    """Return whether the client retries after this status: the request itself is not at fault."""
-    return status in (408, 409, 429) or status >= 500
 
 
 def _tries(error: APIError) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from itertools import accumulate, pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, OnErrorOmit, model_validator
 
 from rayboot.config import OpenAIConfig
 from rayboot.engines.base import Completion, GenerationRequest
@@ -21,16 +20,18 @@ _FAILURE_REASONS = ("error", "network_error", "insufficient_system_resource")
 """Finish reasons of a provider's failure (OpenRouter and vLLM, Zhipu, DeepSeek). The model did not end there."""
 _FILTER_REASONS = ("content_filter", "sensitive")
 """Finish reasons of a completion that a content filter withheld (OpenAI, Zhipu)."""
+_END_REASONS: dict[str | None, Literal["stop", "length"]] = {"stop": "stop", "length": "length"}
+"""Finish reasons with which the model itself ended, or was cut."""
 
 
-def request_body(config: OpenAIConfig, request: GenerationRequest, seeds: Sequence[int]) -> dict[str, Any]:
+def request_body(config: OpenAIConfig, request: GenerationRequest, seeds: Sequence[int]) -> dict[str, object]:
     """Return the JSON body of the API request for a prompt's samples with these seeds.
 
     A greedy request has no `top_p`, `seed` and `n`: they have no effect, and some servers refuse them there. A sampling
     request states its `top_p` even if it is 1: a server may have another default.
     """
     params = request.params
-    body: dict[str, Any] = {"model": config.model, "temperature": params.temperature}
+    body: dict[str, object] = {"model": config.model, "temperature": params.temperature}
     if config.api == "chat":
         body["messages"] = [{"role": "user", "content": request.prompt}]
         body[config.chat_token_limit] = params.max_tokens
@@ -46,22 +47,17 @@ def request_body(config: OpenAIConfig, request: GenerationRequest, seeds: Sequen
     return body
 
 
-def _none_unless(*kinds: type) -> BeforeValidator:
+def _none_unless(kind: type) -> BeforeValidator:
     """Replace a value of another type by None: a bad detail must not invalidate an answer."""
-    return BeforeValidator(lambda value: value if isinstance(value, kinds) else None)
+    return BeforeValidator(lambda value: value if isinstance(value, kind) else None)
 
 
-class _Message(BaseModel):
-    content: str = ""
-    """Text, or the joined text parts; empty if the model refused or only reasoned."""
-
-    @field_validator("content", mode="before")
-    @classmethod
-    def _join_parts(cls, content: Any) -> str:
-        return "".join(map(_text, content if isinstance(content, list) else [content]))
+def _joined(content: object) -> str:
+    """Return a message's text, or its joined text parts; empty if the model refused or only reasoned."""
+    return "".join(map(_text, content if isinstance(content, list) else [content]))
 
 
-def _text(part: Any) -> str:
+def _text(part: object) -> str:
     if isinstance(part, dict) and (part.get("type") or "text") not in ("text", "output_text"):
         return ""
     for key in ("text", "value"):
@@ -71,6 +67,10 @@ def _text(part: Any) -> str:
     return part or ""
 
 
+class _Message(BaseModel):
+    content: Annotated[str, BeforeValidator(_joined)] = ""
+
+
 class Choice(BaseModel):
     """One sample."""
 
@@ -78,7 +78,7 @@ class Choice(BaseModel):
     text: str | None = None
     message: _Message | None = None
     finish_reason: Annotated[str | None, _none_unless(str)] = None
-    error: Any = None
+    error: object = None
 
     @model_validator(mode="after")
     def _is_a_sample(self) -> Self:
@@ -92,48 +92,36 @@ class Choice(BaseModel):
         return self
 
     @property
-    def is_withheld(self) -> bool:
-        """Whether a filter left nothing of the sample, which then says nothing about the model."""
-        return self.finish_reason in _FILTER_REASONS and not self.generated_text
-
-    @property
     def generated_text(self) -> str:
         """The text in the form of either API."""
         return self.text or (self.message.content if self.message else "")
 
+    def completion(self, tokens: int) -> Completion:
+        """Return the sample as a completion of `tokens` tokens.
 
-_Count = Annotated[
-    int | None,
-    BeforeValidator(
-        lambda count: int(count) if isinstance(count, int | float) and 0 <= count < 2**53 else None
-    ),
-]
-
-
-class TokenUsage(BaseModel):
-    """Billed tokens of a request."""
-
-    prompt_tokens: _Count = None
-    completion_tokens: _Count = None
+        If a filter left nothing of it, it says nothing about the model: with 0 tokens it counts as missing.
+        """
+        text = self.generated_text
+        return Completion(
+            text=text,
+            tokens=0 if self.finish_reason in _FILTER_REASONS and not text else tokens,
+            finish_reason=_END_REASONS.get(self.finish_reason, "abort"),
+        )
 
 
-def _valid_choices(choices: Any) -> Any:
-    """Return the valid choices: one that failed does not invalidate the others."""
-    if not isinstance(choices, list):
-        return choices
-    samples = []
-    for choice in choices:
-        with suppress(ValidationError):
-            samples.append(Choice.model_validate(choice))
-    return samples
+def _count(usage: object, name: str) -> int | None:
+    """Return a number of tokens from an answer's `usage`; None if the server does not give it."""
+    count = usage.get(name) if isinstance(usage, dict) else None
+    return int(count) if isinstance(count, int | float) and 0 <= count < 2**53 else None
 
 
 class Answer(BaseModel):
     """The fields of an answer that rayboot reads. Servers send more, and some send less."""
 
-    choices: Annotated[list[Choice], BeforeValidator(_valid_choices), Field(min_length=1)]
-    usage: Annotated[TokenUsage | None, _none_unless(dict, TokenUsage)] = None
-    error: Any = None
+    choices: Annotated[list[OnErrorOmit[Choice]], Field(min_length=1)]
+    """The valid ones: one that failed does not invalidate the others."""
+    usage: object = None
+    error: object = None
 
     @model_validator(mode="after")
     def _has_no_error(self) -> Self:
@@ -144,30 +132,21 @@ class Answer(BaseModel):
     @property
     def prompt_tokens(self) -> int:
         """Prompt tokens as the server counts them; 0 if it does not."""
-        return (self.usage and self.usage.prompt_tokens) or 0
+        return _count(self.usage, "prompt_tokens") or 0
 
     @property
     def completion_tokens(self) -> int:
         """Tokens of all samples as the server counts them; if it does not, 1 token per 4 bytes."""
-        if self.usage is not None and self.usage.completion_tokens is not None:
-            return self.usage.completion_tokens
+        counted = _count(self.usage, "completion_tokens")
+        if counted is not None:
+            return counted
         return sum(-(-len(clean(choice.generated_text).encode()) // 4) for choice in self.choices)
 
     def completions(self) -> list[Completion]:
-        """Return the samples, in order. The API's total of tokens is apportioned by length of text.
-
-        A withheld sample is billed, but has 0 tokens here: it counts as missing.
-        """
+        """Return the samples, in order. The API's total of tokens is apportioned by length of text."""
         choices = sorted(self.choices, key=lambda choice: choice.index or 0)
         tokens = apportion(self.completion_tokens, [choice.generated_text for choice in choices])
-        return [
-            Completion(
-                text=choice.generated_text,
-                tokens=0 if choice.is_withheld else count,
-                finish_reason=_finish_reason(choice.finish_reason),
-            )
-            for choice, count in zip(choices, tokens, strict=True)
-        ]
+        return [choice.completion(count) for choice, count in zip(choices, tokens, strict=True)]
 
 
 def apportion(tokens: int, texts: Sequence[str]) -> list[int]:
@@ -175,10 +154,3 @@ def apportion(tokens: int, texts: Sequence[str]) -> list[int]:
     lengths = [len(text.encode("utf-8", "surrogatepass")) + 1 for text in texts]
     ends = [round(tokens * end / sum(lengths)) for end in accumulate(lengths)]
     return [end - start for start, end in pairwise([0, *ends])]
-
-
-def _finish_reason(reason: str | None) -> Literal["stop", "length", "abort"]:
-    """Map a finish reason. All but `stop` and `length`, such as `content_filter`, mean that the model did not end."""
-    if reason == "stop":
-        return "stop"
-    return "length" if reason == "length" else "abort"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import torch
+from torch.nn.functional import pad
 from transformers import DynamicCache, EncoderDecoderCache, PreTrainedConfig, PreTrainedModel
 from transformers.cache_utils import DynamicLayer
 from transformers.modeling_outputs import BaseModelOutput
@@ -31,8 +32,8 @@ class PreallocatedLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         after = before + key_states.shape[-2]
         if after > self._key_buffer.shape[-2]:
             capacity = after + max(_MIN_SPARE, after // 2)
-            self._key_buffer = _with_capacity(self._key_buffer[:, :, :before], capacity)
-            self._value_buffer = _with_capacity(self._value_buffer[:, :, :before], capacity)
+            self._key_buffer = pad(self._key_buffer[:, :, :before], (0, 0, 0, capacity - before))
+            self._value_buffer = pad(self._value_buffer[:, :, :before], (0, 0, 0, capacity - before))
         self._key_buffer[:, :, before:after] = key_states
         self._value_buffer[:, :, before:after] = value_states
         return self._set_length(after)
@@ -62,77 +63,72 @@ def preallocated_cache(config: PreTrainedConfig) -> DynamicCache:
     return cache
 
 
-def _with_capacity(states: torch.Tensor, capacity: int) -> torch.Tensor:
-    buffer = states.new_empty(*states.shape[:2], capacity, states.shape[-1])
-    buffer[:, :, : states.shape[-2]] = states
-    return buffer
-
-
-class BatchState(Protocol):
+class BatchState(ABC):
     """The state of a model after the prompts and the tokens so far."""
 
+    def __init__(self, model: PreTrainedModel, input_ids: torch.Tensor, mask: torch.Tensor) -> None:
+        self._model = model
+        self._input_ids = input_ids
+        self._mask = mask
+        self._cache = self._new_cache(model.config.get_text_config(decoder=True))
+
+    def _new_cache(self, config: PreTrainedConfig) -> DynamicCache | EncoderDecoderCache:
+        return preallocated_cache(config)
+
+    @abstractmethod
     def prefill(self) -> torch.Tensor:
         """Process the prompts, and return logits of shape (rows, vocabulary), float32."""
 
+    @abstractmethod
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         """Process one token per row, of shape (rows,), and return the next logits."""
 
     def keep(self, rows: torch.Tensor) -> None:
         """Keep only the rows with these indices. An index that is given twice makes two rows."""
+        self._mask = self._mask[rows]
+        self._cache.batch_select_indices(rows)
+
+    def _forward(self, **inputs: object) -> torch.Tensor:
+        output = self._model(attention_mask=self._mask, past_key_values=self._cache, use_cache=True, **inputs)
+        logits: torch.Tensor = output.logits[:, -1].float()
+        return logits
 
 
-class CausalState:
+class CausalState(BatchState):
     """State of a decoder-only model. Prompts are padded on the left."""
 
     def __init__(self, model: PreTrainedModel, input_ids: torch.Tensor, mask: torch.Tensor) -> None:
-        self._model = model
-        self._input_ids = input_ids
-        self._mask = mask
-        self._cache = preallocated_cache(model.config.get_text_config(decoder=True))
+        super().__init__(model, input_ids, mask)
         parameters = inspect.signature(model.forward).parameters
+        # Models without position embeddings (ALiBi) derive positions from the mask.
         self._takes_positions = "position_ids" in parameters
         self._options = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
 
     def prefill(self) -> torch.Tensor:
         self._positions = (self._mask.cumsum(dim=-1) - 1).clamp_(min=0)
-        logits = self._forward(self._input_ids)
+        logits = self._continue(self._input_ids)
         self._positions = self._positions[:, -1:]
         return logits
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
-        self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
+        self._mask = pad(self._mask, (0, 1), value=1)
         self._positions = self._positions + 1
-        return self._forward(tokens[:, None])
+        return self._continue(tokens[:, None])
 
     def keep(self, rows: torch.Tensor) -> None:
-        self._mask = self._mask[rows]
+        super().keep(rows)
         self._positions = self._positions[rows]
-        self._cache.batch_select_indices(rows)
 
-    def _forward(self, input_ids: torch.Tensor) -> torch.Tensor:
-        # Models without position embeddings (ALiBi) derive positions from the mask.
+    def _continue(self, input_ids: torch.Tensor) -> torch.Tensor:
         positions = {"position_ids": self._positions} if self._takes_positions else {}
-        output = self._model(
-            input_ids=input_ids,
-            attention_mask=self._mask,
-            past_key_values=self._cache,
-            use_cache=True,
-            **positions,
-            **self._options,
-        )
-        logits: torch.Tensor = output.logits[:, -1].float()
-        return logits
+        return self._forward(input_ids=input_ids, **positions, **self._options)
 
 
-class Seq2SeqState:
+class Seq2SeqState(BatchState):
     """State of an encoder-decoder. Prompts are padded on the right."""
 
-    def __init__(self, model: PreTrainedModel, input_ids: torch.Tensor, mask: torch.Tensor) -> None:
-        self._model = model
-        self._input_ids = input_ids
-        self._mask = mask
-        config = model.config.get_text_config(decoder=True)
-        self._cache = EncoderDecoderCache(preallocated_cache(config), preallocated_cache(config))
+    def _new_cache(self, config: PreTrainedConfig) -> EncoderDecoderCache:
+        return EncoderDecoderCache(preallocated_cache(config), preallocated_cache(config))
 
     def prefill(self) -> torch.Tensor:
         encoder = self._model.get_encoder()
@@ -141,23 +137,9 @@ class Seq2SeqState:
         return self.step(torch.full_like(self._input_ids[:, 0], first))
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
-        output = self._model(
-            encoder_outputs=BaseModelOutput(last_hidden_state=self._encoded),
-            attention_mask=self._mask,
-            decoder_input_ids=tokens[:, None],
-            past_key_values=self._cache,
-            use_cache=True,
-        )
-        logits: torch.Tensor = output.logits[:, -1].float()
-        return logits
+        encoded = BaseModelOutput(last_hidden_state=self._encoded)
+        return self._forward(encoder_outputs=encoded, decoder_input_ids=tokens[:, None])
 
     def keep(self, rows: torch.Tensor) -> None:
-        self._mask = self._mask[rows]
+        super().keep(rows)
         self._encoded = self._encoded[rows]
-        self._cache.batch_select_indices(rows)
-
-
-def new_batch_state(model: PreTrainedModel, input_ids: torch.Tensor, mask: torch.Tensor) -> BatchState:
-    """Return the initial state of a batch, for a model of either kind."""
-    kind = Seq2SeqState if model.config.is_encoder_decoder else CausalState
-    return kind(model, input_ids, mask)

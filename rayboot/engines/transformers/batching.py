@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from rayboot.engines.base import Completion, SamplingParams
 
-_LINGER_STEP = 0.005
-_LINGER_LIMIT = 0.05
+_LINGER_SECONDS, _LINGER_STEPS = 0.005, 10
 
 
 @dataclass(eq=False)
@@ -38,15 +37,11 @@ class BatchQueue:
     """Waiting sequences. The oldest one determines the next batch, so that none starves."""
 
     def __init__(self, batch_size: int) -> None:
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._waiting: list[PendingSequence] = []
 
     def __len__(self) -> int:
         return len(self._waiting)
-
-    @property
-    def has_full_batch(self) -> bool:
-        return len(self._waiting) >= self._batch_size
 
     def add(self, sequences: Sequence[PendingSequence]) -> None:
         self._waiting.extend(sequences)
@@ -57,13 +52,13 @@ class BatchQueue:
         A beam counts as a sequence: a beam search takes `batch_size // num_beams` prompts, at least one.
         """
         oldest = self._waiting[0]
-        rows = max(1, self._batch_size // oldest.params.num_beams)
+        rows = max(1, self.batch_size // oldest.params.num_beams)
         group = [sequence for sequence in self._waiting if sequence.group == oldest.group]
         length = len(oldest.prompt_ids)
         # The sort is stable: sequences of equal length stay in order of arrival.
         batch = sorted(group, key=lambda sequence: abs(len(sequence.prompt_ids) - length))[:rows]
-        taken = set(map(id, batch))
-        self._waiting = [sequence for sequence in self._waiting if id(sequence) not in taken]
+        taken = set(batch)
+        self._waiting = [sequence for sequence in self._waiting if sequence not in taken]
         return batch
 
 
@@ -104,12 +99,12 @@ class BatchRunner:
 
     async def _linger(self) -> None:
         """Wait briefly for further requests: a batch takes hundreds of milliseconds, however small."""
-        waited = 0.0
         before = 0
-        while before < len(self._queue) and not self._queue.has_full_batch and waited < _LINGER_LIMIT:
+        for _ in range(_LINGER_STEPS):
+            if not before < len(self._queue) < self._queue.batch_size:
+                break
             before = len(self._queue)
-            await asyncio.sleep(_LINGER_STEP)
-            waited += _LINGER_STEP
+            await asyncio.sleep(_LINGER_SECONDS)
 
     async def _run(self, batch: list[PendingSequence]) -> None:
         loop = asyncio.get_running_loop()

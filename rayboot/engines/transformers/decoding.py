@@ -4,38 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Protocol
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteria
+from torch.nn.utils.rnn import pad_sequence
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase, StoppingCriteria
 
 from rayboot.engines.base import Completion, SamplingParams
 from rayboot.engines.stopping import StopStrings, closing_tokens, cut_completion
-from rayboot.engines.transformers.batch_state import BatchState, new_batch_state
+from rayboot.engines.transformers.batch_state import BatchState, CausalState, Seq2SeqState
 from rayboot.engines.transformers.batching import PendingSequence
 from rayboot.models.codec import CompletionCodec
-from rayboot.models.special_tokens import SpecialTokens, embedding_count
-
-
-class TokenSelector(Protocol):
-    """Selects the next token of each row, once per step."""
-
-    def select(self, logits: torch.Tensor) -> torch.Tensor:
-        """Return tokens of shape (rows,) for logits of shape (rows, vocabulary)."""
-
-    def keep(self, rows: torch.Tensor) -> None:
-        """Keep only the rows with these indices."""
-
-
-class GreedySelector:
-    """Selects the most likely token."""
-
-    def select(self, logits: torch.Tensor) -> torch.Tensor:
-        return logits.argmax(dim=-1)
-
-    def keep(self, rows: torch.Tensor) -> None:
-        """Do nothing: rows have no state."""
+from rayboot.models.special_tokens import embedding_count, special_tokens_config
 
 
 class SeededSampler:
@@ -57,6 +37,7 @@ class SeededSampler:
         self._step = 0
 
     def select(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return tokens of shape (rows,) for logits of shape (rows, vocabulary), once per step."""
         probabilities = torch.softmax((logits / self._temperature).double(), dim=-1)
         if self._filters:
             probabilities = keep_nucleus(probabilities, self._top_p)
@@ -65,6 +46,7 @@ class SeededSampler:
         return invert(probabilities, uniforms)
 
     def keep(self, rows: torch.Tensor) -> None:
+        """Keep only the rows with these indices."""
         self._uniforms = self._uniforms[rows]
         self._temperature = self._temperature[rows]
         self._top_p = self._top_p[rows]
@@ -93,27 +75,6 @@ def invert(probabilities: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
     return tokens.clamp_(max=probabilities.shape[-1] - 1)
 
 
-def search_beams(
-    model: PreTrainedModel,
-    special: SpecialTokens,
-    input_ids: torch.Tensor,
-    mask: torch.Tensor,
-    params: SamplingParams,
-    stops: StopStrings | None,
-) -> torch.Tensor:
-    """Return the tokens of each row's best beam, of shape (rows, steps)."""
-    start_column = 1 if model.config.is_encoder_decoder else input_ids.shape[1]
-    output: torch.Tensor = model.generate(  # type: ignore[operator]
-        input_ids=input_ids,
-        attention_mask=mask,
-        generation_config=special.generation_config(
-            max_new_tokens=params.max_tokens, num_beams=params.num_beams, do_sample=False
-        ),
-        stopping_criteria=[] if stops is None else [_BeamStops(stops, start_column)],
-    )
-    return output[:, start_column:]
-
-
 class _BeamStops(StoppingCriteria):
     """Finishes a beam whose text has a stop string."""
 
@@ -135,34 +96,47 @@ class BatchDecoder:
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self._model = model
         self._codec = CompletionCodec(tokenizer, continues=not model.config.is_encoder_decoder)
-        self._special = SpecialTokens.of(model, tokenizer)
+        self._special = special_tokens_config(model, tokenizer)
+        self._ends: list[int] = self._special.eos_token_id or []
         # generate() takes options that a call does not set from the model's defaults: there must be none.
-        model.generation_config = self._special.generation_config()
-        self._closing = lru_cache(maxsize=16)(self._closing_tokens)
+        model.generation_config = self._special
+        self._stop_strings = lru_cache(maxsize=16)(self._new_stop_strings)
 
     @torch.inference_mode()
     def __call__(self, batch: Sequence[PendingSequence]) -> list[Completion]:
         """Return the completions, in the order of the batch."""
-        params = [each.params for each in batch]
-        stop = params[0].stop
-        stops = StopStrings(self._codec, stop, self._closing(stop)) if stop else None
-        if params[0].num_beams > 1:
-            input_ids, mask = self._pad([each.prompt_ids for each in batch])
-            generated = search_beams(self._model, self._special, input_ids, mask, params[0], stops)
-            logprobs = None
+        params = batch[0].params
+        stops = self._stop_strings(params.stop) if params.stop else None
+        if params.num_beams > 1:
+            generated, logprobs = self._search_beams(batch, stops), None
         else:
             generated, logprobs = self._generate(batch, stops)
         return [
             cut_completion(
                 self._codec,
                 generated[row].tolist(),
-                ends=self._special.ends,
-                stop=stop,
+                ends=self._ends,
+                stop=params.stop,
                 max_tokens=each.params.max_tokens,
                 logprobs=logprobs[row].tolist() if logprobs is not None and each.params.logprobs else (),
             )
             for row, each in enumerate(batch)
         ]
+
+    def _search_beams(self, batch: Sequence[PendingSequence], stops: StopStrings | None) -> torch.Tensor:
+        """Return the tokens of each row's best beam, of shape (rows, steps)."""
+        params = batch[0].params
+        input_ids, mask = self._pad([each.prompt_ids for each in batch])
+        start_column = 1 if self._model.config.is_encoder_decoder else input_ids.shape[1]
+        output: torch.Tensor = self._model.generate(  # type: ignore[operator]
+            input_ids=input_ids,
+            attention_mask=mask,
+            generation_config=GenerationConfig(  # type: ignore[no-untyped-call]
+                max_new_tokens=params.max_tokens, num_beams=params.num_beams, do_sample=False
+            ),
+            stopping_criteria=[] if stops is None else [_BeamStops(stops, start_column)],
+        )
+        return output[:, start_column:]
 
     def _generate(
         self, batch: Sequence[PendingSequence], stops: StopStrings | None
@@ -173,19 +147,21 @@ class BatchDecoder:
         """
         device = self._model.device
         state, logits = self._prefill([each.prompt_ids for each in batch])
-        selector = _selector(batch, device)
-        ends = torch.tensor(self._special.ends, device=device)
+        sampler = None
+        if batch[0].params.temperature > 0:
+            sampler = SeededSampler([each.seed for each in batch], [each.params for each in batch], device)
+        ends = torch.tensor(self._ends, device=device)
         limits = torch.tensor([each.params.max_tokens for each in batch], device=device)
-        steps = max(each.params.max_tokens for each in batch)
-        generated = torch.full((len(batch), steps), self._special.pad, device=device)
+        steps = int(limits.max())
+        generated = torch.full((len(batch), steps), self._special.pad_token_id, device=device)
         needs_logprobs = any(each.params.logprobs for each in batch)
         logprobs = torch.zeros_like(generated, dtype=torch.float64) if needs_logprobs else None
         active = torch.arange(len(batch), device=device)
         done = torch.zeros_like(active, dtype=torch.bool)
         for step in range(steps):
-            tokens = selector.select(logits)
-            if step == 0 and self._special.forced_first is not None:
-                tokens = torch.full_like(tokens, self._special.forced_first)
+            tokens = logits.argmax(dim=-1) if sampler is None else sampler.select(logits)
+            if step == 0 and self._special.forced_bos_token_id is not None:
+                tokens = torch.full_like(tokens, self._special.forced_bos_token_id)
             generated[active, step] = tokens
             if logprobs is not None:
                 all_logprobs = logits.double().log_softmax(-1)
@@ -199,7 +175,8 @@ class BatchDecoder:
             if finished > _COMPACTION_SHARE * len(active):
                 kept = (~done).nonzero()[:, 0]
                 state.keep(kept)
-                selector.keep(kept)
+                if sampler is not None:
+                    sampler.keep(kept)
                 active, done, tokens = active[kept], done[kept], tokens[kept]
             logits = state.step(tokens)
         return generated, logprobs
@@ -211,7 +188,8 @@ class BatchDecoder:
         """
         unique_prompts: dict[tuple[int, ...], int] = {}
         row_indices = [unique_prompts.setdefault(tuple(prompt), len(unique_prompts)) for prompt in prompts]
-        state = new_batch_state(self._model, *self._pad([list(prompt) for prompt in unique_prompts]))
+        new_state = Seq2SeqState if self._model.config.is_encoder_decoder else CausalState
+        state = new_state(self._model, *self._pad(list(unique_prompts)))
         logits = state.prefill()
         if len(unique_prompts) == len(prompts):
             return state, logits
@@ -219,26 +197,18 @@ class BatchDecoder:
         state.keep(repeated)
         return state, logits[repeated]
 
-    def _pad(self, prompts: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _pad(self, prompts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return ids and mask of shape (rows, width).
 
         Causal models are padded on the left: they continue from the last column.
         """
-        left = not self._model.config.is_encoder_decoder
-        width = max(map(len, prompts))
-        input_ids = torch.full((len(prompts), width), self._special.pad)
-        mask = torch.zeros_like(input_ids)
-        for row, prompt in enumerate(prompts):
-            columns = slice(width - len(prompt), width) if left else slice(0, len(prompt))
-            input_ids[row, columns] = torch.tensor(prompt)
-            mask[row, columns] = 1
+        side = "right" if self._model.config.is_encoder_decoder else "left"
+        rows = [torch.tensor(prompt) for prompt in prompts]
+        pad = self._special.pad_token_id
+        input_ids = pad_sequence(rows, batch_first=True, padding_value=pad, padding_side=side)
+        mask = pad_sequence([torch.ones_like(row) for row in rows], batch_first=True, padding_side=side)
         return input_ids.to(self._model.device), mask.to(self._model.device)
 
-    def _closing_tokens(self, stop: tuple[str, ...]) -> torch.Tensor:
-        return closing_tokens(self._codec, stop, embedding_count(self._model.config)).to(self._model.device)
-
-
-def _selector(batch: Sequence[PendingSequence], device: torch.device) -> TokenSelector:
-    if batch[0].params.temperature == 0:
-        return GreedySelector()
-    return SeededSampler([each.seed for each in batch], [each.params for each in batch], device)
+    def _new_stop_strings(self, stop: tuple[str, ...]) -> StopStrings:
+        closing = closing_tokens(self._codec, stop, embedding_count(self._model.config))
+        return StopStrings(self._codec, stop, closing.to(self._model.device))

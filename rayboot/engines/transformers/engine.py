@@ -12,15 +12,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rayboot.config import GenerationConfig
 from rayboot.engines.base import GenerationRequest, GenerationResult
 from rayboot.engines.transformers.batching import BatchRunner, PendingSequence
 from rayboot.engines.transformers.decoding import BatchDecoder
 from rayboot.engines.versions import Versions
-from rayboot.models.loading import encode, load_model, load_tokenizer, load_weights
-from rayboot.models.special_tokens import ContextLimit
+from rayboot.models.codec import PromptEncoder
+from rayboot.models.loading import load_model, load_tokenizer, load_weights
 
 
 class TransformersEngine:
@@ -31,13 +30,11 @@ class TransformersEngine:
         # One thread both computes and loads weights, so that these never overlap.
         self._thread = ThreadPoolExecutor(1, "generation", torch.set_num_threads, (threads,))
         torch.set_num_threads(threads)
-        self._tokenizer: PreTrainedTokenizerBase = load_tokenizer(model)
+        tokenizer = load_tokenizer(model)
         device = torch.device("cuda" if config.gpus > 0 else "cpu")
-        self._model: PreTrainedModel = load_model(model, resolve_dtype(config.dtype, device), device)
-        self._limit = ContextLimit(self._model.config, self._tokenizer)
-        self._runner = BatchRunner(
-            BatchDecoder(self._model, self._tokenizer), config.batch_size, self._thread
-        )
+        self._model = load_model(model, resolve_dtype(config.dtype, device), device)
+        self._prompts = PromptEncoder(self._model.config, tokenizer)
+        self._runner = BatchRunner(BatchDecoder(self._model, tokenizer), config.batch_size, self._thread)
         self._versions = Versions()
 
     @property
@@ -47,15 +44,13 @@ class TransformersEngine:
     async def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
         """Answer the requests, in order.
 
-        Raises:
-            ValueError: A prompt is empty, or does not fit the model's context together with its completion. None of
-                this call's requests is then generated; other calls are not affected.
-            UserError: The same for a prompt with a token that the model has no embedding for.
+        Raise UserError if a prompt cannot be continued (see `PromptEncoder`). None of this call's requests is
+        then generated; other calls are not affected.
         """
-        continues = not self._model.config.is_encoder_decoder
-        prompts = [encode(self._tokenizer, request.prompt, continues=continues) for request in requests]
-        for request, prompt in zip(requests, prompts, strict=True):
-            self._limit.check(prompt, request.params.max_tokens, request.tag)
+        prompts = [
+            self._prompts.encode(request.prompt, request.params.max_tokens, request.tag)
+            for request in requests
+        ]
         loop = asyncio.get_running_loop()
         sequences = [
             [PendingSequence(prompt, seed, request.params, loop.create_future()) for seed in request.seeds]
@@ -75,10 +70,9 @@ class TransformersEngine:
         ]
 
     async def publish(self, checkpoint: str, version: int) -> None:
-        """Load weights in place. Earlier requests are answered with the old weights, and later ones wait for the new.
+        """Load weights in place, once earlier requests are answered; later ones wait for them.
 
-        Raises:
-            UserError: The checkpoint is missing, broken or another model's; the old weights stay in use.
+        Raise UserError if the checkpoint is missing, broken or another model's; the old weights stay in use.
         """
         async with self._versions.replace(version):
             loop = asyncio.get_running_loop()

@@ -12,11 +12,10 @@ import itertools
 from collections.abc import Awaitable, Sequence
 from typing import Literal
 
-from transformers import AutoConfig, PretrainedConfig, PreTrainedTokenizerBase
+from transformers import AutoConfig, PretrainedConfig
 from vllm import AsyncEngineArgs, AsyncLLMEngine, RequestOutput, TokensPrompt
 from vllm import SamplingParams as VllmSamplingParams
 from vllm.lora.request import LoRARequest
-from vllm.outputs import CompletionOutput
 from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.attention.backends.cpu_attn import CPUAttentionBackend
@@ -29,10 +28,10 @@ from rayboot.engines.versions import Versions
 from rayboot.engines.vllm.options import engine_options
 from rayboot.errors import UserError
 from rayboot.models import check_model
-from rayboot.models.codec import CompletionCodec
+from rayboot.models.codec import CompletionCodec, PromptEncoder
 from rayboot.models.directory import base_of, check_same_shapes
-from rayboot.models.loading import encode, load_tokenizer
-from rayboot.models.special_tokens import ContextLimit, EndTokens, embedding_count, load_defaults
+from rayboot.models.loading import load_tokenizer
+from rayboot.models.special_tokens import EndTokens, embedding_count, load_defaults
 
 LIVENESS_SECONDS = 1.0
 """Interval between checks that vLLM's process is alive, during calls to it."""
@@ -45,15 +44,14 @@ class VllmEngine:
         _check_build(config)
         check_model(model)
         self._model = base_of(model) or model
-        self._tokenizer: PreTrainedTokenizerBase = load_tokenizer(model)
-        self._codec = CompletionCodec(self._tokenizer)
+        tokenizer = load_tokenizer(model)
+        self._codec = CompletionCodec(tokenizer)
         model_config = AutoConfig.from_pretrained(self._model)
         if current_platform.is_cpu():
             _check_head_size(model_config.get_text_config())
-        self._limit = ContextLimit(model_config, self._tokenizer, config.vllm.max_model_len)
-        self._ends = EndTokens.of(
-            self._tokenizer, load_defaults(self._model, model_config), embedding_count(model_config)
-        ).ids
+        self._prompts = PromptEncoder(model_config, tokenizer, config.vllm.max_model_len)
+        defaults = load_defaults(self._model, model_config)
+        self._ends = EndTokens.of(tokenizer, defaults, embedding_count(model_config)).ids
         self._timeout = config.vllm.request_timeout
         self._has_lora = config.vllm.max_lora_rank is not None
         self._adapter = self._lora_request(model, 0)
@@ -69,22 +67,17 @@ class VllmEngine:
         return self._versions.current
 
     async def generate(self, requests: Sequence[GenerationRequest]) -> list[GenerationResult]:
-        """Answer the requests, in order.
+        """Answer the requests, in order, without beam search, which a recipe cannot combine with this engine.
 
-        Raises:
-            ValueError: A prompt is empty or does not fit the model's context together with its completion, or beam
-                search is requested, which this engine does not have.
-            UserError: A prompt has a token that the model has no embedding for.
-            EngineDied: vLLM's own process has died.
+        Raise UserError if a prompt cannot be continued (see `PromptEncoder`).
         """
-        prompts = [encode(self._tokenizer, request.prompt) for request in requests]
-        for request, prompt in zip(requests, prompts, strict=True):
-            self._limit.check(prompt, request.params.max_tokens, request.tag)
-            if request.params.num_beams > 1:
-                raise ValueError("engine: vllm has no beam search: num_beams must be 1")
+        prompts = [
+            self._prompts.encode(request.prompt, request.params.max_tokens, request.tag)
+            for request in requests
+        ]
         async with self._versions.use() as version:
-            pairs = zip(requests, prompts, strict=True)
-            return list(await asyncio.gather(*(self._answer(*pair, version) for pair in pairs)))
+            answers = map(self._answer, requests, prompts, itertools.repeat(version))
+            return list(await asyncio.gather(*answers))
 
     async def _answer(self, request: GenerationRequest, prompt: list[int], version: int) -> GenerationResult:
         samples = (self._sample(prompt, request.params, seed) for seed in request.seeds)
@@ -122,13 +115,15 @@ class VllmEngine:
     def _completion(self, output: RequestOutput, params: SamplingParams) -> Completion:
         """Decode the tokens as the other engine does. vLLM's own text lacks incomplete characters."""
         [sample] = output.outputs
+        # Of each position, vLLM returns the log-probability of the sampled token alone.
+        positions = zip(sample.token_ids, sample.logprobs or (), strict=True) if params.logprobs else ()
         completion = cut_completion(
             self._codec,
             sample.token_ids,
             ends=self._ends,
             stop=params.stop,
             max_tokens=params.max_tokens,
-            logprobs=_logprobs(sample) if params.logprobs else (),
+            logprobs=[candidates[token].logprob for token, candidates in positions],
         )
         if sample.finish_reason in ("stop", "length"):
             return completion
@@ -137,15 +132,14 @@ class VllmEngine:
     async def publish(self, checkpoint: str, version: int) -> None:
         """Load a full checkpoint or, with `max_lora_rank`, an adapter, once the requests in flight are done.
 
-        Raises:
-            UserError: The checkpoint is missing, broken or of another kind; the old weights stay in use.
-            EngineDied: vLLM's own process has died.
+        Raise UserError if the checkpoint is missing, broken or of another kind; the old weights stay in use.
         """
         adapter = self._lora_request(checkpoint, version)
         async with self._versions.replace(version):
             await self._wake("weights")
             if adapter is None:
-                await self._load(checkpoint)
+                check_same_shapes(checkpoint, self._model)
+                await self._call(self._engine.collective_rpc("load_checkpoint", args=(checkpoint,)))
             else:
                 await self._call(self._engine.add_lora(adapter))
             if self._adapter is not None:
@@ -166,15 +160,8 @@ class VllmEngine:
             raise UserError(f"{checkpoint} is a LoRA adapter: set generation.vllm.max_lora_rank to its rank")
         return LoRARequest(f"policy-{version}", version + 1, checkpoint)
 
-    async def _load(self, checkpoint: str) -> None:
-        check_same_shapes(checkpoint, self._model)
-        await self._call(self._engine.collective_rpc("load_checkpoint", args=(checkpoint,)))
-
     async def sleep(self) -> None:
-        """Free the GPU memory until the next `publish`.
-
-        With `max_lora_rank`, the base weights are kept in the machine's memory.
-        """
+        """Free the GPU memory until the next `publish`; the base weights of adapters move to the CPU."""
         await self._versions.wait_until_idle()
         await self._call(self._engine.sleep(level=1 if self._has_lora else 2))
         self._asleep = True
@@ -225,12 +212,6 @@ def _check_head_size(config: PretrainedConfig) -> None:
             f"the model's attention head size is {size}, and vLLM on CPUs supports only {supported}: "
             "use engine: transformers"
         )
-
-
-def _logprobs(sample: CompletionOutput) -> list[float]:
-    """Return the log-probabilities of the sampled tokens: vLLM returns each as the only entry of its position."""
-    positions = zip(sample.token_ids, sample.logprobs or (), strict=True)
-    return [candidates[token].logprob for token, candidates in positions]
 
 
 def _sampling_params(params: SamplingParams, seed: int, ends: Sequence[int]) -> VllmSamplingParams:

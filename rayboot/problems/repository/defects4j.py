@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rayboot.errors import UserError
 from rayboot.problems.repository.patch import reversed_patch
-from rayboot.problems.repository.types import Outcome, Prediction, RepositoryTask, Status
+from rayboot.problems.repository.tasks import Outcome, Prediction, RepositoryTask, Status
 
 _FRAMES = 3
 """Maximum number of stack trace lines of the project's own code in a statement."""
@@ -26,8 +26,7 @@ _COLUMNS = {"bug.id": "BugID", "revision.id.buggy": "BuggyCommit", "report.url":
 def load(path: Path) -> list[RepositoryTask]:
     """Return all active bugs of a clone, of its `framework/projects`, or of one project there.
 
-    Raises:
-        UserError: The path is none of these, or a bug's files are missing.
+    Raise UserError if the path is none of these, or a bug's files are missing.
     """
     for root in (path, path / "framework" / "projects"):
         tables = sorted([*root.glob("active-bugs.csv"), *root.glob("*/active-bugs.csv")])

@@ -10,16 +10,7 @@ _FENCED = re.compile(r"^```(?:diff|patch)[ \t]*\n(.*?)(?:^```|\Z)", re.DOTALL | 
 _HUNK = re.compile(r"@@ -(\d+(?:,\d+)?) \+(\d+(?:,\d+)?) @@(.*)", re.DOTALL)
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 """A line with its end. Sources may have form feeds, at which `str.splitlines` would split too."""
-_EXTENDED = (
-    "index ",
-    "old mode ",
-    "new mode ",
-    "new file mode ",
-    "deleted file mode ",
-    "similarity index ",
-    "rename ",
-    "copy ",
-)
+_EXTENDED = re.compile(r"(?:index|(?:old|new|new file|deleted file) mode|similarity index|rename|copy) ")
 """Lines that git writes between `diff --git` and `---`."""
 _FILE_MODES = {"new file mode ": "deleted file mode ", "deleted file mode ": "new file mode "}
 _FILE_MODES |= {"old mode ": "new mode ", "new mode ": "old mode "}
@@ -94,7 +85,7 @@ def _diff(text: str) -> str:
             left = max(_lengths(match)) if match else 0
         elif state == "hunk" and (line[:1] in (" ", "+", "-", "\\") if line.rstrip("\r") else left > 0):
             left -= 1
-        elif not (state == "header" and line.startswith(_EXTENDED)):
+        elif not (state == "header" and _EXTENDED.match(line)):
             state = ""
         if state:
             kept.append(line)

@@ -10,18 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import AliasChoices, Field, field_validator
 
 from rayboot.errors import UserError
-from rayboot.problems.repository.types import Outcome, Prediction, RepositoryTask, Status
+from rayboot.problems.repository.tasks import Outcome, Prediction, RepositoryTask, Status
 from rayboot.problems.rows import RowModel, problems_from_rows
 
 
 class SweBenchRow(RowModel):
-    """A row."""
-
     instance_id: str
     repo: str
     base_commit: str
@@ -34,7 +31,7 @@ class SweBenchRow(RowModel):
 
     @field_validator("fail_to_pass", "pass_to_pass", mode="before")
     @classmethod
-    def _parse_list(cls, value: Any) -> Any:
+    def _parse_list(cls, value: object) -> object:
         """Parse a list that is a JSON string, as in some versions."""
         return json.loads(value) if isinstance(value, str) else value
 
@@ -63,8 +60,7 @@ def to_task(row: SweBenchRow) -> RepositoryTask:
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
     """Write the JSON Lines file for `python -m swebench.harness.run_evaluation --predictions_path PATH`.
 
-    Raises:
-        UserError: The name does not end in `.jsonl`, by which the harness recognises the format.
+    Raise UserError if the name does not end in `.jsonl`, by which the harness recognises the format.
     """
     if path.suffix != ".jsonl":
         raise UserError(f"{path}: SWE-bench's harness needs a file name that ends in .jsonl")
@@ -78,13 +74,8 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
 def read_report(path: Path, tasks: Sequence[RepositoryTask]) -> list[Outcome]:
     """Return the outcome of each task in the harness's report, in the tasks' order.
 
-    Args:
-        path: The report of a run, `MODEL.RUN_ID.json`; or a folder of `logs/run_evaluation`, with a `report.json` per
-            instance.
-        tasks: The tasks.
-
-    Raises:
-        UserError: There is no such file, or it is not such a report.
+    `path` is the report of a run, `MODEL.RUN_ID.json`, or a folder of `logs/run_evaluation`, with a `report.json` per
+    instance. Raise UserError if there is no such file, or it is not such a report.
     """
     statuses = _run_statuses(path) if path.is_file() else _instance_statuses(path)
     return [Outcome(task_id=task.id, status=statuses.get(task.id, "not_run")) for task in tasks]
@@ -94,13 +85,12 @@ def _run_statuses(path: Path) -> dict[str, Status]:
     report = _read_json_object(path)
     if not isinstance(report.get("resolved_ids"), list):
         raise UserError(f"{path}: expected the report of SWE-bench's harness, with the field resolved_ids")
-    lists: dict[Status, str] = {
-        "error": "error_ids",
-        "unresolved": "unresolved_ids",
-        "empty_patch": "empty_patch_ids",
-        "resolved": "resolved_ids",
-    }
-    return {task_id: status for status, field in lists.items() for task_id in report.get(field) or ()}
+    statuses: dict[str, Status] = {}
+    status: Status
+    for status in ("error", "unresolved", "empty_patch", "resolved"):
+        ids = report.get(f"{status}_ids")
+        statuses |= dict.fromkeys(ids if isinstance(ids, list) else (), status)
+    return statuses
 
 
 def _instance_statuses(folder: Path) -> dict[str, Status]:
@@ -117,7 +107,7 @@ def _instance_statuses(folder: Path) -> dict[str, Status]:
     return statuses
 
 
-def _read_json_object(path: Path) -> dict[str, Any]:
+def _read_json_object(path: Path) -> dict[str, object]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

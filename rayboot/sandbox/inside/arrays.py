@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ _MAX_LENGTH = 1 << 32
 _SHOWN_NESTED = 1000
 
 
-def encode_numpy(value: Any, encode: Callable[[Any], Any]) -> Any:
+def encode_numpy(value: Any, encode: Callable[[object], object]) -> list[object] | None:
     """Return a numpy value as tagged data; None for any other value, and for one that is not plain."""
     numpy = sys.modules.get("numpy")
     if numpy is None:
@@ -32,7 +33,7 @@ def encode_numpy(value: Any, encode: Callable[[Any], Any]) -> Any:
     return None
 
 
-def decode_scalar(kind: str, item: Any) -> Any:
+def decode_scalar(kind: str, item: object) -> object:
     """Return a scalar. Raise ValueError if its type is not plain."""
     if not _PLAIN_TYPE.fullmatch(kind):
         raise ValueError("not a plain type")
@@ -40,10 +41,11 @@ def decode_scalar(kind: str, item: Any) -> Any:
     return item if numpy is None else numpy.dtype(kind).type(item)
 
 
-def decode_array(kind: str, shape: Any, items: Any) -> Any:
+def decode_array(kind: str, shape: object, items: object) -> object:
     """Return an array. Raise ValueError if type, shape and items do not fit together."""
-    plain = _PLAIN_TYPE.fullmatch(kind) and isinstance(shape, tuple) and isinstance(items, list)
-    if not plain or len(shape) > _MAX_DIMENSIONS:
+    if not (_PLAIN_TYPE.fullmatch(kind) and isinstance(shape, tuple) and isinstance(items, list)) or (
+        len(shape) > _MAX_DIMENSIONS
+    ):
         raise ValueError("not an array")
     lengths = [length for length in shape if isinstance(length, int) and 0 <= length <= _MAX_LENGTH]
     if len(lengths) != len(shape) or math.prod(lengths) != len(items):
@@ -56,7 +58,7 @@ def decode_array(kind: str, shape: Any, items: Any) -> Any:
     return array
 
 
-def is_array(value: Any) -> bool:
+def is_array(value: object) -> bool:
     numpy = sys.modules.get("numpy")
     return numpy is not None and type(value) is getattr(numpy, "ndarray", None)
 
@@ -66,8 +68,7 @@ def update(old: Any, new: Any) -> bool:
 
     The program may have reshaped or resized it, too. A read-only array stays as it is.
     """
-    numpy = sys.modules.get("numpy")
-    if numpy is None or type(old) is not numpy.ndarray or type(new) is not numpy.ndarray:
+    if not (is_array(old) and is_array(new)):
         return False
     if old.flags.writeable:
         if old.shape != new.shape:
@@ -85,10 +86,14 @@ class AmbiguousTruth(ArithmeticError):
 AmbiguousTruth.__name__ = "ValueError"
 
 
+def _comparison(compare: Callable[[Any, Any], object]) -> Callable[[Array, object], bool]:
+    return lambda array, other: bool(compare(array._only_item(), other))
+
+
 class Array:
     """An array where there is no numpy. With one item it compares as that item; a longer one raises, as in numpy."""
 
-    def __init__(self, shape: tuple[int, ...], items: list[Any]) -> None:
+    def __init__(self, shape: tuple[int, ...], items: list[object]) -> None:
         self._shape = shape
         self._items = items
 
@@ -110,19 +115,10 @@ class Array:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __lt__(self, other: Any) -> bool:
-        return bool(self._only_item() < other)
+    __lt__, __le__ = _comparison(operator.lt), _comparison(operator.le)
+    __gt__, __ge__ = _comparison(operator.gt), _comparison(operator.ge)
 
-    def __le__(self, other: Any) -> bool:
-        return bool(self._only_item() <= other)
-
-    def __gt__(self, other: Any) -> bool:
-        return bool(self._only_item() > other)
-
-    def __ge__(self, other: Any) -> bool:
-        return bool(self._only_item() >= other)
-
-    def __sub__(self, other: Any) -> Any:
+    def __sub__(self, other: object) -> object:
         return self._only_item() - other
 
     def __repr__(self) -> str:
@@ -132,7 +128,7 @@ class Array:
         return f"array({_nested(self._items, self._shape)!r})"
 
 
-def _nested(items: list[Any], shape: tuple[int, ...]) -> Any:
+def _nested(items: list[object], shape: tuple[int, ...]) -> object:
     if not shape:
         return items[0]
     if len(shape) == 1 or not items:

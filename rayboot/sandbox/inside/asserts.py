@@ -13,39 +13,29 @@ import marshal
 import math
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
-from .literals import TEST_FILE, NotSimple, is_literal, literal_value
-
-_WRAPPERS = {
-    "sorted",
-    "set",
-    "list",
-    "tuple",
-    "dict",
-    "frozenset",
-    "len",
-    "sum",
-    "str",
-    "max",
-    "min",
-    "round",
+TEST_FILE = "<test>"
+_CONVERSIONS = {
+    kind.__name__: kind
+    for kind in (set, frozenset, tuple, list, dict, range, float, int, str, bytes, complex)
 }
-_WRAPPERS |= {"int", "float", "bool"}
+_LITERAL_NODES = (
+    *(ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.Set, ast.UnaryOp, ast.BinOp, ast.Name),
+    *(ast.operator, ast.unaryop, ast.Load),
+)
+_WRAPPER_NAMES = "sorted set list tuple dict frozenset len sum str max min round int float bool"
+_WRAPPERS = frozenset(_WRAPPER_NAMES.split())
 _COMPARING = {"allclose", "array_equal", "assert_allclose"}
 _BUILTINS = set(dir(builtins))
-_MIRRORED = {
-    "Eq": "Eq",
-    "NotEq": "NotEq",
-    "Is": "Is",
-    "IsNot": "IsNot",
-    "Lt": "Gt",
-    "LtE": "GtE",
-    "Gt": "Lt",
-    "GtE": "LtE",
-}
+_MIRRORED = {name: name for name in ("Eq", "NotEq", "Is", "IsNot")}
+_MIRRORED |= {"Lt": "Gt", "LtE": "GtE", "Gt": "Lt", "GtE": "LtE"}
+
+
+class NotSimple(Exception):
+    """A test, or a part of one, cannot be taken apart: a judge has to run it."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +47,10 @@ class Question:
     code: str
     """The same, compiled: marshalled, in base64."""
     names: frozenset[str]
-    form: Literal["compare", "truth", "near"]
+    form: Literal["compare", "truth", "near"] = "truth"
     """`compare`: value OP operand; `truth`: bool(value) is operand; `near`: abs(value - centre) OP operand."""
     op: str = "Eq"
-    operand: Any = True
+    operand: object = True
     centre: Any = 0
     message: str = ""
     """The assert's own message, if it is a literal."""
@@ -85,11 +75,7 @@ class Analysis:
 
 @lru_cache(maxsize=4096)
 def analyse(code: str, entry_point: str) -> Analysis:
-    """Take a test apart.
-
-    Raises:
-        SyntaxError: The test itself is not Python.
-    """
+    """Take a test apart. Raise SyntaxError if the test itself is not Python."""
     tree = ast.parse(code, TEST_FILE)
     binds, uses = names_in(tree)
     try:
@@ -123,51 +109,54 @@ def names_in(tree: ast.AST) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(binds), frozenset(uses)
 
 
-def _questions(tree: ast.Module, entry_point: str, binds: frozenset[str]) -> list[Question]:
-    """Return all questions of the test.
+def is_literal(node: ast.expr) -> bool:
+    """Return whether the expression is a constant of plain data. Arithmetic, `set()` and the like are included."""
+    called = set()
+    for child in ast.walk(node):
+        if isinstance(child, ast.Call):
+            if not isinstance(child.func, ast.Name) or child.keywords or child.func.id not in _CONVERSIONS:
+                return False
+            called.add(child.func)
+        elif not isinstance(child, _LITERAL_NODES) or (isinstance(child, ast.Name) and child not in called):
+            return False
+    return True
 
-    Raises:
-        NotSimple: A statement is anything else.
-    """
+
+def _literal_value(node: ast.expr) -> Any:
+    """Return the value of a literal. Raise NotSimple if evaluating it raises."""
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        pass
+    code = compile(ast.fix_missing_locations(ast.Expression(node)), TEST_FILE, "eval", dont_inherit=True)
+    try:
+        return eval(code, {"__builtins__": {}, **_CONVERSIONS})
+    except Exception as error:
+        raise NotSimple from error
+
+
+def _questions(tree: ast.Module, entry_point: str, binds: frozenset[str]) -> list[Question]:
+    """Return all questions of the test. Raise NotSimple if a statement is anything else."""
     check: ast.FunctionDef | None = None
     questions: list[Question] = []
     for statement in tree.body:
-        if isinstance(statement, ast.FunctionDef) and check is None and _takes_one_argument(statement):
-            check = statement
-        elif check is not None and _calls(statement, check.name):
-            questions += _inlined(check, statement.value.args[0].id)  # type: ignore[attr-defined]
-        elif isinstance(statement, ast.Assert):
-            questions += _question(statement, entry_point)
-        elif not _does_nothing(statement):
-            raise NotSimple
+        match statement:
+            case ast.FunctionDef(
+                args=ast.arguments(
+                    posonlyargs=[], args=[_], vararg=None, kwonlyargs=[], kwarg=None, defaults=[]
+                ),
+                decorator_list=[],
+            ) if check is None:
+                check = statement
+            case ast.Expr(ast.Call(ast.Name(name), [ast.Name(function)], [])) if check and name == check.name:
+                questions += _inlined(check, function)
+            case ast.Assert():
+                questions += _question(statement, entry_point)
+            case _ if not _does_nothing(statement):
+                raise NotSimple
     if any(question.names & binds for question in questions):
         raise NotSimple
     return questions
-
-
-def _takes_one_argument(function: ast.FunctionDef) -> bool:
-    arguments = function.args
-    plain = not (
-        arguments.posonlyargs
-        or arguments.kwonlyargs
-        or arguments.vararg
-        or arguments.kwarg
-        or arguments.defaults
-    )
-    return plain and len(arguments.args) == 1 and not function.decorator_list
-
-
-def _calls(statement: ast.stmt, name: str) -> bool:
-    """Return whether the statement is `check(f)`, for the name `check`."""
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Call)
-        and isinstance(statement.value.func, ast.Name)
-        and statement.value.func.id == name
-        and len(statement.value.args) == 1
-        and isinstance(statement.value.args[0], ast.Name)
-        and not statement.value.keywords
-    )
 
 
 def _inlined(check: ast.FunctionDef, function: str) -> list[Question]:
@@ -188,68 +177,62 @@ def _inlined(check: ast.FunctionDef, function: str) -> list[Question]:
 
 
 def _does_nothing(statement: ast.stmt) -> bool:
-    if isinstance(statement, ast.Expr):
-        value = statement.value
-        return isinstance(value, ast.Constant) or (isinstance(value, ast.Name) and value.id in _BUILTINS)
-    if isinstance(statement, ast.Assign):  # METADATA = {...}
-        return all(isinstance(target, ast.Name) for target in statement.targets) and is_literal(
-            statement.value
-        )
-    return isinstance(statement, ast.Pass)
+    match statement:
+        case ast.Pass() | ast.Expr(ast.Constant()):
+            return True
+        case ast.Expr(ast.Name(name)):
+            return name in _BUILTINS
+        case ast.Assign(targets, value):  # METADATA = {...}
+            return all(isinstance(target, ast.Name) for target in targets) and is_literal(value)
+    return False
 
 
 def _question(statement: ast.Assert, entry_point: str) -> list[Question]:
-    test = statement.test
-    if isinstance(test, ast.Constant) and test.value:
-        return []
-    message = _message(statement.msg)
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        return [_ask(test.operand, entry_point, form="truth", operand=False, message=message)]
-    if not isinstance(test, ast.Compare):
-        return [_ask(test, entry_point, form="truth", operand=True, message=message)]
-    if len(test.ops) != 1:
-        raise NotSimple
-    left, op, right = test.left, type(test.ops[0]).__name__, test.comparators[0]
+    match statement.test:
+        case ast.Constant(value) if value:
+            return []
+        case ast.UnaryOp(ast.Not(), asked):
+            question = replace(_ask(asked, entry_point), operand=False)
+        case ast.Compare(left, [operator], [right]):
+            question = _comparison(left, type(operator).__name__, right, entry_point)
+        case ast.Compare():
+            raise NotSimple
+        case asked:
+            question = _ask(asked, entry_point)
+    # A message that would have to be computed is left out: it is for people, and most repeat the call.
+    message = statement.msg
+    shown = str(_literal_value(message)) if message is not None and is_literal(message) else ""
+    return [replace(question, message=shown)]
+
+
+def _comparison(left: ast.expr, op: str, right: ast.expr, entry_point: str) -> Question:
     if not is_literal(right):
         if op not in _MIRRORED:
             raise NotSimple
         left, op, right = right, _MIRRORED[op], left
-    operand = literal_value(right)
+    operand = _literal_value(right)
     if op in ("Is", "IsNot") and not (operand is None or operand is True or operand is False):
         raise NotSimple
-    inner = _distance(left)
-    if inner is not None:
-        return [
-            _ask(inner[0], entry_point, form="near", op=op, operand=operand, centre=inner[1], message=message)
-        ]
-    return [_ask(left, entry_point, form="compare", op=op, operand=operand, message=message)]
+    # The program must not see the 1.5 of `abs(f(x) - 1.5)`.
+    match left:
+        case ast.Call(ast.Name("abs"), [ast.BinOp(asked, ast.Sub(), centre)], []) if is_literal(centre):
+            pass
+        case ast.Call(ast.Name("abs"), [ast.BinOp(centre, ast.Sub(), asked)], []) if is_literal(centre):
+            pass
+        case _:
+            return replace(_ask(left, entry_point), form="compare", op=op, operand=operand)
+    question, known = _ask(asked, entry_point), _literal_value(centre)
+    return replace(question, form="near", op=op, operand=operand, centre=known)
 
 
-def _message(node: ast.expr | None) -> str:
-    """Return the message, or nothing if it would have to be computed: it is for people, and most repeat the call."""
-    return str(literal_value(node)) if node is not None and is_literal(node) else ""
-
-
-def _distance(node: ast.expr) -> tuple[ast.expr, Any] | None:
-    """Return `abs(f(x) - 1.5)` as (f(x), 1.5): the program must not see the 1.5."""
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "abs"):
-        return None
-    inner = node.args[0] if len(node.args) == 1 and not node.keywords else None
-    if isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.Sub):
-        if is_literal(inner.right):
-            return inner.left, literal_value(inner.right)
-        if is_literal(inner.left):
-            return inner.right, literal_value(inner.left)
-    return None
-
-
-def _ask(node: ast.expr, entry_point: str, **judgement: Any) -> Question:
+def _ask(node: ast.expr, entry_point: str) -> Question:
+    """Return the question for the expression's value, which is right if it is true."""
     names = names_in(node)[1]
     if not _reveals_nothing(node, entry_point):
         raise NotSimple
     code = compile(ast.Expression(node), TEST_FILE, "eval", dont_inherit=True)
     marshalled = base64.b64encode(marshal.dumps(code)).decode()
-    return Question(ast.unparse(node), marshalled, names, **judgement)
+    return Question(ast.unparse(node), marshalled, names)
 
 
 def _reveals_nothing(node: ast.expr, entry_point: str) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .forkserver import ForkServer
 from .run import run_job
 from .stops import ForkServerDied
@@ -38,7 +36,7 @@ _LIMITS = {"timeout": 10.0, "memory": 1 << 30, "output": 1 << 16}
 def breaches(server: ForkServer) -> str:
     """Return what the canary could do and should not have; empty if the isolation holds."""
     tests = [{"kind": "assert", "code": code} for code in ("assert doors() == []", "assert writes()")]
-    job: dict[str, Any] = {
+    job = {
         "language": "python",
         "program": _PROGRAM,
         "tests": tests,

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from .asserts import Question, analyse
 from .compare import answers, same_result, with_whole_keys
+from .framing import Message
 from .job import Job, Outcome, outcome_of_stop
-from .judge import NEVER_CALLED, outcome_of_exception
+from .judge import NEVER_CALLED, Request, outcome_of_exception
 from .process import ChildProcess, Output, syntax_stop
 from .stops import Ended, Misbehaved, Stop
-from .values import Opaque, decode, encode, opaque, short_repr, shorten
+from .values import About, Data, Opaque, decode, encode, opaque, short_repr, shorten
 
 _JUDGE_NUMBERS = 1_000_000
 """Requests of a judge are numbered from this much further on, for each test: no reply can be taken for another's."""
@@ -24,13 +25,25 @@ class _Call:
     """A `call` test."""
 
     name: str
-    args: list[Any]
-    expected: Any
+    args: list[object]
+    expected: object
 
 
 _Step = Question | _Call
-_Plan = tuple[_Step, ...] | str
-"""What one test asks of the program; or the test's source, if a judge must run it."""
+
+
+@dataclass
+class _Plan:
+    """How one test is run."""
+
+    code: str = ""
+    """The test's source."""
+    steps: tuple[_Step, ...] = ()
+    """What it asks of the program. If that is nothing, a judge must run it."""
+    helps: bool = False
+    """Whether it binds names for later tests, and need not call the program."""
+    depends: bool = False
+    """Whether it uses such names."""
 
 
 class CandidateTests:
@@ -40,10 +53,8 @@ class CandidateTests:
         self._judge: ChildProcess | None = None
         self._ready = False
         self._plans: dict[int, _Plan] = {}
-        self._helping: set[int] = set()
-        """Tests that bind names for later tests, and need not call the program."""
-        self._depending: set[int] = set()
         self._sent: dict[int, int] = {}
+        """Number of the first request of each test whose questions have been sent."""
         self._count = 0
         self._awaited: deque[int] = deque()
         self._early: dict[int, list[Any]] = {}
@@ -52,10 +63,11 @@ class CandidateTests:
         """Return the outcome of one test. Its field `reached` is False if the program itself did not run to its end."""
         try:
             if self._child is None:
-                self._plans, self._helping, self._depending = _plans(self._job.request)
-                self._start()
+                self._plans = _plans(self._job.request)
+                if (raised := self._start()) is not None:
+                    return {**raised, "reached": False}
             plan = self._plans[index]
-            return self._ask_judge(index, code=plan) if isinstance(plan, str) else self._ask(index, plan)
+            return self._ask(index, plan) if plan.steps else self._ask_judge(plan)
         except Stop as stop:
             usage = self._child.end() if self._child is not None else {}
             return {**outcome_of_stop(stop, usage, self._job.limits), "reached": self._ready}
@@ -63,14 +75,16 @@ class CandidateTests:
             return {"status": "sandbox_error", "message": f"a test is not Python: {error}", "reached": False}
 
     def end(self) -> None:
-        for child in (self._judge, self._child):
-            if child is not None:
-                usage = child.end()
-                if child is self._child:
-                    self._job.count(usage)
+        if self._judge is not None:
+            self._judge.end()
+        if self._child is not None:
+            self._job.count(self._child.end())
 
-    def _start(self) -> None:
-        """Run the program. The first tests' questions are sent along: they reveal nothing that it may not know."""
+    def _start(self) -> Outcome | None:
+        """Run the program. Return the outcome if it raised.
+
+        The first tests' questions are sent along: they reveal nothing that it may not know.
+        """
         job = self._job
         request = job.spawn_request("candidate")
         request["setup_code"] += self._imports()
@@ -79,12 +93,12 @@ class CandidateTests:
         kind, *details = self._child.receive()
         if kind == "ready":
             self._ready = True
-        elif kind == "syntax" and details and isinstance(details[0], dict):
+            return None
+        if kind == "syntax" and details and isinstance(details[0], dict):
             raise syntax_stop(details[0])
-        elif kind == "raised" and details:
-            raise _Raised(outcome_of_exception(details[0]))
-        else:
-            raise Misbehaved()
+        if kind == "raised" and details:
+            return outcome_of_exception(details[0])
+        raise Misbehaved()
 
     def _imports(self) -> str:
         """Return code for the tests' imports whose names the program mentions and does not bind, as in one file."""
@@ -100,27 +114,27 @@ class CandidateTests:
     def _send_questions(self, first: int) -> None:
         """Send the questions of this test and of those after it, up to the next test that a judge must run."""
         assert self._child is not None
-        requests: list[list[Any]] = []
-        for index in sorted(index for index in self._plans if index >= first):
-            plan = self._plans[index]
-            if isinstance(plan, str):
+        requests: list[list[object]] = []
+        for index, plan in self._plans.items():
+            if index < first:
+                continue
+            if not plan.steps:
                 break
             self._sent[index] = self._count + 1
-            for step in plan:
+            for step in plan.steps:
                 self._count += 1
                 requests.append([self._count, *_request(step)])
                 self._awaited.append(self._count)
         self._child.send(requests)
 
-    def _ask(self, index: int, plan: tuple[_Step, ...]) -> Outcome:
-        assert self._child is not None
+    def _ask(self, index: int, plan: _Plan) -> Outcome:
         if index not in self._sent:
             self._send_questions(index)
-        for number, step in enumerate(plan, self._sent[index]):
+        for number, step in enumerate(plan.steps, self._sent[index]):
             reply = self._early.pop(number) if number in self._early else self._reply()
             if len(reply) != 4 or reply[0] != number or reply[1] not in ("ok", "raised"):
                 raise Misbehaved("the program answered what it was not asked")
-            outcome = self._judged(index, step, reply[1], reply[2])
+            outcome = self._judged(plan, step, reply[1], reply[2])
             if outcome["status"] != "passed":
                 return outcome
         return {"status": "passed"}
@@ -131,7 +145,7 @@ class CandidateTests:
         self._awaited.popleft()
         return reply
 
-    def _judged(self, index: int, step: _Step, kind: str, data: Any) -> Outcome:
+    def _judged(self, plan: _Plan, step: _Step, kind: str, data: Data) -> Outcome:
         call = shorten(step.source if isinstance(step, Question) else _call_source(step), 400)
         if kind == "raised" and isinstance(step, Question) and step.builtins_alone and _is_unreached(data):
             return {"status": "sandbox_error", "message": NEVER_CALLED}
@@ -143,27 +157,37 @@ class CandidateTests:
                 value = decode(data, objects.read)
                 if isinstance(step, Question):
                     if objects.decide(step):
-                        return self._ask_judge(index, question=(data, step), call=call)
+                        return self._compare_in_judge(plan, step, data, call)
                     right = answers(step, value)
                 else:
                     right = same_result(value, step.expected)
         except ValueError as error:
             raise Misbehaved(f"the program's answer is malformed: {error}") from error
         except (TypeError, ArithmeticError, RecursionError) as error:
-            return {
-                "status": "error",
-                "error_type": type(error).__name__,
-                "message": str(error),
-                "call": call,
-            }
+            kind = type(error).__name__
+            return {"status": "error", "error_type": kind, "message": str(error), "call": call}
         if right:
             return {"status": "passed"}
         return {"status": "failed", "call": call, "got": short_repr(value), **_expectation(step)}
 
+    def _compare_in_judge(self, plan: _Plan, question: Question, data: Data, call: str) -> Outcome:
+        """Have a judge compare an object that the program has returned."""
+        operand = encode(question.operand, opaque)
+        judgement = {
+            "form": question.form,
+            "op": question.op,
+            "operand": operand,
+            "message": question.message,
+        }
+        outcome = self._ask_judge(plan, (data, judgement), question.source)
+        if outcome["status"] == "failed":
+            return {**outcome, "call": call, **_expectation(question)}
+        return outcome
+
     def _ask_judge(
-        self, index: int, code: str = "", question: tuple[Any, Question] | None = None, call: str = ""
+        self, plan: _Plan, question: tuple[Data, Message] | None = None, source: str = ""
     ) -> Outcome:
-        """Have a judge run a test that is not a plain comparison, or compare an object. It asks the program itself."""
+        """Have a judge run a test that is not a plain comparison, or answer a question. It asks the program itself."""
         assert self._child is not None
         job = self._job
         while self._awaited:  # the channel must be empty for the judge
@@ -172,17 +196,17 @@ class CandidateTests:
         self._child.leave_channel()
         if self._judge is None:
             fds = {"program": self._child.channel.fileno()}
-            request = job.spawn_request("judge")
-            self._judge = ChildProcess(job.server, job.pump, Output(1 << 20), request, fds, is_program=False)
+            role = job.spawn_request("judge")
+            self._judge = ChildProcess(job.server, job.pump, Output(1 << 20), role, fds, is_program=False)
         self._count += _JUDGE_NUMBERS
-        request = {
-            "code": question[1].source if question else code,
-            "question": [question[0], _judgement(question[1])] if question else None,
+        request: Request = {
+            "code": source or plan.code,
+            "question": question,
             "setup_code": job.request["setup_code"],
             "entry_point": job.request["entry_point"],
             "number": self._count,
-            "helps": index in self._helping,
-            "depends": index in self._depending,
+            "helps": plan.helps,
+            "depends": plan.depends,
         }
         self._judge.send(request)
         try:
@@ -194,8 +218,6 @@ class CandidateTests:
                 raise Misbehaved(outcome["message"])
             self._child.wait()
             raise Ended("the program ended")
-        if question and outcome["status"] == "failed":
-            return {**outcome, "call": call, **_expectation(question[1])}
         return outcome
 
 
@@ -203,18 +225,18 @@ class _Objects:
     """The program's own objects in an answer. Here they equal nothing, except by the data that they are built on."""
 
     def __init__(self) -> None:
-        self._abouts: list[dict[str, Any]] = []
+        self._abouts: list[About] = []
 
-    def read(self, data: list[Any]) -> Any:
+    def read(self, data: list[Any]) -> object:
         if data[0] == "m":
-            return Opaque("type", f"{data[1]}.{data[2]}", True)
+            return Opaque(f"{data[1]}.{data[2]}", True)
         if data[0] not in ("p", "h") or not isinstance(data[2], dict):
             raise ValueError(f"unknown tag {data[0]!r}")
-        about = data[2]
         if data[0] == "h":
             return decode(data[3], self.read)
+        about = cast(About, data[2])
         self._abouts.append(about)
-        return Opaque(str(about["type"])[:80], str(about["text"])[:200], bool(about["truth"]))
+        return Opaque(str(about["text"])[:200], bool(about["truth"]))
 
     def decide(self, question: Question) -> bool:
         """Return whether the result depends on them: the test names their class, and that class compares."""
@@ -226,52 +248,35 @@ class _Objects:
         )
 
 
-def _is_unreached(description: Any) -> bool:
-    return isinstance(description, dict) and description.get("types", [None])[:1] == ["Unreached"]
+def _is_unreached(description: object) -> bool:
+    return isinstance(description, dict) and description.get("type") == "Unreached"
 
 
-def _judgement(question: Question) -> dict[str, Any]:
-    operand = encode(question.operand, opaque)
-    return {"form": question.form, "op": question.op, "operand": operand, "message": question.message}
-
-
-class _Raised(Stop):
-    """The program raised before the tests began."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__("")
-        self._outcome = outcome
-
-    def outcome(self) -> Outcome:
-        return self._outcome
-
-
-def _plans(request: dict[str, Any]) -> tuple[dict[int, _Plan], set[int], set[int]]:
-    """Return the plan of each assert and call test, the tests whose names others use, and those others.
+def _plans(request: Message) -> dict[int, _Plan]:
+    """Return the plan of each assert and call test, by the test's index.
 
     A judge also runs a test that uses names of a judged test, and one that asks nothing.
     """
     plans: dict[int, _Plan] = {}
-    bound_by: dict[str, int] = {}
-    helping: set[int] = set()
-    depending: set[int] = set()
+    bound_by: dict[str, _Plan] = {}
     for index, test in enumerate(request["tests"]):
         if test["kind"] == "call":
-            plans[index] = (_Call(request["entry_point"], test["args"], test["expected"]),)
+            call = _Call(request["entry_point"], test["args"], test["expected"])
+            plans[index] = _Plan(steps=(call,))
         elif test["kind"] in ("assert", "script"):
             analysis = analyse(test["code"], request["entry_point"])
-            used = {bound_by[name] for name in analysis.uses if name in bound_by}
-            helping |= used
-            depending |= {index} if used else set()
-            if not analysis.questions or used:
-                bound_by |= dict.fromkeys(analysis.binds, index)
-                plans[index] = test["code"]
+            used = [bound_by[name] for name in analysis.uses if name in bound_by]
+            for earlier in used:
+                earlier.helps = True
+            plan = plans[index] = _Plan(test["code"], depends=bool(used))
+            if analysis.questions and not used:
+                plan.steps = analysis.questions
             else:
-                plans[index] = analysis.questions
-    return plans, helping, depending
+                bound_by |= dict.fromkeys(analysis.binds, plan)
+    return plans
 
 
-def _request(step: _Step) -> list[Any]:
+def _request(step: _Step) -> list[object]:
     if isinstance(step, Question):
         return ["eval", step.code, sorted(step.names) if step.builtins_alone else []]
     return ["global", step.name, [encode(with_whole_keys(arg), opaque) for arg in step.args]]
@@ -281,16 +286,8 @@ def _call_source(call: _Call) -> str:
     return f"{call.name}({', '.join(short_repr(arg) for arg in call.args)})"
 
 
-_SIGNS = {
-    "NotEq": "!=",
-    "Lt": "<",
-    "LtE": "<=",
-    "Gt": ">",
-    "GtE": ">=",
-    "IsNot": "is not",
-    "In": "in",
-    "NotIn": "not in",
-}
+_SIGNS = {"NotEq": "!=", "Lt": "<", "LtE": "<=", "Gt": ">", "GtE": ">="}
+_SIGNS |= {"IsNot": "is not", "In": "in", "NotIn": "not in"}
 
 
 def _expectation(step: _Step) -> Outcome:

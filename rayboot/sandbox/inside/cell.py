@@ -10,10 +10,10 @@ import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from . import kernel, landlock, leftovers, newroot, seccomp
-from .identity import has_capabilities, private_uid
+from .framing import Message
 
 Level = Literal["A", "B", "C", "runsc"]
 """`runsc`: inside a gVisor container, which takes over Landlock's part, and has no mount namespaces."""
@@ -32,6 +32,10 @@ _OPEN_FILES = {"python": 64, "command": 256}
 _THREADS = {"python": 64, "command": 192}
 _HIGH = 256
 """Descriptors from this number on are not closed when a cell is entered."""
+_FIRST_UID = 2_000_000
+_FEW_UIDS = 1000
+_TO_CHANGE_USER = sum(1 << capability for capability in (0, 1, 3, 5, 6, 7))
+"""CAP_CHOWN, _DAC_OVERRIDE and _FOWNER (the work directory), _KILL, _SETGID and _SETUID."""
 
 
 @dataclass(frozen=True)
@@ -61,20 +65,16 @@ class Isolation:
     def prepare(cls, level: Level, scratch: str, readable: list[str]) -> Isolation:
         """Enter the namespaces of the fork server itself, if the level has any, and prepare the other layers.
 
-        Args:
-            scratch: Parent of the work directories, at levels that do not mount them.
-            readable: Paths that programs may read beside Python's library.
-
-        Raises:
-            OSError: The system does not offer this level.
+        `scratch` is the parent of the work directories, at levels that do not mount them. `readable` are paths that
+        programs may read beside Python's library. Raise OSError if the system does not offer this level.
         """
-        uid = _CONTAINER_UID if level == "runsc" else private_uid()
+        uid = _CONTAINER_UID if level == "runsc" else _private_uid()
         readable = newroot.readable_paths(readable)
         work = newroot.WORK_DIRECTORY
         capabilities = 0
         if level == "B" and uid is not None and any(map(_excludes_others, readable)):
             capabilities = kernel.READ_SEARCH
-            if not has_capabilities(capabilities):
+            if not _has_capabilities(capabilities):
                 raise OSError(f"others than root cannot read {next(filter(_excludes_others, readable))}")
         if level == "A" and newroot.enter(readable):
             uid = None  # a user namespace has only one id
@@ -108,18 +108,12 @@ class Isolation:
         return directory
 
     def enter(
-        self,
-        fds: list[int],
-        limits: dict[str, Any],
-        profile: Profile,
-        executes: bool = False,
-        directory: str = "",
+        self, fds: list[int], limits: Message, profile: Profile, executes: bool = False, directory: str = ""
     ) -> None:
         """Isolate this process irrevocably. `fds` become 0, 1, 2, ...; all other descriptors are closed.
 
-        Args:
-            executes: Whether files of the work directory may be executed, such as a compiler's output.
-            directory: For a command: the result of `new_directory`.
+        `executes`: files of the work directory may be executed, such as a compiler's output. `directory`: for a
+        command, the result of `new_directory`.
         """
         try:
             self._enter(fds, limits, profile, executes, directory)
@@ -136,7 +130,7 @@ class Isolation:
             return ""
 
     def _enter(
-        self, fds: list[int], limits: dict[str, Any], profile: Profile, executes: bool, directory: str
+        self, fds: list[int], limits: Message, profile: Profile, executes: bool, directory: str
     ) -> None:
         os.setsid()
         kernel.prctl("pdeathsig", kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -194,6 +188,36 @@ class Isolation:
                 os.rmdir(directory)
         else:
             leftovers.set_aside(directory, self.scratch)
+
+
+def _private_uid() -> int | None:
+    """Return a user id for this fork server's programs; None if this process may not change its user.
+
+    No other process has it: limits on processes apply per user, and so does the right to send signals.
+    """
+    if os.geteuid() != 0 or not _has_capabilities(_TO_CHANGE_USER):
+        return None
+    count = min(_ids("uid_map"), _ids("gid_map"))  # a rootless container maps few
+    if count > 2 * _FIRST_UID:
+        return _FIRST_UID + os.getpid() % _FIRST_UID
+    return count - 1 - os.getpid() % (count // 2) if count > _FEW_UIDS else None
+
+
+def _has_capabilities(needed: int) -> bool:
+    """Return whether this process has the capabilities of the mask, whose bits capabilities(7) numbers."""
+    masks = (line.split()[1] for line in _lines("status") if line.startswith("CapEff:"))
+    return int(next(masks, "0"), 16) & needed == needed
+
+
+def _ids(name: str) -> int:
+    """Return how many ids from 0 on exist in this user namespace."""
+    mappings = [tuple(map(int, line.split())) for line in _lines(name)]
+    return next((count for inside, _, count in mappings if inside == 0), 0)
+
+
+def _lines(name: str) -> list[str]:
+    with open(f"/proc/self/{name}") as file:
+        return file.read().splitlines()
 
 
 def _excludes_others(path: str) -> bool:
@@ -258,7 +282,7 @@ def _keep_only(fds: list[int]) -> None:
     os.closerange(len(fds), _HIGH)
 
 
-def _set_limits(limits: dict[str, Any], profile: Profile, level: Level, private_user: bool) -> None:
+def _set_limits(limits: Message, profile: Profile, level: Level, private_user: bool) -> None:
     # The supervisor counts all processes together, and more precisely. A compiler's time is not the program's.
     seconds = int(limits["timeout"]) + (2 if profile == "python" else BUILD_SECONDS + 2)
     if level == "runsc":  # gVisor counts waits for the machine's processors as processor time

@@ -7,26 +7,20 @@ import time
 from collections.abc import Iterator
 
 _TICK = os.sysconf("SC_CLK_TCK")
-_share = [1.0]
-"""Share of a processor for each process that is ready to run. The owner sets it where this process cannot see it."""
-
-
-def tell_share(share: float) -> None:
-    """Set the share of a processor. For a container, which does not see what else the machine does."""
-    _share[0] = share
 
 
 class Clock:
     """A clock of the seconds that pass, and of the processor seconds that programs use, from one reading to the next.
 
-    A program's thread may wait for a processor, and so may the supervisor, the fork server or a judge for which the
-    program waits in turn. The kernel counts these waits for each thread.
+    A program's thread may wait for a processor, and so may the sandbox's own processes (`helpers`, by pid) for which
+    the program waits in turn: supervisor, fork server, judge. The kernel counts these waits for each thread.
     """
 
+    share = 1.0
+    """Of a processor, for each process that is ready to run. In a container, which does not see what else the machine
+    does, the owner sets it, for all clocks."""
+
     def __init__(self, *helpers: int) -> None:
-        """Args:
-        helpers: Pids of the sandbox's own processes.
-        """
         self._helpers = {os.getpid(), *helpers}
         self._programs: dict[int, float] = {}
         self._waits: dict[int, float] = {}
@@ -53,7 +47,7 @@ class Clock:
         passed, self._last = now - self._last, now
         used = sum(self._cpu_since(pid) for pid in self._programs)
         if not SEES_WAITS:
-            return _share[0] * passed, _share[0] * used
+            return self.share * passed, self.share * used
         processes = {*self._helpers, *(each for pid in self._programs for each in family(pid))}
         waited = sum(max(wait, 0.0) for pid in processes for wait in self._waits_since(pid))
         return max(passed - waited, 0.0), used
@@ -76,7 +70,7 @@ def family(pid: int) -> Iterator[int]:
     """Yield a process and, where the kernel lists them, all its descendants."""
     yield pid
     for thread in _list_ids(f"/proc/{pid}/task"):
-        for child in _read_text(f"/proc/{pid}/task/{thread}/children").split():
+        for child in read_text(f"/proc/{pid}/task/{thread}/children").split():
             yield from family(int(child))
 
 
@@ -86,12 +80,12 @@ def _cpu_seconds(pid: int) -> float:
         own = time.clock_gettime(~pid << 3 | 2)  # what clock_getcpuclockid(3) gives
     except OSError:
         return 0.0
-    fields = _read_text(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    fields = read_text(f"/proc/{pid}/stat").rpartition(")")[2].split()
     return own + (int(fields[13]) + int(fields[14])) / _TICK if len(fields) > 14 else own
 
 
 def _wait_seconds(path: str) -> float:
-    fields = _read_text(path).split()
+    fields = read_text(path).split()
     return int(fields[1]) / 1e9 if len(fields) > 1 else 0.0
 
 
@@ -102,7 +96,8 @@ def _list_ids(folder: str) -> list[int]:
         return []
 
 
-def _read_text(path: str) -> str:
+def read_text(path: str) -> str:
+    """Return a file's text; empty if it is not there, as of a process that has ended."""
     try:
         with open(path) as file:
             return file.read()
@@ -110,4 +105,4 @@ def _read_text(path: str) -> str:
         return ""
 
 
-SEES_WAITS = bool(_read_text("/proc/self/schedstat"))
+SEES_WAITS = bool(read_text("/proc/self/schedstat"))

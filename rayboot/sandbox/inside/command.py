@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import os
 import signal
-from typing import Any, NoReturn
+import socket
+from typing import NoReturn
 
 from . import framing
 
@@ -16,7 +17,7 @@ _LOG_BYTES = 1 << 16
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
-def run(channel: Any, request: dict[str, Any]) -> NoReturn:
+def run(channel: socket.socket, request: framing.Message) -> NoReturn:
     """Send `["build_failed", what the compiler printed]` or `["built"]`, then run the command."""
     environment = {**_ENVIRONMENT, "HOME": os.getcwd(), "TMPDIR": os.getcwd(), **request["env"]}
     for name, text in request["files"].items():
@@ -32,7 +33,8 @@ def run(channel: Any, request: dict[str, Any]) -> NoReturn:
         signal.signal(number, signal.SIG_DFL)
     for argv in request["builds"]:
         if _build(argv, environment) != 0:
-            framing.send(channel, ["build_failed", _read_log()])
+            with open(_LOG, "rb") as file:
+                framing.send(channel, ["build_failed", file.read(_LOG_BYTES).decode(errors="replace")])
             os._exit(1)
     if request["executes"]:
         os.chmod(request["argv"][0], 0o700)
@@ -44,8 +46,7 @@ def run(channel: Any, request: dict[str, Any]) -> NoReturn:
 
 
 def _write(name: str, data: bytes) -> None:
-    if os.path.dirname(name):
-        os.makedirs(os.path.dirname(name), exist_ok=True)
+    os.makedirs(os.path.dirname(name) or ".", exist_ok=True)
     with open(name, "wb") as file:
         file.write(data)
 
@@ -62,8 +63,3 @@ def _build(argv: list[str], environment: dict[str, str]) -> int:
         finally:
             os._exit(127)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def _read_log() -> str:
-    with open(_LOG, "rb") as file:
-        return file.read(_LOG_BYTES).decode(errors="replace")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from contextlib import nullcontext
-from typing import Any
 
 from .cell import BUILD_SECONDS
+from .forkserver import Usage
+from .framing import Message
 from .job import Job, Outcome, outcome_of_stop
 from .languages.base import Command, Complaint, Language
-from .process import ChildProcess
+from .process import ChildProcess, Output
 from .stops import Ended, Stop
 
 _BUILD_BYTES = 2 << 30
@@ -19,37 +20,38 @@ COMPILER = "the compiler of the program"
 _OUT_OF_MEMORY = re.compile(r"out of memory|OutOfMemoryError|cannot allocate memory", re.IGNORECASE)
 
 
-def command_request(job: Job, command: Command) -> dict[str, Any]:
-    return {
+def spawn_command(
+    job: Job,
+    command: Command,
+    output: Output,
+    limits: Message,
+    stdin: int | None = None,
+    is_program: bool = True,
+) -> ChildProcess:
+    request = {
         "role": "command",
         "executes": not os.path.isabs(command.argv[0]),
-        "argv": list(command.argv),
-        "files": dict(command.files),
-        "binaries": dict(command.binaries),
-        "parts": dict(command.parts),
-        "builds": [list(build) for build in command.builds],
-        "env": dict(command.env),
+        "argv": command.argv,
+        "files": command.files,
+        "binaries": command.binaries,
+        "parts": command.parts,
+        "builds": command.builds,
+        "env": command.env,
         "channel": command.channel,
-        "limits": job.limits,
+        "limits": limits,
     }
-
-
-def descriptors(command: Command) -> dict[str, int]:
-    return {} if command.file is None else {"file": command.file.fileno()}
+    fds = {} if stdin is None else {"stdin": stdin}
+    if command.file is not None:
+        fds["file"] = command.file.fileno()
+    return ChildProcess(job.server, job.pump, output, request, fds, is_program)
 
 
 def start(job: Job, language: Language, command: Command, stdin: int | None = None) -> ChildProcess:
-    """Run a command in a cell. Return once it is compiled.
-
-    Raises:
-        Stop: It does not compile, or could not be started.
-    """
-    fds = descriptors(command) | ({} if stdin is None else {"stdin": stdin})
+    """Run a command in a cell. Return once it is compiled. Raise Stop if it does not compile or start."""
     apart = job.pump.apart(BUILD_SECONDS, COMPILER) if command.builds else nullcontext()
-    request = command_request(job, command)
     if job.server.memory is not None:
         job.server.memory.limit(max(job.limits["memory"], _BUILD_BYTES if command.builds else 0))
-    child = ChildProcess(job.server, job.pump, job.output, request, fds)
+    child = spawn_command(job, command, job.output, job.limits, stdin)
     try:
         with apart:
             kind, *details = child.receive()
@@ -71,25 +73,18 @@ def compile_stop(complaint: Complaint) -> Stop:
     return stop
 
 
-def outcome_of_exit(job: Job, language: Language, usage: dict[str, Any]) -> Outcome:
+def outcome_of_exit(job: Job, language: Language, usage: Usage) -> Outcome:
     """Return the outcome of a program that ended in another way than it should."""
     text = job.output.texts["stderr"].decode(errors="replace")
     if _OUT_OF_MEMORY.search(text):
-        return {
-            "status": "memory_limit",
-            "error_type": "MemoryError",
-            "message": "the program needs more memory",
-        }
+        message = "the program needs more memory"
+        return {"status": "memory_limit", "error_type": "MemoryError", "message": message}
     outcome = outcome_of_stop(Ended(""), usage, job.limits)
     complaint = language.explain(text)
     if outcome["status"] == "error" and not complaint.compiles:
         return compile_stop(complaint).outcome()
     is_explained = complaint.error_type or (complaint.message and outcome["status"] == "error")
     if outcome["status"] in ("error", "crashed") and is_explained:
-        return {
-            "status": "error",
-            "error_type": complaint.error_type,
-            "message": complaint.message,
-            "line": complaint.line,
-        }
+        explained = {"error_type": complaint.error_type, "message": complaint.message, "line": complaint.line}
+        return {"status": "error", **explained}
     return outcome

@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _RELATIVE, _ABSOLUTE = 1e-5, 1e-8
 """Tolerance of numpy.allclose, which APPS' official harness uses for printed numbers."""
 
-OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+OPERATORS: dict[str, Callable[[Any, Any], object]] = {
     "Eq": operator.eq,
     "NotEq": operator.ne,
     "Lt": operator.lt,
@@ -39,34 +39,35 @@ def answers(question: Question, value: Any) -> bool:
     return bool(OPERATORS[question.op](value, question.operand))
 
 
-def same_result(value: Any, expected: Any) -> bool:
+def same_result(value: object, expected: object) -> bool:
     """Compare by APPS' rule for call-based problems: tuples are lists, and the expected value may be in a list of one.
 
     If the expected number is a float, the value may differ as much as a printed number may, and both may be NaN.
     """
     value = _tuples_to_lists(value)
     expected = _tuples_to_lists(expected)
-    wrapped = isinstance(expected, list) and len(expected) == 1
-    return _close(value, expected) or (wrapped and _close(value, expected[0]))
+    if _close(value, expected):
+        return True
+    return isinstance(expected, list) and len(expected) == 1 and _close(value, expected[0])
 
 
-def with_whole_keys(argument: Any) -> Any:
+def with_whole_keys(argument: object) -> object:
     """Convert keys by APPS' rule for arguments: JSON has only string keys, so keys that are all integers were ints."""
     if isinstance(argument, dict) and all(re.fullmatch(r"-?\d{1,18}", key) for key in argument):
         return {int(key): value for key, value in argument.items()}
     return argument
 
 
-def _close(value: Any, expected: Any) -> bool:
+def _close(value: Any, expected: object) -> bool:
     if isinstance(expected, list):
         same_length = isinstance(value, list) and len(value) == len(expected)
         return same_length and all(map(_close, value, expected))
     if isinstance(expected, dict):
         same_keys = isinstance(value, dict) and value.keys() == expected.keys()
         return same_keys and all(_close(value[key], expected[key]) for key in expected)
-    if type(expected) is float and type(value) in (int, float):
+    if type(expected) is float and (type(value) is int or type(value) is float):
         both_nan = expected != expected and value != value
-        return both_nan or bool(value == expected) or _near(value, expected)
+        return both_nan or value == expected or _near(value, expected)
     return bool(value == expected)
 
 
@@ -77,7 +78,7 @@ def _near(value: float, expected: float) -> bool:
         return False
 
 
-def _tuples_to_lists(value: Any) -> Any:
+def _tuples_to_lists(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_tuples_to_lists(item) for item in value]
     if isinstance(value, dict):

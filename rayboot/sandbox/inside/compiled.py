@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from .cell import BUILD_SECONDS
 from .command_process import COMPILER, compile_stop
 from .job import Job
-from .languages.base import Command, Compiled, Direct, Halves, Language
+from .languages.base import Answer, Command, Compiled, Direct, Halves, Language
 from .peer import dismiss, peer_of
 from .stops import Stop
 
@@ -16,9 +15,7 @@ from .stops import Stop
 def run_command(job: Job, language: Language) -> Command:
     """Return the command for the program alone.
 
-    Raises:
-        Stop: It does not compile, or not within `BUILD_SECONDS`.
-        HelperFailed: The compiler's process ended.
+    Raise Stop if it does not compile, or not within `BUILD_SECONDS`; HelperFailed if the compiler's process ended.
     """
     program = job.request["program"]
     if isinstance(language, Compiled):
@@ -30,21 +27,19 @@ def run_command(job: Job, language: Language) -> Command:
 def compiled_halves(job: Job, language: Compiled, code: str) -> Halves:
     """Return the program and its test file, split.
 
-    Raises:
-        Stop: As `run_command`; or, as a `sandbox_error`, they cannot be split.
-        HelperFailed: The compiler's process ended.
+    Raise what `run_command` raises; and Stop, as a `sandbox_error`, if they cannot be split.
     """
     request = language.request(job.request["program"], code, job.request["entry_point"])
     return language.halves(_compile(job, language, request))
 
 
-def _compile(job: Job, language: Compiled, request: Mapping[str, Any]) -> Mapping[str, Any]:
+def _compile(job: Job, language: Compiled, request: Mapping[str, object]) -> Answer:
     name = f"compiler of {language.name}"
     try:
         with job.pump.apart(BUILD_SECONDS, COMPILER):
             peer = peer_of(job, name, language.compiler)
             peer.send(request)
-            answer: Mapping[str, Any] = peer.receive()
+            answer: Answer = peer.receive()
     except BaseException:
         dismiss(job, name)
         raise

@@ -4,41 +4,54 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Sequence
 from typing import Any
 
+Message = dict[str, Any]
+"""A JSON object from one of the sandbox's own processes to another."""
 MAX_FRAME = 8 << 20
 """Bytes. A longer message from a program is not read."""
+_MAX_FDS = 6
 
 
 class FrameTooLong(ValueError):
     pass
 
 
-def pack(message: Any) -> bytes:
+def pack(message: object) -> bytes:
     body = json.dumps(message, separators=(",", ":")).encode()
     return len(body).to_bytes(4, "big") + body
 
 
-def send(channel: socket.socket, message: Any) -> None:
+def send(channel: socket.socket, message: object) -> None:
     channel.sendall(pack(message))
+
+
+def send_with_fds(channel: socket.socket, message: object, fds: Sequence[int]) -> None:
+    data = pack(message)
+    sent = socket.send_fds(channel, [data], fds)
+    channel.sendall(data[sent:])
 
 
 def receive(channel: socket.socket, limit: int = 1 << 32) -> Any:
     """Return the next message.
 
-    Raises:
-        EOFError: The other side has closed the channel.
-        ValueError: The data is not a message, or the message is longer than `limit` bytes.
+    Raise EOFError if the other side has closed the channel, ValueError if the data is not a message, or the message is
+    longer than `limit` bytes.
     """
     length = int.from_bytes(_receive_exactly(channel, 4), "big")
     if length > limit:
         raise FrameTooLong(f"a message of {length} bytes")
-    return receive_body(channel, length)
-
-
-def receive_body(channel: socket.socket, length: int) -> Any:
-    """Return the next message, as `receive` does, after its length has been read."""
     return json.loads(_receive_exactly(channel, length))
+
+
+def receive_with_fds(channel: socket.socket) -> tuple[Message, list[int]]:
+    """Return the next message and its descriptors. Raise EOFError if the other side has closed the channel."""
+    head, fds, _, _ = socket.recv_fds(channel, 4, _MAX_FDS)
+    if not head:
+        raise EOFError
+    head += _receive_exactly(channel, 4 - len(head))
+    return json.loads(_receive_exactly(channel, int.from_bytes(head, "big"))), fds
 
 
 def _receive_exactly(channel: socket.socket, count: int) -> bytes:
@@ -68,9 +81,7 @@ class Unpacker:
     def next(self) -> Any:
         """Return the next message, or None while it is incomplete.
 
-        Raises:
-            FrameTooLong: It is longer than `MAX_FRAME`.
-            ValueError: It is not JSON, or nested too deeply.
+        Raise FrameTooLong if it is longer than `MAX_FRAME`, ValueError if it is not JSON, or nested too deeply.
         """
         if len(self._bytes) < 4:
             return None

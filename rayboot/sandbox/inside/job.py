@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any
 
-from .forkserver import ForkServer
+from .forkserver import ForkServer, Usage
+from .framing import Message
 from .process import Output
 from .pump import Pump
 from .stops import Ended, Misbehaved, Stop
@@ -14,15 +14,15 @@ from .stops import Ended, Misbehaved, Stop
 _SHOWN = 2048
 """Bytes of each output stream that a verdict keeps."""
 
-Outcome = dict[str, Any]
+Outcome = Message
 """Fields of a verdict: `status`, and those that the status requires."""
 
 
 class Job:
-    def __init__(self, server: ForkServer, request: dict[str, Any], compile_inside: bool) -> None:
+    def __init__(self, server: ForkServer, request: Message, compile_inside: bool) -> None:
         self.server = server
         self.request = request
-        self.limits: dict[str, Any] = request["limits"]
+        self.limits: Message = request["limits"]
         self.output = Output(self.limits["output"])
         self.pump = Pump(self.limits["timeout"], server.pid)
         self._compile_inside = compile_inside
@@ -31,7 +31,7 @@ class Job:
         self.starved = False
         """Whether processes of the program needed more memory than they may have."""
 
-    def spawn_request(self, role: str) -> dict[str, Any]:
+    def spawn_request(self, role: str) -> Message:
         return {
             "role": role,
             "program": "" if role == "judge" else self.request["program"],
@@ -41,7 +41,7 @@ class Job:
             "limits": self.limits,
         }
 
-    def count(self, usage: dict[str, Any]) -> None:
+    def count(self, usage: Usage) -> None:
         """Add the resource usage of a process of the program."""
         self._cpu_seconds += usage.get("cpu", 0.0)
         self._peak_memory = max(self._peak_memory, usage.get("peak", 0))
@@ -49,30 +49,29 @@ class Job:
             self.starved |= usage.get("starved", False) or self._peak_memory > self.limits["memory"]
 
     def usage(self) -> Outcome:
+        shown = {
+            name: bytes(text[:_SHOWN]).decode(errors="replace") for name, text in self.output.texts.items()
+        }
         return {
             "wall_seconds": self.pump.wall_seconds,
             "cpu_seconds": max(self._cpu_seconds, self.pump.cpu_seconds),
             "peak_memory": self._peak_memory,
-            **{
-                name: bytes(text[:_SHOWN]).decode(errors="replace")
-                for name, text in self.output.texts.items()
-            },
+            **shown,
         }
 
 
-def _memory_or(outcome: Outcome, usage: dict[str, Any], limits: dict[str, Any]) -> Outcome:
-    """Return the outcome, with status `memory_limit` if memory was in fact short.
-
-    Python's compiler raises MemoryError for lack of memory, and also for what is nested too deeply for it.
-    """
-    wanted = outcome.get("error_type") == "MemoryError" and usage.get("peak", 0) > limits["memory"] // 2
-    return {**outcome, "status": "memory_limit"} if wanted else outcome
-
-
-def outcome_of_stop(stop: Stop, usage: dict[str, Any], limits: dict[str, Any]) -> Outcome:
+def outcome_of_stop(stop: Stop, usage: Usage, limits: Message) -> Outcome:
     """Return the outcome of a job that stopped; `usage` is that of the process, if it has ended."""
-    if not isinstance(stop, Ended) or "status" not in usage:
-        return _memory_or(stop.outcome(), usage, limits)
+    if isinstance(stop, Ended) and "status" in usage:
+        return _outcome_of_end(usage, limits)
+    outcome = stop.outcome()
+    # Python's compiler raises MemoryError for lack of memory, and also for what is nested too deeply for it.
+    if outcome.get("error_type") == "MemoryError" and usage.get("peak", 0) > limits["memory"] // 2:
+        return {**outcome, "status": "memory_limit"}
+    return outcome
+
+
+def _outcome_of_end(usage: Usage, limits: Message) -> Outcome:
     if usage["broken"]:
         return Stop(usage["broken"]).outcome()
     status = usage["status"]

@@ -5,17 +5,20 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
+import socket
 import sys
+from collections.abc import Callable
 from types import FunctionType, ModuleType, UnionType
-from typing import Any, TypeGuard
+from typing import Any, TypedDict, TypeGuard
 
 from . import framing, testfile
-from .asserts import Question, names_in
+from .asserts import TEST_FILE, Question, is_literal, names_in
 from .compare import OPERATORS, answers
-from .literals import TEST_FILE, is_literal
+from .framing import Message
 from .remote import Link, ProgramStopped
 from .standin import NAME, CannotCross, NotBelieved, Remote, number_of, unnamed
-from .values import decode, short_repr
+from .stops import reported_error
+from .values import Data, decode, short_repr
 
 NEVER_CALLED = "the test never calls the program: it would pass whatever that is"
 _COMPARE, _TYPE, _ENTER = "__compare__", "__type__", "__enter_test__"
@@ -38,30 +41,44 @@ _DONE_TWICE = {"random": "seed", "numpy.random": "seed", "sys": "setrecursionlim
 _DONE_THERE = {"asyncio": "sleep", "time": "sleep"}
 """Functions that act on the interpreter: the test's use of them is repeated in the program, or happens there."""
 _UNSEEN = {
-    "assertLogs": "what the program logs",
-    "assertNoLogs": "what the program logs",
-    "catch_warnings": "warnings of the program",
-    "assertWarns": "warnings of the program",
-    "assertWarnsRegex": "warnings of the program",
-    "patch": "names that the test replaces, but for input and print",
-    "environ": "the program's os.environ",
-    "getenv": "the program's os.environ",
-    "getcwd": "the program's directory",
-    "getcontext": "the program's context of decimals",
-    "testmod": "the program's docstrings",
-    "globals": "the program's names in globals()",
-    "capsys": "what a fixture of pytest sees",
-    "tracemalloc": "the program's memory",
-    "settrace": "the program's steps",
+    "what the program logs": "assertLogs assertNoLogs",
+    "warnings of the program": "catch_warnings assertWarns assertWarnsRegex",
+    "names that the test replaces, but for input and print": "patch",
+    "the program's os.environ": "environ getenv",
+    "the program's directory": "getcwd",
+    "the program's context of decimals": "getcontext",
+    "the program's docstrings": "testmod",
+    "the program's names in globals()": "globals",
+    "what a fixture of pytest sees": "capsys",
+    "the program's memory": "tracemalloc",
+    "the program's steps": "settrace",
 }
-"""A test that uses one of these and does not pass may not have seen what it looked for."""
+"""A test that uses one of these names and does not pass may not have seen what it looked for."""
 
 
-def serve(channel: Any, program_channel: Any) -> None:
+_Function = Callable[..., object]
+
+
+class Request(TypedDict):
+    """A test that a judge is to run."""
+
+    code: str
+    question: tuple[Data, Message] | None
+    """What the program has answered, and the fields of a `Question` that judge it. The test is not run then."""
+    setup_code: str
+    entry_point: str
+    number: int
+    """From which the requests to the program are numbered."""
+    helps: bool
+    """Whether it binds names for later tests, and need not call the program."""
+    depends: bool
+    """Whether it uses names that earlier tests bind."""
+
+
+def serve(channel: socket.socket, program_channel: socket.socket) -> None:
     """Run tests as they arrive, in one namespace, as if they were one file. Answer each with its outcome."""
     sys.argv[:] = ["test.py"]
-    link = Link(program_channel)
-    session = _Session(link)
+    session = _Session(Link(program_channel))
     while True:
         framing.send(channel, [session.outcome(framing.receive(channel))])
 
@@ -76,11 +93,9 @@ class _Session:
         sys.modules["__main__"] = module
         self._names = _Names(link)
         self._namespace["__builtins__"] = self._names
-        self._failed_pair: tuple[Any, Any] | None = None
+        self._failed_pair: tuple[object, object] | None = None
         self._failures = testfile.Failures()
-        self._namespace[_COMPARE] = self._compare
-        self._namespace[_TYPE] = self._type
-        self._namespace[_ENTER] = self._failures.enter
+        self._namespace |= {_COMPARE: self._compare, _TYPE: self._type, _ENTER: self._failures.enter}
         self._namespace["__getattr__"] = self._names.attribute
         self._mentioned: set[str] = set()
         self._bound: set[str] = set()
@@ -89,7 +104,7 @@ class _Session:
         self._has_set_up = False
         self._has_reached = False
 
-    def outcome(self, request: dict[str, Any]) -> dict[str, Any]:
+    def outcome(self, request: Request) -> Message:
         """Run a test. Return fields of the verdict; `{"status": "gone"}` if the program ended or broke the protocol."""
         self._link.start(request["number"])
         self._failed_pair = None
@@ -107,30 +122,23 @@ class _Session:
             self._link.is_reporting = True
             sys.set_int_max_str_digits(4300)  # showing a longer one takes too long
             outcome = self._outcome(error)
-            unseen = [what for name, what in _UNSEEN.items() if name in used]
+            unseen = [what for what, names in _UNSEEN.items() if not used.isdisjoint(names.split())]
             if unseen and outcome["status"] in ("failed", "error"):
                 return _limit(f"a test cannot see {unseen[0]} ({outcome.get('message')})")
             return outcome
         self._has_reached = self._has_reached or self._link.reached
-        if not (self._link.reached or request["helps"] or (request["depends"] and self._has_reached)):
-            return {
-                "status": "sandbox_error",
-                "message": "the test never calls the program: it would pass whatever that is",
-            }
-        return {"status": "passed"}
+        if self._link.reached or request["helps"] or (request["depends"] and self._has_reached):
+            return {"status": "passed"}
+        return {"status": "sandbox_error", "message": NEVER_CALLED}
 
     def _run(self, code: str) -> None:
         before = dict(self._namespace)
         tree = ast.parse(code, TEST_FILE)
         self._link.raising_lines, self._link.last_asserts = _lines(tree)
-        tree = _Instrumented().visit(tree)
         self._failures.prepare(code)
         self._failures.begin()
         try:
-            exec(
-                compile(ast.fix_missing_locations(tree), TEST_FILE, "exec", dont_inherit=True),
-                self._namespace,
-            )
+            self._execute(tree, TEST_FILE)
         except SystemExit as end:
             if "_from_program" in end.__dict__:
                 raise
@@ -141,6 +149,10 @@ class _Session:
         if self._link.swallowed:
             raise self._link.swallowed[0]
 
+    def _execute(self, tree: ast.Module, file: str) -> None:
+        tree = ast.fix_missing_locations(_Instrumented().visit(tree))
+        exec(compile(tree, file, "exec", dont_inherit=True), self._namespace)
+
     def _set_up(self, code: str) -> None:
         """Run what of the set-up code needs no program: its imports, functions and constants are the judge's own."""
         body = ast.parse(code, "<setup>").body
@@ -150,11 +162,7 @@ class _Session:
         for statement in body:
             is_constant = isinstance(statement, ast.Assign) and is_literal(statement.value)
             if is_constant or isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef):
-                tree = ast.fix_missing_locations(ast.Module([statement], []))
-                exec(
-                    compile(_Instrumented().visit(tree), "<setup>", "exec", dont_inherit=True),
-                    self._namespace,
-                )
+                self._execute(ast.Module([statement], []), "<setup>")
 
     def _take_names(self, code: str) -> frozenset[str]:
         """Record and return the names that a test uses. Classes among them may be the program's, see `standin.py`."""
@@ -189,41 +197,43 @@ class _Session:
                     self._replace(module, [function], how)
         return frozenset(names)
 
-    def _replace(self, module: str, functions: list[str], by: Any) -> None:
+    def _replace(
+        self, module: str, functions: list[str], by: Callable[[str, str, _Function], _Function]
+    ) -> None:
         holder = importlib.import_module(module)
         for name in functions:
             genuine = getattr(holder, name)
             if not hasattr(genuine, "_rayboot"):
                 replacement = by(module, name, genuine)
-                replacement._rayboot = True
+                vars(replacement)["_rayboot"] = True
                 setattr(holder, name, replacement)
 
-    def _forwarded(self, module: str, name: str, genuine: Any) -> Any:
-        def ask(*args: Any, **kwargs: Any) -> Any:
+    def _forwarded(self, module: str, name: str, genuine: _Function) -> _Function:
+        def ask(*args: object, **kwargs: object) -> object:
             if args and number_of(args[0]) is not None:
                 return self._link.call_standard(module, name, args, kwargs)
             return genuine(*args, **kwargs)
 
         return ask
 
-    def _done_twice(self, module: str, name: str, genuine: Any) -> Any:
-        def do(*args: Any) -> Any:
+    def _done_twice(self, module: str, name: str, genuine: _Function) -> _Function:
+        def do(*args: object) -> object:
             self._link.call_standard(module, name, args, {})
             return genuine(*args)
 
         return do
 
-    def _done_there(self, module: str, name: str, genuine: Any) -> Any:
+    def _done_there(self, module: str, name: str, genuine: _Function) -> _Function:
         """Wrap a sleep. Meanwhile what the test started in the program continues, and may call the test's functions."""
 
-        def do(*args: Any) -> Any:
+        def do(*args: object) -> object:
             if not self._link.is_busy:
                 return genuine(*args)
             return self._link.call_standard(module, name, args, {})
 
         return do
 
-    def _answer(self, value: Any, question: dict[str, Any]) -> dict[str, Any]:
+    def _answer(self, value: Data, question: Message) -> Message:
         """Judge a comparison with an object that the program has returned already."""
         asked = Question("", "", frozenset(), **{**question, "operand": decode(question["operand"])})
         got = self._link.read(value)
@@ -232,27 +242,22 @@ class _Session:
         self._link.is_reporting = True
         return {"status": "failed", "got": short_repr(got)}
 
-    def _type(self, value: Any) -> Any:
+    def _type(self, value: object) -> object:
         """Return `type(value)`; for a stand-in, the program's class."""
-        if (
-            number_of(value) is None
-            or isinstance(value, type | BaseException)
-            or hasattr(type(value), "_fields")
-        ):
+        is_own = number_of(value) is None or isinstance(value, type | BaseException)
+        if is_own or hasattr(type(value), "_fields"):
             return type(value)
         return self._link.operate("getattr", value, "__class__")
 
-    def _compare(self, operation: str, flipped: bool, left: Any, right: Any) -> Any:
+    def _compare(self, operation: str, flipped: bool, left: object, right: object) -> object:
         result = OPERATORS[operation](left, right)
         if not result:
             self._failed_pair = (right, left) if flipped else (left, right)
         return result
 
-    def _outcome(self, error: BaseException) -> dict[str, Any]:
+    def _outcome(self, error: BaseException) -> Message:
         call = {"call": self._link.last_call}
-        if isinstance(error, CannotCross):
-            return {"status": "sandbox_error", "message": str(error)}
-        if isinstance(error, testfile.Unfit):
+        if isinstance(error, CannotCross | testfile.Unfit):
             return {"status": "sandbox_error", "message": str(error)}
         if isinstance(error, ProgramStopped):
             if error.description is None:
@@ -272,7 +277,8 @@ class _Session:
                 return _limit(f"a test cannot do everything with an object of the program's: {message}")
             message = message.replace(NAME, own_class)
         if not isinstance(error, AssertionError):
-            return {"status": "error", "error_type": _name_of(error), "message": message, **call}
+            kind = "TypeError" if isinstance(error, NotBelieved) else type(error).__name__
+            return {"status": "error", "error_type": kind, "message": message, **call}
         outcome = {"status": "failed", "error_type": "AssertionError", "message": message, **call}
         if self._failed_pair is not None:
             got, expected = self._failed_pair
@@ -280,11 +286,7 @@ class _Session:
         return {**outcome, "got": short_repr(self._link.last_result)}
 
 
-def _name_of(error: BaseException) -> str:
-    return "TypeError" if isinstance(error, NotBelieved) else type(error).__name__
-
-
-def _limit(what: str) -> dict[str, Any]:
+def _limit(what: str) -> Message:
     return {"status": "sandbox_error", "message": f"a limit of the sandbox: {what}"}
 
 
@@ -312,24 +314,22 @@ class _Names(dict[str, Any]):
             self[name] = value
         return value
 
-    def attribute(self, name: str) -> Any:
+    def attribute(self, name: str) -> object:
         """Return what a test finds as `__main__.name`."""
         if name[:2] == "__" or name not in self._link.names([name]):
             raise AttributeError(name)
         return self[name]
 
-    def _own(self, name: str, value: Any) -> Any:
+    def _own(self, name: str, value: object) -> object:
         """Return the judge's copy of what the program has, or claims to have, from the standard library."""
         if name in self.modules and getattr(value, "__module__", "") != name:
             return importlib.import_module(name)
         if type(value) is Remote and name in _COMPARING:
-            holder = _COMPARING[name]
-            return getattr(
-                importlib.import_module("math" if "numpy" not in sys.modules else holder), name, value
-            )
+            holder = _COMPARING[name] if "numpy" in sys.modules else "math"
+            return getattr(importlib.import_module(holder), name, value)
         return value
 
-    def _isinstance(self, value: Any, kinds: Any) -> bool:
+    def _isinstance(self, value: object, kinds: Any) -> bool:
         if type(value) is not Remote or type(kinds) is Remote:
             return isinstance(value, kinds)
         if (alternatives := _alternatives(kinds)) is not None:
@@ -345,28 +345,22 @@ class _Names(dict[str, Any]):
             return any(self._issubclass(kind, each) for each in alternatives)
         return self._link.is_of("issubclass", kind, kinds)
 
-    def _callable(self, value: Any) -> bool:
+    def _callable(self, value: object) -> bool:
         return bool(self._link.operate("callable", value)) if type(value) is Remote else callable(value)
 
 
-def _alternatives(kinds: Any) -> tuple[Any, ...] | None:
+def _alternatives(kinds: object) -> tuple[object, ...] | None:
     """Return the parts of `A | B` or `(A, B)`; None for one class."""
     if isinstance(kinds, UnionType):
         return kinds.__args__
     return kinds if isinstance(kinds, tuple) else None
 
 
-def outcome_of_exception(description: Any) -> dict[str, Any]:
-    """Return the outcome for an exception that the program raised."""
-    kinds = description.get("types") if isinstance(description, dict) else None
-    kind = str(kinds[0])[:80] if isinstance(kinds, list) and kinds else "Exception"
-    line = description.get("line") if isinstance(description, dict) else None
-    return {
-        "status": "memory_limit" if kind == "MemoryError" else "error",
-        "error_type": kind,
-        "message": str(description.get("message", ""))[:1000] if isinstance(description, dict) else "",
-        "line": line if type(line) is int else None,
-    }
+def outcome_of_exception(description: object) -> Message:
+    """Return the outcome for an exception that the program raised, and describes itself."""
+    error = reported_error(description)
+    status = "memory_limit" if error["error_type"] == "MemoryError" else "error"
+    return {"status": status, **error, "error_type": error["error_type"] or "Exception"}
 
 
 def _lines(tree: ast.AST) -> tuple[set[int], dict[int, int]]:

@@ -20,13 +20,8 @@ MNT_DETACH = 2
 _MOUNT_ATTR_RDONLY, _MOUNT_ATTR_NOSUID = 1, 2
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 
-PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = (
-    1,
-    8,
-    22,
-    36,
-    38,
-)
+PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_SET_SECCOMP = 1, 8, 22
+PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
 READ_SEARCH = 1 << 2
 """CAP_DAC_READ_SEARCH: reading whatever a file's mode says. Landlock's rules still apply."""
 
@@ -96,14 +91,8 @@ def reap_group(leader: int) -> tuple[int, float, int]:
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, options: str = "") -> None:
-    result = libc.mount(
-        os.fsencode(source),
-        os.fsencode(target),
-        kind.encode() if kind else None,
-        ctypes.c_ulong(flags),
-        options.encode(),
-    )
-    _check(result, f"mount {target}")
+    names = os.fsencode(source), os.fsencode(target), kind.encode() if kind else None
+    _check(libc.mount(*names, ctypes.c_ulong(flags), options.encode()), f"mount {target}")
 
 
 def unmount(path: str) -> None:
@@ -114,15 +103,9 @@ def unmount(path: str) -> None:
 def make_read_only(path: str) -> None:
     """Make a mount and all mounts below it read-only, and have them ignore set-user-id bits."""
     attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY | _MOUNT_ATTR_NOSUID, 0, 0, 0)
-    syscall(
-        "mount_setattr",
-        _SYS_MOUNT_SETATTR,
-        ctypes.c_int(_AT_FDCWD),
-        os.fsencode(path),
-        ctypes.c_uint(_AT_RECURSIVE),
-        attributes,
-        ctypes.c_size_t(ctypes.sizeof(attributes)),
-    )
+    where = ctypes.c_int(_AT_FDCWD), os.fsencode(path), ctypes.c_uint(_AT_RECURSIVE)
+    size = ctypes.c_size_t(ctypes.sizeof(attributes))
+    syscall("mount_setattr", _SYS_MOUNT_SETATTR, *where, attributes, size)
 
 
 def pivot_root(path: str) -> None:
@@ -133,9 +116,7 @@ def pivot_root(path: str) -> None:
     os.chdir("/")
 
 
-_CAPABILITY_HEADER = (ctypes.c_uint32 * 2)(0x20080522, 0)
-
-
-def drop_capabilities(but: int = 0) -> None:
+def drop_capabilities(but: int) -> None:
+    version_3 = (ctypes.c_uint32 * 2)(0x20080522, 0)
     effective_and_permitted = (ctypes.c_uint32 * 6)(but, but)
-    syscall("capset", _SYS_CAPSET, _CAPABILITY_HEADER, effective_and_permitted)
+    syscall("capset", _SYS_CAPSET, version_3, effective_and_permitted)

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 _ASIDE = "aside-"
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+
+
+def mark_used(folder: str) -> int:
+    """Return a descriptor that marks a folder as in use while it is open."""
+    mark = os.open(folder, _DIRECTORY)
+    fcntl.flock(mark, fcntl.LOCK_SH)
+    return mark
+
+
+def remove_unused(folder: str, remove: Callable[[str], None]) -> None:
+    """Remove a folder whose user was killed. Raise OSError if it is in use."""
+    mark = os.open(folder, _DIRECTORY)
+    try:
+        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        remove(folder)
+    finally:
+        os.close(mark)
 
 
 def set_aside(directory: str, scratch: str) -> None:

@@ -5,12 +5,13 @@ The kernel counts it in a control group. Where this process may make none, the p
 
 from __future__ import annotations
 
-import fcntl
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
-from .clock import family
+from .clock import family, read_text
+from .leftovers import mark_used, remove_unused
 
 _PREFIX = "rayboot-"
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -20,16 +21,13 @@ class MemoryGroup:
     """A control group for the programs of one supervisor, which run one after the other."""
 
     def __init__(self, folder: Path) -> None:
-        """Make the group.
-
-        Raises:
-            OSError: That is not possible.
-        """
-        _remove_unused(folder)
+        """Make the group, and remove those of supervisors that were killed. Raise OSError if that is not possible."""
+        for old in folder.glob(f"{_PREFIX}*"):
+            with suppress(OSError):
+                remove_unused(str(old), os.rmdir)
         self._folder = folder / f"{_PREFIX}{os.urandom(4).hex()}"
         self._folder.mkdir()
-        self._mark = os.open(self._folder, os.O_RDONLY)
-        fcntl.flock(self._mark, fcntl.LOCK_SH)
+        self._mark = mark_used(str(self._folder))
         self._old = (self._folder / "memory.limit_in_bytes").exists()
         self._limit = 0
         self.entrance = -1
@@ -45,11 +43,7 @@ class MemoryGroup:
             raise
 
     def _try(self) -> None:
-        """Have a child process enter the group.
-
-        Raises:
-            OSError: No process may.
-        """
+        """Have a child process enter the group. Raise OSError if none may."""
         pid = os.fork()
         if pid == 0:
             try:
@@ -91,11 +85,8 @@ def make_group() -> MemoryGroup | None:
 
 def _folders() -> list[Path]:
     """Return where a group may be made. Version 2 allows none below a group that has a process in it."""
-    try:
-        own = [line.split(":", 2)[1:] for line in Path("/proc/self/cgroup").read_text().splitlines()]
-        mounts = [line.split(" - ") for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    except OSError:
-        return []
+    own = [line.split(":", 2)[1:] for line in read_text("/proc/self/cgroup").splitlines()]
+    mounts = [line.split(" - ") for line in read_text("/proc/self/mountinfo").splitlines()]
     found: list[Path] = []
     for controllers, path in own:
         for where, what in mounts:
@@ -109,18 +100,6 @@ def _folders() -> list[Path]:
     return found
 
 
-def _remove_unused(folder: Path) -> None:
-    """Remove groups of supervisors that were killed."""
-    for old in folder.glob(f"{_PREFIX}*"):
-        with suppress(OSError):
-            mark = os.open(old, os.O_RDONLY)
-            try:
-                fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                old.rmdir()
-            finally:
-                os.close(mark)
-
-
 def resident(pid: int) -> int:
     """Return the bytes that a process and its descendants have in memory. A shared page is counted for each of them."""
     return sum(_statm(each) for each in family(pid))
@@ -132,14 +111,10 @@ def proportional(pid: int) -> int:
 
 
 def _statm(pid: int) -> int:
-    with suppress(OSError):
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
-    return 0
+    fields = read_text(f"/proc/{pid}/statm").split()
+    return int(fields[1]) * _PAGE if fields else 0
 
 
 def _pss(pid: int) -> int:
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) << 10
-    return _statm(pid)
+    found = re.search(r"^Pss: *(\d+)", read_text(f"/proc/{pid}/smaps_rollup"), re.M)
+    return int(found[1]) << 10 if found else _statm(pid)

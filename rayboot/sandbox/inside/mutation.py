@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import arrays
+from .values import Data
 
 _SEQUENCES = (list, bytearray, deque)
 MUTABLE = (*_SEQUENCES, dict, set, OrderedDict, defaultdict, Counter)
@@ -21,11 +22,11 @@ class Shared:
 
     def __init__(self, first: int) -> None:
         self._next = first
-        self._known: dict[int, list[Any]] = {}
+        self._known: dict[int, tuple[object, Data]] = {}
         """Each container, and its data when the other side last received it, by number."""
         self._numbers: dict[int, int] = {}
 
-    def write(self, value: Any, data: Any) -> Any:
+    def write(self, value: object, data: Data) -> Data:
         """Return the data of a value, with its number if it is a container."""
         if type(value) not in MUTABLE and not arrays.is_array(value):
             return data
@@ -36,30 +37,31 @@ class Shared:
         self._know(number, value, data)
         return ["&", number, data]
 
-    def _know(self, number: int, value: Any, data: Any) -> None:
-        self._known[number] = [value, data]
+    def _know(self, number: int, value: object, data: Data) -> None:
+        self._known[number] = (value, data)
         self._numbers[id(value)] = number
 
-    def read(self, number: Any, data: Any, decode: Callable[[Any], Any]) -> Any:
+    def read(self, number: object, data: Data, decode: Callable[[Data], object]) -> object:
         """Return the container of that number, updated to the data."""
         if type(number) is not int:
             raise ValueError("not the number of a container")
         value = decode(data)
         if number in self._known:
-            bring_up_to_date(self._known[number][0], value)
+            _update(self._known[number][0], value)
             value = self._known[number][0]
         self._know(number, value, data)
         return value
 
-    def changes(self, encode: Callable[[Any], Any]) -> dict[str, Any]:
+    def changes(self, encode: Callable[[object], Data]) -> dict[str, Data]:
         """Return the data of containers that have changed since the other side last received them, by number."""
         changed = {}
-        for number, entry in self._known.items():
-            if (data := encode(entry[0])) != entry[1]:
-                changed[str(number)] = entry[1] = data
+        for number, (value, before) in self._known.items():
+            if (data := encode(value)) != before:
+                changed[str(number)] = data
+                self._known[number] = (value, data)
         return changed
 
-    def apply(self, changed: dict[str, Any], decode: Callable[[Any], Any]) -> None:
+    def apply(self, changed: dict[str, Data], decode: Callable[[Data], object]) -> None:
         for key, data in changed.items():
             if key.isdigit() and int(key) in self._known:
                 self.read(int(key), data, decode)
@@ -77,7 +79,7 @@ class Shared:
                 self._numbers.pop(id(entry[0]), None)
 
 
-def bring_up_to_date(old: Any, new: Any, above: tuple[int, ...] = ()) -> None:
+def _update(old: Any, new: Any, above: tuple[int, ...] = ()) -> None:
     """Change a container in place to the other side's version. Inner containers keep their identity."""
     if arrays.update(old, new):
         return
@@ -87,7 +89,9 @@ def bring_up_to_date(old: Any, new: Any, above: tuple[int, ...] = ()) -> None:
     if old is new or type(old) is not type(new) or not isinstance(old, (*MUTABLE, tuple)):
         return
     if isinstance(old, _SEQUENCES):
-        items = [_renewed(old[i], value, above) if i < len(old) else value for i, value in enumerate(new)]
+        items: list[Any] = [
+            _renewed(old[i], value, above) if i < len(old) else value for i, value in enumerate(new)
+        ]
         old.clear()
         old.extend(items)
     elif isinstance(old, dict):
@@ -101,11 +105,11 @@ def bring_up_to_date(old: Any, new: Any, above: tuple[int, ...] = ()) -> None:
         old.update(new)
     else:
         for before, after in zip(old, new, strict=False):
-            bring_up_to_date(before, after, above)
+            _update(before, after, above)
 
 
-def _renewed(old: Any, new: Any, above: tuple[int, ...]) -> Any:
+def _renewed(old: object, new: object, above: tuple[int, ...]) -> object:
     if type(old) is type(new) and isinstance(old, MUTABLE):
-        bring_up_to_date(old, new, above)
+        _update(old, new, above)
         return old
     return new

@@ -12,21 +12,14 @@ WORK_PARENT = "/cell"
 WORK_DIRECTORY = f"{WORK_PARENT}/tmp"
 _BUILT_ON = "/tmp"
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
-_LIBRARIES = (
-    "/usr/lib",
-    "/usr/lib64",
-    "/usr/local/lib",
-    "/lib",
-    "/lib64",
-    "/usr/share/zoneinfo",
-    "/etc/ld.so.cache",
-)
+_LIBRARIES = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/lib", "/lib64")
+_DATA = ("/usr/share/zoneinfo", "/etc/ld.so.cache")
 _INSIDE_ID = 65534
 
 
 def readable_paths(more: list[str]) -> list[str]:
     """Return the paths that a program may read: the libraries that Python loads lazily, and `more`."""
-    paths = [f"{sys.base_prefix}/lib", f"{sys.base_exec_prefix}/lib", *_LIBRARIES, *more]
+    paths = [f"{sys.base_prefix}/lib", f"{sys.base_exec_prefix}/lib", *_LIBRARIES, *_DATA, *more]
     return [path for path in dict.fromkeys(paths) if os.path.exists(path)]
 
 
@@ -37,10 +30,7 @@ def device_paths() -> list[str]:
 def enter(readable: list[str]) -> bool:
     """Move this process, which must be single-threaded, into new namespaces and the new root.
 
-    Return whether that took a user namespace, as for an ordinary user.
-
-    Raises:
-        OSError: The system does not allow it.
+    Return whether that took a user namespace, as for an ordinary user. Raise OSError if the system does not allow it.
     """
     flags = kernel.CLONE_NEWNS | kernel.CLONE_NEWNET | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS
     as_user = False
@@ -57,11 +47,8 @@ def enter(readable: list[str]) -> bool:
 def _unshare_as_user(flags: int) -> None:
     uid, gid = os.geteuid(), os.getegid()
     kernel.unshare(flags | kernel.CLONE_NEWUSER)
-    for name, text in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{_INSIDE_ID} {uid} 1"),
-        ("gid_map", f"{_INSIDE_ID} {gid} 1"),
-    ):
+    ids = {"uid_map": f"{_INSIDE_ID} {uid} 1", "gid_map": f"{_INSIDE_ID} {gid} 1"}
+    for name, text in {"setgroups": "deny", **ids}.items():
         with open(f"/proc/self/{name}", "w") as file:
             file.write(text)
 

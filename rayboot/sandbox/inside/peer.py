@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from .command_process import command_request, descriptors
+from .command_process import spawn_command
 from .job import Job
 from .languages.base import Command
-from .process import ChildProcess, Output
+from .process import Output
 from .stops import Ended, HelperFailed, Misbehaved, Stop
 
 _FOREVER = 10_000_000
@@ -25,11 +25,9 @@ class Peer:
     """
 
     def __init__(self, job: Job, command: Command) -> None:
-        request = command_request(job, command)
-        request["limits"] = {**job.limits, "timeout": _FOREVER, "memory": _MEMORY}
+        limits = {**job.limits, "timeout": _FOREVER, "memory": _MEMORY}
         self._output = Output(_OUTPUT_BYTES)
-        fds = descriptors(command)
-        self._child = ChildProcess(job.server, job.pump, self._output, request, fds, is_program=False)
+        self._child = spawn_command(job, command, self._output, limits, is_program=False)
         self.file = command.file
         if self._child.receive() != ["built"]:
             raise Stop("the sandbox's own helper process did not start")
@@ -39,15 +37,14 @@ class Peer:
         self._output = Output(_OUTPUT_BYTES)
         self._child.move_to(job.pump, self._output)
 
-    def send(self, message: Any) -> None:
+    def send(self, message: object) -> None:
         self._child.send(message)
 
     def receive(self) -> Any:
         """Return the next message.
 
-        Raises:
-            HelperFailed: None will come. No program is to blame.
-            Stop: The time is over, or the message is too long.
+        Raise HelperFailed if none will come, for which no program is to blame; Stop if the time is over, or the message
+        is too long.
         """
         try:
             return self._child.receive_any()
@@ -73,8 +70,7 @@ def peer_of(job: Job, name: str, command: Callable[[], Command]) -> Peer:
         peers[name].join(job)
     else:
         peers[name] = Peer(job, command())
-    peer: Peer = peers[name]
-    return peer
+    return peers[name]
 
 
 def dismiss(job: Job, name: str) -> None:

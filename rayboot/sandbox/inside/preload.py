@@ -18,14 +18,11 @@ _LAZY = {"numpy": ("numpy.random", "numpy.linalg", "numpy.fft")}
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """A fork server must be single-threaded, and a program must use one core."""
 
-_readable: list[str] = []
-
 
 def environment(names: tuple[str, ...]) -> dict[str, str]:
     """Return the environment variables from which a fork server learns what to import.
 
-    Raises:
-        ModuleNotFoundError: A module is not installed. The message is its name.
+    Raise ModuleNotFoundError, whose message is the module's name, if one is not installed.
     """
     if not names:
         return {}
@@ -59,18 +56,18 @@ def readable_of(variables: Mapping[str, str]) -> list[str]:
     return paths
 
 
-def import_all() -> None:
-    """Import what the owner has requested. Call this once, before the fork server isolates itself."""
+def import_all() -> list[str]:
+    """Import what the owner has requested, and return the paths that programs need to read for it.
+
+    Call this once, before the fork server isolates itself.
+    """
     found = json.loads(os.environ.pop(_VARIABLE, "{}"))
     if not found:
-        return
+        return []
     sys.path += found["folders"]
     for name in found["modules"]:
         for part in (name, *_LAZY.get(name, ())):
             importlib.import_module(part)
     importlib.invalidate_caches()  # a program must not find names of files that it cannot read
-    _readable[:] = found["paths"]
-
-
-def readable() -> list[str]:
-    return _readable
+    paths: list[str] = found["paths"]
+    return paths

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import select
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from . import exits, framing
-from .forkserver import ForkServer
+from .forkserver import ForkServer, Usage
+from .framing import Message
 from .pump import Pump
 from .stops import Ended, ForkServerDied, Misbehaved, Stop, TooMuchOutput
 
-_SYNTAX = "syntax_error"
 _CHUNK = 1 << 16
+_CLOSED = -1
 
 
 @dataclass
@@ -39,9 +42,8 @@ class Output:
 class ChildProcess:
     """A forked child that runs a program or a judge.
 
-    Raises:
-        Stop: The program does not compile.
-        ForkServerDied: The fork server has to be restarted, and the job run again.
+    Raise Stop if the program does not compile, ForkServerDied if the fork server has to be restarted, and the job run
+    again.
     """
 
     def __init__(
@@ -49,54 +51,47 @@ class ChildProcess:
         server: ForkServer,
         pump: Pump,
         output: Output,
-        request: dict[str, Any],
-        fds: dict[str, int] | None = None,
+        request: Message,
+        fds: Mapping[str, int] | None = None,
         is_program: bool = True,
     ) -> None:
         self._server, self._pump, self._output = server, pump, output
+        self._is_program = is_program
         self._unpacker = framing.Unpacker()
         self._outgoing = bytearray()
         self._closed = False
         self._exited = False
-        self.usage: dict[str, Any] = {}
-        self._exit_fd: int | None = None
-        self._pipes: dict[int, str] = {}
-        self._kills = 0
+        self.usage: Usage = {}
         self._group = server.memory if is_program and request["role"] == "command" else None
-        if self._group is not None:
-            request = {**request, "is_grouped": True}
-            self._kills = self._group.kills()
-        self.pid = self._spawn(request, fds or {})
-        if self._exit_fd is None:
-            self._exit_fd = os.pidfd_open(self.pid)
-        self._is_program = is_program
+        self._kills = self._group.kills() if self._group is not None else 0
+        self.pid = self._spawn({**request, "is_grouped": self._group is not None}, fds or {})
         self._register()
 
     def _register(self) -> None:
         self._pump.process_started(self.pid, self._is_program)
-        exit_fd = self._exit_fd
-        assert exit_fd is not None
-        self._pump.register(exit_fd, lambda event: self._on_exit(exit_fd))
+        self._pump.register(self._exit_fd, self._on_exit)
         self._pump.register(self.channel.fileno(), self._on_channel)
         for fd in self._pipes:
-            self._pump.register(fd, lambda event, fd=fd: self._on_output(fd))  # type: ignore[misc]
+            self._pump.register(fd, partial(self._on_output, fd))
 
-    def _spawn(self, request: dict[str, Any], fds: dict[str, int]) -> int:
+    def _spawn(self, request: Message, fds: Mapping[str, int]) -> int:
         null = os.open(os.devnull, os.O_RDWR)
-        stdin = fds.get("stdin", null)
         (out, out_end), (err, err_end) = os.pipe(), os.pipe()
         self.channel, theirs = socket.socketpair()
         self._pipes = {out: "stdout", err: "stderr"}
         for fd in self._pipes:
             os.set_blocking(fd, False)
-        passed = [stdin, out_end, err_end, theirs.fileno()]
+        passed = [fds.get("stdin", null), out_end, err_end, theirs.fileno()]
         passed += [fds[name] for name in ("program", "file") if name in fds]
-        self._exit_fd, *kept = exits.exit_pipe() or (None,)
+        self._exit_fd, *kept = exits.exit_pipe() or (_CLOSED,)
         try:
             answer = self._server.spawn(request, [*passed, *kept])
-            if _SYNTAX in answer:
-                raise syntax_stop(answer[_SYNTAX])
-            return int(answer["pid"])
+            if "syntax_error" in answer:
+                raise syntax_stop(answer["syntax_error"])
+            pid = int(answer["pid"])
+            if self._exit_fd == _CLOSED:
+                self._exit_fd = os.pidfd_open(pid)
+            return pid
         except BaseException:
             self._close()
             raise
@@ -112,7 +107,7 @@ class ChildProcess:
         else:
             self._pump.watch_memory(self.pid, size)
 
-    def send(self, message: Any) -> None:
+    def send(self, message: object) -> None:
         self._outgoing += framing.pack(message)
         self._flush()
 
@@ -128,22 +123,14 @@ class ChildProcess:
         self._pump.register(self.channel.fileno(), self._on_channel, events)
 
     def receive(self) -> list[Any]:
-        """Return the next message, which must be a list.
-
-        Raises:
-            Stop: None will come, or it is not a list.
-        """
+        """Return the next message. Raise Stop if none will come, or it is not a list with something in it."""
         message = self.receive_any()
         if not isinstance(message, list) or not message:
             raise Misbehaved()
         return message
 
     def receive_any(self) -> Any:
-        """Return the next message.
-
-        Raises:
-            Stop: None will come, or it is malformed or too long.
-        """
+        """Return the next message. Raise Stop if none will come, or it is malformed or too long."""
         while True:
             try:
                 message = self._unpacker.next()
@@ -160,7 +147,7 @@ class ChildProcess:
     def move_to(self, pump: Pump, output: Output) -> None:
         """Assign the process to another job."""
         for fd in (*self._pipes, self.channel.fileno(), self._exit_fd):
-            self._pump.unregister(fd)  # type: ignore[arg-type]
+            self._pump.unregister(fd)
         self._pump, self._output = pump, output
         self._register()
 
@@ -193,7 +180,7 @@ class ChildProcess:
             raise TooMuchOutput("the program wrote too much to the sandbox's own channel")
         self._unpacker.feed(data)
 
-    def _on_output(self, fd: int) -> None:
+    def _on_output(self, fd: int, event: int) -> None:
         """Read the available output. There may be none, if the exit was handled first."""
         try:
             data = os.read(fd, _CHUNK)
@@ -203,27 +190,25 @@ class ChildProcess:
             self._pump.unregister(fd)
         self._output.add(self._pipes[fd], data)
 
-    def _on_exit(self, exit_fd: int) -> None:
-        """Read what is left: everything that the process wrote is in the kernel's buffers by now."""
+    def _on_exit(self, event: int) -> None:
         self._exited = True
-        self._pump.unregister(exit_fd)
+        self._pump.unregister(self._exit_fd)
         self._drain()
 
     def _drain(self) -> None:
+        """Read what is left: everything that the process wrote is in the kernel's buffers by now."""
         for fd, name in self._pipes.items():
-            try:
+            with suppress(BlockingIOError):
                 while data := os.read(fd, _CHUNK):
                     self._output.add(name, data)
-            except BlockingIOError:
-                pass
         before = None
         while not self._closed and before != self._unpacker.size:
             before = self._unpacker.size
             self._read_channel()
 
-    def end(self) -> dict[str, Any]:
+    def end(self) -> Usage:
         """Kill the process if it still runs, read the rest of its output, and return its resource usage."""
-        if self._exit_fd is None:
+        if self._exit_fd == _CLOSED:
             return self.usage
         try:
             self._pump.process_ends(self.pid)
@@ -239,7 +224,7 @@ class ChildProcess:
             self._close()
         return self.usage
 
-    def _reap(self) -> dict[str, Any]:
+    def _reap(self) -> Usage:
         try:
             return self._server.reap(self.pid)
         except ForkServerDied:
@@ -249,18 +234,17 @@ class ChildProcess:
             return {"broken": ""}
 
     def _close(self) -> None:
-        for fd in (*self._pipes, self.channel.fileno()):
+        for fd in (*self._pipes, self.channel.fileno(), self._exit_fd):
             self._pump.unregister(fd)
         for fd in self._pipes:
             os.close(fd)
         self.channel.close()
-        if self._exit_fd is not None:
-            self._pump.unregister(self._exit_fd)
+        if self._exit_fd != _CLOSED:
             os.close(self._exit_fd)
-            self._exit_fd = None
+            self._exit_fd = _CLOSED
 
 
-def syntax_stop(error: dict[str, Any]) -> Stop:
+def syntax_stop(error: Mapping[str, object]) -> Stop:
     """Return the stop of a program that does not compile. The fields may come from the program's own process."""
     line = error.get("line")
     stop = Stop(

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from . import framing
-from .clock import SEES_WAITS, Clock, tell_share
+from .clock import SEES_WAITS, Clock
 from .memory import proportional, resident
 from .stops import TimedOut, TooMuchMemory
 
@@ -81,12 +81,7 @@ class Pump:
             self._poll.unregister(fd)
 
     def step(self) -> None:
-        """Wait for the next events and handle them.
-
-        Raises:
-            TimedOut: The time is over.
-            TooMuchMemory: A watched process has too much memory.
-        """
+        """Wait for the next events and handle them. Raise what `check` raises."""
         wait = self._next_check - time.monotonic()
         if wait <= 0:
             self.check()
@@ -189,4 +184,4 @@ def _send_heartbeat() -> None:
         with suppress(OSError, EOFError):
             channel.send(framing.pack(BUSY), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
             if not SEES_WAITS:
-                tell_share(framing.receive(channel))
+                Clock.share = framing.receive(channel)

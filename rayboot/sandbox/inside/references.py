@@ -12,15 +12,13 @@ abc array asyncio bisect builtins calendar cmath collections copy dataclasses da
 heapq inspect io itertools json math numbers numpy operator pathlib random re statistics string struct sys textwrap time
 types typing unicodedata uuid zoneinfo
 """
-GENUINE_MODULES = frozenset(_GENUINE.split())
+_GENUINE_MODULES = frozenset(_GENUINE.split())
 _NAMES_OF_TYPES: dict[object, str] = {
     kind: name
     for name, kind in vars(types).items()
     if isinstance(kind, type) and kind.__module__ == "builtins"
 }
 """Types without a name in `builtins`, such as that of generators."""
-
-
 _OF_HARNESSES = frozenset({"unittest", "doctest", "bdb", "pytest", "_pytest"})
 """Modules whose exceptions, such as a request to skip, control the tests, which a program must not do."""
 
@@ -49,15 +47,11 @@ def _crosses(value: object, module: str) -> bool:
     if isinstance(value, type) and issubclass(value, BaseException):
         modules = {part.__module__.partition(".")[0] for part in type.mro(value)}
         return top in sys.stdlib_module_names and not modules & _OF_HARNESSES
-    return top.lstrip("_") in GENUINE_MODULES and (top != "sys" or isinstance(value, ModuleType))
+    return top.lstrip("_") in _GENUINE_MODULES and (top != "sys" or isinstance(value, ModuleType))
 
 
 def genuine(module: object, name: object) -> object:
-    """Return this process's own copy of what a reference names.
-
-    Raises:
-        ValueError: It names nothing that may cross.
-    """
+    """Return this process's own copy of what a reference names. Raise ValueError if that may not cross."""
     if not (isinstance(module, str) and isinstance(name, str)):
         raise ValueError("not a reference")
     if module.partition(".")[0] not in sys.stdlib_module_names | {"numpy"}:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .candidate_tests import CandidateTests
 from .forkserver import ForkServer
+from .framing import Message
 from .job import Job, Outcome
 from .script_test import run_script
 from .stdio_test import run_stdio
 from .stops import TimedOut, TooMuchMemory
 
 
-def run_job(server: ForkServer, request: dict[str, Any], compile_inside: bool = False) -> Outcome:
+def run_job(server: ForkServer, request: Message, compile_inside: bool = False) -> Outcome:
     """Run a job and return the fields of its verdict.
 
-    Args:
-        compile_inside: Compile the program in its own process, and not in the fork server.
-
-    Raises:
-        ForkServerDied: The fork server has to be replaced, and the job run again.
+    `compile_inside` compiles the program in its own process, and not in the fork server. Raise ForkServerDied if the
+    fork server has to be replaced, and the job run again.
     """
     job = Job(server, request, compile_inside)
     outcome = _outcome(job)

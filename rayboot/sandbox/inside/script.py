@@ -5,21 +5,19 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import socket
 import sys
 import traceback
 from types import CodeType
-from typing import Any
 
-from . import framing, streams
-from .candidate import describe, flush, load
+from . import framing
+from .program import describe, load
+from .streams import flush, flush_all
 
 
-def run(channel: Any, code: CodeType | str, prelude: str) -> None:
+def run(channel: socket.socket, code: CodeType | str, prelude: str) -> None:
     """Run the program as `__main__`. Send `["syntax", ...]`, `["raised", ...]` or nothing, then exit as it would."""
-    compiled, namespace, syntax_error = load(code, "__main__", prelude, is_script=True)
-    if compiled is None:
-        framing.send(channel, ["syntax", syntax_error])
-        os._exit(1)
+    compiled, namespace = load(channel, code, "__main__", prelude)
     status = 0
     try:
         exec(compiled, namespace)
@@ -34,7 +32,7 @@ def run(channel: Any, code: CodeType | str, prelude: str) -> None:
     threading._shutdown()  # type: ignore[attr-defined]  # as the interpreter does: wait for threads,
     atexit._run_exitfuncs()  # run the exit functions (some programs print there), flush, and end what is left
     flush()
-    streams.flush_all()
+    flush_all()
     namespace |= dict.fromkeys(namespace.keys() - {"__builtins__"})
     gc.collect()  # objects that refer to each other may have a `__del__`, too
     flush()

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from .command_process import outcome_of_exit, start
 from .compiled import compiled_halves
+from .framing import Message
 from .job import Job, Outcome, outcome_of_stop
 from .languages import LANGUAGES
 from .languages.base import Compiled, Halves, Language, Split
 from .peer import Peer, dismiss, peer_of
 from .process import ChildProcess, Output
-from .stops import Ended, HelperFailed, Misbehaved, Stop
+from .stops import Ended, HelperFailed, Misbehaved, Stop, reported_error
 
 _OUT_OF_MEMORY = re.compile("fatal error: .*(out of memory|cannot allocate memory)")
 """Go's message. A judge that needs more memory than it has is not the program's fault."""
 
 
-def run_script(job: Job, test: dict[str, Any]) -> Outcome:
+def run_script(job: Job, test: Message) -> Outcome:
     """Return the outcome of one test file. Its field `reached` is False if the program does not compile."""
     job.output = Output(job.limits["output"])
     language = LANGUAGES[job.request["language"]]
@@ -99,7 +99,7 @@ def _loaded(program: ChildProcess) -> Outcome | None:
         return None
     if kind not in ("syntax", "raised") or len(details) != 1:
         raise Misbehaved()
-    error = _described(details[0])
+    error = reported_error(details[0])
     if kind == "raised":
         return {"status": "error", **error}
     return {"status": "syntax_error", **error, "reached": False}
@@ -109,10 +109,7 @@ def _relay(judge: Peer, program: ChildProcess) -> tuple[Outcome, bool]:
     """Relay calls and data between the test file and the program, until the test file is done.
 
     The program may call back a function of the test meanwhile, which may call the program in turn. The judge reports
-    malformed answers of the program.
-
-    Returns:
-        The outcome, and whether the judge can run another test file.
+    malformed answers of the program. Return the outcome, and whether the judge can run another test file.
     """
     count = 0
     open_calls: list[int] = []
@@ -137,19 +134,8 @@ def _relay(judge: Peer, program: ChildProcess) -> tuple[Outcome, bool]:
             changes = [change if isinstance(change, list) and change else None for change in reply[3]]
             judge.send(["ok", reply[2], changes])
         elif reply[1] == "raised":
-            error = _described(reply[2])
+            error = reported_error(reply[2])
             thrown = reply[2].get("thrown") if isinstance(reply[2], dict) else None
             judge.send(["raised", {**error, "type": error["error_type"], "thrown": thrown}, []])
         else:
             raise Misbehaved()
-
-
-def _described(error: Any) -> dict[str, Any]:
-    """Return the fields of an exception, as the program itself reports it."""
-    fields = error if isinstance(error, dict) else {}
-    line = fields.get("line")
-    return {
-        "error_type": str(fields.get("type", ""))[:80],
-        "message": str(fields.get("message", ""))[:1000],
-        "line": line if type(line) is int else None,
-    }

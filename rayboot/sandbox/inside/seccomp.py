@@ -1,4 +1,4 @@
-"""The filter on system calls, which allows those of `syscalls.py` and no others.
+"""The filter on system calls, which allows those of the lists below and no others.
 
 It allows no fork and no exec (except for commands of other languages, whose compilers and run-times need both), no
 sockets except pairs of AF_UNIX, and no signals to other processes. ptrace, mount, bpf, keyctl, io_uring, unshare,
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from . import kernel
-from .syscalls import COMMAND_NUMBERS, NUMBERS, XATTR_NUMBERS
 
+_MACHINE = os.uname().machine
 _AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _LOAD, _IF_EQUAL, _IF_AT_LEAST, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _ERRNO, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
@@ -40,8 +40,66 @@ _OWN_PID = 0x6F776E21
 _Code = list[tuple[int, int, int, int]]
 
 
+def _numbers(text: str) -> dict[str, int]:
+    """Parse `name:x86-64:arm64`, with - where a machine has no such call. Return this machine's numbers."""
+    calls = [word.split(":") for word in text.split() if ":" in word]
+    numbers = {name: x86 if _MACHINE == "x86_64" else arm for name, x86, arm in calls}
+    return {name: int(number) for name, number in numbers.items() if number != "-"}
+
+
+_NUMBERS = _numbers("""
+descriptors
+    read:0:63 write:1:64 pread64:17:67 pwrite64:18:68 readv:19:65 writev:20:66 preadv:295:69 pwritev:296:70
+    lseek:8:62 close:3:57 close_range:436:436 dup:32:23 dup2:33:- dup3:292:24 fcntl:72:25 ioctl:16:29
+    flock:73:32 fsync:74:82 fdatasync:75:83 sendfile:40:71 fadvise64:221:223 fallocate:285:47 pipe:22:-
+    pipe2:293:59 eventfd:284:- eventfd2:290:19 poll:7:- ppoll:271:73 select:23:- pselect6:270:72
+    epoll_create:213:- epoll_create1:291:20 epoll_ctl:233:21 epoll_wait:232:- epoll_pwait:281:22
+files and directories
+    open:2:- openat:257:56 creat:85:- stat:4:- lstat:6:- fstat:5:80 newfstatat:262:79 statx:332:291
+    access:21:- faccessat:269:48 faccessat2:439:439 truncate:76:45 ftruncate:77:46 getdents:78:-
+    getdents64:217:61 getcwd:79:17 chdir:80:49 fchdir:81:50 rename:82:- renameat:264:38 renameat2:316:276
+    mkdir:83:- mkdirat:258:34 rmdir:84:- unlink:87:- unlinkat:263:35 link:86:- linkat:265:37 symlink:88:-
+    symlinkat:266:36 readlink:89:- readlinkat:267:78 chmod:90:- fchmod:91:52 fchmodat:268:53 umask:95:166
+    utimensat:280:88 statfs:137:43 fstatfs:138:44
+memory
+    mmap:9:222 munmap:11:215 mprotect:10:226 brk:12:214 mremap:25:216 madvise:28:233 msync:26:227
+    mincore:27:232 membarrier:324:283
+signals
+    rt_sigaction:13:134 rt_sigprocmask:14:135 rt_sigreturn:15:139 rt_sigpending:127:136
+    rt_sigtimedwait:128:137 rt_sigsuspend:130:133 sigaltstack:131:132 kill:62:129 tgkill:234:131 alarm:37:-
+    pause:34:- getitimer:36:102 setitimer:38:103 restart_syscall:219:128
+time
+    clock_gettime:228:113 clock_getres:229:114 clock_nanosleep:230:115 nanosleep:35:101 gettimeofday:96:169
+    time:201:- times:100:153
+the process itself, its threads and children
+    getpid:39:172 getppid:110:173 gettid:186:178 getuid:102:174 geteuid:107:175 getgid:104:176
+    getegid:108:177 getresuid:118:148 getresgid:120:150 getgroups:115:158 getpgrp:111:- getpgid:121:155
+    getsid:124:156 getrusage:98:165 getrlimit:97:163 setrlimit:160:164 prlimit64:302:261 sysinfo:99:179
+    uname:63:160 getrandom:318:278 arch_prctl:158:- clone:56:220 clone3:435:435 exit:60:93 exit_group:231:94
+    wait4:61:260 waitid:247:95 futex:202:98 set_robust_list:273:99 get_robust_list:274:100
+    set_tid_address:218:96 rseq:334:293 sched_yield:24:124 sched_getaffinity:204:123
+    sched_get_priority_max:146:125 sched_get_priority_min:147:126 getcpu:309:168
+pairs of sockets
+    socketpair:53:199 sendto:44:206 recvfrom:45:207 shutdown:48:210 getsockopt:55:209 setsockopt:54:208
+    getsockname:51:204 getpeername:52:205
+""")
+"""System calls that a program may make, some of them only as `_code` says."""
+_COMMAND_NUMBERS = _numbers("""
+    execve:59:221 fork:57:- vfork:58:- prctl:157:167 sched_setaffinity:203:122 sched_getparam:143:121
+    sched_getscheduler:145:120 getpriority:140:141 timerfd_create:283:85 timerfd_settime:286:86
+    timer_create:222:107 timer_settime:223:110 timer_delete:226:111 copy_file_range:326:285
+""")
+"""Additional system calls that commands of other languages may make."""
+_XATTR_NUMBERS = _numbers("""
+    setxattr:188:5 lsetxattr:189:6 fsetxattr:190:7 getxattr:191:8 lgetxattr:192:9 fgetxattr:193:10
+    listxattr:194:11 llistxattr:195:12 flistxattr:196:13 removexattr:197:14 lremovexattr:198:15
+    fremovexattr:199:16
+""")
+"""System calls that fail as on a file system without extended attributes."""
+
+
 def supported() -> bool:
-    return os.uname().machine in _AUDIT_ARCH
+    return _MACHINE in _AUDIT_ARCH
 
 
 def _argument(index: int) -> int:
@@ -62,16 +120,10 @@ def _only_if(*conditions: tuple[int, int, int]) -> _Code:
     return [*code, *_return(_ALLOW), *_return(_REFUSE)]
 
 
-def _unless(offset: int, values: tuple[int, ...]) -> _Code:
-    """Return code that allows the call if the 32-bit word at `offset` is none of these values."""
+def _if_among(offset: int, values: tuple[int, ...], then: int, otherwise: int) -> _Code:
+    """Return code whose result depends on whether the 32-bit word at `offset` is one of these values."""
     tests = [(_IF_EQUAL, len(values) - position, 0, value) for position, value in enumerate(values)]
-    return [(_LOAD, 0, 0, offset), *tests, *_return(_ALLOW), *_return(_REFUSE)]
-
-
-def _only_among(offset: int, values: tuple[int, ...]) -> _Code:
-    """Return code that allows the call if the 32-bit word at `offset` is one of these values."""
-    tests = [(_IF_EQUAL, len(values) - position, 0, value) for position, value in enumerate(values)]
-    return [(_LOAD, 0, 0, offset), *tests, *_return(_REFUSE), *_return(_ALLOW)]
+    return [(_LOAD, 0, 0, offset), *tests, *_return(otherwise), *_return(then)]
 
 
 def _aborts() -> _Code:
@@ -122,17 +174,15 @@ def prepared(commands: bool, alone: bool) -> _Filter:
 
 def _code(commands: bool, alone: bool) -> _Code:
     """Return the filter's instructions, with `_OWN_PID` in place of the process's pid."""
-    machine = os.uname().machine
-    column = 0 if machine == "x86_64" else 1
     special = {
-        **dict.fromkeys(XATTR_NUMBERS, _return(_ERRNO | errno.ENOTSUP)),  # `shutil.copy2` then skips them
+        **dict.fromkeys(_XATTR_NUMBERS, _return(_ERRNO | errno.ENOTSUP)),  # `shutil.copy2` then skips them
         "clone": _only_if((_argument(0), _IF_ANY_BIT, kernel.CLONE_THREAD)),
         # A filter cannot see its flags: glibc falls back to clone.
         "clone3": _return(_ERRNO | errno.ENOSYS),
         "kill": _only_if((_argument(0), _IF_EQUAL, _OWN_PID)),
         "tgkill": [*_aborts(), *_only_if((_argument(0), _IF_EQUAL, _OWN_PID))],
-        "fcntl": _unless(_argument(1), _SIGNAL_OWNER_FCNTLS),
-        "ioctl": _only_among(_argument(1), _IOCTLS),
+        "fcntl": _if_among(_argument(1), _SIGNAL_OWNER_FCNTLS, _REFUSE, _ALLOW),
+        "ioctl": _if_among(_argument(1), _IOCTLS, _ALLOW, _REFUSE),
         "prlimit64": _only_if((_argument(0), _IF_EQUAL, 0)),
         "socketpair": _only_if((_argument(0), _IF_EQUAL, _AF_UNIX)),
         "sendto": _only_if((_argument(4), _IF_EQUAL, 0), (_argument(4) + 4, _IF_EQUAL, 0)),  # no address
@@ -144,11 +194,8 @@ def _code(commands: bool, alone: bool) -> _Code:
     if commands and alone:  # in its own pid namespace it sees no other process
         del special["kill"]
         special["tgkill"] = [*_aborts(), *_return(_ALLOW)]
-    rules: dict[int, _Code] = {}
-    for name, pair in {**NUMBERS, **XATTR_NUMBERS, **(COMMAND_NUMBERS if commands else {})}.items():
-        number = pair[column]
-        if number is not None:
-            rules[number] = special.get(name, _return(_ALLOW))
+    numbers = {**_NUMBERS, **_XATTR_NUMBERS, **(_COMMAND_NUMBERS if commands else {})}
+    rules = {number: special.get(name, _return(_ALLOW)) for name, number in numbers.items()}
     starts = [(0, rules.get(0, _return(_REFUSE)))]
     for number in range(1, max(rules) + 2):
         rule = rules.get(number, _return(_REFUSE))
@@ -156,7 +203,7 @@ def _code(commands: bool, alone: bool) -> _Code:
             starts.append((number, rule))
     head: _Code = [
         (_LOAD, 0, 0, 4),
-        (_IF_EQUAL, 1, 0, _AUDIT_ARCH[machine]),
+        (_IF_EQUAL, 1, 0, _AUDIT_ARCH[_MACHINE]),
         (_RETURN, 0, 0, _REFUSE),
         (_LOAD, 0, 0, 0),
     ]

@@ -1,4 +1,4 @@
-"""The standard library's data types: the parts of each, and how to build a value from them.
+"""Python's and the standard library's data types: the parts of each, and how to build a value from them.
 
 A type is identified by module and name. Most are imported only when a value of the type exists or is decoded.
 """
@@ -8,22 +8,32 @@ from __future__ import annotations
 import importlib
 import sys
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, MutableMapping
 from types import MappingProxyType, SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
+
+_DIVIDED = ("builtins.range", "fractions.Fraction")
+_DIVISIBLE_BITS = 1 << 16
+"""Fractions and ranges of longer numbers are opaque: dividing these does not end in practice, and no alarm interrupts
+it."""
+_Mapping = TypeVar("_Mapping", bound=MutableMapping[Any, Any])
 
 
-def _fields(*names: str) -> Callable[[Any], list[Any]]:
+_Parts = Callable[[Any], list[object]]
+
+
+def _fields(*names: str) -> _Parts:
     return lambda value: [getattr(value, name) for name in names]
-
-
-def _text(value: Any) -> list[Any]:
-    return [str(value)]
 
 
 _DAY = ("year", "month", "day")
 _CLOCK = ("hour", "minute", "second", "microsecond", "tzinfo")
-_PARTS: dict[str, Callable[[Any], list[Any]]] = {
+_WRITTEN = """
+decimal.Decimal pathlib.PosixPath pathlib.PurePosixPath pathlib.PureWindowsPath
+ipaddress.IPv4Address ipaddress.IPv6Address ipaddress.IPv4Network ipaddress.IPv6Network
+"""
+"""Types whose values are built from their text."""
+_PARTS: dict[str, _Parts] = {
     "datetime.date": _fields(*_DAY),
     "datetime.timedelta": _fields("days", "seconds", "microseconds"),
     "datetime.datetime": _fields(*_DAY, *_CLOCK, "fold"),
@@ -35,55 +45,52 @@ _PARTS: dict[str, Callable[[Any], list[Any]]] = {
     "collections.defaultdict": lambda value: [value.default_factory, dict(value)],
     "collections.Counter": lambda value: [dict(value)],
     "collections.ChainMap": lambda value: list(value.maps),
-    "collections.UserDict": _fields("data"),
-    "collections.UserList": _fields("data"),
-    "collections.UserString": _fields("data"),
+    **dict.fromkeys((f"collections.User{kind}" for kind in ("Dict", "List", "String")), _fields("data")),
     "array.array": lambda value: [value.typecode, value.tolist()],
     "uuid.UUID": _fields("int"),
-    "pathlib.PosixPath": _text,
-    "pathlib.PurePosixPath": _text,
-    "pathlib.PureWindowsPath": _text,
-    "ipaddress.IPv4Address": _text,
-    "ipaddress.IPv6Address": _text,
-    "ipaddress.IPv4Network": _text,
-    "ipaddress.IPv6Network": _text,
+    **dict.fromkeys(_WRITTEN.split(), lambda value: [str(value)]),
+    "fractions.Fraction": _fields("numerator", "denominator"),
     "types.SimpleNamespace": lambda value: [dict(vars(value))],
+    "builtins.complex": _fields("real", "imag"),
+    "builtins.bytes": lambda value: [value.hex()],
+    "builtins.bytearray": lambda value: [value.hex()],
+    "builtins.range": _fields("start", "stop", "step"),
+    "builtins.ellipsis": lambda value: [],
     "builtins.mappingproxy": lambda value: [dict(value)],
     "builtins.slice": _fields("start", "stop", "step"),
     "builtins.memoryview": lambda value: [value.tobytes()],
-    "builtins.dict_keys": lambda value: [list(value)],
-    "builtins.dict_values": lambda value: [list(value)],
-    "builtins.dict_items": lambda value: [list(value)],
+    **{f"builtins.dict_{view}": lambda value: [list(value)] for view in ("keys", "values", "items")},
     "builtins.NotImplementedType": lambda value: [],
 }
 
 
-def _datetime(kind: Any) -> Callable[..., Any]:
+def _datetime(kind: Callable[..., object]) -> Callable[..., object]:
     return lambda *fields: kind(*fields[:-1], fold=fields[-1])
 
 
-def _filled(mapping: Any, pairs: Any) -> Any:
+def _filled(mapping: _Mapping, pairs: Iterable[tuple[object, object]]) -> _Mapping:
     """Fill a mapping item by item, so that an alarm can interrupt it: keys with one hash do not end in practice."""
     for key, value in pairs:
         mapping[key] = value
     return mapping
 
 
-def _defaultdict(factory: Any, items: Any) -> Any:
+def _defaultdict(factory: object, items: dict[object, object]) -> object:
     return _filled(defaultdict(factory if callable(factory) else None), items.items())
 
 
-def _namespace(items: Any) -> Any:
+def _namespace(items: dict[str, object]) -> object:
     made = SimpleNamespace()
     for name, value in items.items():
         setattr(made, name, value)
     return made
 
 
-_BUILD: dict[str, Callable[..., Any]] = {
+_BUILD: dict[str, Callable[..., object]] = {
+    "builtins.bytes": bytes.fromhex,
+    "builtins.bytearray": bytearray.fromhex,
+    "builtins.ellipsis": lambda: Ellipsis,
     "builtins.mappingproxy": MappingProxyType,
-    "builtins.slice": slice,
-    "builtins.memoryview": memoryview,
     "builtins.dict_keys": lambda items: _filled({}, ((item, None) for item in items)).keys(),
     "builtins.dict_values": lambda items: dict(enumerate(items)).values(),
     "builtins.dict_items": lambda items: _filled({}, items).items(),
@@ -93,7 +100,7 @@ _BUILD: dict[str, Callable[..., Any]] = {
     "collections.Counter": lambda items: _filled(Counter(), items.items()),
     "types.SimpleNamespace": _namespace,
 }
-_WRAPPED: dict[str, Callable[[Any], Callable[..., Any]]] = {
+_WRAPPED: dict[str, Callable[[Callable[..., object]], Callable[..., object]]] = {
     "datetime.datetime": _datetime,
     "datetime.time": _datetime,
     "uuid.UUID": lambda kind: lambda number: kind(int=number),
@@ -101,24 +108,34 @@ _WRAPPED: dict[str, Callable[[Any], Callable[..., Any]]] = {
 }
 
 
-def parts(value: object) -> tuple[str, str, list[Any]] | None:
+def parts(value: object) -> tuple[str, str, list[object]] | None:
     """Return the module and name of a value's type, and its parts; None for other types, subclasses included."""
     kind = type(value)
     module, name = kind.__module__, kind.__name__
-    take = _PARTS.get(f"{module}.{name}")
-    if take is None or (module != "builtins" and vars(sys.modules.get(module, sys)).get(name) is not kind):
+    full = f"{module}.{name}"
+    if full not in _PARTS:
         return None
-    return module, name, take(value)
+    unnamed = kind if module == "builtins" else None  # some of its types have no name there
+    if vars(sys.modules.get(module, sys)).get(name, unnamed) is not kind:
+        return None
+    items = _PARTS[full](value)
+    return None if full in _DIVIDED and not _divisible(items) else (module, name, items)
 
 
-def build(module: Any, name: Any, items: list[Any]) -> Any:
+def build(module: str, name: str, items: list[object]) -> object:
     """Return the value that has these parts. Raise ValueError, or what its type raises, for unsuitable parts."""
     full = f"{module}.{name}"
     if full not in _PARTS:
         raise ValueError(f"no type of data {full!r}")
     if any(type(item) is range for item in items):
         raise ValueError("a range may stand for more items than there is memory")
+    if full in _DIVIDED and not _divisible(items):
+        raise ValueError("not numbers, or too long to divide")
     if full in _BUILD:
         return _BUILD[full](*items)
     kind = getattr(importlib.import_module(module), name)
     return (_WRAPPED[full](kind) if full in _WRAPPED else kind)(*items)
+
+
+def _divisible(numbers: list[object]) -> bool:
+    return all(isinstance(number, int) and number.bit_length() <= _DIVISIBLE_BITS for number in numbers)

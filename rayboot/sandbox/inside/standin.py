@@ -7,8 +7,14 @@ from __future__ import annotations
 
 import builtins
 import operator
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from .values import About
+
+if TYPE_CHECKING:
+    from .remote import Link
 
 NAME = "object of the program"
 _TEXT_PREDICATES_NAMES = """
@@ -34,15 +40,16 @@ class NotBelieved(TypeError):
 class Remote:
     """Stand-in for an object that stayed in the program: what a test does with it is done there."""
 
-    def __init__(self, link: Any, number: int, about: dict[str, Any], name: str) -> None:
+    def __init__(self, link: Link, number: int, about: About, name: str) -> None:
         for key, value in {"_link": link, "_number": number, "_about": about, "_name": name}.items():
             object.__setattr__(self, key, value)
+        object.__setattr__(self, "_state", None)
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        return _link(self).call(self, args, kwargs, object.__getattribute__(self, "_name"))
+    def __call__(self, /, *args: object, **kwargs: object) -> Any:
+        return _link(self).call(self, args, kwargs, _name(self))
 
     def __getattribute__(self, name: str) -> Any:
-        base = getattr(builtins, str(_about(self).get("base") or ""), None)
+        base = getattr(builtins, str(about_of(self).get("base") or ""), None)
         if name == "__class__":
             return base or Remote
         # Python looks these up on objects, not on their types.
@@ -54,18 +61,12 @@ class Remote:
             raise NotBelieved(f"{_described(self)}, whose own {name} does not count")
         return _link(self).operate("getattr", self, name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        _link(self).operate("setattr", self, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        _link(self).operate("delattr", self, name)
-
     def __iter__(self) -> Iterator[Any]:
         iterator = _link(self).operate("iter", self)
         return iterator if type(iterator) is Remote else iter(iterator)
 
-    def __contains__(self, value: Any) -> bool:
-        about = _about(self)
+    def __contains__(self, value: object) -> bool:
+        about = about_of(self)
         if about.get("base") and not _has_own(self, "__contains__"):
             return value in _data(self)
         if about.get("contains") and (_is_named(self) or number_of(value) is not None):
@@ -76,15 +77,16 @@ class Remote:
         """Return whether both consist of the same. A class's own `__eq__` may only say that they are not equal."""
         if self is other:
             return True
-        about = _about(self)
+        about = about_of(self)
         if about.get("base"):
             return bool(_data(self) == (_data(other) if type(other) is Remote else other))
         if type(other) is not Remote:
             return about.get("equal") == "own" and _is_named(self) and _own_equal(self, other)
-        theirs = _about(other)
+        theirs = about_of(other)
         if "own" not in (about.get("equal"), theirs.get("equal")):
             same_kind = about.get("equal") == theirs.get("equal") == "state"
-            return same_kind and about["class"] == theirs["class"] and bool(_state(self) == _state(other))
+            same_class = same_kind and about["class_number"] == theirs["class_number"]
+            return same_class and bool(_state(self) == _state(other))
         if not (_is_named(self) or _is_named(other) or _state(self)):
             return False
         return _own_equal(self, other, believed=_alike(self, other))
@@ -93,70 +95,73 @@ class Remote:
         return not self == other
 
     def __hash__(self) -> int:
-        if _about(self).get("equal", "identity") == "identity":
-            return hash(object.__getattribute__(self, "_number"))
+        if about_of(self).get("equal", "identity") == "identity":
+            return hash(number_of(self))
         return int(_link(self).operate("hash", self))
 
     def __repr__(self) -> str:
         if _link(self).is_reporting:
-            return str(_about(self).get("text"))[:200]
+            return str(about_of(self).get("text"))[:200]
         return str(_link(self).operate("repr", self))
 
-    def __format__(self, spec: str) -> str:
-        return str(_link(self).operate("format", self, spec))
-
-    def __instancecheck__(self, value: Any) -> bool:
+    def __instancecheck__(self, value: object) -> bool:
         return bool(_link(self).operate("isinstance", self, value))
 
-    def __subclasscheck__(self, kind: Any) -> bool:
+    def __subclasscheck__(self, kind: object) -> bool:
         return bool(_link(self).operate("issubclass", kind, self))
 
-    def __mro_entries__(self, bases: tuple[Any, ...]) -> Any:
+    def __mro_entries__(self, bases: tuple[object, ...]) -> tuple[type, ...]:
         raise CannotCross(
             f"the test derives a class from the program's {_name(self)}: {_SPECIAL} classes stay there"
         )
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
+    def __reduce_ex__(self, protocol: object) -> str:
         raise CannotCross(f"the test pickles a {_type(self)}: {_SPECIAL} objects stay there")
 
-    def __deepcopy__(self, memo: Any) -> Any:
+    def __deepcopy__(self, memo: object) -> object:
         return _link(self).operate("deepcopy", self)
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+    def __exit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> bool:
         """Ask the object, which cannot suppress the test's own failure."""
-        if isinstance(error, BaseException) and not isinstance(error, Exception) and number_of(error) is None:
+        if _ends_the_test(error):
             return False
         swallows = bool(_link(self).operate("exit", self, error))
         return swallows and not (error and _link(self).decides(error, trace))
 
-    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
-        if isinstance(error, BaseException) and not isinstance(error, Exception) and number_of(error) is None:
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: TracebackType | None) -> bool:
+        if _ends_the_test(error):
             return False
         swallows = bool(await _link(self).operate("aexit", self, error))
         return swallows and not (error and _link(self).decides(error, trace))
 
-    def __await__(self) -> Any:
+    def __await__(self) -> Generator[object, None, object]:
         return _link(self).awaited(self).__await__()
 
 
 Remote.__name__ = NAME
 
 
-def _link(remote: Remote) -> Any:
-    return object.__getattribute__(remote, "_link")
+def _link(remote: Remote) -> Link:
+    link: Link = object.__getattribute__(remote, "_link")
+    return link
 
 
-def _about(remote: Remote) -> dict[str, Any]:
-    about: dict[str, Any] = object.__getattribute__(remote, "_about")
+def about_of(remote: Remote) -> About:
+    about: About = object.__getattribute__(remote, "_about")
     return about
 
 
 def _type(remote: Remote) -> str:
-    return str(_about(remote).get("type"))
+    return str(about_of(remote).get("type"))
 
 
 def _name(remote: Remote) -> str:
     return str(object.__getattribute__(remote, "_name"))
+
+
+def _ends_the_test(error: BaseException | None) -> bool:
+    is_fatal = isinstance(error, BaseException) and not isinstance(error, Exception)
+    return is_fatal and number_of(error) is None
 
 
 def _described(remote: Remote) -> str:
@@ -170,17 +175,22 @@ def _is_named(remote: Remote) -> bool:
 
 def unnamed(remotes: Iterable[Remote]) -> str | None:
     """Return the class of an object that no test expects: a class of the program that the tests do not name."""
-    own = (remote for remote in remotes if _about(remote).get("is_own") and not _is_named(remote))
+    own = (remote for remote in remotes if about_of(remote).get("is_own") and not _is_named(remote))
     return next(map(_type, own), None)
 
 
 def _has_own(remote: Remote, method: str) -> bool:
     """Return whether a class that is built on data, and that the test names, overrides the data's method."""
-    return _is_named(remote) and method in _about(remote).get("own", ())
+    return _is_named(remote) and method in about_of(remote).get("own", ())
 
 
 def _data(remote: Remote) -> Any:
-    return _link(remote).ask("data", remote) if _about(remote).get("base") else remote
+    return _link(remote).ask("data", remote) if about_of(remote).get("base") else remote
+
+
+def learn_state(remote: Remote, state: object) -> None:
+    """Record what an object consists of at this moment."""
+    object.__setattr__(remote, "_state", (state, _link(remote).changes))
 
 
 def _state(remote: Remote) -> Any:
@@ -188,10 +198,12 @@ def _state(remote: Remote) -> Any:
 
     Creating an object changes no other.
     """
-    link, about = _link(remote), _about(remote)
-    if "state" not in about or about["state"][1] != link.changes:
-        about["state"] = (link.ask("state", remote), link.changes)
-    return about["state"][0]
+    link = _link(remote)
+    known = object.__getattribute__(remote, "_state")
+    if known is None or known[1] != link.changes:
+        known = (link.ask("state", remote), link.changes)
+        object.__setattr__(remote, "_state", known)
+    return known[0]
 
 
 _comparing: set[tuple[int, int]] = set()
@@ -210,7 +222,7 @@ def _alike(one: Any, other: Any) -> bool:
     pair = (id(one), id(other))
     if one is other or pair in _comparing:  # objects that refer to each other
         return True
-    if _about(one).get("class") != _about(other).get("class"):
+    if about_of(one).get("class_number") != about_of(other).get("class_number"):
         return False
     _comparing.add(pair)
     try:
@@ -219,8 +231,8 @@ def _alike(one: Any, other: Any) -> bool:
         _comparing.discard(pair)
 
 
-def _own_equal(one: Remote, other: Any, believed: bool = False) -> bool:
-    if not (believed or _is_named(one) or (number_of(other) is not None and _is_named(other))):
+def _own_equal(one: Remote, other: object, believed: bool = False) -> bool:
+    if not (believed or _is_named(one) or (type(other) is Remote and _is_named(other))):
         return False
     if not _link(one).operate("eq", one, other):
         return False
@@ -232,7 +244,7 @@ def _own_equal(one: Remote, other: Any, believed: bool = False) -> bool:
     )
 
 
-def number_of(value: Any) -> int | None:
+def number_of(value: object) -> int | None:
     """Return the number under which the program knows a stand-in's object; None for the judge's own values."""
     kind = type(value)
     if kind is Remote:
@@ -245,16 +257,14 @@ def number_of(value: Any) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def _arithmetic(remote: Remote, name: str, other: Any, swapped: bool) -> Any:
+def _arithmetic(remote: Remote, name: str, other: object, swapped: bool) -> object:
     """Return the result of an operator.
 
-    If the test does not name the class, an operation with data must not result in data: `f(1) - 1.5` may be a lie.
-
-    Raises:
-        NotBelieved: It does.
+    Raise NotBelieved if the test does not name the class, and an operation with data results in data: `f(1) - 1.5` may
+    be a lie.
     """
     link = _link(remote)
-    if _about(remote).get("base") and not _is_named(remote):
+    if about_of(remote).get("base") and not _is_named(remote):
         pair = (other, _data(remote)) if swapped else (_data(remote), other)
         return _operator(name)(*pair)
     result = link.operate("swapped", remote, name, other) if swapped else link.operate(name, remote, other)
@@ -267,8 +277,8 @@ def _operator(name: str) -> Callable[..., Any]:
     return divmod if name == "divmod" else getattr(operator, name)
 
 
-def _ordered(remote: Remote, name: str, other: Any) -> Any:
-    if _about(remote).get("base") and not _has_own(remote, f"__{name}__"):
+def _ordered(remote: Remote, name: str, other: object) -> object:
+    if about_of(remote).get("base") and not _has_own(remote, f"__{name}__"):
         return _operator(name)(_data(remote), _data(other) if type(other) is Remote else other)
     if not _is_named(remote) and number_of(other) is None:
         raise NotBelieved(f"{_described(remote)}, whose own comparisons do not count")
@@ -278,12 +288,13 @@ def _ordered(remote: Remote, name: str, other: Any) -> Any:
 _BINARY = "add sub mul truediv floordiv mod pow matmul lshift rshift and or xor divmod"
 _ORDER = "lt le gt ge"
 _OTHERS = """
-getitem setitem delitem next reversed enter anext aiter aenter neg pos invert abs round trunc floor ceil copy dir
+setattr delattr getitem setitem delitem next reversed enter anext aiter aenter neg pos invert abs round trunc floor ceil
+copy dir
 """
 
 
-def _methods() -> Iterator[tuple[str, Callable[..., Any]]]:
-    def forwarded(name: str, convert: Callable[[Any], Any]) -> Callable[..., Any]:
+def _methods() -> Iterator[tuple[str, Callable[..., object]]]:
+    def forwarded(name: str, convert: Callable[[Any], object]) -> Callable[..., object]:
         return lambda self, *args: convert(_link(self).operate(name, self, *args))
 
     for name in _BINARY.split():
@@ -296,29 +307,23 @@ def _methods() -> Iterator[tuple[str, Callable[..., Any]]]:
         yield f"__{name}__", lambda self, other, name=name: _ordered(self, name, other)
     for name in _OTHERS.split():
         yield f"__{name}__", forwarded(name, lambda value: value)
-    for name, kind in {
-        "len": int,
-        "str": str,
-        "bool": bool,
-        "int": int,
-        "float": float,
-        "complex": complex,
-    }.items():
-        yield f"__{name}__", forwarded(name, kind)
-    yield "__bytes__", forwarded("bytes", bytes)
-    yield "__index__", forwarded("index", int)
+    for kind in (str, bytes, bool, int, float, complex):
+        yield f"__{kind.__name__}__", forwarded(kind.__name__, kind)
+    yield "__format__", forwarded("format", str)
+    for name in ("len", "index"):
+        yield f"__{name}__", forwarded(name, int)
 
 
 for _key, _method in _methods():
     setattr(Remote, _key, _method)
 
 
-def local_subclass(link: Any, number: int, about: dict[str, Any], value: Any) -> Any:
+def local_subclass(link: Link, number: int, about: About, value: object) -> object:
     """Return an object of a class built on numbers, strings or tuples: the judge's data with the program's methods."""
     base = type(value)
     remote = Remote(link, number, about, "")
 
-    def own(name: str) -> Any:
+    def own(name: str) -> object:
         if name in ("__str__", "__repr__", "__format__"):
             return lambda self, *args: link.operate(name.strip("_"), remote, *args)
         if not name.startswith("__"):
@@ -328,30 +333,29 @@ def local_subclass(link: Any, number: int, about: dict[str, Any], value: Any) ->
     names = [str(name) for name in about.get("own", [])]
     is_named = str(about.get("type")) in link.named
     content = {name: own(name) for name in names if is_named or name in ("__str__", "__repr__", "__format__")}
-    content["__getattr__"] = lambda self, name: getattr(remote, name)
-    content["_rayboot_own"] = True
-    made = type(str(about.get("type")), (base,), content)(value)
+    content |= {"__getattr__": lambda self, name: getattr(remote, name), "_rayboot_own": True}
+    made: Any = type(str(about.get("type")), (base,), content)(value)
     made._rayboot_number = number
     return made
 
 
 class _ExceptionClass(type):
-    def __getattr__(cls, name: str) -> Any:
+    def __getattr__(cls, name: str) -> object:
         link, number = vars(cls).get("_link"), vars(cls).get("_rayboot_number")
         if link is None or number is None:
             raise AttributeError(name)
         return link.operate("getattr", cls, name)
 
 
-def local_exception(link: Any, number: int, name: str, bases: tuple[type, ...]) -> type:
+def local_exception(link: Link, number: int, name: str, bases: tuple[type, ...]) -> type:
     """Return an exception class that the test can catch. Its instances are created by the program's class."""
 
-    def new(cls: Any, *args: Any, **kwargs: Any) -> Any:
+    def new(cls: type[BaseException], *args: object, **kwargs: object) -> object:
         if "_rayboot_number" not in vars(cls):
             return BaseException.__new__(cls, *args)  # a class that the test derives from it
         return link.call(cls, args, kwargs, name)
 
-    def get(self: BaseException, key: str) -> Any:
+    def get(self: BaseException, key: str) -> object:
         if "_remote" not in self.__dict__:
             raise AttributeError(key)
         return link.operate("getattr", self, key)

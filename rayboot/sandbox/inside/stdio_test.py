@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from .command_process import outcome_of_exit, start
 from .compare import same_output
 from .compiled import run_command
+from .forkserver import Usage
+from .framing import Message
 from .job import Job, Outcome, outcome_of_stop
 from .judge import outcome_of_exception
 from .languages import LANGUAGES
@@ -16,7 +17,7 @@ from .stops import Ended, Misbehaved, Stop
 from .values import shorten
 
 
-def run_stdio(job: Job, test: dict[str, Any]) -> Outcome:
+def run_stdio(job: Job, test: Message) -> Outcome:
     stdin = os.memfd_create("stdin")
     try:
         with open(os.dup(stdin), "wb") as file:
@@ -27,7 +28,7 @@ def run_stdio(job: Job, test: dict[str, Any]) -> Outcome:
         os.close(stdin)
 
 
-def _run(job: Job, test: dict[str, Any], stdin: int) -> Outcome:
+def _run(job: Job, test: Message, stdin: int) -> Outcome:
     job.output = Output(job.limits["output"])
     try:
         child = _start(job, stdin)
@@ -76,12 +77,11 @@ def _reported_error(child: ChildProcess) -> Outcome | None:
     raise Misbehaved()
 
 
-def _bad_exit(job: Job, usage: dict[str, Any]) -> Outcome:
+def _bad_exit(job: Job, usage: Usage) -> Outcome:
     if job.request["language"] != "python":
         return outcome_of_exit(job, LANGUAGES[job.request["language"]], usage)
     outcome = outcome_of_stop(Ended(""), usage, job.limits)
     if outcome["status"] == "error":
-        outcome["message"] = (
-            f"the program ended with exit status {os.waitstatus_to_exitcode(usage['status'])}"
-        )
+        code = os.waitstatus_to_exitcode(usage["status"])
+        outcome["message"] = f"the program ended with exit status {code}"
     return outcome

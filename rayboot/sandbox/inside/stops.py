@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from .framing import Message
 
 
 class Stop(Exception):
     status = "sandbox_error"
 
-    def __init__(self, message: str, **fields: Any) -> None:
+    def __init__(self, message: str, **fields: object) -> None:
         super().__init__(message)
         self.fields = fields
 
-    def outcome(self) -> dict[str, Any]:
+    def outcome(self) -> Message:
         return {"status": self.status, "message": str(self), **self.fields}
+
+
+def reported_error(description: object) -> Message:
+    """Return the fields of an exception, as the program itself reports it."""
+    fields = description if isinstance(description, dict) else {}
+    line = fields.get("line")
+    return {
+        "error_type": str(fields.get("type", ""))[:80],
+        "message": str(fields.get("message", ""))[:1000],
+        "line": line if type(line) is int else None,
+    }
 
 
 class TimedOut(Stop):

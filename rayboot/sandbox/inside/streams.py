@@ -18,14 +18,20 @@ _DESCRIPTORS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2} | {
 def renew() -> None:
     """Create the streams again, for what the descriptors are now."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        old = getattr(sys, name)
-        raw: Any = io.FileIO(number, "w" if number else "r", closefd=False)
+        old, mode = getattr(sys, name), "w" if number else "r"
+        raw = io.FileIO(number, mode, closefd=False)
         raw.name = f"<{name}>"
         buffer = io.BufferedWriter(raw) if number else io.BufferedReader(raw)
-        stream: Any = io.TextIOWrapper(buffer, old.encoding, old.errors, line_buffering=number == 2)
-        stream.mode = "w" if number else "r"
+        stream = io.TextIOWrapper(buffer, old.encoding, old.errors, line_buffering=number == 2)
+        stream.mode = mode  # type: ignore[misc]
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
+
+
+def flush() -> None:
+    for name in ("__stdout__", "__stderr__", "stdout", "stderr"):  # a program may have deleted one
+        with suppress(Exception):
+            getattr(sys, name).flush()
 
 
 def flush_all() -> None:

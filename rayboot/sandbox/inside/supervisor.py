@@ -8,11 +8,12 @@ import socket
 import sys
 from contextlib import closing
 from types import FrameType
-from typing import Any
 
 from . import framing, leftovers
 from .canary import breaches
+from .cell import Level
 from .forkserver import ForkServer
+from .framing import Message
 from .kernel import PR_SET_CHILD_SUBREAPER, prctl
 from .memory import MemoryGroup, make_group
 from .pump import exit_if_orphaned, watch_owner
@@ -22,16 +23,13 @@ from .stops import ForkServerDied
 _FORK_SERVER_TRIES = 3
 _WASTE_SECONDS = 0.02
 """Longest time for which removing an earlier program's files may delay the next job."""
-_WEAKER = {"A": "B", "B": "C", "runsc": "C"}
+_WEAKER: dict[Level, Level] = {"A": "B", "B": "C", "runsc": "C"}
 
 
-def main(owner_fd: int, scratch: str, level: str) -> None:
-    """Find the strongest isolation that works and report it. Answer each job with a verdict until the owner closes.
+def main(owner_fd: int, scratch: str, level: Level) -> None:
+    """Find the strongest isolation that works, from `level` on, and report it. Answer each job with a verdict.
 
-    Args:
-        owner_fd: Descriptor of the channel to the owner.
-        scratch: An empty directory for the programs of tiers without a private one; it is removed at the end.
-        level: The isolation to try first.
+    `scratch` is an empty directory for the programs of tiers without a private one. It is removed at the end.
     """
     signal.signal(signal.SIGTERM, _end)
     prctl("subreaper", PR_SET_CHILD_SUBREAPER, 1)  # to reap programs that outlive their fork server
@@ -58,7 +56,7 @@ def _end(number: int, frame: FrameType | None) -> None:
     sys.exit(0)
 
 
-def _strongest(level: str, scratch: str, group: MemoryGroup | None) -> tuple[ForkServer, list[str]]:
+def _strongest(level: Level, scratch: str, group: MemoryGroup | None) -> tuple[ForkServer, list[str]]:
     reasons: list[str] = []
     while True:
         server = ForkServer(level, scratch, group)
@@ -89,7 +87,7 @@ def _serve(owner: socket.socket, server: ForkServer, waste: leftovers.Waste) -> 
         left = waste.remove_some(_WASTE_SECONDS)
 
 
-def _verdict(server: ForkServer, job: dict[str, Any]) -> dict[str, Any]:
+def _verdict(server: ForkServer, job: Message) -> Message:
     problem = ""
     for attempt in range(_FORK_SERVER_TRIES):
         try:
@@ -99,7 +97,5 @@ def _verdict(server: ForkServer, job: dict[str, Any]) -> dict[str, Any]:
                 sys.exit(0)
             problem = str(error)
             server.restart()
-    return {
-        "status": "sandbox_error",
-        "message": f"given up after {_FORK_SERVER_TRIES} tries: {problem}",
-    }
+    message = f"given up after {_FORK_SERVER_TRIES} tries: {problem}"
+    return {"status": "sandbox_error", "message": message}

@@ -5,10 +5,16 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    import unittest
+
+_Names = dict[str, Any]
+"""Of a module, a class or a test's parameters, and what each is bound to."""
 
 
 class Unfit(BaseException):
@@ -45,20 +51,23 @@ class Failures:
         result: Any = unittest.TestResult
         outcome: Any = unittest.case._Outcome  # type: ignore[attr-defined]
         outcome.testPartExecutor = self._watched(outcome.testPartExecutor)
-        result.addError = self._noting(result.addError)
         result.addUnexpectedSuccess = lambda *args: self._note(AssertionError("unexpected success"))
         result.addSkip = lambda result, case, reason: self.skip(reason)
-        start, skip = result.startTest, unittest.skip
+        start, add_error, skip = result.startTest, result.addError, unittest.skip
 
-        def started(result: Any, case: Any) -> None:
+        def started(result: unittest.TestResult, case: unittest.TestCase) -> None:
             self._started.add((type(case), case._testMethodName))
             start(result, case)
 
-        result.startTest = started
+        def failed(result: unittest.TestResult, case: unittest.TestCase, error: Any) -> None:
+            self._note(error[1])
+            add_error(result, case, error)
+
+        result.startTest, result.addError = started, failed
         unittest.skip = lambda reason: skip(_Always(reason) if isinstance(reason, str) else reason)
         unittest.main = unittest.TestProgram = self._main  # type: ignore[misc,assignment]
 
-    def _watched(self, genuine: Callable[..., Any]) -> Callable[..., Any]:
+    def _watched(self, genuine: Callable[..., Any]) -> Callable[..., object]:
         """Wrap what runs each part of a case: it swallows what the part raises, and reports only some of it."""
         import unittest
 
@@ -77,13 +86,6 @@ class Failures:
 
         return watched
 
-    def _noting(self, genuine: Callable[..., Any]) -> Callable[..., Any]:
-        def note(result: Any, case: Any, error: Any) -> None:
-            self._note(error[1])
-            genuine(result, case, error)
-
-        return note
-
     def _note(self, error: BaseException) -> None:
         if self._first is None:
             self._first = error
@@ -98,7 +100,7 @@ class Failures:
         """Record the calling function. Each function `test...` of the file calls this as it begins."""
         self._entered.add(sys._getframe(1).f_code)
 
-    def is_due(self, test: Any, owner: type | None, name: str) -> bool:
+    def is_due(self, test: Callable[..., object], owner: type | None, name: str) -> bool:
         """Return whether the function still has to be called, because the file has not called it itself.
 
         If functions share one code object, it is unknown which of them was called: each is called once more.
@@ -120,7 +122,7 @@ class Failures:
         if self._skipped and not self._count:
             raise Unfit(self._skipped)
 
-    def _main(self, *args: Any, **kwargs: Any) -> None:
+    def _main(self, *args: object, **kwargs: object) -> None:
         self.run_cases(vars(sys.modules["__main__"]).values())
         self.end()
 
@@ -141,14 +143,14 @@ class Failures:
         suite.run(unittest.TestResult())
 
 
-def run_what_none_has_called(namespace: dict[str, Any], before: dict[str, Any], failures: Failures) -> None:
+def run_what_none_has_called(namespace: _Names, before: _Names, failures: Failures) -> None:
     """Run the cases of `unittest`, and the tests that pytest would find, that the file has not run itself."""
     new = {name: value for name, value in namespace.items() if value is not before.get(name, before)}
     failures.run_cases(new.values())
     _run_tests(new, None, failures)
 
 
-def _run_tests(found: dict[str, Any], owner: Any, failures: Failures) -> None:
+def _run_tests(found: _Names, owner: type | None, failures: Failures) -> None:
     """Run the tests among a module's names, or among a class's."""
     with _between(found.get, "class" if owner else "module", owner):
         for name, test in found.items():
@@ -173,7 +175,7 @@ def _is_of_pytest(kind: Any) -> bool:
     return is_made_plainly and not hasattr(kind, "assertEqual")
 
 
-def _members(kind: type) -> dict[str, Any]:
+def _members(kind: type) -> _Names:
     return {name: getattr(kind, name, None) for part in reversed(kind.__mro__) for name in vars(part)}
 
 
@@ -182,7 +184,7 @@ def _get(holder: object, name: str) -> Any:
 
 
 @contextmanager
-def _between(find: Callable[[str], Any], what: str, argument: Any) -> Iterator[None]:
+def _between(find: Callable[[str], Any], what: str, argument: object) -> Iterator[None]:
     """Call for example `setup_module` before the block and `teardown_module` after it, with an argument or without."""
     for phase in ("setup", "teardown"):
         function = find(f"{phase}_{what}")
@@ -192,18 +194,15 @@ def _between(find: Callable[[str], Any], what: str, argument: Any) -> Iterator[N
             yield
 
 
-def _missing(test: Any, arguments: dict[str, Any]) -> list[str]:
+def _run(test: Callable[..., object], name: str) -> None:
+    rows: list[_Names] = [{}]
+    for names, values in getattr(test, "_parameters", ()):
+        rows = [{**row, **_row(names, value)} for row in rows for value in values]
     known = inspect.signature(test).parameters.values()
-    needed = [part.name for part in known if part.default is part.empty and part.kind not in _ANY]
-    return [name for name in needed if name not in arguments]
-
-
-_ANY = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-
-
-def _run(test: Callable[..., Any], name: str) -> None:
-    for arguments in _rows(test):
-        missing = _missing(test, arguments)
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [part.name for part in known if part.default is part.empty and part.kind not in optional]
+    for arguments in rows:
+        missing = [part for part in needed if part not in arguments]
         if missing and getattr(test, "__name__", name)[:4] != "test":
             return  # a helper that is bound to the name of a test
         if missing:
@@ -215,14 +214,7 @@ def _run(test: Callable[..., Any], name: str) -> None:
             asyncio.run(result)
 
 
-def _rows(test: Callable[..., Any]) -> Iterator[dict[str, Any]]:
-    rows: list[dict[str, Any]] = [{}]
-    for names, values in getattr(test, "_parameters", ()):
-        rows = [{**row, **_row(names, value)} for row in rows for value in values]
-    yield from rows
-
-
-def _row(names: Any, value: Any) -> dict[str, Any]:
+def _row(names: str | Iterable[str], value: Any) -> _Names:
     keys = [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
     if isinstance(value, _Parameters):
         value = value.values if len(keys) > 1 else value.values[0]
@@ -230,18 +222,18 @@ def _row(names: Any, value: Any) -> dict[str, Any]:
 
 
 class _Parameters:
-    def __init__(self, *values: Any, **options: Any) -> None:
+    def __init__(self, *values: object, **options: object) -> None:
         self.values = values
 
 
 class _Approximately:
     def __init__(
-        self, expected: Any, rel: float | None = None, abs: float | None = None, nan_ok: bool = False
+        self, expected: object, rel: float | None = None, abs: float | None = None, nan_ok: bool = False
     ) -> None:
         self._expected, self._nan_ok = expected, nan_ok
         self._rel, self._abs = rel, abs
 
-    def _near(self, got: Any, expected: Any) -> bool:
+    def _near(self, got: Any, expected: object) -> bool:
         if isinstance(expected, dict):
             same = isinstance(got, dict) and got.keys() == expected.keys()
             return same and all(self._near(got[key], expected[key]) for key in expected)
@@ -265,8 +257,8 @@ class _Approximately:
 
 
 class _Raised:
-    value: Any = None
-    type: Any = None
+    value: BaseException | None = None
+    type: type[BaseException] | None = None
 
     def match(self, pattern: str) -> bool:
         import re
@@ -275,7 +267,12 @@ class _Raised:
         return True
 
 
-def _raises(expected: Any, *args: Any, match: str | None = None, **kwargs: Any) -> Any:
+def _raises(
+    expected: type[BaseException] | tuple[type[BaseException], ...],
+    *args: Any,
+    match: str | None = None,
+    **kwargs: object,
+) -> _Raised | AbstractContextManager[_Raised]:
     @contextmanager
     def context() -> Iterator[_Raised]:
         raised = _Raised()
@@ -295,7 +292,9 @@ def _raises(expected: Any, *args: Any, match: str | None = None, **kwargs: Any) 
     return raised
 
 
-def _parametrize(names: Any, values: Any, **options: Any) -> Any:
+def _parametrize(
+    names: str | Iterable[str], values: Iterable[object], **options: object
+) -> Callable[[Any], Any]:
     def mark(test: Any) -> Any:
         test._parameters = [*getattr(test, "_parameters", ()), (names, list(values))]
         return test
@@ -303,15 +302,15 @@ def _parametrize(names: Any, values: Any, **options: Any) -> Any:
     return mark
 
 
-def _skip(reason: str = "", **options: Any) -> Any:
+def _skip(reason: str = "", **options: object) -> NoReturn:
     raise Unfit(f"the test skips itself: {reason}")
 
 
-def _fail(reason: str = "", **options: Any) -> Any:
+def _fail(reason: str = "", **options: object) -> NoReturn:
     raise AssertionError(reason)
 
 
-def _unknown(name: str) -> Any:
+def _unknown(name: str) -> NoReturn:
     if name[:2] == "__":  # the import system asks for some
         raise AttributeError(name)
     raise Unfit(f"the sandbox has no pytest.{name}")
@@ -320,7 +319,7 @@ def _unknown(name: str) -> Any:
 class _Mark:
     parametrize = staticmethod(_parametrize)
 
-    def skip(self, *args: Any, **options: Any) -> Any:
+    def skip(self, *args: object, **options: object) -> object:
         """Mark a test as skipped. The mark may be used with or without parentheses."""
 
         def mark(test: Any) -> Any:
@@ -329,7 +328,7 @@ class _Mark:
 
         return mark(args[0]) if args and callable(args[0]) else mark
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Callable[..., object]:
         if name in ("skipif", "xfail"):
             raise Unfit(f"the test is marked {name}")
         return lambda *args, **options: args[0] if args and callable(args[0]) else lambda test: test

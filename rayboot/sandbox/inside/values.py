@@ -11,10 +11,8 @@ import builtins
 import re
 import sys
 from collections.abc import Callable
-from decimal import Decimal
-from fractions import Fraction
 from types import NoneType
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from .arrays import decode_array, decode_scalar, encode_numpy
 from .standard import build, parts
@@ -22,22 +20,62 @@ from .standard import build, parts
 MAX_DEPTH = 200
 """Deeper values are opaque: comparing them would hit the interpreter's recursion limit."""
 _JSON_INT_BITS = 64
-_DIVISIBLE_BITS = 1 << 16
-"""Fractions and ranges of longer numbers are opaque: dividing these does not end in practice, and no alarm interrupts
-it."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 _NAN_MODULES = ("math", "numpy")
 
-Outside = Callable[[object], Any]
-Tagged = Callable[[list[Any]], Any]
+Data = None | bool | int | float | str | list[object]
+"""What `encode` writes."""
+Outside = Callable[[object], Data]
+Tagged = Callable[[list[Any]], object]
+Equality = Literal["identity", "state", "own"]
+"""How a class's objects compare: by identity, by state (dataclasses), or by the class's own rule."""
+
+
+class About(TypedDict, total=False):
+    """What a program's process says of an object that stays there. It may lie, and leave out anything."""
+
+    name: str
+    type: str
+    text: str
+    truth: bool
+    class_number: int
+    equal: Equality
+    contains: bool
+    is_own: bool
+    """Whether the program defines the object's class."""
+    state: Data
+    kind: Literal["awaitable", "async generator"]
+    base: str
+    """Name of the builtin type that its class is built on."""
+    own: list[str]
+    """Special methods, and methods of `base`, that its class defines."""
+    tuple: Data
+    """The class of a plain named tuple."""
+    is_class: bool
+    bases: list[Data]
+    """Of a class of exceptions."""
+    fields: list[str]
+    defaults: Data
+    """Of a class of plain named tuples, as `fields`."""
+    error: Data
+    """The class of an exception."""
+    message: str
+    args: list[Data]
+    made_of: list[Data]
+    """The arguments that create the exception, if they are not its `args`."""
+    attributes: Data
+    exceptions: list[Data]
+    of_the_test: int | None
+    """Number of the judge's own exception that this one is."""
+    __cause__: Data
+    __context__: Data
 
 
 class Opaque:
     """A value that stayed in the program. It equals only itself."""
 
-    def __init__(self, type_name: str, text: str, truth: bool) -> None:
-        self.type_name = type_name
+    def __init__(self, text: str, truth: bool) -> None:
         self._text = text
         self._truth = truth
 
@@ -48,7 +86,7 @@ class Opaque:
         return self._truth
 
 
-def encode(value: Any, outside: Outside, above: tuple[Any, ...] = ()) -> Any:
+def encode(value: Any, outside: Outside, above: tuple[object, ...] = ()) -> Data:
     """Convert a value to JSON. `outside` returns what to write for a value that is not plain data.
 
     Where a list or a dictionary contains itself, its index among the containers `above` is written.
@@ -57,9 +95,10 @@ def encode(value: Any, outside: Outside, above: tuple[Any, ...] = ()) -> Any:
     if kind is float and value != value:
         return _encode_nan(value)
     if kind in (NoneType, bool, str, float):
-        return value
+        plain: Data = value
+        return plain
     if kind is int:
-        return _encode_int(value)
+        return value if value.bit_length() <= _JSON_INT_BITS else ["i", hex(value)]
     if kind in (list, dict):
         for index, holder in enumerate(above):
             if holder is value:
@@ -67,18 +106,10 @@ def encode(value: Any, outside: Outside, above: tuple[Any, ...] = ()) -> Any:
     if len(above) > MAX_DEPTH:
         return outside(value)
     deeper = (*above, value)
-    if kind is list:
-        return ["l", *[encode(item, outside, deeper) for item in list.__iter__(value)]]
-    if kind is tuple:
-        return ["t", *[encode(item, outside, deeper) for item in tuple.__iter__(value)]]
+    if kind in _CONTAINERS:
+        return [_CONTAINERS[kind], *[encode(item, outside, deeper) for item in value]]
     if kind is dict:
-        return ["d", *[encode(item, outside, deeper) for pair in dict.items(value) for item in pair]]
-    if kind is set:
-        return ["s", *[encode(item, outside, deeper) for item in set.__iter__(value)]]
-    if kind is frozenset:
-        return ["f", *[encode(item, outside, deeper) for item in frozenset.__iter__(value)]]
-    if kind in _RARE and (data := _RARE[kind](value)) is not None:
-        return data
+        return ["d", *[encode(item, outside, deeper) for pair in value.items() for item in pair]]
     if (numpy_data := encode_numpy(value, lambda item: encode(item, outside, deeper))) is not None:
         return numpy_data
     if (found := parts(value)) is not None:
@@ -92,44 +123,20 @@ def encode(value: Any, outside: Outside, above: tuple[Any, ...] = ()) -> Any:
     return outside(value)
 
 
-def _encode_nan(value: float) -> Any:
+_CONTAINERS: dict[type, str] = {list: "l", tuple: "t", set: "s", frozenset: "f"}
+
+
+def _encode_nan(value: float) -> Data:
     """Encode a NaN. Containers compare by identity first, so a NaN that has a name must be one object on each side."""
-    return next((["nan", name] for name in _NAN_MODULES if _named_nan(name) is value), value)
+    names = [name for name in _NAN_MODULES if _named_nan(name) is value]
+    return ["nan", names[0]] if names else value
 
 
-def _named_nan(module: str) -> Any:
+def _named_nan(module: str) -> object:
     return getattr(sys.modules.get(module), "nan", None)
 
 
-def _encode_int(value: Any) -> Any:
-    return value if value.bit_length() <= _JSON_INT_BITS else ["i", hex(value)]
-
-
-def _divisible(*numbers: object) -> bool:
-    return all(isinstance(number, int) and number.bit_length() <= _DIVISIBLE_BITS for number in numbers)
-
-
-def _encode_range(value: Any) -> Any:
-    ends = (value.start, value.stop, value.step)
-    return ["r", *map(_encode_int, ends)] if _divisible(*ends) else None
-
-
-def _encode_fraction(value: Any) -> Any:
-    pair = (value.numerator, value.denominator)
-    return ["F", *map(_encode_int, pair)] if _divisible(*pair) else None
-
-
-_RARE: dict[type, Callable[[Any], Any]] = {
-    complex: lambda value: ["c", value.real, value.imag],
-    bytes: lambda value: ["b", value.hex()],
-    bytearray: lambda value: ["B", value.hex()],
-    range: _encode_range,
-    type(...): lambda value: ["e"],
-    Decimal: lambda value: ["D", str(value)],
-    Fraction: _encode_fraction,
-}
-
-_BASES: dict[type, Callable[[Any], Any]] = {
+_BASES: dict[type, Callable[[Any], object]] = {
     int: lambda value: int.__add__(value, 0),
     str: str.__str__,
     float: float.__float__,
@@ -149,18 +156,23 @@ def base_type(kind: type) -> type | None:
     return next((base for base in kind.__mro__ if base in _BASES), None)
 
 
-def base_value(value: object, base: type) -> Any:
+def base_value(value: object, base: type) -> object:
     """Return an object of a subclass as an object of the builtin type, whatever its own methods return."""
     return _BASES[base](value)
 
 
-def opaque(value: object) -> list[Any]:
-    """Return what the program reports of a value that cannot cross."""
+def opaque(value: object) -> list[object]:
+    """Encode a value that cannot cross."""
+    return ["x", *summary(value)]
+
+
+def summary(value: object) -> tuple[str, str, bool]:
+    """Return the name of a value's type, its repr and its truth."""
     try:
         truth = bool(value)
     except Exception:
         truth = True
-    return ["x", _type_name(value), short_repr(value), truth]
+    return _type_name(value), short_repr(value), truth
 
 
 def _type_name(value: object) -> str:
@@ -192,13 +204,11 @@ def shorten(text: str, limit: int = 200) -> str:
     return f"{text[:head]} ... {text[len(text) - (limit - 5 - head) :]}"
 
 
-def decode(data: Any, tagged: Tagged | None = None, above: tuple[Any, ...] = ()) -> Any:
-    """Convert JSON to values: the inverse of `encode`. `tagged` reads the tags that this module does not know.
+def decode(data: object, tagged: Tagged | None = None, above: tuple[Any, ...] = ()) -> Any:
+    """Convert JSON to values: the inverse of `encode`. Raise ValueError if the data is not what `encode` writes.
 
-    Containers are built item by item, so that an alarm can interrupt it.
-
-    Raises:
-        ValueError: The data is not what `encode` writes.
+    `tagged` reads the tags that this module does not know. Containers are built item by item, so that an alarm can
+    interrupt it.
     """
     if type(data) is float and data != data:
         # The JSON parser has one object for all NaNs, and a container that holds it would equal itself.
@@ -209,7 +219,7 @@ def decode(data: Any, tagged: Tagged | None = None, above: tuple[Any, ...] = ())
         raise ValueError("not tagged data")
     tag = data[0]
     if tag in ("l", "t"):
-        items: list[Any] = []
+        items: list[object] = []
         deeper = (*above, items)
         items.extend(decode(data[i], tagged, deeper) for i in range(1, len(data)))
         return items if tag == "l" else tuple(items)
@@ -219,7 +229,7 @@ def decode(data: Any, tagged: Tagged | None = None, above: tuple[Any, ...] = ())
         raise ValueError(f"malformed data: {error}") from error
 
 
-def _decode_rare(tag: object, data: list[Any], tagged: Tagged | None, above: tuple[Any, ...]) -> Any:
+def _decode_rare(tag: object, data: list[Any], tagged: Tagged | None, above: tuple[Any, ...]) -> object:
     if tag == "^":
         return above[data[1]]
     if tag == "y":
@@ -231,7 +241,7 @@ def _decode_rare(tag: object, data: list[Any], tagged: Tagged | None, above: tup
             items.add(decode(data[i], tagged, (*above, None)))
         return items if tag == "s" else frozenset(items)
     if tag == "d":
-        pairs: dict[Any, Any] = {}
+        pairs: dict[object, object] = {}
         deeper = (*above, pairs)
         for i in range(1, len(data), 2):
             pairs[decode(data[i], tagged, deeper)] = decode(data[i + 1], tagged, deeper)
@@ -250,27 +260,11 @@ def _builtin_type(name: str) -> type:
     return kind
 
 
-def _of_divisible(kind: Callable[..., Any]) -> Callable[..., Any]:
-    def make(*numbers: int) -> Any:
-        if not _divisible(*numbers):
-            raise ValueError("not numbers, or too long to divide")
-        return kind(*numbers)
-
-    return make
-
-
-_SCALARS: dict[str, Callable[..., Any]] = {
+_SCALARS: dict[str, Callable[..., object]] = {
     "g": _builtin_type,
     "i": lambda text: int(text, 16),
-    "c": complex,
-    "b": bytes.fromhex,
-    "B": bytearray.fromhex,
-    "r": _of_divisible(range),
     "n": decode_scalar,
     "N": decode_array,
-    "e": lambda: Ellipsis,
-    "D": Decimal,
     "nan": lambda module: (module in _NAN_MODULES and _named_nan(module)) or float("nan"),
-    "F": _of_divisible(Fraction),
-    "x": lambda type_name, text, truth: Opaque(str(type_name)[:80], str(text)[:200], bool(truth)),
+    "x": lambda type_name, text, truth: Opaque(str(text)[:200], bool(truth)),
 }

@@ -14,11 +14,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import CodeType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from . import candidate, command, framing, judge, preload, script, streams
-from .cell import Isolation, Profile
+from .cell import Isolation, Level, Profile
 from .exits import ExitPipes
+from .framing import Message
 from .kernel import PR_SET_CHILD_SUBREAPER, prctl, reap_group
 from .program import compile_program, describe_syntax_error
 
@@ -27,26 +28,24 @@ abc argparse array bisect calendar cmath collections collections.abc contextlib 
 fractions functools heapq io itertools json math numbers operator os pprint queue random re statistics string struct sys
 textwrap threading time traceback types typing unicodedata warnings
 """
-_MAX_FDS = 6
 _MAX_SOURCE_LENGTH = 100_000
 """Characters. Longer programs are compiled in their own process, under its limits."""
 _COMPILER_BYTES = 64 << 20
 """Programs that take more memory to compile are compiled in their own process, too."""
 
 
-def main(control_fd: int, level: str, scratch: str, memory_fd: int, readable: list[str]) -> None:
+def main(level: Level, scratch: str, control_fd: int, memory_fd: int, readable: list[str]) -> None:
     """Report whether this isolation level works here, then fork until the supervisor is gone.
 
-    Args:
-        memory_fd: A process that writes to it enters the control group for programs' memory; -1 if there is none.
+    A process that writes to `memory_fd` enters the control group for programs' memory; -1 if there is none.
     """
     control = socket.socket(fileno=control_fd)
-    _import_modules()
+    readable = [*readable, *_import_modules()]
     for name in ("exit", "quit"):  # left out by `-S`
         setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
     size = _address_space()
     try:
-        isolation = Isolation.prepare(level, scratch, [*readable, *preload.readable()])  # type: ignore[arg-type]
+        isolation = Isolation.prepare(level, scratch, readable)
     except OSError as error:
         framing.send(control, {"error": str(error)})
         return
@@ -70,13 +69,17 @@ def main(control_fd: int, level: str, scratch: str, memory_fd: int, readable: li
     _Zygote(control, isolation, size, memory_fd).serve()
 
 
-def _import_modules() -> None:
-    """Import what programs use. Only later may modules register fork handlers: see `_BOOT` in forkserver.py."""
+def _import_modules() -> list[str]:
+    """Import what programs use, and return the paths that it takes to read.
+
+    Only later may modules register fork handlers: see `_BOOT` in forkserver.py.
+    """
     for name in _PRELOAD.split():
         importlib.import_module(name)
-    preload.import_all()
+    readable = preload.import_all()
     os.register_at_fork = posix.register_at_fork
     importlib.import_module("random").seed(0)
+    return readable
 
 
 class _Zygote:
@@ -93,7 +96,7 @@ class _Zygote:
     def serve(self) -> None:
         while True:
             try:
-                request, fds = receive_with_fds(self._control)
+                request, fds = framing.receive_with_fds(self._control)
             except EOFError:
                 return
             if "reap" in request:
@@ -103,9 +106,14 @@ class _Zygote:
             for fd in fds:
                 os.close(fd)
 
-    def _spawn(self, request: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+    def _spawn(self, request: Message, fds: list[int]) -> Message:
         code: CodeType | None = None
-        if request["role"] in ("candidate", "script") and self._may_compile_here(request):
+        if (
+            request["role"] in ("candidate", "script")
+            and len(request["program"]) <= _MAX_SOURCE_LENGTH
+            and self._most_memory
+            and not request["compile_inside"]
+        ):
             try:
                 with _limited_address_space(self._most_memory):
                     code = self._compile(request["program"], request["role"] == "script")
@@ -123,10 +131,6 @@ class _Zygote:
             self._directories[pid] = directory
         return {"pid": pid}
 
-    def _may_compile_here(self, request: dict[str, Any]) -> bool:
-        short = len(request["program"]) <= _MAX_SOURCE_LENGTH
-        return short and bool(self._most_memory) and not request["compile_inside"]
-
     def _compile(self, source: str, is_script: bool) -> CodeType:
         """Compile the program, unless it was the last one that was compiled.
 
@@ -137,32 +141,32 @@ class _Zygote:
             self._last = ((source, is_script), compile_program(source, is_script))
         return self._last[1]
 
-    def _child(
-        self, request: dict[str, Any], code: CodeType | None, fds: list[int], directory: str
-    ) -> NoReturn:
-        if request.get("is_grouped"):
+    def _child(self, request: Message, code: CodeType | None, fds: list[int], directory: str) -> NoReturn:
+        if request["is_grouped"]:
             os.write(self._memory_fd, b"0")
         profile: Profile = "command" if request["role"] == "command" else "python"
         self._isolation.enter(fds, request["limits"], profile, request.get("executes", False), directory)
         try:
             if profile == "python":
                 candidate.show_source(request["program"])
+            channel = socket.socket(fileno=3)
             if request["role"] == "judge":
-                judge.serve(socket.socket(fileno=3), socket.socket(fileno=4))
+                judge.serve(channel, socket.socket(fileno=4))
             elif request["role"] == "command":
-                command.run(socket.socket(fileno=3), request)
+                command.run(channel, request)
             elif request["role"] == "script":
-                script.run(socket.socket(fileno=3), code or request["program"], request["prelude"])
+                script.run(channel, code or request["program"], request["prelude"])
             else:
-                code = code or request["program"]
-                candidate.serve(socket.socket(fileno=3), code, request["prelude"], request["setup_code"])
+                candidate.serve(
+                    channel, code or request["program"], request["prelude"], request["setup_code"]
+                )
         finally:
             os._exit(1)
 
-    def _reap(self, pid: int) -> dict[str, Any]:
+    def _reap(self, pid: int) -> Message:
         status, cpu, peak = reap_group(pid)
         self._isolation.clean(self._directories.pop(pid, ""))
-        return {"status": status, "cpu": cpu, "peak": peak, "broken": self._isolation.complaint()}
+        return {"usage": [status, cpu, peak, self._isolation.complaint()]}
 
 
 def _address_space() -> int:
@@ -187,23 +191,3 @@ def _limited_address_space(memory: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-def send_with_fds(channel: socket.socket, message: Any, fds: list[int]) -> None:
-    data = framing.pack(message)
-    sent = socket.send_fds(channel, [data], fds)
-    channel.sendall(data[sent:])
-
-
-def receive_with_fds(channel: socket.socket) -> tuple[Any, list[int]]:
-    """Return the next message and its descriptors.
-
-    Raises:
-        EOFError: The other side is gone.
-    """
-    head, fds, _, _ = socket.recv_fds(channel, 4, _MAX_FDS)
-    while head and len(head) < 4:
-        head += channel.recv(4 - len(head))
-    if not head:
-        raise EOFError
-    return framing.receive_body(channel, int.from_bytes(head, "big")), fds

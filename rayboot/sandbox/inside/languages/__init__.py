@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from . import library
+from . import base
 from .base import Language
 from .go import Go
 from .java import Java
@@ -19,7 +19,7 @@ LANGUAGES: dict[str, Language] = {
 
 def readable_of_languages() -> list[str]:
     """Return the paths that the commands of the installed languages read."""
-    paths = [library.ROOT]
+    paths = [base.ROOT]
     for language in LANGUAGES.values():
         if not missing(language):
             paths += language.readable()

@@ -16,22 +16,18 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from . import library
-from .base import Channel, Command, Complaint, Halves
+from .base import Answer, Channel, Command, Compiled, Complaint, Halves
 
-_SOURCES = Path(__file__).parent / "files" / "go"
 _OURS = "rayboot"
-
 _COMPILE_ERROR = re.compile(r"^(?:\./)?(\w+)\.go:(\d+)(?::\d+)?: (.*(?:\n\t.*)*)", re.M)
 _PANIC = re.compile(r"^(panic|fatal error): ((?:.|\n)*?)(?=\n\n|\n\[signal|\n\tpanic: |\Z)", re.M)
 _FRAME = re.compile(r"^\t\S*\bprogram\.go:(\d+)", re.M)
 
 
-def _root() -> str:
+def _find_root() -> str:
     """Return the toolchain on the PATH; if there is none, the newest of Debian's."""
     versions = sorted(
         glob.glob("/usr/lib/go-*/bin/go"), key=lambda path: [int(n) for n in re.findall(r"\d+", path)]
@@ -40,50 +36,30 @@ def _root() -> str:
     return os.path.dirname(os.path.dirname(os.path.realpath(go)))
 
 
-class Go:
-    """The Go toolchain.
+_ROOT = _find_root()
 
-    Args:
-        folder: For the sandbox's own compiled packages: `prepare` fills it, cells read it. None for one of the user's.
-    """
 
+class Go(Compiled):
     name = "go"
-    tools: ClassVar[Mapping[str, str]] = {os.path.join(_root(), "bin", "go"): "golang-go"}
-
-    def __init__(self, folder: str | None = None) -> None:
-        self.root = _root()
-        self._folder = folder
-
-    @cached_property
-    def library(self) -> str:
-        tool = os.path.join(self.root, "bin", "go")
-        return self._folder or library.folder("go", tool, sorted(_SOURCES.glob("*.go")))
-
-    def prepare(self) -> None:
-        """Compile our own packages and record where those of the standard library are, unless that is done.
-
-        Raises:
-            subprocess.CalledProcessError: The toolchain is incomplete.
-        """
-        library.make(self.library, self._fill)
-
-    def missing_libraries(self) -> Mapping[str, str]:
-        return {}
+    tools: ClassVar[Mapping[str, str]] = {os.path.join(_ROOT, "bin", "go"): "golang-go"}
 
     def readable(self) -> list[str]:
-        return sorted({self.root, os.path.realpath(os.path.join(self.root, "pkg")), self.library})
+        return sorted({_ROOT, os.path.realpath(os.path.join(_ROOT, "pkg")), self.library})
+
+    def tool(self) -> str:
+        return os.path.realpath(os.path.join(_ROOT, "bin", "go"))
 
     def compiler(self) -> Command:
-        argv = (os.path.join(self.library, "compiler"), self.library, self._tools())
+        argv = (os.path.join(self.library, "compiler"), self.library, _tools())
         return Command(argv, file=open(os.memfd_create("made"), "wb"), channel="descriptor")
 
     def request(self, program: str, test: str | None = None, entry_point: str = "") -> dict[str, str | None]:
         return {"program": program, "test": test, "entry_point": entry_point}
 
-    def run_compiled(self, answer: Mapping[str, Any]) -> Command:
+    def run_compiled(self, answer: Answer) -> Command:
         return _made("program", answer)
 
-    def halves(self, answer: Mapping[str, Any]) -> Halves:
+    def halves(self, answer: Answer) -> Halves:
         runner, judge = (_made(name, answer, "descriptor") for name in ("program", "judge"))
         return Halves(runner, judge, {}, stays=False)
 
@@ -105,53 +81,62 @@ class Go:
             )
         return Complaint(message=text.strip())
 
-    def _tools(self) -> str:
-        """Return the folder of the compiler and the linker."""
-        return os.path.dirname(
-            next(iter(glob.glob(os.path.join(self.root, "pkg", "tool", "*", "compile"))), "")
-        )
-
-    def _fill(self, folder: str) -> None:
-        packages = self._precompiled() or self._compiled(os.path.join(folder, "cache"))
+    def compile_sources(self, folder: str) -> None:
+        """Compile our own packages, and record where those of the standard library are."""
+        packages = _precompiled() or _compiled(os.path.join(folder, "cache"))
         for name in ("wire", "testing"):
             packages[f"{_OURS}/{name}"] = os.path.join(folder, f"{name}.a")
         config = "".join(f"packagefile {path}={file}\n" for path, file in packages.items())
         Path(folder, "now.cfg").write_text(config)
         Path(folder, "standard.cfg").write_text(config.replace(folder, self.library))
-        options = ("-complete", "-pack", "-trimpath", str(_SOURCES), "-importcfg", "now.cfg")
+        source = {file.stem: str(file) for file in self.sources}
+        options = (
+            "-complete",
+            "-pack",
+            "-trimpath",
+            os.path.dirname(source["wire"]),
+            "-importcfg",
+            "now.cfg",
+        )
         for command in (
-            ("compile", "-p", f"{_OURS}/wire", *options, "-o", "wire.a", str(_SOURCES / "wire.go")),
-            ("compile", "-p", f"{_OURS}/testing", *options, "-o", "testing.a", str(_SOURCES / "testing.go")),
-            ("compile", "-p", "main", *options, "-o", "compiler.a", str(_SOURCES / "compiler.go")),
+            ("compile", "-p", f"{_OURS}/wire", *options, "-o", "wire.a", source["wire"]),
+            ("compile", "-p", f"{_OURS}/testing", *options, "-o", "testing.a", source["testing"]),
+            ("compile", "-p", "main", *options, "-o", "compiler.a", source["compiler"]),
             ("link", "-s", "-w", "-importcfg", "now.cfg", "-o", "compiler", "compiler.a"),
         ):
-            tool = os.path.join(self._tools(), command[0])
+            tool = os.path.join(_tools(), command[0])
             subprocess.run([tool, *command[1:]], cwd=folder, check=True, capture_output=True)
 
-    def _precompiled(self) -> dict[str, str]:
-        """Return the standard library's packages as toolchains before 1.20 contain them; none for later ones."""
-        found = sorted(glob.glob(os.path.join(self.root, "pkg", "linux_*", "fmt.a")), key=len)
-        if not found:
-            return {}
-        folder = os.path.dirname(found[0])
-        files = glob.glob(os.path.join(folder, "**", "*.a"), recursive=True)
-        return {os.path.relpath(file, folder).removesuffix(".a"): file for file in sorted(files)}
 
-    def _compiled(self, cache: str) -> dict[str, str]:
-        """Compile the standard library and return its packages."""
-        go = os.path.join(self.root, "bin", "go")
-        env = {
-            "GOCACHE": cache,
-            "HOME": cache,
-            "PATH": os.environ["PATH"],
-            "CGO_ENABLED": "0",
-            "GOFLAGS": "-mod=mod",
-        }
-        form = "{{if .Export}}{{.ImportPath}} {{.Export}}{{end}}"
-        command = [go, "list", "-export", "-f", form, "std"]
-        found = subprocess.run(command, env=env, cwd="/", check=True, capture_output=True, text=True).stdout
-        return dict(line.split(" ", 1) for line in found.splitlines() if line)
+def _tools() -> str:
+    """Return the folder of the compiler and the linker."""
+    return os.path.dirname(next(iter(glob.glob(os.path.join(_ROOT, "pkg", "tool", "*", "compile"))), ""))
 
 
-def _made(name: str, answer: Mapping[str, Any], channel: Channel = "none") -> Command:
+def _precompiled() -> dict[str, str]:
+    """Return the standard library's packages as toolchains before 1.20 contain them; none for later ones."""
+    found = sorted(glob.glob(os.path.join(_ROOT, "pkg", "linux_*", "fmt.a")), key=len)
+    if not found:
+        return {}
+    folder = os.path.dirname(found[0])
+    files = glob.glob(os.path.join(folder, "**", "*.a"), recursive=True)
+    return {os.path.relpath(file, folder).removesuffix(".a"): file for file in sorted(files)}
+
+
+def _compiled(cache: str) -> dict[str, str]:
+    """Compile the standard library and return its packages."""
+    env = {
+        "GOCACHE": cache,
+        "HOME": cache,
+        "PATH": os.environ["PATH"],
+        "CGO_ENABLED": "0",
+        "GOFLAGS": "-mod=mod",
+    }
+    form = "{{if .Export}}{{.ImportPath}} {{.Export}}{{end}}"
+    command = [os.path.join(_ROOT, "bin", "go"), "list", "-export", "-f", form, "std"]
+    found = subprocess.run(command, env=env, cwd="/", check=True, capture_output=True, text=True).stdout
+    return dict(line.split(" ", 1) for line in found.splitlines() if line)
+
+
+def _made(name: str, answer: Answer, channel: Channel = "none") -> Command:
     return Command((f"./{name}",), file=answer["file"], parts={name: answer[name]}, channel=channel)

@@ -4,26 +4,21 @@ A persistent process compiles the program, stand-ins for its classes (files/java
 these. Another persistent process (Judge.java) runs the test files, each with its own classes. The program's process
 (Runner.java) contains nothing but the program. Calls cross, with plain data (Values.java).
 
-A process needs about 100 MB of data (RLIMIT_DATA) beside its heap, which grows up to `heap_mb`.
+A process needs about 100 MB of data (RLIMIT_DATA) beside its heap, which grows up to `_HEAP_MB`.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping
-from functools import cached_property
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from . import library
-from .base import Channel, Command, Complaint, Halves
+from .base import Answer, Channel, Command, Compiled, Complaint, Halves, tool_path
 
-_SOURCES = Path(__file__).parent / "files" / "java"
 _MODULES = "java.base,java.logging,java.desktop,java.sql"
-
+_HEAP_MB = 256
 _FLAGS = (
     "-XX:+IgnoreUnrecognizedVMOptions",
     "-XX:TieredStopAtLevel=1",  # fastest start
@@ -39,6 +34,7 @@ _FLAGS = (
     "-Dstderr.encoding=UTF-8",
     "-Djava.io.tmpdir=.",
     "-Djava.awt.headless=true",
+    f"-Xmx{_HEAP_MB}m",
 )
 
 _COMPILE_ERROR = re.compile(r"^(?:(\w+)\.java:(\d+): )?error: (.*)", re.M)
@@ -47,38 +43,12 @@ _EXCEPTION = re.compile(r'^Exception in thread "[^"]*" ([\w.$]+)(?:: ((?:.|\n)*?
 _FRAME = re.compile(r"^\tat .*\(Program\.java:(\d+)\)$", re.M)
 
 
-class Java:
-    """The JDK.
-
-    Args:
-        folder: For the sandbox's own compiled classes: `prepare` fills it, cells read it. None for one of the user's.
-        heap_mb: Maximum heap size of each process, in MB.
-    """
-
+class Java(Compiled):
     name = "java"
     tools: ClassVar[Mapping[str, str]] = {
         "java": "openjdk-17-jdk-headless",
         "javac": "openjdk-17-jdk-headless",
     }
-
-    def __init__(self, folder: str | None = None, heap_mb: int = 256) -> None:
-        self._folder = folder
-        self.heap_mb = heap_mb
-
-    @cached_property
-    def library(self) -> str:
-        return self._folder or library.folder("java", _tool("javac"), _sources())
-
-    def prepare(self) -> None:
-        """Compile our own classes, unless that is done.
-
-        Raises:
-            subprocess.CalledProcessError: The JDK is not one that they compile with (17 or later).
-        """
-        library.make(self.library, _compile_ours)
-
-    def missing_libraries(self) -> Mapping[str, str]:
-        return {}
 
     def readable(self) -> list[str]:
         home = _home()
@@ -86,16 +56,23 @@ class Java:
         folders = {os.path.dirname(os.path.realpath(os.path.join(home, name))) for name in settings}
         return [home, self.library, *sorted(folder for folder in folders if not folder.startswith(home))]
 
+    def tool(self) -> str:
+        return tool_path("javac")
+
+    def compile_sources(self, folder: str) -> None:
+        command = [self.tool(), "-d", folder, *map(str, self.sources)]
+        subprocess.run(command, check=True, capture_output=True)
+
     def compiler(self) -> Command:
         return self._command("CompileServer", self.library, _MODULES, channel="stdin")
 
     def request(self, program: str, test: str | None = None, entry_point: str = "") -> dict[str, str | None]:
         return {"program": program, "test": test, "subject": _subject(test or "", entry_point)}
 
-    def run_compiled(self, answer: Mapping[str, Any]) -> Command:
+    def run_compiled(self, answer: Answer) -> Command:
         return self._command("Launcher", "run", answer["main"], binaries=answer["program"])
 
-    def halves(self, answer: Mapping[str, Any]) -> Halves:
+    def halves(self, answer: Answer) -> Halves:
         runner = self._command("Launcher", "serve", binaries=answer["program"], channel="stdin")
         return Halves(runner, self._command("Judge", channel="stdin"), answer["judge"])
 
@@ -124,28 +101,14 @@ class Java:
     ) -> Command:
         # Only the program's own process may look for classes in the work directory, which is shared at tier B.
         path = f"{self.library}:classes" if main == "Launcher" else self.library
-        java = (_tool("java"), *_FLAGS, f"-Xmx{self.heap_mb}m", "-cp", path)
         # java finds its libraries by /proc/self/exe, which a cell does not have.
         env = {"LD_LIBRARY_PATH": os.path.join(_home(), "lib")}
-        argv = (*java, f"rayboot.{main}", *arguments)
+        argv = (tool_path("java"), *_FLAGS, "-cp", path, f"rayboot.{main}", *arguments)
         return Command(argv, binaries=binaries or {}, env=env, channel=channel)
 
 
-def _sources() -> list[Path]:
-    return sorted(_SOURCES.glob("*.java"))
-
-
-def _compile_ours(folder: str) -> None:
-    command = [_tool("javac"), "-d", folder, *map(str, _sources())]
-    subprocess.run(command, check=True, capture_output=True)
-
-
 def _home() -> str:
-    return os.path.dirname(os.path.dirname(_tool("java")))
-
-
-def _tool(name: str) -> str:
-    return os.path.realpath(shutil.which(name) or f"/usr/bin/{name}")
+    return os.path.dirname(os.path.dirname(tool_path("java")))
 
 
 def _subject(test: str, entry_point: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from typing import ClassVar
 
-from .base import Command, Complaint, source_file
+from .base import Channel, Command, Complaint, Split, source_file, tool_path
 
 _FLAGS = ("--no-warnings", "--max-old-space-size=512", "--stack-size=3900")
+_SHARED = ("frames.js", "plain_data.js")
 _LIBRARIES = (
     "/usr/share/nodejs",
     "/usr/share/node_modules",
@@ -25,7 +25,7 @@ _UNREADABLE = re.compile(r"^SyntaxError: .*\n\s+at .*\(node:internal/(?:modules|
 _LINE = re.compile(r"program\.js:(\d+)")
 
 
-class JavaScript:
+class JavaScript(Split):
     name = "javascript"
     tools: ClassVar[Mapping[str, str]] = {"node": "nodejs"}
 
@@ -33,23 +33,20 @@ class JavaScript:
         there = any(os.path.exists(f"{folder}/lodash") for folder in _LIBRARIES)
         return {} if there else {"the module lodash": "node-lodash"}
 
-    def prepare(self) -> None:
-        pass
-
     def readable(self) -> list[str]:
-        return [os.path.realpath(self._node()), *filter(os.path.exists, (*_LIBRARIES, *_OPENSSL))]
+        return [tool_path("node"), *filter(os.path.exists, (*_LIBRARIES, *_OPENSSL))]
 
     def run(self, program: str) -> Command:
-        argv = (self._node(), *_FLAGS, "--require", "./stdio.js", "program.js")
-        files = {"program.js": program, "stdio.js": source_file("stdio.js")}
-        return Command(argv, files, env=self._environment())
+        return _node(
+            "--require", "./stdio.js", "program.js", files={"program.js": program, **_own("stdio.js")}
+        )
 
     def runner(self, program: str) -> Command:
-        files = {"program.js": program, **self._own("runner.js", "stdio.js")}
-        return self._talking("runner.js", files)
+        files = {"program.js": program, **_own("runner.js", "stdio.js", *_SHARED)}
+        return _node("runner.js", files=files, channel="descriptor")
 
     def judge(self) -> Command:
-        return self._talking("judge.js", self._own("judge.js", "realm.js"))
+        return _node("judge.js", files=_own("judge.js", "realm.js", *_SHARED), channel="descriptor")
 
     def explain(self, text: str) -> Complaint:
         error, line = _ERROR.search(text), _LINE.search(text)
@@ -58,18 +55,14 @@ class JavaScript:
             return Complaint(message=text.strip()[-1000:], line=number)
         return Complaint(error[1], error[2][:1000], number, compiles=not _UNREADABLE.search(text))
 
-    def _talking(self, main: str, files: Mapping[str, str]) -> Command:
-        argv = (self._node(), *_FLAGS, main)
-        return Command(argv, files, env=self._environment(), channel="descriptor")
 
-    def _node(self) -> str:
-        return os.path.realpath(shutil.which("node") or "/usr/bin/node")
+def _node(*arguments: str, files: Mapping[str, str], channel: Channel = "none") -> Command:
+    env = {
+        "NODE_PATH": ":".join(filter(os.path.exists, _LIBRARIES)),
+        "OPENSSL_CONF": os.devnull,  # the machine's own may include files that are not readable
+    }
+    return Command((tool_path("node"), *_FLAGS, *arguments), files, env=env, channel=channel)
 
-    def _environment(self) -> dict[str, str]:
-        return {
-            "NODE_PATH": ":".join(filter(os.path.exists, _LIBRARIES)),
-            "OPENSSL_CONF": os.devnull,  # the machine's own may include files that are not readable
-        }
 
-    def _own(self, *names: str) -> dict[str, str]:
-        return {name: source_file(name) for name in (*names, "frames.js", "plain_data.js")}
+def _own(*names: str) -> dict[str, str]:
+    return {name: source_file(name) for name in names}

@@ -5,11 +5,10 @@ from __future__ import annotations
 import glob
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from typing import ClassVar
 
-from .base import Command, Complaint, source_file
+from .base import Command, Complaint, Split, source_file, tool_path
 
 _LIBRARIES = ("/usr/share/perl", "/usr/share/perl5", "/usr/local/share/perl", "/etc/perl")
 _MODULES = ("/usr/share/perl5", *glob.glob("/usr/local/share/perl/*"))
@@ -21,7 +20,7 @@ _UNREADABLE = re.compile(
 _ERROR = re.compile(r"^(.*?) at program\.pl line (\d+)", re.MULTILINE)
 
 
-class Perl:
+class Perl(Split):
     name = "perl"
     tools: ClassVar[Mapping[str, str]] = {"perl": "perl"}
 
@@ -29,24 +28,17 @@ class Perl:
         there = any(os.path.exists(f"{folder}/Data/Compare.pm") for folder in _MODULES)
         return {} if there else {"the module Data::Compare": "libdata-compare-perl"}
 
-    def prepare(self) -> None:
-        pass
-
     def readable(self) -> list[str]:
-        return [self._perl(), *filter(os.path.exists, _LIBRARIES)]
+        return [tool_path("perl"), *filter(os.path.exists, _LIBRARIES)]
 
     def run(self, program: str) -> Command:
-        return Command((self._perl(), "program.pl"), {"program.pl": program})
+        return Command((tool_path("perl"), "program.pl"), {"program.pl": program})
 
     def runner(self, program: str) -> Command:
-        return Command(
-            (self._perl(), "runner.pl"),
-            {"program.pl": program, **self._own("runner.pl")},
-            channel="descriptor",
-        )
+        return _talking("runner.pl", {"program.pl": program})
 
     def judge(self) -> Command:
-        return Command((self._perl(), "judge.pl"), self._own("judge.pl"), channel="descriptor")
+        return _talking("judge.pl", {})
 
     def explain(self, text: str) -> Complaint:
         error = _ERROR.search(text)
@@ -54,8 +46,7 @@ class Perl:
             return Complaint("die" if text.strip() else "", text.strip()[-1000:])
         return Complaint("die", error[1][:1000], int(error[2]), compiles=not _UNREADABLE.search(text))
 
-    def _perl(self) -> str:
-        return os.path.realpath(shutil.which("perl") or "/usr/bin/perl")
 
-    def _own(self, main: str) -> dict[str, str]:
-        return {name: source_file(name) for name in (main, "plain_data.pm")}
+def _talking(main: str, files: Mapping[str, str]) -> Command:
+    own = {name: source_file(name) for name in (main, "plain_data.pm")}
+    return Command((tool_path("perl"), main), {**files, **own}, channel="descriptor")

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from typing import ClassVar
 
-from .base import Command, Complaint
+from .base import Command, Complaint, Direct, tool_path
 
 _COMPILE_ERROR = re.compile(r"^(?:\S*/)?(?:program\.swift:(\d+):\d+: |<unknown>:0: )error: (.*)", re.M)
 _FATAL = re.compile(
@@ -21,25 +20,19 @@ _FATAL = re.compile(
 _FRAME = re.compile(r" at \S*\bprogram\.swift:(\d+)")
 
 
-class Swift:
-    """The Swift toolchain. It needs no preparation. Untested: written without a toolchain at hand."""
-
+class Swift(Direct):
     name = "swift"
     tools: ClassVar[Mapping[str, str]] = {"swiftc": "swiftlang"}
 
-    def missing_libraries(self) -> Mapping[str, str]:
-        return {}
-
-    def prepare(self) -> None:
-        pass
-
     def readable(self) -> list[str]:
         """Return the toolchain's folder, which may be its own, such as /opt/swift, or one of the system's."""
-        return [os.path.dirname(os.path.dirname(_swiftc()))]
+        return [os.path.dirname(os.path.dirname(tool_path("swiftc")))]
 
     def run(self, program: str) -> Command:
         # Without -parse-as-library the statements of a single file are the main program, whatever the file's name.
-        return Command(("./program",), {"program.swift": program}, (_compile("program.swift"),))
+        options = ("-Onone", "-suppress-warnings", "-module-cache-path", "modules", "-o", "program")
+        build = (tool_path("swiftc"), *options, "program.swift")
+        return Command(("./program",), {"program.swift": program}, (build,))
 
     def explain(self, text: str) -> Complaint:
         error = _COMPILE_ERROR.search(text)
@@ -51,20 +44,3 @@ class Swift:
             line = fatal[2] if fatal[1] == "program" else in_program[1] if in_program else None
             return Complaint(fatal[3], fatal[4] or "", int(line) if line else None)
         return Complaint(message=text.strip())
-
-
-def _swiftc() -> str:
-    return os.path.realpath(shutil.which("swiftc") or "/usr/bin/swiftc")
-
-
-def _compile(*sources: str) -> tuple[str, ...]:
-    return (
-        _swiftc(),
-        "-Onone",
-        "-suppress-warnings",
-        "-module-cache-path",
-        "modules",
-        "-o",
-        "program",
-        *sources,
-    )

@@ -1,7 +1,8 @@
-"""A task on a repository, a model's answer, and its outcome in the harness."""
+"""A task on a repository, its prompt, a model's answer, and its outcome in the harness."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -10,6 +11,15 @@ from rayboot.values import Frozen
 
 Status = Literal["resolved", "unresolved", "empty_patch", "error", "not_run"]
 """`error`: the harness has no result, as for a patch that does not apply."""
+
+
+_FORMAT = """--- a/path/to/file
++++ b/path/to/file
+@@ -12,3 +12,3 @@
+ a line that stays
+-a line to remove
++a line to put in its place
+ a line that stays"""
 
 
 class RepositoryTask(Frozen):
@@ -56,3 +66,24 @@ class Outcome(Frozen):
     def resolved(self) -> bool:
         """Whether all required tests pass."""
         return self.status == "resolved"
+
+
+def prompt_for(task: RepositoryTask, sources: Mapping[str, str] | None = None) -> str:
+    """Return the task's own prompt, if it has one; else a prompt from its statement and files of the base commit.
+
+    `sources` are the texts of the files to show, by path in the repository. The caller chooses them. The files that the
+    reference patch changes (`changed_files`) reveal where the bug is: SWE-bench calls that `oracle`.
+    """
+    if task.prompt:
+        return task.prompt
+    files = "\n".join(
+        f"[start of {name}]\n{text.rstrip()}\n[end of {name}]" for name, text in (sources or {}).items()
+    )
+    tag = "issue" if task.benchmark == "swebench" else "failing tests"
+    code = f"\n<code>\n{files}\n</code>" if files else ""
+    return (
+        f"Repair the repository {task.repository} at commit {task.base_commit}.\n"
+        f"<{tag}>\n{task.statement.strip()}\n</{tag}>{code}\n"
+        "Answer with one patch that `git apply` can apply there, a unified diff between tags as here:\n"
+        f"<patch>\n{_FORMAT}\n</patch>\n"
+    )
