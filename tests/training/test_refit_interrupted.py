@@ -49,7 +49,7 @@ def wait_until_held(before: Held) -> None:
 
 
 def test_the_resources_of_workers_that_lose_ray_trains_helper_as_they_start_are_freed(
-    make_job: MakeJob, t5: str
+    ray_session: None, make_job: MakeJob, t5: str
 ) -> None:
     job, others, before = make_job("early", start=t5), ray_processes("TrainController"), held()
     with Refitter(LONG, job.storage, job.name) as refitter:
