@@ -6,6 +6,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
+JsonObject = dict[str, Any]
+"""A parsed JSON or YAML object that no model has validated."""
+
 
 class Frozen(BaseModel):
     """An immutable value without unknown keys."""

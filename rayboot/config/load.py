@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from rayboot.config.recipe import Recipe
 from rayboot.errors import UserError
+from rayboot.values import JsonObject
 
 ROLE = "ROLE"
 """Stands for any role in the name of an option."""
@@ -26,7 +27,7 @@ MOVED = {
 """Options of earlier versions, with their replacements."""
 
 
-def upgraded(recipe: dict[str, Any]) -> dict[str, Any]:
+def upgraded(recipe: JsonObject) -> JsonObject:
     """Convert the recipe of a run by an earlier version: move `mode` and related keys to section `algorithm`."""
     if "mode" not in recipe:
         return recipe
@@ -57,7 +58,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     return recipe
 
 
-def recipe_from(data: dict[str, Any], overrides: Sequence[str], where: str) -> Recipe:
+def recipe_from(data: JsonObject, overrides: Sequence[str], where: str) -> Recipe:
     """Build a recipe from parsed YAML and overrides; errors name `where`, the source of the data.
 
     Raises:
@@ -77,7 +78,7 @@ def recipe_yaml(recipe: Recipe) -> str:
     return yaml.safe_dump(recipe.model_dump(mode="json", by_alias=True), sort_keys=False, allow_unicode=True)
 
 
-def read_mapping(path: Path, what: str, keys: str) -> dict[str, Any]:
+def read_mapping(path: Path, what: str, keys: str) -> JsonObject:
     """Read the mapping in a YAML file; errors describe it by `what` and the main `keys`.
 
     Raises:
@@ -106,7 +107,7 @@ class _KeysOnce(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _apply_override(data: dict[str, Any], override: str) -> None:
+def _apply_override(data: JsonObject, override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
         raise UserError(f"{override!r} is not an override; write KEY=VALUE, such as training.lr=1e-5")

@@ -96,6 +96,8 @@ class MetricsRow(SplitMetrics):
     def _with_training(cls, data: object) -> object:
         if not isinstance(data, Mapping) or "training" in data:
             return data
+        if not {"iteration", "dataset"} & data.keys():
+            raise ValueError("not a row of rayboot, which has iteration or dataset")
         training = {
             name.removeprefix("training/"): data[name] for name in data if name.startswith("training/")
         }

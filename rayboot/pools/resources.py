@@ -10,6 +10,7 @@ import ray
 from ray._private import state
 
 from rayboot.errors import UserError
+from rayboot.values import JsonObject
 
 Resources = dict[str, float]
 
@@ -50,7 +51,7 @@ def why_pending(demand: Mapping[str, float]) -> str:
     return f"no node has {described(demand)} free ({_listed(nodes, demand, free_of_node)})"
 
 
-def actor_record(actor: Any) -> dict[str, Any]:
+def actor_record(actor: Any) -> JsonObject:
     """Return the record of an actor in Ray's control service (State, NumRestarts, Address); empty if it has none."""
     return dict(state.actors(actor._actor_id.hex()) or {})
 
@@ -65,7 +66,7 @@ def restarts_of(name: str) -> int:
     return sum(record["NumRestarts"] for record in _actors(name))
 
 
-def _actors(name: str) -> list[dict[str, Any]]:
+def _actors(name: str) -> list[JsonObject]:
     """Return Ray's records of this job's actors whose class name contains `name`."""
     job = ray.JobID.from_hex(ray.get_runtime_context().get_job_id())
     return [record for record in state.actors(job_id=job).values() if name in record["ActorClassName"]]

@@ -16,6 +16,7 @@ from rayboot.errors import UserError
 from rayboot.problems import Problem
 from rayboot.prompts import ChatStyle, Message, PlainStyle, PromptBuilder, Render, TemplateLibrary
 from rayboot.storage import localize
+from rayboot.values import JsonObject
 
 
 def check_chat_model(model: str) -> None:
@@ -71,9 +72,9 @@ def load_render(model: str) -> Render:
     return render
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path) -> JsonObject:
     try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        data: JsonObject = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}  # reported where the model is loaded
     return data

@@ -6,7 +6,6 @@ import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from rayboot.config import POLICY, Recipe, recipe_from
 from rayboot.errors import UserError
@@ -17,6 +16,7 @@ from rayboot.runs.launch import facts, model_directory
 from rayboot.stages.lab import Lab
 from rayboot.stages.observer import Observer
 from rayboot.storage import RunDirectory, Storage
+from rayboot.values import JsonObject
 
 
 def measure(
@@ -88,7 +88,7 @@ def _recipe(model: str, dataset: str, overrides: Sequence[str], folder: Path) ->
     return recipe_from(data, [*overrides, *output], where="rayboot evaluate"), iteration
 
 
-def _resolve(model: str) -> tuple[str, int, dict[str, Any]]:
+def _resolve(model: str) -> tuple[str, int, JsonObject]:
     """Return the model's directory; of a run the best iteration's checkpoint, that iteration, and the run's recipe.
 
     Raises:

@@ -7,7 +7,6 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Any
 
 import ray
 
@@ -26,7 +25,7 @@ from rayboot.stages.observer import Observer
 from rayboot.storage import RunDirectory, is_remote
 from rayboot.storage.lease import leased
 from rayboot.training.zero import deepspeed_options
-from rayboot.values import Frozen
+from rayboot.values import Frozen, JsonObject
 
 log = logging.getLogger("rayboot")
 
@@ -148,7 +147,7 @@ def _download(name: str, files: list[str] | None) -> str:
         ) from None
 
 
-def facts(recipe: Recipe) -> dict[str, Any]:
+def facts(recipe: Recipe) -> JsonObject:
     """Return versions, seed and hardware for `run.json`."""
     resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return {

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from rayboot.errors import UserError
 from rayboot.metrics import pass_at_k
@@ -17,7 +16,7 @@ from rayboot.problems.types import clean
 from rayboot.prompts import TemplateLibrary, is_fenced, program_of
 from rayboot.sandbox.sandbox import Job, Sandbox
 from rayboot.sandbox.verdict import Status, Verdict
-from rayboot.values import Frozen
+from rayboot.values import Frozen, JsonObject
 
 BATCH = 512
 """Programs per batch: large, since a batch ends with the slowest program; small enough to show progress."""
@@ -103,7 +102,7 @@ def _problem(row: Row, by_id: Mapping[str, list[Problem]]) -> Problem:
 
 def _text(row: Row, problem: Problem) -> tuple[str, str]:
     """Return a row's text, and the code that it continues."""
-    fields: dict[str, Any] = row.data
+    fields: JsonObject = row.data
     for name, prefix in (("solution", ""), ("completion", problem.starter_code)):
         if name in fields:
             if not isinstance(fields[name], str):

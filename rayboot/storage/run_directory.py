@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import PurePath
-from typing import Any
 
 import pyarrow.fs as pafs
 import yaml
@@ -19,8 +18,9 @@ from pydantic import ValidationError
 from rayboot.config import Recipe, recipe_yaml, upgraded
 from rayboot.errors import UserError
 from rayboot.storage.files import Storage, below
+from rayboot.values import JsonObject
 
-Summary = dict[str, Any]
+Summary = JsonObject
 """Result of a finished stage, as JSON; metrics are written from it."""
 
 FREE_ON_RESUME = {
@@ -64,7 +64,7 @@ class RunDirectory:
         return cls(Storage(below(recipe.runs, recipe.name)))
 
     @classmethod
-    def open(cls, recipe: Recipe, resume: bool, facts: dict[str, Any] | None = None) -> RunDirectory:
+    def open(cls, recipe: Recipe, resume: bool, facts: JsonObject | None = None) -> RunDirectory:
         """Create the directory of a new run, or open that of an existing one.
 
         Args:
@@ -101,7 +101,7 @@ class RunDirectory:
             run.describe(facts)
         return run
 
-    def recipe(self) -> dict[str, Any]:
+    def recipe(self) -> JsonObject:
         """Return the content of `recipe.yaml`, not validated; empty if the file does not exist."""
         try:
             recipe = yaml.safe_load(self._text("recipe.yaml")) or {}
@@ -111,11 +111,11 @@ class RunDirectory:
             raise UserError(f"{self.storage.uri('recipe.yaml')} is not a recipe: restore it")
         return upgraded(recipe)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> JsonObject:
         """Return the content of `run.json`; empty if the file does not exist."""
         return self._json("run.json") or {}
 
-    def describe(self, facts: dict[str, Any]) -> None:
+    def describe(self, facts: JsonObject) -> None:
         """Write `run.json` unless it exists: it keeps the facts of the run's start, and the best iteration."""
         if not self.facts():
             self._write_facts(facts)
@@ -261,10 +261,10 @@ class RunDirectory:
         """Return a file's text; empty if it does not exist. A power loss may leave a file empty or full of zeros."""
         return self.storage.read_text(name).strip("\0\n ") if self.storage.exists(name) else ""
 
-    def _write_facts(self, facts: dict[str, Any]) -> None:
+    def _write_facts(self, facts: JsonObject) -> None:
         self.storage.write_text("run.json", json.dumps(facts, indent=2) + "\n")
 
-    def _changed(self, begun: dict[str, Any], recipe: Recipe) -> str:
+    def _changed(self, begun: JsonObject, recipe: Recipe) -> str:
         """Describe the options that differ from the run's recipe and have affected a stage that has begun."""
         stages = self._begun_stages()
         before, after = _flat(begun), _flat(recipe.model_dump(mode="json", by_alias=True))
@@ -293,20 +293,20 @@ def _any_matches(stages: set[str], pattern: str) -> bool:
     return any(fnmatch(name, pattern) or name not in DEFAULT_NAMES for name in stages)
 
 
-def _flat(data: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def _flat(data: JsonObject, prefix: str = "") -> JsonObject:
+    flat: JsonObject = {}
     for key, value in data.items():
         flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
     return flat
 
 
-def _refitted_by(recipe: dict[str, Any]) -> dict[str, Any]:
+def _refitted_by(recipe: JsonObject) -> JsonObject:
     """Return the options that decide the weights of a refit."""
     options = _flat({name: recipe.get(name) or {} for name in ("algorithm", "training")})
     return {key: value for key, value in options.items() if key not in FREE_ON_RESUME}
 
 
-def _with_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
+def _with_defaults(recipe: JsonObject) -> JsonObject:
     """Return a recipe of an earlier version with the defaults of the options that it lacks."""
     with suppress(ValidationError):
         return Recipe.model_validate(recipe).model_dump(mode="json", by_alias=True)

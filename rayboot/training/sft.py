@@ -75,6 +75,7 @@ def _encoded(folder: str, job: RefitJob, policy: Policy) -> EncodedSet:
         raise UserError(
             f"{folder}: each of its {encoded.dropped} examples is longer than max_prompt_tokens "
             f"{job.max_prompt_tokens} or max_completion_tokens {job.max_completion_tokens} allow"
+            + (f", or than the model's {policy.max_tokens} tokens" if policy.max_tokens else "")
         )
     return encoded
 

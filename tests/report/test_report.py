@@ -191,7 +191,12 @@ def test_a_page_that_cannot_be_written_is_a_user_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ['{"iteration": 1, "split"', '{"iteration": 1, "split": "test", "pass@1": null}']
+    "line",
+    [
+        '{"iteration": 1, "split"',
+        '{"iteration": 1, "split": "test", "pass@1": null}',
+        '{"step": 1, "loss": 2.0}',
+    ],
 )
 def test_a_broken_row_is_named(tmp_path: Path, line: str) -> None:
     run = make_run(tmp_path)
