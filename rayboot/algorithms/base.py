@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from rayboot.values import Section
 
 if TYPE_CHECKING:
+    from rayboot.config import Recipe
     from rayboot.pools.replica import Weights
     from rayboot.stages.lab import Lab
 
@@ -35,6 +36,9 @@ class Algorithm(Section):
         request the same stages, and depend on nothing but the results of stages.
         """
         raise NotImplementedError
+
+    def check(self, recipe: Recipe) -> None:
+        """Raise ValueError if options in other sections of the recipe do not suit the algorithm."""
 
     @property
     def feedback_in_evaluation(self) -> Literal["simple", "full"]:

@@ -19,8 +19,7 @@ def require_verdicts(unjudged: Counter[str], programs: int) -> None:
         unjudged: Number of programs that were not judged, by reason.
         programs: Number of all programs, or an upper bound.
 
-    Raises:
-        RaybootError: There are too many; the message has the most common reason.
+    Raise RaybootError if there are too many; the message has the most common reason.
     """
     if unjudged.total() <= max(MAX_SHARE * programs, min(MAX_FEW, programs / 2)):
         return

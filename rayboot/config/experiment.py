@@ -55,8 +55,7 @@ class PlannedRun(Section):
 def load_experiment(path: str | Path) -> Experiment:
     """Read an experiment from YAML.
 
-    Raises:
-        UserError: The file cannot be read, is not a YAML mapping, or breaks the schema.
+    Raise UserError if the file cannot be read, is not a YAML mapping, or breaks the schema.
     """
     try:
         return Experiment.model_validate(
@@ -74,8 +73,7 @@ def plan_runs(experiment: Experiment, recipe: Path, overrides: Sequence[str] = (
         recipe: Path of the recipe.
         overrides: Overrides of all runs; those of an arm are applied after them.
 
-    Raises:
-        UserError: An override is invalid, or sets `name` or `seed`.
+    Raise UserError if an override is invalid, or sets `name` or `seed`.
     """
     for override in overrides:
         if override.partition("=")[0] in ("name", "seed"):

@@ -46,10 +46,8 @@ def upgraded(recipe: JsonObject) -> JsonObject:
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read the recipe at `path` and apply overrides such as `training.lr=1e-5` (values are YAML).
 
-    Raises:
-        UserError: The file cannot be read, is not a YAML mapping, or breaks the schema; the message names the
-            file, each wrong key and, for an unknown key, the nearest valid one. Or the engine supports
-            evaluation alone.
+    Raise UserError if the file cannot be read, is not a YAML mapping, or breaks the schema, or if the engine supports
+    evaluation alone. The message names the file, each wrong key and, for an unknown key, the nearest valid one.
     """
     recipe = recipe_from(
         read_mapping(Path(path), "recipe", "name, problems and policy"), overrides, str(path)
@@ -61,8 +59,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 def recipe_from(data: JsonObject, overrides: Sequence[str], where: str) -> Recipe:
     """Build a recipe from parsed YAML and overrides; errors name `where`, the source of the data.
 
-    Raises:
-        UserError: As `load_recipe`.
+    Raise UserError as `load_recipe` does.
     """
     for override in overrides:
         _apply_override(data, override)
@@ -81,8 +78,7 @@ def recipe_yaml(recipe: Recipe) -> str:
 def read_mapping(path: Path, what: str, keys: str) -> JsonObject:
     """Read the mapping in a YAML file; errors describe it by `what` and the main `keys`.
 
-    Raises:
-        UserError: The file cannot be read, or is not a YAML mapping.
+    Raise UserError if the file cannot be read, or is not a YAML mapping.
     """
     try:
         data = yaml.load(path.read_text(), _KeysOnce)

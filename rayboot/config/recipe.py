@@ -49,7 +49,8 @@ class Recipe(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
 
     @model_validator(mode="after")
-    def _options_have_an_effect(self) -> Recipe:
+    def _options_suit_the_algorithm(self) -> Recipe:
+        self.algorithm.check(self)
         for key, reason in self.algorithm.without_effect.items():
             name, _, option = key.partition(".")
             section = getattr(self, name)
@@ -122,8 +123,7 @@ class Recipe(Section):
     def require_weights(self) -> None:
         """Check that the engine can load the weights of a refit. Every run except an evaluation needs that.
 
-        Raises:
-            UserError: The engine is `openai`, or `max_lora_rank` is set without `training.lora`.
+        Raise UserError if the engine is `openai`, or `max_lora_rank` is set without `training.lora`.
         """
         if self.training.lora is None and self.generation.vllm.max_lora_rank is not None:
             raise UserError(

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 
 from rayboot.attempts import Attempt
-from rayboot.config import CurationConfig
+from rayboot.config import POLICY, CurationConfig
 from rayboot.curation.duplicates import normalised
 from rayboot.problems import Problem
 from rayboot.problems.types import Language
@@ -115,33 +115,46 @@ def _reference(problem: Problem, fresh: Sequence[Attempt], prompts: PromptBuilde
     chain = [attempt for attempt in fresh if attempt.sample == 0 and attempt.generated]
     if not chain or not problem.references:
         return []
-    return [_example(chain[-1], "reference", prompts.target(problem, problem.references[0]))]
+    target, prompt = prompts.target(problem, problem.references[0]), _prompt(problem, chain[-1], prompts)
+    return [] if prompt is None else [_example(chain[-1], "reference", prompt, target)]
 
 
 def _verified(
     problem: Problem, attempts: Sequence[Attempt], options: CurationConfig, prompts: PromptBuilder
 ) -> list[TrainingExample]:
-    """Return the examples of verified attempts: on its prompt and, as an option, a repair also on the first prompt."""
+    """Return the examples of verified attempts: on its prompt and, as an option, a repair also on the first prompt.
+
+    What another model wrote is learned on the policy's first prompt alone.
+    """
     examples: list[TrainingExample] = []
     for attempt in attempts:
         learns_answer = options.learn == "answer" and attempt.finish_reason == "stop"
         completion = attempt.completion if learns_answer else prompts.target(problem, attempt.program)
-        example = _example(attempt, "repair" if attempt.round else "solution", completion)
-        examples.append(example)
-        if attempt.round and options.reinforce_first_prompt and (first := prompts.first(problem)) is not None:
-            on_first = {"kind": "repair_on_first_prompt", "prompt": first}
-            examples.append(example.model_copy(update=on_first))
+        by_policy = attempt.author == POLICY
+        if by_policy:
+            kind: Kind = "repair" if attempt.round else "solution"
+            examples.append(_example(attempt, kind, attempt.prompt, completion))
+        if by_policy and not (attempt.round and options.reinforce_first_prompt):
+            continue
+        if (first := prompts.first(problem)) is not None:
+            kind = "repair_on_first_prompt" if attempt.round else "solution"
+            examples.append(_example(attempt, kind, first, completion))
     return examples
 
 
-def _example(attempt: Attempt, kind: Kind, completion: str) -> TrainingExample:
+def _prompt(problem: Problem, attempt: Attempt, prompts: PromptBuilder) -> str | None:
+    """Return the policy's prompt for an attempt: the first prompt for that of another model."""
+    return attempt.prompt if attempt.author == POLICY else prompts.first(problem)
+
+
+def _example(attempt: Attempt, kind: Kind, prompt: str, completion: str) -> TrainingExample:
     return TrainingExample(
         problem_id=attempt.problem_id,
         kind=kind,
         iteration=attempt.iteration,
         sample=attempt.sample,
         round=attempt.round,
-        prompt=attempt.prompt,
+        prompt=prompt,
         completion=completion,
     )
 

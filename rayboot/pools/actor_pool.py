@@ -125,9 +125,8 @@ class ActorPool(Generic[Actor]):
     async def call(self, method: Callable[..., object], *args: object, **keywords: object) -> object:
         """Call `method`, an attribute of the actors' class, on the least loaded live actor and return its result.
 
-        Raises:
-            ReplicaFailure: The call lost its actor `tries` times.
-            RaybootError: An actor cannot start, or none answers for `REVIVAL_SECONDS`.
+        Raise ReplicaFailure if the call lost its actor `tries` times. Raise RaybootError if an actor cannot start, or
+        none answers for `REVIVAL_SECONDS`.
         """
         for _ in range(self._tries):
             index = await self._least_loaded()
@@ -163,9 +162,8 @@ class ActorPool(Generic[Actor]):
         A lost actor is called again. If other actors have answered, one that waits longer than `PENDING_SECONDS` for
         resources is left out.
 
-        Raises:
-            ReplicaFailure: An actor was lost `tries` times during the call.
-            RaybootError: An actor cannot start.
+        Raise ReplicaFailure if an actor was lost `tries` times during the call. Raise RaybootError if an actor cannot
+        start.
         """
         pending = {
             remote(actor, method, *args, **keywords): index for index, actor in enumerate(self._actors)
@@ -210,8 +208,7 @@ class ActorPool(Generic[Actor]):
     def report_lost_actors(self) -> None:
         """Log actors that were lost, and those that wait for resources. For the driver to call from time to time.
 
-        Raises:
-            RaybootError: An actor died `START_TRIES` times in a row during its start.
+        Raise RaybootError if an actor died `START_TRIES` times in a row during its start.
         """
         for actor, state in zip(self._actors, self._states, strict=True):
             record = actor_record(actor)

@@ -68,9 +68,8 @@ def connected(required: Resources) -> Iterator[None]:
     A running cluster is one that `RAY_ADDRESS` names, as in a submitted job, or that `ray start` made on this machine.
     `RAY_ADDRESS=local` always starts a local one. A connection that exists already is used, and kept.
 
-    Raises:
-        UserError: The cluster has fewer resources than `required`.
-        RaybootError: The cluster cannot be joined, or the local one does not start.
+    Raise UserError if the cluster has fewer resources than `required`. Raise RaybootError if the cluster cannot be
+    joined, or the local one does not start.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if ray.is_initialized():
@@ -138,8 +137,7 @@ def _join_or_start(required: Resources) -> None:
 def start_local(**options: Any) -> None:
     """Start a Ray cluster of one node on this machine, with these options of `ray.init`.
 
-    Raises:
-        RaybootError: It did not start in `START_TRIES` tries.
+    Raise RaybootError if it did not start in `START_TRIES` tries.
     """
     # Ray's processes inherit it. Torch's threads by default wait in busy loops, and on a loaded machine take CPU time
     # from the thread that they wait for: a refit took ten times as long.
@@ -163,8 +161,7 @@ def start_local(**options: Any) -> None:
 def cluster_resources(required: Resources) -> Resources | None:
     """Return the CPUs and GPUs of the cluster that a run would join; None where it would start Ray.
 
-    Raises:
-        UserError: The cluster has fewer resources than `required`.
+    Raise UserError if the cluster has fewer resources than `required`.
     """
     if not ray.is_initialized() and cluster_address() is None:
         return None
@@ -176,8 +173,7 @@ def cluster_resources(required: Resources) -> Resources | None:
 def _check_folder(folder: Path) -> None:
     """Check that Ray can use the folder.
 
-    Raises:
-        UserError: The paths of Ray's sockets would be too long there, or the folder is not writable.
+    Raise UserError if the paths of Ray's sockets would be too long there, or the folder is not writable.
     """
     longest = SOCKET_BYTES - len(f"/session_2000-01-01_00-00-00_000000_{os.getpid()}/sockets/plasma_store")
     if len(os.fsencode(folder)) > longest:
@@ -194,8 +190,7 @@ def cluster_address() -> str | None:
 
     Only an address that answers is returned: Ray itself waits for minutes for a cluster that has ended.
 
-    Raises:
-        UserError: Nothing answers at `RAY_ADDRESS`.
+    Raise UserError if nothing answers at `RAY_ADDRESS`.
     """
     address = os.environ.get("RAY_ADDRESS", "auto")
     if address == "local":

@@ -63,8 +63,7 @@ class GenerationReplica:
 
         If the engine dies, the replica's process ends: Ray replaces it, and the pool sends the requests again.
 
-        Raises:
-            RuntimeError: The replica has newer weights.
+        Raise RuntimeError if the replica has newer weights.
         """
         await self.publish(weights)
         with _ending_with_engine(), self._meter.busy(sum(len(request.seeds) for request in requests)):
@@ -85,8 +84,7 @@ class GenerationReplica:
     async def publish(self, weights: Weights) -> int:
         """Load the weights unless they are in use already, and return the version in use.
 
-        Raises:
-            RuntimeError: The replica has newer weights.
+        Raise RuntimeError if the replica has newer weights.
         """
         async with self._publishing:
             if weights.version < self._engine.version:

@@ -27,8 +27,7 @@ def check_fits(what: str, count: int, demand: Mapping[str, float], options: str)
         demand: Resources that each requests from its node.
         options: Recipe options that reduce the demand.
 
-    Raises:
-        UserError: Not all of them fit.
+    Raise UserError if not all of them fit.
     """
     nodes = _nodes()
     fitting = sum(_fitting(node, demand) for node in nodes.values())

@@ -49,7 +49,8 @@ def _write(storage: Storage, name: str, iteration: int, values: Mapping[str, flo
 def _scalars(row: MetricsRow) -> Iterable[tuple[str, float]]:
     for name, value in row.model_dump().items():
         if isinstance(value, dict) and name != "intervals":
-            stage = "rollout" if row.split == "train" else "evaluation"
+            named, _, split = row.split.rpartition("/")
+            stage = named or ("rollout" if split == "train" else "evaluation")
             group = stage if name == "generation" else name
             yield from ((f"{group}/{part}", number) for part, number in value.items())
         elif isinstance(value, int | float) and name != "iteration":

@@ -115,8 +115,7 @@ class Plans:
             progress: Called regularly with the number of finished items and the total.
             meanwhile: Called regularly while the plan runs; its errors end the wait.
 
-        Raises:
-            RaybootError: The plan failed, or lost its helper `TRIES` times.
+        Raise RaybootError if the plan failed, or lost its helper `TRIES` times.
         """
         for _ in range(TRIES):
             try:

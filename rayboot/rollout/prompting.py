@@ -22,8 +22,7 @@ from rayboot.values import JsonObject
 def check_chat_model(model: str) -> None:
     """Check that a model directory has a chat model, without importing transformers.
 
-    Raises:
-        UserError: The model is an encoder-decoder, or its tokenizer has no chat template.
+    Raise UserError if the model is an encoder-decoder, or its tokenizer has no chat template.
     """
     if _json(Path(model, "config.json")).get("is_encoder_decoder"):
         raise UserError(
@@ -43,9 +42,8 @@ def load_render(model: str) -> Render:
     A beginning-of-text token that the tokenizer adds to every prompt is removed, unless that changes other tokens: an
     engine or server that tokenises the prompt adds it again.
 
-    Raises:
-        UserError: The directory has no tokenizer or no chat template. The function raises it if the template refuses a
-            message.
+    Raise UserError if the directory has no tokenizer or no chat template. The function raises it if the template
+    refuses a message.
     """
     from rayboot.models.loading import encode, load_tokenizer
 
@@ -84,8 +82,7 @@ def _json(path: Path) -> JsonObject:
 class PromptSource:
     """Tokenizer, templates, token budget and few-shot examples of a run. It can be pickled.
 
-    Raises:
-        UserError: A template of `options` is missing or invalid, or the model or its server takes no chats.
+    Raise UserError if a template of `options` is missing or invalid, or the model or its server takes no chats.
     """
 
     generation: GenerationConfig

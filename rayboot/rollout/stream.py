@@ -235,8 +235,7 @@ def _dataset(storage: Storage, folder: str) -> pads.Dataset:
 def _complete_rollouts(storage: Storage, path: str) -> set[tuple[str, str]] | None:
     """Return split and problem id of a file's rollouts; None if it is not Parquet, or one of them is incomplete.
 
-    Raises:
-        OSError: The file cannot be read now, whatever its content.
+    Raise OSError if the file cannot be read now, whatever its content.
     """
     with storage.fs.open_input_file(path) as file:
         content = file.read_buffer()

@@ -201,8 +201,7 @@ class RolloutWorker:
     async def _verify(self, problem: Problem, programs: Sequence[str]) -> list[Verdict]:
         """Return the verdicts in the programs' order. Programs that kill their sandbox get `sandbox_error`.
 
-        Raises:
-            RaybootError: More programs of the rollout are unjudged than a stage allows.
+        Raise RaybootError if more programs of the rollout are unjudged than a stage allows.
         """
         try:
             verdicts = await self._execution.call(

@@ -35,8 +35,7 @@ def measure(
     Returns:
         The row of metrics.jsonl; with engine openai including retries and cost.
 
-    Raises:
-        UserError: The model, the run, the SPEC, an option or the folder is wrong.
+    Raise UserError if the model, the run, the SPEC, an option or the folder is wrong.
     """
     if out is not None and out.exists():
         raise UserError(f"{out} exists: give a new folder to --out")
@@ -91,8 +90,7 @@ def _recipe(model: str, dataset: str, overrides: Sequence[str], folder: Path) ->
 def _resolve(model: str) -> tuple[str, int, JsonObject]:
     """Return the model's directory; of a run the best iteration's checkpoint, that iteration, and the run's recipe.
 
-    Raises:
-        UserError: The run is not finished.
+    Raise UserError if the run is not finished.
     """
     if "://" not in model and not Path(model, "run.json").is_file():
         return model, 0, {}

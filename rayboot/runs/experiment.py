@@ -141,8 +141,7 @@ class ExperimentOutcome(Frozen):
 def planned(experiment: Experiment, file: Path, overrides: Sequence[str]) -> list[PlannedRun]:
     """Return the runs of an experiment that was read from `file`.
 
-    Raises:
-        UserError: The recipe or an override is wrong.
+    Raise UserError if the recipe or an override is wrong.
     """
     beside = file.parent / experiment.recipe
     return plan_runs(experiment, beside if beside.is_file() else resolve_recipe(experiment.recipe), overrides)
@@ -156,9 +155,8 @@ def run_experiment(
     Args:
         resume: Read finished runs back, and resume an unfinished one.
 
-    Raises:
-        UserError: The experiment's folder holds runs and `resume` is false; or something in a recipe is wrong.
-        RaybootError: A stage failed. Finished stages are kept, and `resume` continues after them.
+    Raise UserError if the experiment's folder holds runs and `resume` is false; or something in a recipe is wrong.
+    Raise RaybootError if a stage failed. Finished stages are kept, and `resume` continues after them.
     """
     storage = Storage(runs[0].recipe.runs)
     if not resume and any(storage.exists(f"{run.recipe.name}/recipe.yaml") for run in runs):

@@ -49,9 +49,8 @@ class Outcome(Frozen):
 def run_recipe(recipe: Recipe, observer: Observer, resume: bool = False) -> Outcome:
     """Run a recipe from its inputs to its report.
 
-    Raises:
-        UserError: Something in the recipe, the problems or the model is wrong; raised before any actor starts.
-        RaybootError: A stage failed. Finished stages are kept, and `resume` continues after them.
+    Raise UserError if something in the recipe, the problems or the model is wrong; raised before any actor starts.
+    Raise RaybootError if a stage failed. Finished stages are kept, and `resume` continues after them.
     """
     recipe.require_weights()
     deepspeed_options(recipe.training)
@@ -82,9 +81,8 @@ def run_recipe(recipe: Recipe, observer: Observer, resume: bool = False) -> Outc
 def load_splits(recipe: Recipe) -> Mapping[str, Sequence[Problem]]:
     """Return the recipe's problems by role: `train`, `validation`, `test` and `few_shot`.
 
-    Raises:
-        UserError: A SPEC is wrong, a set is empty, two of train, validation and test share a problem id, or the
-            algorithm needs references and there are none.
+    Raise UserError if a SPEC is wrong, a set is empty, two of train, validation and test share a problem id, or the
+    algorithm needs references and there are none.
     """
     specs = recipe.problems
     spec_of = {
@@ -120,8 +118,7 @@ def model_directory(role: str, config: ModelConfig) -> str:
     Of a server's model it has the tokenizer alone, which counts the tokens of prompts. A model beside the policy whose
     completions are recorded needs no files.
 
-    Raises:
-        UserError: There is no such model, or a file of it is missing.
+    Raise UserError if there is no such model, or a file of it is missing.
     """
     model, files = resolve_model(config.model), None
     if is_remote(model) or (role != POLICY and config.generation.engine == "recorded"):

@@ -61,8 +61,7 @@ def read_solutions(path: str | Path, problems: Sequence[Problem], extract: bool 
         problems: Problems that rows may name.
         extract: Whether each text is a model's answer, from which the program is extracted as in a rollout.
 
-    Raises:
-        UserError: The file cannot be read; a row lacks a field, or names an unknown or ambiguous problem.
+    Raise UserError if the file cannot be read; a row lacks a field, or names an unknown or ambiguous problem.
     """
     by_id = _by_id(problems)
     templates = TemplateLibrary()

@@ -25,21 +25,13 @@ from rayboot.stages.observer import Observer
 from rayboot.stages.refit import refit
 from rayboot.stages.results import Attempts, Sampled, StageResult, TrainingSet
 from rayboot.stages.sample import evaluation, rollout
-from rayboot.storage import RunDirectory, is_remote, remove_copies
+from rayboot.storage import FOLDERS, RunDirectory, is_remote, remove_copies
 from rayboot.training import Kind, Refitter
 from rayboot.training.fit import worker_resources
 
 log = logging.getLogger("rayboot")
 
 Result = TypeVar("Result", bound=StageResult)
-
-FOLDERS = {
-    "rollout": "rollout",
-    "curate": "training_set",
-    "refit": "checkpoint",
-    "evaluation": "evaluation",
-}
-"""Default name of each stage's folder."""
 
 
 class Lab:
@@ -64,8 +56,7 @@ class Lab:
         problems: Problems of `train`, `validation`, `test` and `few_shot`; the last two may be empty.
         iteration: Number of the first iteration; seeds depend on it.
 
-        Raises:
-            UserError: The Ray cluster cannot hold the replicas, executors or training workers of the recipe.
+        Raise UserError if the Ray cluster cannot hold the replicas, executors or training workers of the recipe.
         """
         self.recipe, self.run, self.problems, self.observer = recipe, run, problems, observer
         self.iteration = iteration
@@ -78,8 +69,8 @@ class Lab:
         self.pretrained = self.models[POLICY].pretrained
         self.plans = Plans()
         self.history = History(run, observer)
-        self.rollouts: list[str] = []
-        """Folders of the rollouts so far, in order."""
+        self.rollouts: list[Attempts] = []
+        """The rollouts so far, in order."""
         self._last_iteration: int | None = None
         self._done: dict[str, StageResult] = {}
         self._requested: set[tuple[int, str]] = set()
@@ -96,31 +87,39 @@ class Lab:
             yield self.iteration
             self._record()
 
-    def evaluate(self, policy: Weights, name: str = "evaluation") -> Sampled:
-        """Evaluate a model on validation and test problems. An iteration evaluates the policy after its refits."""
+    def evaluate(self, weights: Weights, name: str = "evaluation") -> Sampled:
+        """Evaluate weights on validation and test problems. An iteration evaluates the policy after its refits.
+
+        Engines take no weights that are older than those in use.
+        """
         if name == FOLDERS["evaluation"]:
-            self._evaluated[self.iteration] = policy
+            self._evaluated[self.iteration] = weights
             if self.iteration == self._last_iteration:  # no later iteration has a refit
                 self._close_refitter()
                 self.run.remove_state("training")
-        return self._run_stage("evaluation", name, lambda: evaluation(self, name, policy))
+        return self._run_stage("evaluation", name, lambda: evaluation(self, name, weights))
 
     def rollout(
-        self, policy: Weights, feedback: Feedback, name: str = "rollout", tokens: bool = False
+        self, weights: Weights, feedback: Feedback, name: str = "rollout", tokens: bool = False
     ) -> Attempts:
-        """Sample, verify and repair every training problem with a model, and return the attempts.
+        """Sample, verify and repair every training problem with a model's weights, and return the attempts.
 
         Args:
             tokens: Keep the sampled tokens and their log-probabilities in the attempts.
         """
-        sampled = self._run_stage("rollout", name, lambda: rollout(self, name, policy, feedback, tokens))
+        sampled = self._run_stage("rollout", name, lambda: rollout(self, name, weights, feedback, tokens))
         folder = self.run.folder(self.iteration, name)
-        self.rollouts.append(folder)
-        return Attempts(folder, sampled.splits)
+        self.rollouts.append(Attempts(folder, sampled.splits, self.iteration, weights.role))
+        return self.rollouts[-1]
 
-    def curate(self, attempts: Attempts, name: str = "training_set") -> TrainingSet:
-        """Build a training set from the attempts and, with `curation.replay`, verified ones of earlier rollouts."""
-        return self._curated(name, self.rollouts if self.recipe.curation.replay else [attempts.folder])
+    def curate(self, *attempts: Attempts, name: str = "training_set") -> TrainingSet:
+        """Build a training set from the attempts and, with `curation.replay`, verified ones of earlier iterations.
+
+        Prompts are the policy's, whoever made the attempts.
+        """
+        replayed = self.rollouts if self.recipe.curation.replay else []
+        earlier = [each.folder for each in replayed if each.iteration < self.iteration]
+        return self._curated(name, [*earlier, *(each.folder for each in attempts)])
 
     def references(self, name: str = "training_set") -> TrainingSet:
         """Build a training set from the training problems' references, each on its first prompt."""
@@ -145,8 +144,7 @@ class Lab:
     def iteration_of(self, weights: Weights) -> int:
         """Return the iteration that evaluated the weights.
 
-        Raises:
-            ValueError: No iteration did.
+        Raise ValueError if no iteration did.
         """
         for iteration, evaluated in self._evaluated.items():
             if evaluated == weights:
@@ -207,8 +205,7 @@ class Lab:
     def _run_stage(self, stage: str, name: str, work: Callable[[], Result]) -> Result:
         """Run a stage, and keep the result for the metrics under the stage's kind, or under a name other than default.
 
-        Raises:
-            ValueError: The iteration has a stage of this name already.
+        Raise ValueError if the iteration has a stage of this name already.
         """
         key = stage if name == FOLDERS[stage] else name
         if (self.iteration, name) in self._requested:

@@ -49,6 +49,9 @@ class Attempts(NamedTuple):
     folder: str
     """Path relative to the run directory."""
     splits: Splits
+    iteration: int
+    author: str
+    """Role of the model that was sampled."""
 
 
 class TrainingSet(NamedTuple):

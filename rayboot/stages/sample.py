@@ -60,7 +60,8 @@ def rollout(lab: Lab, name: str, weights: Weights, feedback: Feedback, tokens: b
     options = lab.recipe.rollout
     allocation = None
     if options.repair == "adaptive":  # with arms learned from the rollout before
-        arms = learned_arms(lab.run.storage, lab.rollouts[-1]) if lab.rollouts else Arms()
+        before = [each for each in lab.rollouts if each.author == weights.role]
+        arms = learned_arms(lab.run.storage, before[-1].folder) if before else Arms()
         allocation = AdaptiveAllocation(arms, options.min_yield or 0.0, options.max_problem_tokens)
     return _sample(
         lab,
@@ -108,8 +109,7 @@ def _settings(lab: Lab, sampling: Sampling) -> RolloutSettings:
 def _sample(lab: Lab, sampling: Sampling) -> Sampled:
     """Sample, verify and repair, and return the metrics of each split.
 
-    Raises:
-        RaybootError: The sandbox could not judge too many programs, or a replica did not take the weights.
+    Raise RaybootError if the sandbox could not judge too many programs, or a replica did not take the weights.
     """
     run, iteration, stage, name = lab.run, lab.iteration, sampling.stage, sampling.name
     model, settings = lab.models[sampling.weights.role], _settings(lab, sampling)
@@ -168,8 +168,7 @@ def _sample(lab: Lab, sampling: Sampling) -> Sampled:
 def _publish(engines: GenerationPool, weights: Weights) -> float:
     """Publish the weights to every replica, and return the seconds that it took.
 
-    Raises:
-        RaybootError: A replica has other weights afterwards.
+    Raise RaybootError if a replica has other weights afterwards.
     """
     started = time.monotonic()
     versions = engines.broadcast(GenerationReplica.publish, weights)

@@ -1,6 +1,6 @@
 """Files of a run on any filesystem: storage, the run directory, the lease of its driver."""
 
 from rayboot.storage.files import Storage, below, is_remote, localize, remove_copies
-from rayboot.storage.run_directory import RunDirectory, Summary
+from rayboot.storage.run_directory import FOLDERS, RunDirectory, Summary
 
-__all__ = ["RunDirectory", "Storage", "Summary", "below", "is_remote", "localize", "remove_copies"]
+__all__ = ["FOLDERS", "RunDirectory", "Storage", "Summary", "below", "is_remote", "localize", "remove_copies"]

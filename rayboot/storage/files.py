@@ -24,8 +24,7 @@ class Storage:
     def __init__(self, uri: str) -> None:
         """Open `uri`: a path, or a URI such as `s3://bucket/runs` or `s3://bucket/runs?endpoint_override=HOST:PORT`.
 
-        Raises:
-            UserError: pyarrow cannot open the URI.
+        Raise UserError if pyarrow cannot open the URI.
         """
         self.is_local = not is_remote(uri)
         if self.is_local:
@@ -59,8 +58,7 @@ class Storage:
     def require_writable(self) -> None:
         """Create the folder, and check that files can be written to it.
 
-        Raises:
-            UserError: They cannot.
+        Raise UserError if they cannot.
         """
         probe = f".probe-{os.getpid()}"
         try:
@@ -112,8 +110,7 @@ class Storage:
     def touch(self, name: str) -> None:
         """Set a file's modification time to now.
 
-        Raises:
-            FileNotFoundError: The file does not exist.
+        Raise FileNotFoundError if the file does not exist.
         """
         if self.is_local:
             os.utime(self.path(name))

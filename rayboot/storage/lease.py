@@ -67,9 +67,8 @@ def leased(storage: Storage) -> Iterator[None]:
     times of the filesystem, so the clocks of two machines need not agree. A dead driver on this machine is detected at
     once.
 
-    Raises:
-        UserError: Another driver holds the lease, or the folder cannot be written to.
-        RaybootError: The heartbeat of this driver stopped for so long that another one has taken over.
+    Raise UserError if another driver holds the lease, or the folder cannot be written to. Raise RaybootError if the
+    heartbeat of this driver stopped for so long that another one has taken over.
     """
     storage.require_writable()
     name = f".driver-{uuid.uuid4().hex}"

@@ -33,11 +33,19 @@ FREE_ON_RESUME = {
     "sandbox.executors",
     "sandbox.cpus",
     "training.max_failures",
+    "models.*.generation.replicas",
+    "models.*.generation.cpus",
 }
 """Options that may change when a run is resumed: they change how fast, how long or where it runs, not its files."""
 
-DEFAULT_NAMES = {"rollout", "training_set", "validation_set", "checkpoint", "evaluation"}
-"""Names of stages to which an algorithm gives no other."""
+FOLDERS = {
+    "rollout": "rollout",
+    "curate": "training_set",
+    "refit": "checkpoint",
+    "evaluation": "evaluation",
+}
+"""Default name of each stage's folder."""
+DEFAULT_NAMES = {*FOLDERS.values(), "validation_set"}
 
 SPENT_SECONDS = 5.0
 """Interval at which a stage's spending is written; a killed run loses at most the spending of one interval."""
@@ -72,9 +80,8 @@ class RunDirectory:
             resume: Continue an existing run; if there is none, a new one begins.
             facts: Argument of `describe`.
 
-        Raises:
-            UserError: The run exists and `resume` is false; a stage of it was done with another recipe; or the folder
-                cannot be written to.
+        Raise UserError if the run exists and `resume` is false; a stage of it was done with another recipe; or the
+        folder cannot be written to.
         """
         run = cls.of(recipe)
         where, begun = run.storage.uri(""), _with_defaults(run.recipe())
@@ -272,7 +279,7 @@ class RunDirectory:
             key
             for key in before.keys() | after.keys()
             if before.get(key) != after.get(key)
-            and not (key in FREE_ON_RESUME and key in before and key in after)
+            and not (_is_free(key) and key in before and key in after)
             and _any_matches(stages, USED_BY.get(key) or USED_BY.get(key.partition(".")[0], "*"))
         )
         return ", ".join(f"{key} ({before.get(key)!r}, now {after.get(key)!r})" for key in differing)
@@ -303,7 +310,11 @@ def _flat(data: JsonObject, prefix: str = "") -> JsonObject:
 def _refitted_by(recipe: JsonObject) -> JsonObject:
     """Return the options that decide the weights of a refit."""
     options = _flat({name: recipe.get(name) or {} for name in ("algorithm", "training")})
-    return {key: value for key, value in options.items() if key not in FREE_ON_RESUME}
+    return {key: value for key, value in options.items() if not _is_free(key)}
+
+
+def _is_free(key: str) -> bool:
+    return any(fnmatch(key, free) for free in FREE_ON_RESUME)
 
 
 def _with_defaults(recipe: JsonObject) -> JsonObject:

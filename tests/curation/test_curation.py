@@ -53,6 +53,14 @@ def test_a_passing_solution_is_learned_on_the_first_prompt() -> None:
     assert examples[0].completion == "def double(x): return x + x"
 
 
+def test_what_another_model_wrote_is_learned_on_the_policys_first_prompt() -> None:
+    teacher = {"author": "teacher", "prompt": "<|user|>Double a number."}
+    assert kinds(curate(attempt("passed", **teacher))) == [("solution", "first")]
+    failed, repaired = attempt("failed", **teacher), attempt("passed", round=1, **teacher)
+    assert kinds(curate(failed, repaired)) == [("repair_on_first_prompt", "first")]
+    assert kinds(curate(failed)) == [("reference", "first")]
+
+
 @pytest.mark.parametrize(("finish_reason", "whole"), [("stop", True), ("length", False)])
 def test_an_answer_is_learned_as_it_was_written_unless_it_was_cut_off(
     finish_reason: str, whole: bool
