@@ -17,7 +17,7 @@ from rayboot.cli.doctor import Finding
 from rayboot.config import PlannedRun
 from rayboot.metrics import MetricsRow, headline_split
 from rayboot.pools.cluster import local_ray_folder, required_resources
-from rayboot.stages.observer import Progress as ProgressListener
+from rayboot.stages.observer import ProgressListener
 
 console = Console(file=sys.stdout, highlight=False)
 

@@ -92,12 +92,12 @@ class Chunk(TypedDict):
     """Files with attempts on the problems."""
 
 
-Progress = Callable[[int, int], None]
+ProgressListener = Callable[[int, int], None]
 """Called with the number of problems done and the total number."""
 
 
 def build_training_set(
-    ids: Sequence[str], job: CurationJob, progress: Progress = lambda done, total: None
+    ids: Sequence[str], job: CurationJob, progress: ProgressListener = lambda done, total: None
 ) -> Counts:
     """Write the training set of these problems to the job's folder, with files and rows in the order of ids.
 
@@ -142,7 +142,7 @@ def build_reference_set(
     prompts: PromptSource,
     storage: Storage,
     folder: str,
-    progress: Progress = lambda done, total: None,
+    progress: ProgressListener = lambda done, total: None,
 ) -> Counts:
     """Write a training set of the problems' references on their first prompts, such as a validation set."""
     job = CurationJob(iteration, 0, CurationConfig(), prompts, problem_table, storage, folder)

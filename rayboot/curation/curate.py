@@ -17,14 +17,14 @@ from rayboot.problems.types import Language
 from rayboot.prompts import PromptBuilder
 from rayboot.values import Frozen
 
-Kind = Literal["solution", "repair", "repair_on_first_prompt", "reference"]
+ExampleKind = Literal["solution", "repair", "repair_on_first_prompt", "reference"]
 
 
 class TrainingExample(Frozen):
     """A prompt and the completion to learn, and the attempt that they come from."""
 
     problem_id: str
-    kind: Kind
+    kind: ExampleKind
     """`solution`: first prompt and a verified program. `repair`: repair prompt and a verified repair.
     `repair_on_first_prompt`: first prompt and a verified repair. `reference`: last prompt and the data set's own
     solution."""
@@ -132,7 +132,7 @@ def _verified(
         completion = attempt.completion if learns_answer else prompts.target(problem, attempt.program)
         by_policy = attempt.author == POLICY
         if by_policy:
-            kind: Kind = "repair" if attempt.round else "solution"
+            kind: ExampleKind = "repair" if attempt.round else "solution"
             examples.append(_example(attempt, kind, attempt.prompt, completion))
         if by_policy and not (attempt.round and options.reinforce_first_prompt):
             continue
@@ -147,7 +147,7 @@ def _prompt(problem: Problem, attempt: Attempt, prompts: PromptBuilder) -> str |
     return attempt.prompt if attempt.author == POLICY else prompts.first(problem)
 
 
-def _example(attempt: Attempt, kind: Kind, prompt: str, completion: str) -> TrainingExample:
+def _example(attempt: Attempt, kind: ExampleKind, prompt: str, completion: str) -> TrainingExample:
     return TrainingExample(
         problem_id=attempt.problem_id,
         kind=kind,

@@ -18,9 +18,12 @@ from rayboot.problems.types import Language
 from rayboot.storage import RunDirectory, Storage
 from rayboot.values import Frozen
 
-Kind = Literal["solution", "repair"]
+AttemptKind = Literal["solution", "repair"]
 
-KINDS: dict[Kind, pc.Expression] = {"solution": pc.field("round") == 0, "repair": pc.field("round") > 0}
+KINDS: dict[AttemptKind, pc.Expression] = {
+    "solution": pc.field("round") == 0,
+    "repair": pc.field("round") > 0,
+}
 HARDEST = 10
 
 
@@ -28,7 +31,7 @@ class Part(Frozen):
     """Counts of one kind of an iteration's attempts."""
 
     iteration: int
-    kind: Kind
+    kind: AttemptKind
     attempts: int
     verified: int
     distinct: int

@@ -17,12 +17,10 @@ from ray.exceptions import RayActorError
 from rayboot.errors import RaybootError
 from rayboot.pools.actors import AsyncMethod, Method, remote
 from rayboot.pools.failures import explain
-from rayboot.pools.resources import actor_record, why_pending
+from rayboot.pools.resources import PENDING_SECONDS, actor_record, why_pending
 
 REVIVAL_SECONDS = 600.0
 """Longest wait of a call when no actor answers."""
-PENDING_SECONDS = 30.0
-"""An actor that waits longer for resources is reported, and left out of a broadcast."""
 START_TRIES = 5
 """Deaths in a row during an actor's start after which it is given up."""
 FIRST_SECONDS = 1.0
@@ -98,7 +96,8 @@ class ActorPool(Generic[Actor]):
         self._demand = dict(demand or {})
         self._load = [0] * len(self._actors)
         self._opening: asyncio.Task[None] | None = None
-        self._down: dict[int, asyncio.Task[None]] = {}
+        self._probes: dict[int, asyncio.Task[None]] = {}
+        """Waits for the actors that do not answer, by index."""
         self._start_error: RaybootError | None = None
         self._states = [_ActorState() for _ in self._actors]
 
@@ -129,13 +128,13 @@ class ActorPool(Generic[Actor]):
         none answers for `REVIVAL_SECONDS`.
         """
         for _ in range(self._tries):
-            index = await self._least_loaded()
+            index = await self._acquire()
             self._load[index] += 1
             try:
                 return await remote(self._actors[index], method, *args, **keywords)
             except RayActorError as error:
                 cause = error
-                self._await_answer(index)
+                self._start_probe(index)
             finally:
                 self._load[index] -= 1
         raise ReplicaFailure(
@@ -253,33 +252,36 @@ class ActorPool(Generic[Actor]):
     def _cannot_start(self, error: RayActorError) -> RaybootError:
         return explain(f"a {self.kind}'s start", error)
 
-    async def _least_loaded(self) -> int:
+    async def _acquire(self) -> int:
+        """Return the index of the least loaded actor that answers; wait for one if none does."""
         if self._opening is None:
             self._opening = asyncio.create_task(self._open())
         await asyncio.shield(self._opening)
         began = time.monotonic()
-        while len(self._down) == len(self._actors) and self._start_error is None:
+        while len(self._probes) == len(self._actors) and self._start_error is None:
             left = REVIVAL_SECONDS - (time.monotonic() - began)
             if left <= 0:
                 raise RaybootError(
                     f"no {self.kind} has answered for {REVIVAL_SECONDS:g} s: {why_pending(self._demand)}"
                 )
-            await asyncio.wait(self._down.values(), return_when=asyncio.FIRST_COMPLETED, timeout=left)
+            await asyncio.wait(self._probes.values(), return_when=asyncio.FIRST_COMPLETED, timeout=left)
         if self._start_error is not None:
             raise self._start_error
-        return min((i for i in range(len(self._actors)) if i not in self._down), key=lambda i: self._load[i])
+        return min(
+            (i for i in range(len(self._actors)) if i not in self._probes), key=lambda i: self._load[i]
+        )
 
     async def _open(self) -> None:
         """Find out which actors answer: a call to one without resources would wait for them."""
         for index in range(len(self._actors)):
-            self._await_answer(index)
-        await asyncio.wait(self._down.values(), timeout=FIRST_SECONDS)
+            self._start_probe(index)
+        await asyncio.wait(self._probes.values(), timeout=FIRST_SECONDS)
 
-    def _await_answer(self, index: int) -> None:
-        if index not in self._down:
-            self._down[index] = asyncio.create_task(self._answer(index))
+    def _start_probe(self, index: int) -> None:
+        if index not in self._probes:
+            self._probes[index] = asyncio.create_task(self._probe(index))
 
-    async def _answer(self, index: int) -> None:
+    async def _probe(self, index: int) -> None:
         while True:
             try:
                 await remote(self._actors[index], PoolActor.ping)
@@ -289,4 +291,4 @@ class ActorPool(Generic[Actor]):
                     self._start_error = self._cannot_start(error)
                     break
                 await asyncio.sleep(0.2)
-        del self._down[index]
+        del self._probes[index]

@@ -14,6 +14,9 @@ from rayboot.values import JsonObject
 
 Resources = dict[str, float]
 
+PENDING_SECONDS = 30.0
+"""An actor, a stage or a group of workers that waits longer for resources is reported."""
+
 ABOUT_TO_START = "its node is about to start it"
 """Why an actor or task is pending whose resources are free."""
 

@@ -38,7 +38,7 @@ _EXAMPLE_LINE = re.compile(r"```|=>|->|→|==|//|>>>|^\s*[\[({\"'`\d]")
 """A line below `Example:` that is part of one."""
 _ABOUT_EXAMPLES = re.compile(r"\d|sample|example|test|\bcase|picture|figure|follow", re.IGNORECASE)
 
-Kind = Literal["keep", "cut", "note", "example", "input", "output"]
+LineKind = Literal["keep", "cut", "note", "example", "input", "output"]
 
 
 class Example(NamedTuple):
@@ -79,8 +79,8 @@ def cut_examples(question: str) -> Cut:
 class _Reader:
     """Labels each line with its kind, and with a number that changes where a new block of that kind begins."""
 
-    labelled: list[tuple[tuple[int, Kind], str]] = field(default_factory=list)
-    _state: Kind = "keep"
+    labelled: list[tuple[tuple[int, LineKind], str]] = field(default_factory=list)
+    _state: LineKind = "keep"
     _dashed: bool = False
     """Whether the section is below a dashed heading, and ends at the next one."""
     _in_example: bool = False
@@ -140,12 +140,12 @@ class _Reader:
         self._state = "input" if heading["io"].lower() in ("input", "входные данные") else "output"
         self._label(self._state, heading["rest"] or "")
 
-    def _label(self, kind: Kind, line: str) -> None:
+    def _label(self, kind: LineKind, line: str) -> None:
         self._state = kind
         self.labelled.append(((self._number, kind), line))
 
 
-def _remaining_text(kind: Kind, text: str, words: set[str]) -> str:
+def _remaining_text(kind: LineKind, text: str, words: set[str]) -> str:
     """Return the part of a block that stays in the statement."""
     if kind == "keep":
         return text

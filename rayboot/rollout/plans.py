@@ -21,7 +21,7 @@ from rayboot.errors import RaybootError
 from rayboot.pools.actors import remote
 from rayboot.pools.cluster import DATA_TASKS_CPUS, start_beside_driver
 from rayboot.pools.failures import named
-from rayboot.pools.resources import ABOUT_TO_START, why_pending
+from rayboot.pools.resources import ABOUT_TO_START, PENDING_SECONDS, why_pending
 
 TRIES = 3
 """Number of helpers that a plan may lose before it fails."""
@@ -30,19 +30,32 @@ READ_SECONDS = 0.3
 MEANWHILE_SECONDS = 2.0
 """Interval at which the driver calls `meanwhile`."""
 
-PENDING_SECONDS = 30.0
-"""A plan without any progress for longer, where no CPU is free for Ray Data's tasks, is reported."""
 TASK = {"CPU": DATA_TASKS_CPUS}
 
 log = logging.getLogger("rayboot")
 
 
-class Progress:
-    """Progress of a plan in items, such as problems. Workers deliver finished ones through `PlanRunner.add`."""
+Result = TypeVar("Result", covariant=True)
+
+
+class Plan(Protocol[Result]):
+    """A function that can be called again after an interruption."""
+
+    def __call__(self, *, progress: PlanRunner) -> Result: ...
+
+
+class PlanRunner:
+    """A Ray actor that runs one plan after another, and records the progress of the current one in items, such as
+    problems. The plan's workers deliver finished items by `add`."""
 
     def __init__(self) -> None:
+        silence_ray_data()
         self._lock = threading.Lock()
         self(0, 0)
+
+    def run(self, what: str, plan: Plan[Result]) -> Result:
+        with named(what):
+            return plan(progress=self)
 
     def __call__(
         self, done: int, total: int, receive: Callable[[Sequence[Attempt]], None] | None = None
@@ -65,27 +78,6 @@ class Progress:
     def read(self) -> tuple[int, int]:
         """Return the number of finished items and the total."""
         return min(self._before + len(self._done), self._total), self._total
-
-
-Result = TypeVar("Result", covariant=True)
-
-
-class Plan(Protocol[Result]):
-    """A function that can be called again after an interruption."""
-
-    def __call__(self, *, progress: Progress) -> Result: ...
-
-
-class PlanRunner(Progress):
-    """A Ray actor that runs one plan after another, and records the progress of the current one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        silence_ray_data()
-
-    def run(self, what: str, plan: Plan[Result]) -> Result:
-        with named(what):
-            return plan(progress=self)
 
 
 class Plans:

@@ -23,7 +23,7 @@ from rayboot.config import RolloutConfig
 from rayboot.errors import RaybootError
 from rayboot.pools.executor import ExecutionPool, ProblemTable
 from rayboot.pools.replica import GenerationPool
-from rayboot.rollout.plans import Progress
+from rayboot.rollout.plans import PlanRunner
 from rayboot.rollout.prompting import PromptSource
 from rayboot.rollout.worker import RolloutSettings, RolloutWorker
 from rayboot.storage import Storage
@@ -56,7 +56,7 @@ def stream_rollout(
     pools: tuple[GenerationPool, ExecutionPool],
     storage: Storage,
     folder: str,
-    progress: Progress,
+    progress: PlanRunner,
 ) -> None:
     """Sample, verify and repair every problem, and write all attempts as Parquet below `folder`.
 

@@ -23,10 +23,10 @@ from rayboot.stages.history import History
 from rayboot.stages.model import Model
 from rayboot.stages.observer import Observer
 from rayboot.stages.refit import refit
-from rayboot.stages.results import Attempts, Sampled, StageResult, TrainingSet
+from rayboot.stages.results import Rollout, Sampled, StageResult, TrainingSet
 from rayboot.stages.sample import evaluation, rollout
 from rayboot.storage import FOLDERS, RunDirectory, is_remote, remove_copies
-from rayboot.training import Kind, Refitter
+from rayboot.training import RefitKind, Refitter
 from rayboot.training.fit import worker_resources
 
 log = logging.getLogger("rayboot")
@@ -69,7 +69,7 @@ class Lab:
         self.pretrained = self.models[POLICY].pretrained
         self.plans = Plans()
         self.history = History(run, observer)
-        self.rollouts: list[Attempts] = []
+        self.rollouts: list[Rollout] = []
         """The rollouts so far, in order."""
         self._last_iteration: int | None = None
         self._done: dict[str, StageResult] = {}
@@ -101,7 +101,7 @@ class Lab:
 
     def rollout(
         self, weights: Weights, feedback: Feedback, name: str = "rollout", tokens: bool = False
-    ) -> Attempts:
+    ) -> Rollout:
         """Sample, verify and repair every training problem with a model's weights, and return the attempts.
 
         Args:
@@ -109,10 +109,10 @@ class Lab:
         """
         sampled = self._run_stage("rollout", name, lambda: rollout(self, name, weights, feedback, tokens))
         folder = self.run.folder(self.iteration, name)
-        self.rollouts.append(Attempts(folder, sampled.splits, self.iteration, weights.role))
+        self.rollouts.append(Rollout(folder, sampled.splits, self.iteration, weights.role))
         return self.rollouts[-1]
 
-    def curate(self, *attempts: Attempts, name: str = "training_set") -> TrainingSet:
+    def curate(self, *attempts: Rollout, name: str = "training_set") -> TrainingSet:
         """Build a training set from the attempts and, with `curation.replay`, verified ones of earlier iterations.
 
         Prompts are the policy's, whoever made the attempts.
@@ -126,7 +126,7 @@ class Lab:
         return self._curated(name, [])
 
     def refit(
-        self, training_set: TrainingSet, start: Weights, name: str = "checkpoint", kind: Kind = "sft"
+        self, training_set: TrainingSet, start: Weights, name: str = "checkpoint", kind: RefitKind = "sft"
     ) -> Weights:
         """Train from `start` on the training set, and return the new weights of the same model."""
         self._run_stage("refit", name, lambda: refit(self, name, training_set.uri, start, kind))

@@ -12,18 +12,18 @@ from rayboot.config import POLICY
 from rayboot.pools.replica import GenerationReplica, Weights
 from rayboot.stages.curate import validation_set
 from rayboot.stages.results import Refitted
-from rayboot.storage import Summary
-from rayboot.training import Kind, RefitJob
+from rayboot.storage import FOLDERS, Summary
+from rayboot.training import RefitJob, RefitKind
 
 if TYPE_CHECKING:
     from rayboot.stages.lab import Lab
 
 
-def refit(lab: Lab, name: str, training_set: str, start: Weights, kind: Kind) -> Refitted:
+def refit(lab: Lab, name: str, training_set: str, start: Weights, kind: RefitKind) -> Refitted:
     """Train from `start` on the training set at a URI, and return the result."""
     run, recipe, iteration, model = lab.run, lab.recipe, lab.iteration, lab.models[start.role]
     timer = _FitTimer(run.spent(iteration, name).get("fit_seconds", 0.0))
-    suffix = "" if name == "checkpoint" else f"-{name}"
+    suffix = "" if name == FOLDERS["refit"] else f"-{name}"
 
     def work(folder: str) -> Summary:
         validation = validation_set(lab) if recipe.training.patience else None

@@ -43,7 +43,7 @@ class Refitted(StageResult, RefitResult):
     """Result of a refit; `fit_seconds` includes those of interrupted runs."""
 
 
-class Attempts(NamedTuple):
+class Rollout(NamedTuple):
     """The attempts of a rollout, on disk."""
 
     folder: str

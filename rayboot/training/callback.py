@@ -17,7 +17,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from rayboot.config import TrainingConfig
 from rayboot.errors import RaybootError
-from rayboot.training.job import ProgressListener, RefitJob, Workspace
+from rayboot.training.job import RefitJob, StepListener, Workspace
 from rayboot.training.policy import NotFinite, Policy, save_weights
 from rayboot.training.schedule import Schedule
 from rayboot.training.trainer import CompletionTrainer
@@ -72,7 +72,7 @@ class RefitCallback(TrainerCallback):
     config: TrainingConfig
     policy: Policy
     schedule: Schedule
-    progress: ProgressListener
+    progress: StepListener
     _loss: float = field(default=math.nan, init=False)
     _saved_at: float = field(default_factory=time.monotonic, init=False)
     _save_began: float = field(default=0.0, init=False)

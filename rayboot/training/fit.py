@@ -27,7 +27,7 @@ from rayboot.errors import RaybootError
 from rayboot.pools.failures import explain
 from rayboot.pools.resources import live_actors
 from rayboot.storage import Storage
-from rayboot.training.job import Kind, RefitJob, RefitResult
+from rayboot.training.job import RefitJob, RefitKind, RefitResult
 from rayboot.values import Frozen
 
 WAIT_SECONDS = 1.0
@@ -41,7 +41,7 @@ START_ATTEMPTS = 10
 class Assignment(Frozen):
     number: int
     """Number of this refit among those of the same workers, from 1."""
-    kind: Kind
+    kind: RefitKind
     job: RefitJob
     config: TrainingConfig
 
@@ -100,7 +100,7 @@ class RefitMailbox:
             return explain("the refit", error)
         return None
 
-    async def post(self, kind: Kind, job: RefitJob, config: TrainingConfig) -> None:
+    async def post(self, kind: RefitKind, job: RefitJob, config: TrainingConfig) -> None:
         """Post a refit. The one before must have ended."""
         number = self._assignment.number + 1 if self._assignment else 1
         async with self._changed:

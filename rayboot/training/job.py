@@ -13,10 +13,10 @@ from pydantic import Field
 from rayboot.storage import Storage, is_remote, localize
 from rayboot.values import Frozen
 
-Kind = Literal["sft"]
+RefitKind = Literal["sft"]
 """What a refit trains: a key of `worker.LOOPS`."""
 
-ProgressListener = Callable[[int, int, float], None]
+StepListener = Callable[[int, int, float], None]
 """Called with the steps done, the total steps, and the latest training loss."""
 
 RESULT_FILE = "refit.json"

@@ -23,7 +23,7 @@ from rayboot.errors import RaybootError, UserError
 from rayboot.models.directory import base_of
 from rayboot.pools.actors import remote
 from rayboot.pools.cluster import start_beside_driver
-from rayboot.pools.resources import why_pending
+from rayboot.pools.resources import PENDING_SECONDS, why_pending
 from rayboot.training.fit import (
     Held,
     RefitMailbox,
@@ -34,7 +34,7 @@ from rayboot.training.fit import (
     wait_until_removed,
     worker_resources,
 )
-from rayboot.training.job import Kind, ProgressListener, RefitJob, RefitResult, Workspace, finished_refit
+from rayboot.training.job import RefitJob, RefitKind, RefitResult, StepListener, Workspace, finished_refit
 from rayboot.training.training_set import count_rows, parquet_files
 from rayboot.training.zero import deepspeed_options
 
@@ -42,8 +42,6 @@ CLOSE_SECONDS = 10.0
 """Longest wait for workers to stop."""
 MAILBOX_TRIES = 3
 """Number of helper processes that a refit may lose before it fails."""
-PENDING_SECONDS = 30.0
-"""Wait for the workers' resources after which it is reported."""
 
 log = logging.getLogger("rayboot")
 
@@ -90,9 +88,9 @@ class Refitter:
     def refit(
         self,
         job: RefitJob,
-        progress: ProgressListener | None = None,
+        progress: StepListener | None = None,
         *,
-        kind: Kind = "sft",
+        kind: RefitKind = "sft",
         config: TrainingConfig | None = None,
     ) -> RefitResult:
         """Train `job.start` on the training set, and write the best checkpoint to `job.output`. Blocks.
@@ -175,7 +173,7 @@ class Refitter:
         self._workers = None
 
     def _run(
-        self, kind: Kind, job: RefitJob, config: TrainingConfig, progress: ProgressListener | None
+        self, kind: RefitKind, job: RefitJob, config: TrainingConfig, progress: StepListener | None
     ) -> RefitStatus:
         """Post the job, and follow it to its end. After the loss of the helper, resume from the last checkpoint."""
         for _ in range(MAILBOX_TRIES):
@@ -202,7 +200,7 @@ class Refitter:
             return False
         return count_fitting_workers(worker_resources(self._config), least=0, most=1) == 1
 
-    def _follow(self, workers: _Workers, progress: ProgressListener | None) -> RefitStatus:
+    def _follow(self, workers: _Workers, progress: StepListener | None) -> RefitStatus:
         """Return the final status. Restart elastic workers that have ended before the refit."""
         status = RefitStatus()
         shown, failures, started = None, 0, 0

@@ -17,7 +17,7 @@ from rayboot.training.callback import (
     validation_curve,
 )
 from rayboot.training.examples import EncodedSet, Encoder
-from rayboot.training.job import ProgressListener, RefitJob, RefitResult, Workspace
+from rayboot.training.job import RefitJob, RefitResult, StepListener, Workspace
 from rayboot.training.policy import Policy
 from rayboot.training.schedule import Schedule, TrainingOrder
 from rayboot.training.trainer import (
@@ -31,7 +31,7 @@ from rayboot.training.training_set import parquet_files, read_pairs
 from rayboot.training.zero import deepspeed_options, deepspeed_process
 
 
-def train(job: RefitJob, config: TrainingConfig, progress: ProgressListener) -> RefitResult:
+def train(job: RefitJob, config: TrainingConfig, progress: StepListener) -> RefitResult:
     """Write the best checkpoint to the job's workspace, and return the result.
 
     Raise UserError if the model, an example or the recipe's DeepSpeed options cannot be used; RaybootError if the refit

@@ -15,9 +15,9 @@ from rayboot.errors import RaybootError
 from rayboot.pools.actors import remote
 from rayboot.pools.failures import explain, is_disk_full
 from rayboot.training.fit import Assignment, RefitMailbox
-from rayboot.training.job import Kind, RefitResult, Workspace, move_to_output
+from rayboot.training.job import RefitKind, RefitResult, Workspace, move_to_output
 
-LOOPS: dict[Kind, str] = {"sft": "rayboot.training.sft"}
+LOOPS: dict[RefitKind, str] = {"sft": "rayboot.training.sft"}
 """Module of each kind of refit, imported only in workers. Every worker calls its `train(job, config, progress)`, which
 writes the checkpoint to `Workspace(job).best` and returns the RefitResult."""
 

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from rayboot.config import TrainingConfig
 from rayboot.training import RefitJob, RefitResult, Refitter
 from rayboot.training.examples import Encoder
-from rayboot.training.job import ProgressListener
+from rayboot.training.job import StepListener
 from rayboot.training.trainer import Collator, CompletionLoss
 from rayboot.training.training_set import parquet_files, read_pairs
 
@@ -30,7 +30,7 @@ def same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
     return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
 
 
-def refit(job: RefitJob, config: TrainingConfig, progress: ProgressListener | None = None) -> RefitResult:
+def refit(job: RefitJob, config: TrainingConfig, progress: StepListener | None = None) -> RefitResult:
     """Run one refit with its own workers."""
     with Refitter(config, job.storage, job.name) as refitter:
         return refitter.refit(job, progress)
