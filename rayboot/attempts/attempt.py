@@ -60,7 +60,7 @@ class Attempt(StatusProperties, Frozen):
             return data
         row = {name: value for name, value in data.items() if value is not None}
         verdict = {name: row.pop(name) for name in Verdict.model_fields if name in row}
-        return {**row, "verdict": None if verdict["status"] == SKIPPED else verdict}
+        return {**row, "verdict": None if verdict.get("status", SKIPPED) == SKIPPED else verdict}
 
     @property
     def status(self) -> Status | Literal["skipped"]:
@@ -77,7 +77,8 @@ class Attempt(StatusProperties, Frozen):
     def columns(self) -> dict[str, object]:
         """Return the row of a table."""
         fields = self.model_dump()
-        return {**fields, **(fields.pop("verdict") or NO_VERDICT)}
+        verdict = fields.pop("verdict") or NO_VERDICT
+        return {**fields, **verdict}
 
 
 _ARROW: dict[object, pa.DataType] = {

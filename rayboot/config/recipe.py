@@ -113,11 +113,22 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _beams_have_an_engine(self) -> Recipe:
         for name, section in (("rollout", self.rollout), ("evaluation", self.evaluation)):
-            if section.num_beams > 1 and self.generation.engine in ("vllm", "openai"):
-                raise ValueError(
-                    f"{name}.num_beams: engine {self.generation.engine} has no beam search: "
-                    "set it to 1, or generation.engine to transformers"
-                )
+            for generation in (self.generation, *(model.generation for model in self.models.values())):
+                if section.num_beams > 1 and generation.engine in ("vllm", "openai"):
+                    raise ValueError(
+                        f"{name}.num_beams: engine {generation.engine} has no beam search: "
+                        "set it to 1, or generation.engine to transformers"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _only_the_policy_is_refitted_by_adapters(self) -> Recipe:
+        for role, model in self.models.items():
+            for option in ("sleep", "max_lora_rank"):
+                if getattr(model.generation.vllm, option):
+                    raise ValueError(
+                        f"models.{role}.generation.vllm.{option} works for the policy alone: remove it"
+                    )
         return self
 
     def require_weights(self) -> None:

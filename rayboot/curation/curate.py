@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from operator import attrgetter
 from typing import Literal, NamedTuple
 
 import pyarrow as pa
@@ -71,7 +70,8 @@ def curate_problem(
     `max_per_problem`. The reference is an example if this iteration did not solve the problem. Replayed examples have
     verified programs that this iteration did not generate.
     """
-    ordered = sorted(attempts, key=lambda attempt: (-attempt.iteration, attempt.sample, attempt.round))
+    # Author and seed tell apart the attempts of several rollouts of one iteration.
+    ordered = sorted(attempts, key=lambda a: (-a.iteration, a.sample, a.round, a.author, a.seed))
     fresh = [attempt for attempt in ordered if attempt.iteration == iteration]
     solutions = [attempt for attempt in fresh if attempt.passed]
     dropped: Counter[str] = Counter()
@@ -83,8 +83,9 @@ def curate_problem(
         dropped["duplicate"] = len(verified) - len(examples)
     if options.replay is not None:
         earlier = [attempt for attempt in ordered if attempt.iteration < iteration and attempt.passed]
+        unseen = _verified(problem, _new(problem.language, earlier, solutions), options, prompts)
+        replayed = _distinct([*examples, *unseen], problem.language)[len(examples) :]
         verified = _verified(problem, earlier, options, prompts)
-        replayed = _replayed(problem.language, earlier, verified, solutions, examples)
         kept = replayed[: options.replay.max_per_problem]
         dropped["replay_duplicate"] = len(verified) - len(replayed)
         dropped["replay_max_per_problem"] = len(replayed) - len(kept)
@@ -124,13 +125,13 @@ def _verified(
 ) -> list[TrainingExample]:
     """Return the examples of verified attempts: on its prompt and, as an option, a repair also on the first prompt.
 
-    What another model wrote is learned on the policy's first prompt alone.
+    Another model's program is learned on the policy's first prompt alone, in the form that this asks for.
     """
     examples: list[TrainingExample] = []
     for attempt in attempts:
-        learns_answer = options.learn == "answer" and attempt.finish_reason == "stop"
-        completion = attempt.completion if learns_answer else prompts.target(problem, attempt.program)
         by_policy = attempt.author == POLICY
+        learns_answer = by_policy and options.learn == "answer" and attempt.finish_reason == "stop"
+        completion = attempt.completion if learns_answer else prompts.target(problem, attempt.program)
         if by_policy:
             kind: ExampleKind = "repair" if attempt.round else "solution"
             examples.append(_example(attempt, kind, attempt.prompt, completion))
@@ -159,22 +160,13 @@ def _example(attempt: Attempt, kind: ExampleKind, prompt: str, completion: str) 
     )
 
 
-def _replayed(
-    language: Language,
-    earlier: Sequence[Attempt],
-    examples: Sequence[TrainingExample],
-    solutions: Sequence[Attempt],
-    fresh_examples: Sequence[TrainingExample],
-) -> list[TrainingExample]:
-    """Return the examples of earlier attempts with distinct programs that are not among this iteration's."""
-    origin = attrgetter("iteration", "sample", "round")
-    known = {normalised(attempt.program, language) for attempt in solutions}
-    first: dict[str, tuple[int, int, int]] = {}
+def _new(language: Language, earlier: Sequence[Attempt], fresh: Sequence[Attempt]) -> list[Attempt]:
+    """Return the first attempt of each earlier program that is not among the fresh ones."""
+    known = {normalised(attempt.program, language) for attempt in fresh}
+    first: dict[str, Attempt] = {}
     for attempt in earlier:
-        first.setdefault(normalised(attempt.program, language), origin(attempt))
-    new = {first[program] for program in first.keys() - known}
-    candidates = (example for example in examples if origin(example) in new)
-    return _distinct([*fresh_examples, *candidates], language)[len(fresh_examples) :]
+        first.setdefault(normalised(attempt.program, language), attempt)
+    return [attempt for program, attempt in first.items() if program not in known]
 
 
 def _distinct(examples: Iterable[TrainingExample], language: Language) -> list[TrainingExample]:

@@ -94,10 +94,12 @@ class MetricsRow(SplitMetrics):
     @model_validator(mode="before")
     @classmethod
     def _with_training(cls, data: object) -> object:
-        if not isinstance(data, Mapping) or "training" in data:
+        if not isinstance(data, Mapping):
             return data
         if not {"iteration", "dataset"} & data.keys():
             raise ValueError("not a row of rayboot, which has iteration or dataset")
+        if "training" in data:
+            return data
         training = {
             name.removeprefix("training/"): data[name] for name in data if name.startswith("training/")
         }

@@ -117,6 +117,8 @@ class Lab:
 
         Prompts are the policy's, whoever made the attempts.
         """
+        if not attempts:
+            raise ValueError("curate needs the attempts of a rollout; references() learns references alone")
         replayed = self.rollouts if self.recipe.curation.replay else []
         earlier = [each.folder for each in replayed if each.iteration < self.iteration]
         return self._curated(name, [*earlier, *(each.folder for each in attempts)])
@@ -154,7 +156,11 @@ class Lab:
     def close(self) -> None:
         """Shut down all actors that were started. An error in one shutdown does not prevent the others."""
         with ExitStack() as closing:
-            if is_remote(self.run.storage.uri("")) or is_remote(self.pretrained.checkpoint):
+            sources = [
+                self.run.storage.uri(""),
+                *(each.pretrained.checkpoint for each in self.models.values()),
+            ]
+            if any(map(is_remote, sources)):
                 closing.callback(on_every_node, remove_copies)  # runs last
             for model in self.models.values():
                 closing.callback(model.close)

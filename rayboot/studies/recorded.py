@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from rayboot.attempts import CHAIN_COLUMNS, Chain, Step, chains_by_problem
 from rayboot.attempts.chains import Attempts
+from rayboot.config import POLICY
 from rayboot.errors import UserError
 from rayboot.storage import RunDirectory, Storage
 from rayboot.studies.units import CostUnit
@@ -158,6 +159,8 @@ def _check_complete(source: Source) -> None:
 
 
 READ = [*CHAIN_COLUMNS, "split", "weights_version"]
+AUTHOR = "author"
+"""Column that files of earlier versions lack: the policy wrote their attempts."""
 
 
 def recorded_sources(folder: str) -> list[Source]:
@@ -174,11 +177,13 @@ def recorded_sources(folder: str) -> list[Source]:
             "rayboot bench --out has written"
         )
     models = sorted(set(_models(storage, paths, tables)))
+    authors = sorted({author for table in tables.values() for author in table[AUTHOR].to_pylist()})
     versions = sorted(
         {version for table in tables.values() for version in table["weights_version"].to_pylist()}
     )
-    if len(models) > 1 or len(versions) > 1:
-        names = ", ".join(models) if len(models) > 1 else f"with weights {', '.join(map(str, versions))}"
+    if len(models) > 1 or len(authors) > 1 or len(versions) > 1:
+        several = next((names for names in (models, authors) if len(names) > 1), None)
+        names = ", ".join(several) if several else f"with weights {', '.join(map(str, versions))}"
         raise UserError(
             f"{folder} holds attempts of several models, {names}: give the folder of one model, such as "
             f"{sorted(tables)[-1]}"
@@ -191,7 +196,11 @@ def _tables(storage: Storage, paths: Iterable[str]) -> dict[str, pa.Table]:
     parts: dict[str, list[pa.Table]] = defaultdict(list)
     for path in paths:
         if path.endswith(".parquet") and {*READ} <= {*pq.read_schema(path, filesystem=storage.fs).names}:
-            table = pq.read_table(path, filesystem=storage.fs, columns=READ, partitioning=None)
+            has_author = AUTHOR in pq.read_schema(path, filesystem=storage.fs).names
+            columns = [*READ, AUTHOR] if has_author else READ
+            table = pq.read_table(path, filesystem=storage.fs, columns=columns, partitioning=None)
+            if not has_author:
+                table = table.append_column(AUTHOR, pa.array([POLICY] * len(table), pa.string()))
             parts[path.rpartition("/")[0]].append(table)
     return {folder: pa.concat_tables(tables) for folder, tables in parts.items()}
 

@@ -228,24 +228,32 @@ class Held(NamedTuple):
     """Placement groups."""
 
 
-def held() -> Held:
-    """Return what this Ray job holds now. The id of a placement group ends with that of its job."""
+def held(resources: dict[str, float]) -> Held:
+    """Return what this Ray job holds now for workers with these resources.
+
+    The id of a placement group ends with that of its job.
+    """
     job = ray.get_runtime_context().get_job_id()
-    table = placement_group_table().items()
-    groups = {name for name, group in table if name.endswith(job) and group["state"] != "REMOVED"}
+    groups = {
+        name
+        for name, group in placement_group_table().items()
+        if name.endswith(job)
+        and group["state"] != "REMOVED"
+        and all(bundle == resources for bundle in group["bundles"].values())
+    }
     return Held(live_actors("TrainController"), groups)
 
 
-def free(earlier: Held, seconds: float) -> None:
+def free(resources: dict[str, float], earlier: Held, seconds: float) -> None:
     """Remove the placement groups of killed workers: all that the job did not hold `earlier`.
 
     Ray Train's controller creates a group before it tells of it, and Ray keeps the group when the controller dies: the
     run would lack its CPUs. So wait for the controller's end first, for at most these seconds.
     """
     end = time.monotonic() + seconds
-    while held().controllers - earlier.controllers and time.monotonic() < end:
+    while held(resources).controllers - earlier.controllers and time.monotonic() < end:
         time.sleep(0.1)
-    for name in held().groups - earlier.groups:
+    for name in held(resources).groups - earlier.groups:
         remove_placement_group(PlacementGroup(PlacementGroupID(bytes.fromhex(name))))
 
 

@@ -151,7 +151,7 @@ class Refitter:
             self._kill()
             settings = {name: value for name, value in os.environ.items() if name.startswith("RAY_TRAIN_")}
             mailbox = start_beside_driver(RefitMailbox, settings)
-            earlier = held()
+            earlier = held(worker_resources(self._config))
             self._workers = _Workers(mailbox, *self._start_workers(mailbox), earlier)
         return self._workers
 
@@ -169,7 +169,7 @@ class Refitter:
         """Kill the helper and with it the workers. Free their resources, which would outlive them."""
         if self._workers is not None:
             ray.kill(self._workers.mailbox)
-            free(self._workers.earlier, CLOSE_SECONDS)
+            free(worker_resources(self._config), self._workers.earlier, CLOSE_SECONDS)
         self._workers = None
 
     def _run(

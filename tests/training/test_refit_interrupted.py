@@ -19,7 +19,7 @@ from support.ray_cluster import ray_processes
 from rayboot.config import TrainingConfig
 from rayboot.errors import RaybootError
 from rayboot.training import RefitResult, Refitter
-from rayboot.training.fit import Held, held
+from rayboot.training.fit import Held, held, worker_resources
 
 LONG = TrainingConfig(
     evaluations_per_epoch=1.5, batch_size=16, epochs=20, lr=3e-3, warmup_ratio=0.1, patience=None
@@ -43,7 +43,7 @@ def uninterrupted(
 
 def wait_until_held(before: Held) -> None:
     deadline = time.monotonic() + 60  # Ray cleans up after a lost helper once it has noticed the loss
-    while held() != before:
+    while held(worker_resources(LONG)) != before:
         assert time.monotonic() < deadline, "its workers did not stop"
         time.sleep(0.2)
 
@@ -51,9 +51,13 @@ def wait_until_held(before: Held) -> None:
 def test_the_resources_of_workers_that_lose_ray_trains_helper_as_they_start_are_freed(
     ray_session: None, make_job: MakeJob, t5: str
 ) -> None:
-    job, others, before = make_job("early", start=t5), ray_processes("TrainController"), held()
+    job, others, before = (
+        make_job("early", start=t5),
+        ray_processes("TrainController"),
+        held(worker_resources(LONG)),
+    )
     with Refitter(LONG, job.storage, job.name) as refitter:
-        while held().groups == before.groups:
+        while held(worker_resources(LONG)).groups == before.groups:
             time.sleep(0.02)
         [controller] = ray_processes("TrainController") - others
         controller.kill()
@@ -73,7 +77,7 @@ def test_a_refit_whose_worker_or_helper_is_killed_ends_with_the_same_weights(
 ) -> None:
     job = make_job("interrupted", start=t5, checkpoint_seconds=0)
     killer = Killer(job, *lost)
-    before = held()
+    before = held(worker_resources(LONG))
 
     result = refit(job, LONG, killer)
 

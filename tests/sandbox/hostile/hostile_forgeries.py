@@ -49,7 +49,7 @@ def f(a, b):
         "an early syntax error": FRAME
         + "os.write(3, frame(['syntax', {'line': 10 ** 30, 'type': [], 'message': {}}]))\ndef f(a, b): return 0",
         "a broken sandbox, it says": FRAME
-        + "os.write(3, frame(['raised', {'types': ['MemoryError'] * 9, 'message': 1, 'line': -1}]))\ndef f(a, b): return 0",
+        + "os.write(3, frame(['raised', {'type': 'MemoryError', 'message': 1, 'line': -1}]))\ndef f(a, b): return 0",
         "half a message": "import os\nos.write(3, (100).to_bytes(4, 'big') + b'[')\nos._exit(0)",
         "a message that is too deep": "import os\ndef f(a, b):\n    os.write(3, (90_000).to_bytes(4, 'big') + b'[' * 90_000)\n    os._exit(0)",
         "a message as deep as can just be read": FRAME
@@ -57,7 +57,7 @@ def f(a, b):
 def f(a, b):
     for depth in range(900, 1000, 3):
         deep = b"[" * depth + b"]" * depth
-        os.write(3, frame(b'[1, "raised", {"types": [' + deep + b'], "message": ' + deep + b', "line": 1}, {}]'))
+        os.write(3, frame(b'[1, "raised", {"type": ' + deep + b', "message": ' + deep + b', "line": 1}, {}]'))
         break
     return 0
 """,
@@ -73,13 +73,13 @@ def f(a, b):
         "a fraction that takes for ever to shorten": FRAME
         + """
 def f(a, b):
-    body = frame([1, "ok", ["F", ["i", "0x" + os.urandom(1 << 20).hex()], ["i", "0x" + os.urandom(1 << 20).hex()]], {}])
+    body = frame([1, "ok", ["y", "fractions", "Fraction", ["i", "0x" + os.urandom(1 << 20).hex()], ["i", "0x" + os.urandom(1 << 20).hex()]], {}])
     while body: body = body[os.write(3, body):]
 """,
         "a range that takes for ever to measure": FRAME
         + """
 def f(a, b):
-    body = frame([1, "ok", ["r", 0, ["i", "0x" + os.urandom(2 << 20).hex()], ["i", "0x" + os.urandom(1 << 20).hex()]], {}])
+    body = frame([1, "ok", ["y", "builtins", "range", 0, ["i", "0x" + os.urandom(2 << 20).hex()], ["i", "0x" + os.urandom(1 << 20).hex()]], {}])
     while body: body = body[os.write(3, body):]
 """,
         "a number of millions of digits": FRAME
@@ -91,7 +91,7 @@ def f(a, b):
         "a decimal of millions of digits": FRAME
         + """
 def f(a, b):
-    body = frame(b'[1, "ok", ["s", ["D", "1.' + b"3" * (1 << 22) + b'e999999999"]], {}]')
+    body = frame(b'[1, "ok", ["s", ["y", "decimal", "Decimal", "1.' + b"3" * (1 << 22) + b'e999999999"]], {}]')
     while body: body = body[os.write(3, body):]
 """,
         "an answer that grows when it is read": FRAME
@@ -151,16 +151,16 @@ _MALFORMED = [
     '[1,"ok",[{}],{}]',
     '[1,"ok",[],{}]',
     '[1,"ok",{},{}]',
-    '[1,"ok",["r","x"],{}]',
-    '[1,"ok",["r",1,2,0],{}]',
-    '[1,"ok",["F",1,0],{}]',
-    '[1,"ok",["F",[],{}],{}]',
-    '[1,"ok",["D","x"],{}]',
-    '[1,"ok",["D",[]],{}]',
+    '[1,"ok",["y","builtins","range","x"],{}]',
+    '[1,"ok",["y","builtins","range",1,2,0],{}]',
+    '[1,"ok",["y","fractions","Fraction",1,0],{}]',
+    '[1,"ok",["y","fractions","Fraction",[],{}],{}]',
+    '[1,"ok",["y","decimal","Decimal","x"],{}]',
+    '[1,"ok",["y","decimal","Decimal",[]],{}]',
     '[1,"ok",["i",5],{}]',
     '[1,"ok",["i","x"],{}]',
-    '[1,"ok",["b","x"],{}]',
-    '[1,"ok",["c","x"],{}]',
+    '[1,"ok",["y","builtins","bytes","x"],{}]',
+    '[1,"ok",["y","builtins","complex","x"],{}]',
     '[1,"ok",["T","date",1],{}]',
     '[1,"ok",["T","os"],{}]',
     '[1,"ok",["g","print"],{}]',
@@ -187,9 +187,9 @@ _MALFORMED = [
     '[1,"raised",5,{}]',
     '[1,"raised",[],{}]',
     '[1,"raised",{},{}]',
-    '[1,"raised",{"types":5},{}]',
-    '[1,"raised",{"types":[[]],"message":{}},{}]',
-    '[1,"raised",{"types":[null,5,"print","Exception"],"line":"x"},{}]',
+    '[1,"raised",{"type":5},{}]',
+    '[1,"raised",{"type":[[]],"message":{}},{}]',
+    '[1,"raised",{"type":"print","line":"x"},{}]',
 ]
 
 _SAY = """

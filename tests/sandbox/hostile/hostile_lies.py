@@ -306,8 +306,13 @@ import sys
 def f(a, b):
     frame = sys._getframe(1)
     while frame:
-        for name, value in {"encode": lambda *a: True, "value": True, "reply": [1, "ok", True, {}]}.items():
-            if name in frame.f_globals: frame.f_globals[name] = value
+        scopes = [frame.f_globals]
+        for value in list(frame.f_locals.values()):
+            for kind in type(value).__mro__:
+                scopes += [s for m in list(vars(kind).values()) if (s := getattr(m, "__globals__", None)) is not None]
+        for scope in scopes:
+            for name, value in {"encode": lambda *a: True, "value": True, "reply": [1, "ok", True, {}]}.items():
+                if name in scope: scope[name] = value
         frame = frame.f_back
     return 0
 """,
