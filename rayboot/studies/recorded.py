@@ -177,7 +177,7 @@ def recorded_sources(folder: str) -> list[Source]:
             "rayboot bench --out has written"
         )
     models = sorted(set(_models(storage, paths, tables)))
-    authors = sorted({author for table in tables.values() for author in table[AUTHOR].to_pylist()})
+    authors = sorted({author or POLICY for table in tables.values() for author in table[AUTHOR].to_pylist()})
     versions = sorted(
         {version for table in tables.values() for version in table["weights_version"].to_pylist()}
     )

@@ -109,6 +109,22 @@ def test_a_mistake_is_named_with_file_and_key(write, override: str, told: str) -
     assert told in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["models.t.generation.engine=vllm", "rollout.num_beams=4"], "engine vllm has no beam search"),
+        (["models.t.generation={engine: vllm, vllm: {max_lora_rank: 8}}"], "works for the policy alone"),
+    ],
+)
+def test_options_of_another_model_are_checked_like_the_policys(
+    write, monkeypatch: pytest.MonkeyPatch, overrides: list[str], told: str
+) -> None:
+    monkeypatch.setattr(DrBoot, "roles", ("t",))
+    assert load_recipe(write(MINIMAL), ["models.t.model=x"]).by_role.keys() == {"policy", "t"}
+    with pytest.raises(UserError, match=told):
+        load_recipe(write(MINIMAL), ["models.t.model=x", *overrides])
+
+
 def test_a_duplicate_key_in_the_value_of_an_override_is_refused(write) -> None:
     with pytest.raises(UserError, match=r"(?s)override training: .*duplicate key lr"):
         load_recipe(write(MINIMAL), ["training={lr: 1e-5, lr: 2e-5}"])

@@ -59,6 +59,8 @@ def test_what_another_model_wrote_is_learned_on_the_policys_first_prompt() -> No
     failed, repaired = attempt("failed", **teacher), attempt("passed", round=1, **teacher)
     assert kinds(curate(failed, repaired)) == [("repair_on_first_prompt", "first")]
     assert kinds(curate(failed)) == [("reference", "first")]
+    chatting = attempt("passed", completion="Sure: ```...```", finish_reason="stop", **teacher)
+    assert curate(chatting, learn="answer")[0].completion == "def double(x): return x + x"
 
 
 @pytest.mark.parametrize(("finish_reason", "whole"), [("stop", True), ("length", False)])
@@ -141,6 +143,17 @@ def test_a_program_that_this_iteration_generated_is_not_replayed() -> None:
     old = attempt("passed", 1, iteration=1)
     examples, dropped = curated(old, attempt("passed"), replay={})
     assert kinds(examples) == [("solution", "first")]
+    assert dropped["replay_duplicate"] == 1
+
+
+def test_rollouts_of_two_models_in_one_iteration_do_not_hide_each_other_in_the_replay() -> None:
+    teacher = attempt("passed", 1, "def double(x): return 2 * x", iteration=1, author="teacher")
+    policy = attempt("passed", 1, iteration=1)
+    examples, dropped = curated(teacher, policy, attempt("passed"), replay={})
+    assert [(example.kind, example.iteration) for example in examples] == [
+        ("solution", 2),
+        ("repair_on_first_prompt", 1),
+    ]
     assert dropped["replay_duplicate"] == 1
 
 

@@ -65,6 +65,18 @@ def test_recorded_attempts_are_compared_and_the_result_is_printed(
     assert all(result["difference"]["p_value"] <= 1 for result in comparison["after_failures"])
 
 
+def test_attempts_of_policy_and_teacher_are_refused(tmp_path: Path) -> None:
+    rows = synthetic_attempts(lambda *_: 0.5, 2, 2, 1)
+    for author in ("policy", "teacher"):
+        folder = tmp_path / f"iterations/00/{author}"
+        write_evaluation(folder, rows)
+        for file in folder.glob("*.parquet"):
+            columns = pq.read_table(file, partitioning=None).to_pydict()
+            pq.write_table(pa.table({**columns, "author": [author] * len(columns["status"])}), file)
+    with pytest.raises(UserError, match="several models, policy, teacher: "):
+        recorded_sources(str(tmp_path))
+
+
 def test_attempts_with_different_weights_are_refused(recorded: Path, tmp_path: Path) -> None:
     rows = synthetic_attempts(lambda *_: 0.5, 2, 2, 1)
     for version in (0, 1):
