@@ -10,6 +10,7 @@ import pyarrow as pa
 from pydantic import BaseModel, model_validator
 
 from rayboot.attempts.chains import SKIPPED, StatusProperties, Step
+from rayboot.config import POLICY
 from rayboot.sandbox.verdict import Status, Verdict
 from rayboot.values import Frozen
 
@@ -43,7 +44,7 @@ class Attempt(StatusProperties, Frozen):
     completion_tokens: int = 0
     seed: int = 0
     weights_version: int = 0
-    author: str = "policy"
+    author: str = POLICY
     """Role of the model that wrote the completion."""
     verdict: Verdict | None = None
     """None if no prompt fitted the token budget, so that nothing was generated. In a table its fields are columns."""
@@ -70,9 +71,8 @@ class Attempt(StatusProperties, Frozen):
     @property
     def step(self) -> Step:
         """The fields that an allocation sees."""
-        return Step.model_validate(
-            {name: value for name, value in self.columns().items() if name in Step.model_fields}
-        )
+        fields = {**dict(self), **dict(self.verdict or {}), "status": self.status}
+        return Step.model_validate({name: fields[name] for name in Step.model_fields if name in fields})
 
     def columns(self) -> dict[str, object]:
         """Return the row of a table."""

@@ -113,10 +113,10 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _beams_have_an_engine(self) -> Recipe:
         for name, section in (("rollout", self.rollout), ("evaluation", self.evaluation)):
-            for generation in (self.generation, *(model.generation for model in self.models.values())):
-                if section.num_beams > 1 and generation.engine in ("vllm", "openai"):
+            for engine in (model.generation.engine for model in self.by_role.values()):
+                if section.num_beams > 1 and engine in ("vllm", "openai"):
                     raise ValueError(
-                        f"{name}.num_beams: engine {generation.engine} has no beam search: "
+                        f"{name}.num_beams: engine {engine} has no beam search: "
                         "set it to 1, or generation.engine to transformers"
                     )
         return self

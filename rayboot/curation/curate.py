@@ -83,11 +83,12 @@ def curate_problem(
         dropped["duplicate"] = len(verified) - len(examples)
     if options.replay is not None:
         earlier = [attempt for attempt in ordered if attempt.iteration < iteration and attempt.passed]
-        unseen = _verified(problem, _new(problem.language, earlier, solutions), options, prompts)
+        by_attempt = [_verified(problem, [attempt], options, prompts) for attempt in earlier]
+        new = _new(problem.language, earlier, solutions)
+        unseen = [example for position in new for example in by_attempt[position]]
         replayed = _distinct([*examples, *unseen], problem.language)[len(examples) :]
-        verified = _verified(problem, earlier, options, prompts)
         kept = replayed[: options.replay.max_per_problem]
-        dropped["replay_duplicate"] = len(verified) - len(replayed)
+        dropped["replay_duplicate"] = sum(map(len, by_attempt)) - len(replayed)
         dropped["replay_max_per_problem"] = len(replayed) - len(kept)
         examples = [*examples, *kept]
     limited = examples[: options.max_per_problem]
@@ -160,13 +161,13 @@ def _example(attempt: Attempt, kind: ExampleKind, prompt: str, completion: str) 
     )
 
 
-def _new(language: Language, earlier: Sequence[Attempt], fresh: Sequence[Attempt]) -> list[Attempt]:
-    """Return the first attempt of each earlier program that is not among the fresh ones."""
+def _new(language: Language, earlier: Sequence[Attempt], fresh: Sequence[Attempt]) -> list[int]:
+    """Return the positions of the first attempts of the earlier programs that are not among the fresh ones."""
     known = {normalised(attempt.program, language) for attempt in fresh}
-    first: dict[str, Attempt] = {}
-    for attempt in earlier:
-        first.setdefault(normalised(attempt.program, language), attempt)
-    return [attempt for program, attempt in first.items() if program not in known]
+    first: dict[str, int] = {}
+    for position, attempt in enumerate(earlier):
+        first.setdefault(normalised(attempt.program, language), position)
+    return [position for program, position in first.items() if program not in known]
 
 
 def _distinct(examples: Iterable[TrainingExample], language: Language) -> list[TrainingExample]:
